@@ -1,0 +1,31 @@
+/** How a session learns what to do with a value of an answer. Built by the path from policy and masking. */
+
+/** null: SQL NULL or its like. redact: a fixed text. hash: keyed. partial: shape and last digits stay. */
+export type MaskStyle = "null" | "redact" | "hash" | "partial";
+
+/** What kind of text a value is; `other` (numbers, dates, bytes) is never searched by detectors. */
+export type ValueKind = "text" | "json" | "text-array" | "other";
+
+export interface ColumnFacts {
+  /** Of the source column; "" where the server names none. */
+  readonly schema: string;
+  readonly table: string;
+  /** The source column's own name where known, else the output name. */
+  readonly name: string;
+  readonly labels: readonly string[];
+  readonly valueKind: ValueKind;
+  readonly format: "text" | "binary";
+}
+
+export interface Masked {
+  /** What the client gets instead; null is SQL NULL. */
+  readonly value: Uint8Array | null;
+  /** "label:pii" or "detector:payment-card": for the recording's tally. */
+  readonly by: string;
+}
+
+/** Undefined: the value is shown as it is. `value` is a view that is valid during the call only. */
+export type ValueMask = (value: Uint8Array) => Masked | undefined;
+
+/** Undefined: no value of this column can ever be masked, so it need not be looked at. */
+export type MaskFor = (column: ColumnFacts) => ValueMask | undefined;

@@ -1,0 +1,46 @@
+/** What every protocol folder gives to the tree: the same shape, listed in protocols/index.ts. */
+import type { Connection, UpstreamTls } from "./connection.ts";
+import type { MaskFor } from "./mask.ts";
+import type { ActionDeclaration } from "./operation.ts";
+import type { LookAnswer, LookQuestion, Session } from "./session.ts";
+import type { Credential, LoginMachine } from "./upstream.ts";
+
+export interface Protocol {
+  readonly name: string;
+  /** Whether a connection of this protocol needs a credential in the settings. */
+  readonly needsCredential: boolean;
+  readonly actions: readonly ActionDeclaration[];
+  /** Loads what needs time (a WebAssembly parser). Called once before the first session. */
+  prepare(): Promise<void>;
+  session(world: SessionWorld): Session;
+  /** Undefined: nothing to say after the dial (opaque). */
+  login(request: unknown, world: LoginWorld): LoginMachine | undefined;
+  /** Runs on a logged-in connection of our own; sees no client. Undefined: the protocol asks nothing. */
+  readonly lookup?: (question: LookQuestion) => LookupMachine;
+  /** What `login` needs for a lookup of our own on the same backend, given what the session's login asked. */
+  readonly lookupLogin?: (request: unknown) => unknown;
+  /** The whole of a cancel message to the server for a key that `login` handed out. */
+  readonly cancelMessage?: (cancel: Uint8Array) => Uint8Array;
+}
+
+export interface SessionWorld {
+  readonly sessionId: string;
+  readonly connection: Connection;
+  readonly maskFor: MaskFor;
+  /** Unpredictable bytes, made for this session: what the client shows to cancel. */
+  readonly cancelKey: Uint8Array;
+}
+
+export interface LoginWorld {
+  readonly credential: Credential | undefined;
+  readonly tls: UpstreamTls;
+  /** Unpredictable bytes for nonces. */
+  readonly nonce: Uint8Array;
+}
+
+/** Asks the backend; `server` bytes in, bytes out, until it has the answer. */
+export interface LookupMachine {
+  start(): Uint8Array;
+  /** Undefined: more bytes are needed. Throws ProtocolError. */
+  receive(bytes: Uint8Array): LookAnswer | undefined;
+}

@@ -1,0 +1,73 @@
+/**
+ * A protocol session as a pure machine: events in, commands out. It has no socket, no clock and no
+ * secret; client bytes reach the server only as a redeemed permit.
+ *
+ * Bytes in events are views that are valid during `handle` only: a session copies what it keeps.
+ * Bytes in commands are used before the next event of the same session is given.
+ */
+import type { Decision } from "./decision.ts";
+import type { Asked } from "./operation.ts";
+import type { Permit } from "./permit.ts";
+
+export interface Session {
+  handle(event: SessionEvent): readonly SessionCommand[];
+}
+
+export type SessionEvent =
+  /** Once, first: the client is there and has not spoken. */
+  | { readonly kind: "start" }
+  | { readonly kind: "client"; readonly bytes: Uint8Array }
+  | { readonly kind: "server"; readonly bytes: Uint8Array }
+  | { readonly kind: "verdict"; readonly id: number; readonly decision: Decision }
+  | { readonly kind: "facts"; readonly id: number; readonly answer: LookAnswer }
+  /** The client side is encrypted now. */
+  | { readonly kind: "secured" }
+  /** The upstream login is done; `greeting` is what the login machine learned (protocol's own shape). */
+  | { readonly kind: "loggedIn"; readonly greeting: unknown }
+  | { readonly kind: "loginFailed"; readonly code: string; readonly message: string }
+  /** Say the protocol's farewell and close: a grant ended, the policy changed, the daemon goes down. */
+  | { readonly kind: "stop"; readonly reason: string }
+  | { readonly kind: "ended"; readonly side: Side };
+
+export type Side = "client" | "server";
+
+export type SessionCommand =
+  | { readonly kind: "toClient"; readonly bytes: Uint8Array }
+  /** Hands over exactly what would be sent. The session waits for the verdict of `id`. */
+  | { readonly kind: "ask"; readonly id: number; readonly asked: readonly Asked[]; readonly bytes: Uint8Array }
+  /** Sends the bytes that were asked for under `id`. */
+  | { readonly kind: "forward"; readonly id: number; readonly permit: Permit }
+  /** Dial, verify and log in; the permit is that of `connect` and owns no bytes. `request` is the protocol's own shape. */
+  | { readonly kind: "login"; readonly id: number; readonly permit: Permit; readonly request: unknown }
+  /** Facts from the backend, over a login of our own. The session waits. */
+  | { readonly kind: "look"; readonly id: number; readonly question: LookQuestion }
+  /** TLS towards the client, after everything queued was sent. `unread`: bytes of the handshake already read. */
+  | { readonly kind: "secure"; readonly side: "client"; readonly unread: Uint8Array; readonly alpn?: string }
+  | { readonly kind: "note"; readonly entry: AnswerEntry }
+  /** Another session's running operation shall be cancelled (its key as the client showed it). */
+  | { readonly kind: "cancel"; readonly key: Uint8Array }
+  /** Flush what was sent, then end both sides. `fault` is set when a peer broke the protocol. */
+  | { readonly kind: "close"; readonly reason: string; readonly fault?: string };
+
+/** Protocol's own; the lookup machine of the same folder understands it. */
+export type LookQuestion = unknown;
+export type LookAnswer = unknown;
+
+/** What came of an operation; `askId` names the ask it answers. Written with the next batch at the latest. */
+export interface AnswerEntry {
+  readonly askId: number;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly masks: readonly MaskTally[];
+  /** The protocol's success text ("SELECT 5"), or "". */
+  readonly outcome: string;
+  /** SQLSTATE or the like, and its message without values; undefined when it went well. */
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+export interface MaskTally {
+  readonly column: string;
+  /** "label:pii" or "detector:payment-card". */
+  readonly by: string;
+  readonly count: number;
+}
