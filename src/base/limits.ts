@@ -48,9 +48,59 @@ export const SETTINGS_BYTES_MAX = 1024 * 1024;
 export const POLICY_RULES_MAX = 10_000;
 /** Evaluation budget of one condition: elements that a macro may visit. */
 export const CONDITION_STEPS_MAX = 100_000;
+/** Answers of one session on how to mask a column or a finding: about 100 bytes each. */
+export const REVEALS_KEPT_MAX = 4_096;
 /** Audit events that may wait for the index; more are counted as lost and the count is an event itself. */
 export const EVENTS_QUEUED_MAX = 100_000;
 /** Leaf certificates kept for TLS towards agents. */
 export const LEAVES_MAX = 1_000;
 /** A name in settings is resolved again after this at the latest, whatever its TTL. */
 export const RESOLVE_EVERY_MS = 30_000;
+/** Calls that may wait for the database; a caller beyond that is told so at once. */
+export const DATABASE_WAITING_MAX = 10_000;
+/** A statement's text in the index; the recording itself holds up to RECORDED_TEXT_MAX. */
+export const INDEXED_TEXT_MAX = 2_048;
+/** Rows of one listing. */
+export const LISTED_ROWS_MAX = 10_000;
+/** Records of one session that wait for its file: a full pipeline's answers, or a disk that is full. */
+export const RECORD_PENDING_BYTES_MAX = 4 * 1024 * 1024;
+/** One record in a file: the longest text and parameters in UTF-8, with room; what is longer is damage. */
+export const RECORD_BYTES_MAX = 2 * 1024 * 1024;
+/** A text is cut to what is recorded plus this before detectors run: longer than any secret they know. */
+export const RECORDED_MARGIN = 8 * 1024;
+/** A secret in a file, the environment or the vault. */
+export const SECRET_BYTES_MAX = 64 * 1024;
+/** A record that no later operation carried to the file is written after this. */
+export const RECORD_IDLE_MS = 500;
+/** Rows wait this long for others before the index is written. */
+export const INDEX_WAIT_MS = 50;
+/** Problems told at once for one settings file: a screen; more are counted. */
+export const SETTINGS_PROBLEMS_MAX = 20;
+/** Entries of one list in the settings: each becomes rows of a kernel map with 16 Ki places. */
+export const SETTINGS_LIST_MAX = 1_024;
+/** Addresses of one connection. */
+export const CONNECTION_ADDRESSES_MAX = 64;
+/** Clients of the API at once: people, scripts and one `run` per job while it starts or ends. */
+export const API_CONNECTIONS_MAX = 128;
+/** From the first byte of an API request to its last; slow-loris guard. */
+export const API_REQUEST_WAIT_MS = 10_000;
+/** Request line and headers of the API; ours are under 1 KiB. */
+export const API_HEADER_BYTES_MAX = 8 * 1024;
+/** Watchers of events at once; each may have UNSENT_BYTES_MAX waiting before it is ended. */
+export const API_WATCHERS_MAX = 32;
+/** What the command line reads of one answer before it gives up. */
+export const API_ANSWER_BYTES_MAX = 16 * 1024 * 1024;
+/** What a listing returns at most, whatever is asked for. */
+export const API_LIST_MAX = 1_000;
+/** What the command line waits for the daemon: longer than a login upstream, shorter than patience. */
+export const API_ANSWER_WAIT_MS = 60_000;
+/** A PEM file of trusted roots that the command line reads: a system's whole bundle is 200 KiB. */
+export const PEM_BYTES_MAX = 512 * 1024;
+/** Tagged cgroups at once; each has a packet filter of its own. */
+export const TAGS_MAX = 4_096;
+/** Policy files of one folder. */
+export const POLICY_FILES_MAX = 1_000;
+/** Runs whose counts are kept after they ended, for their summary. */
+export const RUNS_REMEMBERED_MAX = 1_000;
+/** A run's summary waits this long for its last sessions to end. */
+export const RUN_SETTLE_MS = 1_000;

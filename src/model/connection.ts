@@ -1,9 +1,12 @@
+/** Registered backends, as settings and the vault describe them. */
+import type { Address } from "./address.ts";
+
 /** A registered backend as the data path sees it. Never holds a secret: those stay in the vault. */
 export interface Connection {
   readonly name: string;
   readonly protocol: string;
-  /** "host:port", "192.0.2.1:5432", "[2001:db8::1]:5432", "10.0.0.0/8:5432". */
-  readonly addresses: readonly string[];
+  /** What agents dial. */
+  readonly addresses: readonly Address[];
   readonly labels: Readonly<Record<string, string>>;
   readonly tls: UpstreamTls;
   readonly data: DataLabels;

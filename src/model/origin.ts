@@ -8,6 +8,8 @@ export interface Origin {
   readonly netnsCookie: bigint;
   readonly cgroupId: bigint;
   readonly cgroup: string;
+  /** The tagged cgroup, the process's own or an ancestor of it. */
+  readonly tagCgroupId: bigint;
   readonly pid: number;
   readonly uid: number;
   readonly user: string;

@@ -43,6 +43,8 @@ export type SessionCommand =
   | { readonly kind: "look"; readonly id: number; readonly question: LookQuestion }
   /** TLS towards the client, after everything queued was sent. `unread`: bytes of the handshake already read. */
   | { readonly kind: "secure"; readonly side: "client"; readonly unread: Uint8Array; readonly alpn?: string }
+  /** That side's peer will hear no more from us, but may still speak (TCP half-close). */
+  | { readonly kind: "shut"; readonly side: Side }
   | { readonly kind: "note"; readonly entry: AnswerEntry }
   /** Another session's running operation shall be cancelled (its key as the client showed it). */
   | { readonly kind: "cancel"; readonly key: Uint8Array }

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The programs, a few lines each. All but the egress filter are attached once, at the root
+ * of the cgroup2 tree; the egress filter is attached to each tagged cgroup. Decisions are
+ * in redirect.h, the way of a flow in outbound.h.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "outbound.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* ---- addresses of the two families ------------------------------------------------- */
+
+static __always_inline void read4(struct sallyport_address *address, __u32 ip_be)
+{
+	__builtin_memset(address, 0, sizeof(*address));
+	address->bytes[10] = 0xff;
+	address->bytes[11] = 0xff;
+	__builtin_memcpy(&address->bytes[12], &ip_be, 4);
+}
+
+static __always_inline void write4(struct bpf_sock_addr *ctx,
+				   const struct sallyport_address *address, __u16 port)
+{
+	__u32 ip_be;
+
+	__builtin_memcpy(&ip_be, &address->bytes[12], 4);
+	ctx->user_ip4 = ip_be;
+	ctx->user_port = bpf_htons(port);
+}
+
+/*
+ * One word of a context. The verifier wants whole words at constant offsets from the context
+ * itself; left alone, the compiler splits such a copy into bytes or moves the pointer first.
+ */
+#define CONTEXT_WORD(ctx, field, index)                                                          \
+	({                                                                                       \
+		__u64 word;                                                                      \
+		asm volatile("%0 = *(u32 *)(%1 + %2)"                                            \
+			     : "=r"(word)                                                        \
+			     : "r"(ctx), "i"(__builtin_offsetof(typeof(*(ctx)), field) + 4 * (index))); \
+		(__u32)word;                                                                     \
+	})
+
+#define READ6(address, ctx, field)                                                               \
+	({                                                                                       \
+		__u32 words_be[4] = { CONTEXT_WORD(ctx, field, 0), CONTEXT_WORD(ctx, field, 1),  \
+				      CONTEXT_WORD(ctx, field, 2), CONTEXT_WORD(ctx, field, 3) }; \
+		__builtin_memcpy((address)->bytes, words_be, 16);                                \
+	})
+
+static __always_inline void write6(struct bpf_sock_addr *ctx,
+				   const struct sallyport_address *address, __u16 port)
+{
+	__u32 words_be[4];
+
+	__builtin_memcpy(words_be, address->bytes, 16);
+	ctx->user_ip6[0] = words_be[0];
+	ctx->user_ip6[1] = words_be[1];
+	ctx->user_ip6[2] = words_be[2];
+	ctx->user_ip6[3] = words_be[3];
+	ctx->user_port = bpf_htons(port);
+}
+
+static __always_inline __u16 user_port(struct bpf_sock_addr *ctx)
+{
+	return bpf_ntohs((__u16)ctx->user_port);
+}
+
+/* ---- outbound: connect and unconnected datagrams ----------------------------------- */
+
+static __always_inline int outbound4(struct bpf_sock_addr *ctx, enum hook hook)
+{
+	struct target target = { .port = user_port(ctx) };
+	int answer;
+
+	read4(&target.address, ctx->user_ip4);
+	answer = guard(ctx, &target, hook);
+	if (answer == SOCK_PROCEED && target.changed)
+		write4(ctx, &target.address, target.port);
+	return answer;
+}
+
+static __always_inline int outbound6(struct bpf_sock_addr *ctx, enum hook hook)
+{
+	struct target target = { .port = user_port(ctx) };
+	int answer;
+
+	READ6(&target.address, ctx, user_ip6);
+	answer = guard(ctx, &target, hook);
+	if (answer == SOCK_PROCEED && target.changed)
+		write6(ctx, &target.address, target.port);
+	return answer;
+}
+
+SEC("cgroup/connect4")
+int sallyport_connect4(struct bpf_sock_addr *ctx)
+{
+	return outbound4(ctx, HOOK_CONNECT);
+}
+
+/* Also ::ffff:a.b.c.d over TCP. */
+SEC("cgroup/connect6")
+int sallyport_connect6(struct bpf_sock_addr *ctx)
+{
+	return outbound6(ctx, HOOK_CONNECT);
+}
+
+/* Also ::ffff:a.b.c.d sent from an IPv6 socket: the address is an IPv4 one by then. */
+SEC("cgroup/sendmsg4")
+int sallyport_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	return outbound4(ctx, HOOK_SENDMSG);
+}
+
+SEC("cgroup/sendmsg6")
+int sallyport_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	return outbound6(ctx, HOOK_SENDMSG);
+}
+
+/* ---- the agent sees the address that it dialled ------------------------------------ */
+
+/* The note of a redirected socket, if `address` is where the flow was redirected to. */
+static __always_inline struct socket_note *redirected(struct bpf_sock_addr *ctx,
+						      const struct sallyport_address *address)
+{
+	struct socket_note *note = bpf_sk_storage_get(&sockets, ctx->sk, 0, 0);
+
+	if (!note || !note->redirect_port || note->redirect_port != user_port(ctx))
+		return 0;
+	return is_loopback(address) ? note : 0;
+}
+
+static __always_inline int restore4(struct bpf_sock_addr *ctx)
+{
+	struct sallyport_address address;
+	struct socket_note *note;
+
+	read4(&address, ctx->user_ip4);
+	note = redirected(ctx, &address);
+	if (note)
+		write4(ctx, &note->origin.dialled, note->origin.dialled_port);
+	return SOCK_PROCEED;
+}
+
+static __always_inline int restore6(struct bpf_sock_addr *ctx)
+{
+	struct sallyport_address address;
+	struct socket_note *note;
+
+	READ6(&address, ctx, user_ip6);
+	note = redirected(ctx, &address);
+	if (note)
+		write6(ctx, &note->origin.dialled, note->origin.dialled_port);
+	return SOCK_PROCEED;
+}
+
+SEC("cgroup/getpeername4")
+int sallyport_getpeername4(struct bpf_sock_addr *ctx)
+{
+	return restore4(ctx);
+}
+
+SEC("cgroup/getpeername6")
+int sallyport_getpeername6(struct bpf_sock_addr *ctx)
+{
+	return restore6(ctx);
+}
+
+/* The source of an answer to a redirected datagram: the last one that the socket sent. */
+SEC("cgroup/recvmsg4")
+int sallyport_recvmsg4(struct bpf_sock_addr *ctx)
+{
+	return restore4(ctx);
+}
+
+SEC("cgroup/recvmsg6")
+int sallyport_recvmsg6(struct bpf_sock_addr *ctx)
+{
+	return restore6(ctx);
+}
+
+/* ---- sockets: which kinds, which ports ---------------------------------------------- */
+
+SEC("cgroup/sock_create")
+int sallyport_sock_create(struct bpf_sock *ctx)
+{
+	struct place place = { .protocol = ctx->protocol, .socket_family = ctx->family,
+			       .socket_type = ctx->type };
+	__u8 reason = SALLYPORT_REASON_SOCKET_KIND;
+	struct caller caller;
+
+	caller_of_task(&caller);
+	if (!caller.agent)
+		return SOCK_PROCEED;
+	if (socket_kind_allowed(ctx->family, ctx->type, ctx->protocol)) {
+		struct socket_note *note =
+			bpf_sk_storage_get(&sockets, ctx, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+		if (note) {
+			note->creator_tag_cgroup_id = caller.tag_cgroup_id;
+			note->agent = caller.agent;
+			return SOCK_PROCEED;
+		}
+		reason = SALLYPORT_REASON_NO_STORAGE;
+	}
+	count(SALLYPORT_COUNT_DENIED);
+	report_task(SALLYPORT_KIND_SOCKET, reason, caller.agent, &place);
+	return SOCK_REFUSE;
+}
+
+static __always_inline int guard_port(const struct caller *caller, const struct place *place,
+				      __u64 netns_cookie)
+{
+	if (!caller->agent || port_allowed(place->port, listener_port_in(netns_cookie)))
+		return SOCK_PROCEED;
+	count(SALLYPORT_COUNT_DENIED);
+	report_task(SALLYPORT_KIND_BIND, SALLYPORT_REASON_LISTENER_PORT, caller->agent, place);
+	return SOCK_REFUSE;
+}
+
+static __always_inline int guard_bind(struct bpf_sock_addr *ctx, struct place *place)
+{
+	struct caller caller;
+
+	caller_of_flow(&caller, bpf_sk_storage_get(&sockets, ctx->sk, 0, 0));
+	place->port = user_port(ctx);
+	place->protocol = ctx->protocol;
+	place->socket_family = ctx->family;
+	place->socket_type = ctx->type;
+	return guard_port(&caller, place, bpf_get_netns_cookie(ctx));
+}
+
+SEC("cgroup/bind4")
+int sallyport_bind4(struct bpf_sock_addr *ctx)
+{
+	struct place place = {};
+
+	read4(&place.address, ctx->user_ip4);
+	return guard_bind(ctx, &place);
+}
+
+SEC("cgroup/bind6")
+int sallyport_bind6(struct bpf_sock_addr *ctx)
+{
+	struct place place = {};
+
+	READ6(&place.address, ctx, user_ip6);
+	return guard_bind(ctx, &place);
+}
+
+/* bind() sees port 0 where the kernel chooses; here the choice is known. */
+static __always_inline int guard_bound(struct bpf_sock *ctx, struct place *place)
+{
+	struct caller caller;
+
+	caller_of_task(&caller);
+	place->port = ctx->src_port;
+	place->protocol = ctx->protocol;
+	place->socket_family = ctx->family;
+	place->socket_type = ctx->type;
+	return guard_port(&caller, place, bpf_get_netns_cookie(ctx));
+}
+
+SEC("cgroup/post_bind4")
+int sallyport_post_bind4(struct bpf_sock *ctx)
+{
+	struct place place = {};
+
+	read4(&place.address, ctx->src_ip4);
+	return guard_bound(ctx, &place);
+}
+
+SEC("cgroup/post_bind6")
+int sallyport_post_bind6(struct bpf_sock *ctx)
+{
+	struct place place = {};
+
+	READ6(&place.address, ctx, src_ip6);
+	return guard_bound(ctx, &place);
+}
+
+/* ---- TCP: the origin under the name that the listener will see ---------------------- */
+
+static __always_inline void publish_origin(struct bpf_sock_ops *ctx, struct socket_note *note)
+{
+	struct sallyport_origin_key key = { .netns_cookie = note->origin.netns_cookie,
+					    .port = ctx->local_port };
+	struct place place = { .address = note->origin.dialled, .port = note->origin.dialled_port,
+			       .protocol = PROTOCOL_TCP, .socket_family = ctx->family,
+			       .socket_type = TYPE_STREAM };
+
+	/* The family on the wire: an IPv6 socket that dialled ::ffff:a.b.c.d arrives as IPv4. */
+	if (is_ipv4(&note->origin.dialled))
+		read4(&key.address, ctx->local_ip4);
+	else
+		READ6(&key.address, ctx, local_ip6);
+	if (!bpf_map_update_elem(&origins, &key, &note->origin, BPF_ANY))
+		return;
+	count(SALLYPORT_COUNT_ORIGINS_FULL);
+	report_socket(SALLYPORT_KIND_DENY, SALLYPORT_REASON_NO_STORAGE, note,
+		      note->origin.cgroup_id, &place);
+}
+
+SEC("sockops")
+int sallyport_sockops(struct bpf_sock_ops *ctx)
+{
+	struct socket_note *note;
+	struct bpf_sock *sk;
+
+	if (ctx->op != BPF_SOCK_OPS_TCP_CONNECT_CB && ctx->op != BPF_SOCK_OPS_TCP_LISTEN_CB)
+		return 1;
+	sk = ctx->sk;
+	if (!sk)
+		return 1;
+	note = bpf_sk_storage_get(&sockets, sk, 0, 0);
+	if (!note)
+		return 1;
+	if (ctx->op == BPF_SOCK_OPS_TCP_LISTEN_CB) {
+		note->admission = ADMITTED_LOOPBACK; /* for its answers; children inherit it */
+		note->redirect_port = 0;
+	} else if (note->redirect_port &&
+		   note->redirect_port == bpf_ntohl(ctx->remote_port)) {
+		publish_origin(ctx, note);
+	}
+	return 1;
+}
+
+/* ---- the backstop -------------------------------------------------------------------- */
+
+static __always_inline void place_of_packet(struct __sk_buff *skb, struct place *place)
+{
+	struct ipv6hdr six = {};
+	struct iphdr four = {};
+	__u32 offset;
+	__be16 port_be = 0;
+
+	if (skb->protocol == bpf_htons(0x0800)) { /* ETH_P_IP */
+		bpf_skb_load_bytes(skb, 0, &four, sizeof(four));
+		read4(&place->address, four.daddr);
+		place->protocol = four.protocol;
+		place->socket_family = FAMILY_INET;
+		offset = four.ihl * 4;
+	} else {
+		bpf_skb_load_bytes(skb, 0, &six, sizeof(six));
+		__builtin_memcpy(place->address.bytes, &six.daddr, 16);
+		place->protocol = six.nexthdr;
+		place->socket_family = FAMILY_INET6;
+		offset = sizeof(six);
+	}
+	if (place->protocol == PROTOCOL_TCP || place->protocol == PROTOCOL_UDP) {
+		bpf_skb_load_bytes(skb, offset + 2, &port_be, sizeof(port_be));
+		place->port = bpf_ntohs(port_be);
+	}
+}
+
+/*
+ * A packet of a tagged cgroup whose socket no earlier hook admitted goes nowhere. The kernel
+ * calls this with the full socket only (a SYN-ACK comes with its listener's); what has none,
+ * such as a RST from a closed port, is not a byte of the agent's and does not come here. If
+ * one came, it could not be attributed, so it is dropped.
+ */
+SEC("cgroup_skb/egress")
+int sallyport_egress(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct socket_note *note = 0;
+	struct place place = {};
+	int quarantine = 0;
+
+	if (sk)
+		sk = bpf_sk_fullsock(sk);
+	if (sk) {
+		place.socket_type = sk->type;
+		note = bpf_sk_storage_get(&sockets, sk, 0, 0);
+	}
+	if (note)
+		quarantine = is_quarantined(note->agent);
+	if (packet_allowed(note ? note->admission : ADMITTED_NOWHERE, skb->ifindex, quarantine))
+		return 1;
+	place_of_packet(skb, &place);
+	count(SALLYPORT_COUNT_BACKSTOP);
+	report_socket(SALLYPORT_KIND_BACKSTOP,
+		      quarantine ? SALLYPORT_REASON_QUARANTINED : SALLYPORT_REASON_NOT_ADMITTED,
+		      note, bpf_skb_cgroup_id(skb), &place);
+	return 0;
+}

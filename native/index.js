@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Loads the addon and checks what is handed to it, so that the C++ side gets plain, valid values.
+ * Documented in index.d.ts. Holds no state of its own.
+ */
+import { createRequire } from "node:module";
+import { isIP } from "node:net";
+
+/** Half of the map's capacity: new rows are added before old ones go. */
+const DESTINATIONS_MAX = 32768;
+const PORT_MAX = 65535;
+const UINT32_MAX = 0xffffffff;
+
+const PROTOCOLS = { tcp: 6, udp: 17 };
+const ACTIONS = { deny: 0, allow: 1, intercept: 2 };
+const REASONS = { registered: 0, nameserver: 2, "egress-rule": 3 };
+/** When a table names one destination twice. */
+const RANK = { intercept: 2, deny: 1, allow: 0 };
+
+const addon = load();
+
+function load() {
+  try {
+    return createRequire(import.meta.url)("./build/Release/ebpf-loader.node");
+  } catch (cause) {
+    throw failure("SYSTEM", `Cannot load the addon: ${cause.message}`, {
+      remedy: "Build it with `npm run build --workspace ebpf-loader`.",
+      cause,
+    });
+  }
+}
+
+export class Interceptor {
+  #binding;
+
+  constructor({ cgroupRoot, pinDir, without = [] }) {
+    this.#binding = new addon.InterceptorBinding({
+      cgroupRoot: path("cgroupRoot", cgroupRoot),
+      pinDir: path("pinDir", pinDir),
+      without: without.map((name) => string("without", name)),
+    });
+    this.adopted = this.#binding.adopted();
+  }
+
+  tag(cgroupPath, agent) {
+    return this.#binding.tag(path("cgroupPath", cgroupPath), integer("agent", agent, 1, UINT32_MAX));
+  }
+
+  untag(cgroupId) {
+    return this.#binding.untag(bigint("cgroupId", cgroupId));
+  }
+
+  quarantine(agent, on) {
+    this.#binding.quarantine(integer("agent", agent, 1, UINT32_MAX), on === true);
+  }
+
+  tags() {
+    return this.#binding.tags();
+  }
+
+  setDestinations(all) {
+    if (all.length > DESTINATIONS_MAX)
+      throw failure("MAP_FULL", `Cannot set ${all.length} destinations: at most ${DESTINATIONS_MAX} fit`, {
+        feature: "map destinations",
+        remedy: "Replace single addresses by networks.",
+      });
+    const ordered = all.toSorted((a, b) => RANK[a.action] - RANK[b.action]);
+    this.#binding.setDestinations(ordered.map(destinationRow));
+  }
+
+  setListener(port, netnsCookie) {
+    integer("port", port, 0, PORT_MAX);
+    if (netnsCookie !== undefined) bigint("netnsCookie", netnsCookie);
+    this.#binding.setListener(port, netnsCookie);
+  }
+
+  accept(listenFd, onConnection) {
+    return this.#binding.accept(descriptor(listenFd), callable("onConnection", onConnection));
+  }
+
+  events(onEvent) {
+    return this.#binding.events(callable("onEvent", onEvent));
+  }
+
+  counters() {
+    return this.#binding.counters();
+  }
+
+  sweepOrigins(ageMs) {
+    return this.#binding.sweepOrigins(integer("ageMs", ageMs, 0, UINT32_MAX));
+  }
+
+  close() {
+    this.#binding.close();
+  }
+
+  /** For originOf() below. */
+  static originOf(interceptor, fd) {
+    return interceptor.#binding.originOf(descriptor(fd));
+  }
+}
+
+export function removePinned(pinDir) {
+  return addon.removePinned(path("pinDir", pinDir));
+}
+
+export function originOf(interceptor, fd) {
+  return Interceptor.originOf(interceptor, fd);
+}
+
+export function peerOf(fd) {
+  return addon.peerOf(descriptor(fd));
+}
+
+export function listenIn(netns, address, port, backlog) {
+  if (netns !== null) path("netns", netns);
+  if (isIP(address) === 0) throw new TypeError(`Cannot listen on ${address}: it is not an address`);
+  return addon.listenIn(netns, address, integer("port", port, 0, PORT_MAX), integer("backlog", backlog, 1, PORT_MAX));
+}
+
+export function netnsCookie(fd) {
+  return addon.netnsCookie(fd === undefined ? undefined : descriptor(fd));
+}
+
+export function notify(state, fds = []) {
+  return addon.notify(string("state", state), fds.map(descriptor));
+}
+
+export function probe(cgroupRoot) {
+  return addon.probe(path("cgroupRoot", cgroupRoot));
+}
+
+function destinationRow({ address, prefix, port, protocol, action, reason, connection }) {
+  const family = isIP(address);
+  if (family === 0) throw new TypeError(`Cannot set destination ${address}: it is not an address`);
+  if (family === 6 && address.includes("."))
+    throw new TypeError(`Cannot set destination ${address}: write IPv4 destinations as IPv4`);
+  return [
+    address,
+    integer("prefix", prefix, 0, family === 4 ? 32 : 128),
+    integer("port", port, 0, PORT_MAX),
+    member("protocol", protocol, PROTOCOLS),
+    member("action", action, ACTIONS),
+    member("reason", reason, REASONS),
+    integer("connection", connection, 0, UINT32_MAX),
+  ];
+}
+
+function integer(name, value, min, max) {
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new RangeError(`Cannot use ${name} ${value}: it is not a whole number from ${min} to ${max}`);
+}
+
+function descriptor(value) {
+  return integer("descriptor", value, 0, 0x7fffffff);
+}
+
+function bigint(name, value) {
+  if (typeof value === "bigint" && value >= 0n && value <= 0xffffffffffffffffn) return value;
+  throw new TypeError(`Cannot use ${name} ${value}: it is not an unsigned 64-bit bigint`);
+}
+
+function string(name, value) {
+  if (typeof value === "string") return value;
+  throw new TypeError(`Cannot use ${name}: it is not a string`);
+}
+
+function path(name, value) {
+  if (string(name, value).startsWith("/") && !value.includes("\0")) return value.replace(/(?<=.)\/+$/u, "");
+  throw new TypeError(`Cannot use ${name} ${value}: it is not an absolute path`);
+}
+
+function callable(name, value) {
+  if (typeof value === "function") return value;
+  throw new TypeError(`Cannot use ${name}: it is not a function`);
+}
+
+function member(name, value, table) {
+  if (Object.hasOwn(table, value)) return table[value];
+  throw new TypeError(`Cannot use ${name} ${value}: it is none of ${Object.keys(table).join(", ")}`);
+}
+
+function failure(code, message, { remedy, feature, cause }) {
+  const error = new Error(message, { cause });
+  error.name = "LoaderError";
+  return Object.assign(error, { code, remedy }, feature === undefined ? {} : { feature });
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Registers the addon with Node. Nothing else.
+#include <napi.h>
+
+#include "binding.h"
+
+static Napi::Object register_addon(Napi::Env env, Napi::Object exports) {
+  exports.Set("InterceptorBinding", sallyport::InterceptorBinding::define(env));
+  sallyport::define_functions(env, exports);
+  return exports;
+}
+
+NODE_API_MODULE(ebpf_loader, register_addon)

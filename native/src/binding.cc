@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "binding.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+
+#include "events.h"
+#include "failure.h"
+#include "preflight.h"
+#include "sockets.h"
+
+namespace sallyport {
+
+namespace {
+
+constexpr int kAcceptsPerTurn = 64;  // so that a flood of connections cannot hold the loop
+
+uint32_t number(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
+std::string text(const Napi::Value& value) { return value.As<Napi::String>().Utf8Value(); }
+uint64_t big(const Napi::Value& value) {
+  bool lossless = false;
+  return value.As<Napi::BigInt>().Uint64Value(&lossless);
+}
+
+// Zeroes what lies beyond the prefix: two spellings of one network must be one key.
+void mask(sallyport_address& address, uint32_t prefix) {
+  for (uint32_t bit = prefix; bit < 128; bit++) address.bytes[bit / 8] &= static_cast<uint8_t>(~(0x80u >> (bit % 8)));
+}
+
+// One row of setDestinations as index.js hands it over: [address, prefix, port, protocol, action, reason, connection].
+std::pair<sallyport_destination_key, sallyport_destination> destination_from_js(const Napi::Array& row) {
+  sallyport_destination_key key{};
+  key.address = address_from_text(text(row.Get(0u)));
+  const uint32_t prefix = number(row.Get(1u)) + (is_ipv4(key.address) ? 96 : 0);
+  mask(key.address, prefix);
+  key.prefix_bits = SALLYPORT_KEY_BITS + prefix;
+  key.port = static_cast<__u16>(number(row.Get(2u)));
+  key.protocol = static_cast<__u8>(number(row.Get(3u)));
+  sallyport_destination value{};
+  value.action = static_cast<__u8>(number(row.Get(4u)));
+  value.reason = static_cast<__u8>(number(row.Get(5u)));
+  value.connection = number(row.Get(6u));
+  value.prefix = static_cast<__u8>(prefix);
+  return {key, value};
+}
+
+OpenOptions options_from_js(const Napi::Object& object) {
+  OpenOptions options{text(object.Get("cgroupRoot")), text(object.Get("pinDir")), {}};
+  const auto without = object.Get("without").As<Napi::Array>();
+  for (uint32_t i = 0; i < without.Length(); i++) options.without.insert(text(without.Get(i)));
+  return options;
+}
+
+Napi::Object accepted_to_js(Napi::Env env, Accepted accepted) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("sourceAddress", address_to_text(accepted.source.address));
+  object.Set("sourcePort", accepted.source.port);
+  object.Set("origin", origin_to_js(env, accepted.origin, accepted.source));
+  object.Set("fd", accepted.fd.release());
+  return object;
+}
+
+}  // namespace
+
+Napi::Function InterceptorBinding::define(Napi::Env env) {
+  using Self = InterceptorBinding;
+  return DefineClass(env, "InterceptorBinding",
+                     {
+                         InstanceMethod<&Self::adopted>("adopted"),
+                         InstanceMethod<&Self::tag>("tag"),
+                         InstanceMethod<&Self::untag>("untag"),
+                         InstanceMethod<&Self::tags>("tags"),
+                         InstanceMethod<&Self::quarantine>("quarantine"),
+                         InstanceMethod<&Self::set_destinations>("setDestinations"),
+                         InstanceMethod<&Self::set_listener>("setListener"),
+                         InstanceMethod<&Self::accept>("accept"),
+                         InstanceMethod<&Self::events>("events"),
+                         InstanceMethod<&Self::counters>("counters"),
+                         InstanceMethod<&Self::sweep_origins>("sweepOrigins"),
+                         InstanceMethod<&Self::origin_of>("originOf"),
+                         InstanceMethod<&Self::close>("close"),
+                     });
+}
+
+// Handles must be gone before the environment is; a hook runs for workers and on every exit.
+InterceptorBinding::InterceptorBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<InterceptorBinding>(info) {
+  guarded(info.Env(), [&] { interceptor_ = std::make_unique<Interceptor>(options_from_js(info[0].As<Napi::Object>())); });
+  napi_add_env_cleanup_hook(info.Env(), [](void* self) { static_cast<InterceptorBinding*>(self)->close_all(); }, this);
+}
+
+void InterceptorBinding::Finalize(Napi::BasicEnv env) {
+  napi_remove_env_cleanup_hook(env, [](void* self) { static_cast<InterceptorBinding*>(self)->close_all(); }, this);
+  close_all();
+}
+
+Interceptor& InterceptorBinding::interceptor() const {
+  if (interceptor_) return *interceptor_;
+  throw Failure("SYSTEM", "Cannot use this Interceptor: it is closed", {"", "Open a new one.", ""});
+}
+
+Napi::Value InterceptorBinding::adopted(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return Napi::Boolean::New(info.Env(), interceptor().adopted()); });
+}
+
+Napi::Value InterceptorBinding::tag(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return Napi::BigInt::New(info.Env(), interceptor().tag(text(info[0]), number(info[1]))); });
+}
+
+Napi::Value InterceptorBinding::untag(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return Napi::Boolean::New(info.Env(), interceptor().untag(big(info[0]))); });
+}
+
+Napi::Value InterceptorBinding::tags(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    Napi::Array all = Napi::Array::New(info.Env());
+    for (const auto& [cgroup_id, agent] : interceptor().tags()) {
+      Napi::Object one = Napi::Object::New(info.Env());
+      one.Set("cgroupId", Napi::BigInt::New(info.Env(), cgroup_id));
+      one.Set("agent", agent);
+      all.Set(all.Length(), one);
+    }
+    return all;
+  });
+}
+
+Napi::Value InterceptorBinding::quarantine(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] { interceptor().quarantine(number(info[0]), info[1].ToBoolean()); });
+  return info.Env().Undefined();
+}
+
+Napi::Value InterceptorBinding::set_destinations(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] {
+    const auto rows = info[0].As<Napi::Array>();
+    Destinations all;
+    all.reserve(rows.Length());
+    for (uint32_t i = 0; i < rows.Length(); i++) {
+      const Napi::HandleScope scope(info.Env());
+      all.push_back(destination_from_js(rows.Get(i).As<Napi::Array>()));
+    }
+    interceptor().set_destinations(all);
+  });
+  return info.Env().Undefined();
+}
+
+Napi::Value InterceptorBinding::set_listener(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] {
+    const uint64_t cookie = info[1].IsBigInt() ? big(info[1]) : own_netns_cookie();
+    interceptor().set_listener(static_cast<uint16_t>(number(info[0])), cookie);
+  });
+  return info.Env().Undefined();
+}
+
+Napi::Value InterceptorBinding::accept(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const Napi::Env env = info.Env();
+    const int listen_fd = static_cast<int>(number(info[0]));
+    const auto acceptor = std::make_shared<Acceptor>(interceptor(), listen_fd);
+    const auto callback = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[1].As<Napi::Function>()));
+    const auto self = std::make_shared<std::weak_ptr<Poll>>();
+    const auto poll = Poll::start(env, listen_fd, [env, acceptor, callback, self] {
+      const auto poll = self->lock();
+      for (int turn = 0; turn < kAcceptsPerTurn && !poll->closed(); turn++) {
+        const Napi::HandleScope scope(env);
+        std::optional<Accepted> accepted = acceptor->next();
+        if (!accepted) return;
+        poll->call(*callback, accepted_to_js(env, std::move(*accepted)));
+      }
+    });
+    *self = poll;
+    return closer(env, poll);
+  });
+}
+
+Napi::Value InterceptorBinding::events(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const Napi::Env env = info.Env();
+    if (!events_poll_.expired() && !events_poll_.lock()->closed())
+      throw Failure("SYSTEM", "Cannot read events: somebody reads them already", {"map events", "Close the first reader.", ""});
+    const auto callback = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[0].As<Napi::Function>()));
+    const auto self = std::make_shared<std::weak_ptr<Poll>>();
+    const auto reader = std::make_shared<EventReader>(interceptor().events_map(), [env, callback, self](const sallyport_event& event) {
+      const auto poll = self->lock();
+      if (poll->closed()) return;
+      const Napi::HandleScope scope(env);
+      poll->call(*callback, event_to_js(env, event));
+    });
+    const auto poll = Poll::start(env, reader->fd(), [reader] { reader->read_batch(); });
+    *self = poll;
+    events_poll_ = poll;
+    return closer(env, poll);
+  });
+}
+
+// { close() }, which works once and is harmless afterwards.
+Napi::Value InterceptorBinding::closer(Napi::Env env, const std::shared_ptr<Poll>& poll) {
+  polls_.erase(std::remove_if(polls_.begin(), polls_.end(), [](const auto& one) { return one.expired(); }), polls_.end());
+  polls_.push_back(poll);
+  Napi::Object object = Napi::Object::New(env);
+  const std::weak_ptr<Poll> weak = poll;
+  object.Set("close", Napi::Function::New(env, [weak](const Napi::CallbackInfo&) {
+               if (const auto open = weak.lock()) open->close();
+             }));
+  return object;
+}
+
+Napi::Value InterceptorBinding::counters(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    constexpr const char* kNames[] = {"redirected", "allowed", "denied", "backstop", "eventsLost", "originsFull"};
+    static_assert(std::size(kNames) == SALLYPORT_COUNTERS);
+    Napi::Object object = Napi::Object::New(info.Env());
+    const std::vector<uint64_t> sums = interceptor().counters();
+    for (size_t i = 0; i < sums.size(); i++) object.Set(kNames[i], Napi::BigInt::New(info.Env(), sums[i]));
+    return object;
+  });
+}
+
+Napi::Value InterceptorBinding::sweep_origins(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return Napi::Number::New(info.Env(), interceptor().sweep_origins(number(info[0]))); });
+}
+
+Napi::Value InterceptorBinding::origin_of(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const int fd = static_cast<int>(number(info[0]));
+    const Endpoint source = remote_endpoint(fd);
+    return origin_to_js(info.Env(), interceptor().claim(netns_cookie(fd), source), source);
+  });
+}
+
+Napi::Value InterceptorBinding::close(const Napi::CallbackInfo& info) {
+  close_all();
+  return info.Env().Undefined();
+}
+
+void InterceptorBinding::close_all() {
+  for (const auto& weak : polls_)
+    if (const auto poll = weak.lock()) poll->close();
+  polls_.clear();
+  interceptor_.reset();
+}
+
+void define_functions(Napi::Env env, Napi::Object exports) {
+  const auto define = [&](const char* name, auto body) {
+    exports.Set(name, Napi::Function::New(env, [body](const Napi::CallbackInfo& info) -> Napi::Value {
+                  return guarded(info.Env(), [&] { return Napi::Value(body(info.Env(), info)); });
+                }, name));
+  };
+  define("removePinned", [](Napi::Env scope, const Napi::CallbackInfo& info) {
+    Napi::Array paths = Napi::Array::New(scope);
+    for (const std::string& path : remove_pinned(text(info[0]))) paths.Set(paths.Length(), path);
+    return paths;
+  });
+  define("peerOf", [](Napi::Env scope, const Napi::CallbackInfo& info) {
+    const Peer peer = peer_of(static_cast<int>(number(info[0])));
+    Napi::Object object = Napi::Object::New(scope);
+    object.Set("pid", peer.pid);
+    object.Set("uid", peer.uid);
+    object.Set("gid", peer.gid);
+    object.Set("cgroup", peer.cgroup ? Napi::Value(Napi::String::New(scope, *peer.cgroup)) : scope.Null());
+    return object;
+  });
+  define("listenIn", [](Napi::Env scope, const Napi::CallbackInfo& info) {
+    std::optional<std::string> netns;
+    if (info[0].IsString()) netns = text(info[0]);
+    return Napi::Number::New(scope, listen_in(netns, text(info[1]), static_cast<uint16_t>(number(info[2])), static_cast<int>(number(info[3]))));
+  });
+  define("netnsCookie", [](Napi::Env scope, const Napi::CallbackInfo& info) {
+    return Napi::BigInt::New(scope, info[0].IsNumber() ? netns_cookie(static_cast<int>(number(info[0]))) : own_netns_cookie());
+  });
+  define("notify", [](Napi::Env scope, const Napi::CallbackInfo& info) {
+    std::vector<int> fds;
+    const auto list = info[1].As<Napi::Array>();
+    for (uint32_t i = 0; i < list.Length(); i++) fds.push_back(static_cast<int>(number(list.Get(i))));
+    return Napi::Boolean::New(scope, notify(text(info[0]), fds));
+  });
+  define("probe", [](Napi::Env scope, const Napi::CallbackInfo& info) {
+    Napi::Array all = Napi::Array::New(scope);
+    for (const Probed& probed : probe(text(info[0]))) {
+      Napi::Object one = Napi::Object::New(scope);
+      one.Set("feature", probed.feature);
+      one.Set("ok", probed.ok);
+      one.Set("needs", probed.needs);
+      one.Set("found", probed.found);
+      one.Set("remedy", probed.remedy);
+      all.Set(all.Length(), one);
+    }
+    return all;
+  });
+}
+
+}  // namespace sallyport

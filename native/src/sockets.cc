@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sockets.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <fstream>
+#include <thread>
+
+#include "failure.h"
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77  // Linux 6.5
+#endif
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71  // Linux 5.14
+#endif
+
+namespace sallyport {
+
+namespace {
+
+constexpr size_t kNotifyFdsMax = 253;  // SCM_MAX_FD of the kernel
+
+Fd pidfd_of_peer(int fd, pid_t pid) {
+  int pidfd = -1;
+  socklen_t length = sizeof pidfd;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &length) == 0) return Fd(pidfd);
+  // Before 6.5 the pid may have been given to another process since connect(); SECURITY.md says so.
+  return Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+}
+
+bool is_alive(int pidfd) {
+  pollfd poll_fd{pidfd, POLLIN, 0};
+  return ::poll(&poll_fd, 1, 0) == 0;  // readable once the process has ended
+}
+
+std::optional<std::string> cgroup_of(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/cgroup");
+  for (std::string line; std::getline(file, line);)
+    if (line.compare(0, 3, "0::") == 0) return line.substr(3);
+  return std::nullopt;
+}
+
+void set_option(int fd, int level, int option, const char* name) {
+  const int on = 1;
+  if (setsockopt(fd, level, option, &on, sizeof on) != 0) throw system_failure(std::string("set ") + name, errno);
+}
+
+int listen_here(const std::string& text, uint16_t port, int backlog) {
+  const sallyport_address address = address_from_text(text);
+  sockaddr_storage name{};
+  socklen_t length = sizeof(sockaddr_in);
+  if (is_ipv4(address)) {
+    auto& four = reinterpret_cast<sockaddr_in&>(name);
+    four.sin_family = AF_INET;
+    four.sin_port = htons(port);
+    std::memcpy(&four.sin_addr, address.bytes + 12, 4);
+  } else {
+    auto& six = reinterpret_cast<sockaddr_in6&>(name);
+    six.sin6_family = AF_INET6;
+    six.sin6_port = htons(port);
+    std::memcpy(&six.sin6_addr, address.bytes, 16);
+    length = sizeof six;
+  }
+  Fd fd(socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  if (!fd) throw system_failure("make a socket", errno);
+  set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR");
+  if (name.ss_family == AF_INET6) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY");
+  const std::string where = text + " port " + std::to_string(port);
+  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&name), length) != 0) throw system_failure("bind " + where, errno);
+  if (listen(fd.get(), backlog) != 0) throw system_failure("listen on " + where, errno);
+  return fd.release();
+}
+
+void enter_netns(const std::string& path) {
+  const Fd netns(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!netns) throw system_failure("open " + path, errno, "network namespace");
+  if (setns(netns.get(), CLONE_NEWNET) != 0) throw system_failure("enter " + path, errno, "network namespace");
+}
+
+}  // namespace
+
+Peer peer_of(int fd) {
+  ucred credentials{};
+  socklen_t length = sizeof credentials;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) throw system_failure("read SO_PEERCRED", errno);
+  Peer peer{credentials.pid, credentials.uid, credentials.gid, std::nullopt};
+  const Fd pidfd = pidfd_of_peer(fd, peer.pid);
+  if (!pidfd) return peer;
+  std::optional<std::string> cgroup = cgroup_of(peer.pid);
+  if (is_alive(pidfd.get())) peer.cgroup = std::move(cgroup);  // so the pid was still its own when it was read
+  return peer;
+}
+
+int listen_in(const std::optional<std::string>& netns, const std::string& address, uint16_t port, int backlog) {
+  if (!netns) return listen_here(address, port, backlog);
+  int fd = -1;
+  std::exception_ptr failure;
+  // A thread of its own: setns() moves only the thread that calls it, and this one then ends.
+  std::thread([&] {
+    try {
+      enter_netns(*netns);
+      fd = listen_here(address, port, backlog);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  }).join();
+  if (failure) std::rethrow_exception(failure);
+  return fd;
+}
+
+uint64_t netns_cookie(int fd) {
+  uint64_t cookie = 0;
+  socklen_t length = sizeof cookie;
+  if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length) != 0) throw system_failure("read SO_NETNS_COOKIE", errno, "SO_NETNS_COOKIE");
+  return cookie;
+}
+
+uint64_t own_netns_cookie() {
+  const Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) throw system_failure("make a socket", errno);
+  return netns_cookie(fd.get());
+}
+
+bool notify(const std::string& state, const std::vector<int>& fds) {
+  const char* path = std::getenv("NOTIFY_SOCKET");
+  if (path == nullptr || *path == '\0') return false;
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  const size_t path_bytes = std::strlen(path);
+  if (path_bytes >= sizeof name.sun_path || fds.size() > kNotifyFdsMax) throw system_failure("notify the service manager", EINVAL);
+  std::memcpy(name.sun_path, path, path_bytes);
+  if (path[0] == '@') name.sun_path[0] = '\0';
+
+  iovec text{const_cast<char*>(state.data()), state.size()};
+  msghdr message{};
+  message.msg_name = &name;
+  message.msg_namelen = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path_bytes);
+  message.msg_iov = &text;
+  message.msg_iovlen = 1;
+  std::vector<char> control(CMSG_SPACE(fds.size() * sizeof(int)));
+  if (!fds.empty()) {
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+    std::memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
+  }
+  const Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd || sendmsg(fd.get(), &message, MSG_NOSIGNAL) < 0) throw system_failure("notify the service manager", errno);
+  return true;
+}
+
+Endpoint remote_endpoint(int fd) {
+  sockaddr_storage name{};
+  socklen_t length = sizeof name;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&name), &length) != 0) throw system_failure("read the peer's address", errno);
+  return endpoint_of(name);
+}
+
+Acceptor::Acceptor(Interceptor& interceptor, int listen_fd)
+    : interceptor_(interceptor),
+      listen_fd_(listen_fd),
+      netns_cookie_(netns_cookie(listen_fd)),
+      spare_(open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
+
+std::optional<Accepted> Acceptor::next() {
+  for (;;) {
+    sockaddr_storage name{};
+    socklen_t length = sizeof name;
+    Fd fd(accept4(listen_fd_, reinterpret_cast<sockaddr*>(&name), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (fd) {
+      set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY");
+      const Endpoint source = endpoint_of(name);
+      std::optional<sallyport_origin> origin = interceptor_.claim(netns_cookie_, source);
+      return Accepted{std::move(fd), source, origin};
+    }
+    if (errno == EINTR || errno == ECONNABORTED) continue;
+    if ((errno == EMFILE || errno == ENFILE) && shed_one()) continue;
+    return std::nullopt;
+  }
+}
+
+// Out of descriptors, a waiting connection would wake the loop for ever. The spare one is
+// given up to accept and close it, so that its client learns at once.
+bool Acceptor::shed_one() {
+  spare_ = Fd();
+  const bool shed = static_cast<bool>(Fd(accept4(listen_fd_, nullptr, nullptr, SOCK_CLOEXEC)));
+  spare_ = Fd(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  return shed;
+}
+
+}  // namespace sallyport

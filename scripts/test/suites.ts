@@ -1,0 +1,53 @@
+/**
+ * The list of suites in the order of the gate: cheap ones first, so that a slip shows early. Each is a folder of
+ * tests/; one without a single test fails the run, so that a suite cannot vanish unnoticed.
+ */
+export interface Suite {
+  readonly name: string;
+  /** `--only` takes a group's name, too. */
+  readonly group: "static" | "unit" | "kernel" | "system";
+  /** Below the checkout; searched to the bottom for *.test.ts. */
+  readonly folder: string;
+  /** Test files at once. The machine has two cores, and system tests own the kernel's hooks one at a time. */
+  readonly concurrency: number;
+  readonly limitS: number;
+}
+
+const unit = (name: string): Suite => ({
+  name,
+  group: "unit",
+  folder: `tests/${name}`,
+  concurrency: 2,
+  limitS: 180,
+});
+const kernel = (name: string): Suite => ({
+  name,
+  group: "kernel",
+  folder: `tests/${name}`,
+  concurrency: 1,
+  limitS: 300,
+});
+
+export const SUITES: readonly Suite[] = [
+  { name: "static", group: "static", folder: "tests/static", concurrency: 2, limitS: 180 },
+  unit("base"),
+  unit("model"),
+  unit("protocols"),
+  unit("policy"),
+  unit("masking"),
+  unit("kernel"),
+  unit("store"),
+  unit("identity"),
+  unit("vault"),
+  unit("recorder"),
+  unit("audit"),
+  unit("path"),
+  unit("control"),
+  unit("config"),
+  kernel("bpf"),
+  kernel("native"),
+  { name: "system", group: "system", folder: "tests/system", concurrency: 1, limitS: 1200 },
+];
+
+/** Groups in which a skipped test fails the run where the kernel has cgroup BPF. */
+export const NEEDS_KERNEL: ReadonlySet<Suite["group"]> = new Set(["kernel", "system"]);

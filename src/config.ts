@@ -1,0 +1,188 @@
+/**
+ * Reads the settings: text in, plain values out, or one error that names every line to mend. Reads no file
+ * (secrets and CA files stay paths) and never shows a value, since a secret may stand in the wrong place.
+ */
+import { dirname, resolve } from "node:path";
+import { SETTINGS_BYTES_MAX } from "./base/limits.ts";
+import { formatAddress } from "./config/address.ts";
+import { compileCheck } from "./config/check.ts";
+import { parseSettingsDocument, type SettingsDocument } from "./config/document.ts";
+import {
+  type ConnectionSettings,
+  checkDistinct,
+  invalid,
+  notYet,
+  type ProtocolTraits,
+  type RawConnection,
+  readAddresses,
+  readConnection,
+  record,
+} from "./config/meaning.ts";
+import { type Finding, formatPath, SettingsError } from "./config/problems.ts";
+import { addedConnectionSchema, settingsSchema } from "./config/schema.ts";
+import type { Address } from "./model/address.ts";
+
+export type { ConnectionSettings, CredentialReference, ProtocolTraits, SecretReference } from "./config/meaning.ts";
+
+/** Outside the default ip_local_port_range (32768 to 60999), so that no client is given it by chance. */
+export const LISTENER_PORT_DEFAULT = 61_917;
+
+export interface Settings {
+  /** Where they came from, as it was given. */
+  readonly file: string;
+  readonly agents: readonly AgentSettings[];
+  readonly connections: readonly ConnectionSettings[];
+  /** No names yet. */
+  readonly egress: { readonly allow: readonly Address[]; readonly deny: readonly Address[] };
+  /** The policies folder, absolute; undefined when the settings name none. */
+  readonly policies?: string;
+  readonly interception: { readonly port: number; readonly cgroupRoot?: string };
+}
+
+export interface AgentSettings {
+  readonly name: string;
+  readonly groups: readonly string[];
+  readonly claims: Readonly<Record<string, string>>;
+}
+
+interface RawSettings {
+  readonly agents?: readonly RawAgent[];
+  readonly connections?: readonly RawConnection[];
+  readonly egress?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] };
+  readonly policies?: string;
+  readonly interception?: { readonly port?: number; readonly cgroupRoot?: string };
+}
+
+interface RawAgent {
+  readonly name: string;
+  readonly groups?: readonly string[];
+  readonly claims?: Readonly<Record<string, string>>;
+  readonly match?: object;
+}
+
+const checkSettings = compileCheck(settingsSchema);
+const checkConnection = compileCheck(addedConnectionSchema);
+
+/**
+ * Reads one settings file. `file` names it in errors and is what relative paths in it start from. With `protocols`,
+ * a connection's protocol must be one of them and bring the credential that it needs.
+ * Throws SettingsError (SETTINGS_INVALID, or SETTINGS_NOT_YET when nothing else is wrong).
+ */
+export function readSettings(text: string, file: string, protocols?: readonly ProtocolTraits[]): Settings {
+  if (Buffer.byteLength(text) > SETTINGS_BYTES_MAX) {
+    const message = `is larger than ${SETTINGS_BYTES_MAX} bytes`;
+    throw new SettingsError(file, [{ file, line: 1, column: 1, key: "", code: "SETTINGS_INVALID", message }]);
+  }
+  const document = parseSettingsDocument(text, file);
+  const shape = checkSettings(document.data);
+  if (shape.length > 0) throw located(file, document, shape);
+  const findings: Finding[] = [];
+  const settings = convert(document.data as RawSettings, file, protocols, (finding) => findings.push(finding));
+  if (findings.length > 0) throw located(file, document, findings);
+  return settings;
+}
+
+/**
+ * Checks one connection that did not come from the settings file, by the same rules. `value` has the shape of an
+ * entry of `connections`, but no credential (the vault has it) and PEM text as `tls.ca`; `origin` names it in errors.
+ * Throws SettingsError.
+ */
+export function readAddedConnection(
+  value: unknown,
+  origin: string,
+  protocols?: readonly ProtocolTraits[],
+): ConnectionSettings {
+  const findings = checkConnection(value);
+  if (findings.length > 0) throw located(origin, undefined, findings);
+  const report = (finding: Finding) => findings.push(finding);
+  const connection = readConnection(value as RawConnection, [], { kind: "vault", protocols }, report);
+  if (findings.length > 0) throw located(origin, undefined, findings);
+  return connection;
+}
+
+function convert(
+  raw: RawSettings,
+  file: string,
+  protocols: readonly ProtocolTraits[] | undefined,
+  report: (finding: Finding) => void,
+): Settings {
+  const agents = (raw.agents ?? []).map((agent, index) => readAgent(agent, index, report));
+  const connections = (raw.connections ?? []).map((connection, index) =>
+    readConnection(connection, ["connections", index], { kind: "settings", file, protocols }, report),
+  );
+  checkNames("agents", agents, report);
+  checkNames(
+    "connections",
+    connections.map(({ connection }) => connection),
+    report,
+  );
+  checkOverlap(connections, report);
+  return {
+    file,
+    agents,
+    connections,
+    egress: readEgress(raw.egress ?? {}, report),
+    ...(raw.policies === undefined ? {} : { policies: resolve(dirname(file), raw.policies) }),
+    interception: {
+      port: raw.interception?.port ?? LISTENER_PORT_DEFAULT,
+      ...(raw.interception?.cgroupRoot === undefined ? {} : { cgroupRoot: raw.interception.cgroupRoot }),
+    },
+  };
+}
+
+function readAgent(raw: RawAgent, index: number, report: (finding: Finding) => void): AgentSettings {
+  if (raw.match !== undefined) {
+    const how = `use \`sallyport run --as ${raw.name}\` or \`sallyport tag --as ${raw.name}\``;
+    report(
+      notYet(["agents", index, "match"], "key", `tags by itself, which is not in this version; take it out and ${how}`),
+    );
+  }
+  return { name: raw.name, groups: raw.groups ?? [], claims: record(Object.entries(raw.claims ?? {})) };
+}
+
+function checkNames(list: string, named: readonly { name: string }[], report: (finding: Finding) => void): void {
+  checkDistinct(
+    named.map(({ name }, index) => ({ key: name, path: [list, index, "name"] })),
+    (first) => `is taken by ${formatPath(first.slice(0, 2))}`,
+    report,
+  );
+}
+
+/** The same address twice would leave it to chance which credential is used. A narrower network wins over a wider one. */
+function checkOverlap(connections: readonly ConnectionSettings[], report: (finding: Finding) => void): void {
+  const entries = connections.flatMap(({ connection }, index) =>
+    [...new Set(connection.addresses.map(formatAddress))].map((key) => ({
+      key,
+      path: ["connections", index, "addresses"],
+    })),
+  );
+  checkDistinct(entries, (first) => `has an address that ${formatPath(first.slice(0, 2))} has too`, report);
+}
+
+function readEgress(raw: NonNullable<RawSettings["egress"]>, report: (finding: Finding) => void): Settings["egress"] {
+  const read = (side: "allow" | "deny") =>
+    readAddresses(raw[side] ?? [], ["egress", side], "or-any", report).map((address, index) => {
+      if (address?.kind !== "name") return address;
+      const message = "is a name, which is not in this version; write its IP address or network";
+      report(notYet(["egress", side, index], "value", message));
+      return undefined;
+    });
+  const [allow, deny] = [read("allow"), read("deny")];
+  const denied = new Set(deny.map((address) => address && formatAddress(address)));
+  for (const [index, address] of allow.entries()) {
+    if (address === undefined || !denied.has(formatAddress(address))) continue;
+    report(invalid(["egress", "allow", index], "value", "is denied by egress.deny as well; take one of them out"));
+  }
+  const present = (side: typeof allow) => side.filter((address) => address !== undefined);
+  return { allow: present(allow), deny: present(deny) };
+}
+
+function located(file: string, document: SettingsDocument | undefined, findings: readonly Finding[]): SettingsError {
+  return new SettingsError(
+    file,
+    findings.map(({ path, at, code, message }) => {
+      const place = document?.placeOf(path, at) ?? { line: 0, column: 0 };
+      return { file, ...place, key: formatPath(path), code, message };
+    }),
+  );
+}

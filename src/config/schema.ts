@@ -1,0 +1,193 @@
+/**
+ * The shape of the settings as a JSON Schema. `description` of a text is the end of the sentence "must be …".
+ * What a schema cannot say (addresses, references between entries) is checked in config/meaning.ts.
+ */
+import { CONNECTION_ADDRESSES_MAX, PEM_BYTES_MAX, SETTINGS_LIST_MAX } from "../base/limits.ts";
+
+/** Names of agents and connections: they become parts of paths, cgroups and log lines. */
+const name = {
+  type: "string",
+  pattern: "^[a-z0-9][a-z0-9-]{0,62}$",
+  description: "1 to 63 of a-z, 0-9 and -, not beginning with -",
+} as const;
+
+const label = {
+  type: "string",
+  pattern: "^[A-Za-z0-9][A-Za-z0-9_./-]{0,62}$",
+  description: "1 to 63 letters, digits, _ . / or -, beginning with a letter or digit",
+} as const;
+
+const path = {
+  type: "string",
+  minLength: 1,
+  maxLength: 4096,
+  pattern: "^[^\\u0000]*$",
+  description: "a path",
+} as const;
+
+const text = {
+  type: "string",
+  minLength: 1,
+  maxLength: 255,
+  pattern: "^[^\\u0000-\\u001f\\u007f]*$",
+  description: "1 to 255 characters without control characters",
+} as const;
+
+const labels = { type: "array", maxItems: 64, uniqueItems: true, items: label } as const;
+
+const texts = {
+  type: "object",
+  maxProperties: 64,
+  propertyNames: label,
+  additionalProperties: { ...text, minLength: 0 },
+} as const;
+
+const address = { type: "string", minLength: 1, maxLength: 300, description: "an address" } as const;
+
+/** Exactly one place to read a secret from. A secret itself has no place in the settings. */
+const reference = {
+  type: "object",
+  additionalProperties: false,
+  minProperties: 1,
+  maxProperties: 1,
+  description: "a reference to the secret: {file: PATH}, {env: NAME} or {systemd: NAME}; not the secret itself",
+  properties: {
+    file: path,
+    env: { type: "string", pattern: "^[A-Za-z_][A-Za-z0-9_]{0,127}$", description: "the name of a variable" },
+    systemd: {
+      type: "string",
+      pattern: "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$",
+      description: "the name of a systemd credential",
+    },
+  },
+} as const;
+
+const agent = {
+  type: "object",
+  additionalProperties: false,
+  required: ["name"],
+  properties: {
+    name,
+    groups: labels,
+    claims: texts,
+    match: {
+      type: "object",
+      additionalProperties: false,
+      minProperties: 1,
+      properties: {
+        unit: text,
+        cgroup: text,
+        user: text,
+        container: {
+          type: "object",
+          additionalProperties: false,
+          minProperties: 1,
+          properties: { name: text, label: text, image: text },
+        },
+      },
+    },
+  },
+} as const;
+
+const connection = {
+  type: "object",
+  additionalProperties: false,
+  required: ["name", "protocol", "addresses"],
+  properties: {
+    name,
+    protocol: name,
+    addresses: { type: "array", minItems: 1, maxItems: CONNECTION_ADDRESSES_MAX, items: address },
+    credential: {
+      type: "object",
+      additionalProperties: false,
+      required: ["user"],
+      properties: { user: text, password: reference },
+    },
+    tls: {
+      type: "object",
+      additionalProperties: false,
+      properties: {
+        mode: { type: "string", enum: ["disable", "require", "verify-full"] },
+        name: {
+          type: "string",
+          maxLength: 253,
+          pattern: "^[A-Za-z0-9:]([A-Za-z0-9.:_-]*[A-Za-z0-9:])?$",
+          description: "the name (or IP address) in the server's certificate",
+        },
+        ca: path,
+      },
+    },
+    labels: texts,
+    data: {
+      type: "object",
+      maxProperties: 10_000,
+      propertyNames: {
+        type: "string",
+        pattern: "^[^.\\u0000]{1,128}\\.[^.\\u0000]{1,128}$",
+        description: '"schema.table"',
+      },
+      additionalProperties: {
+        type: "object",
+        additionalProperties: false,
+        properties: {
+          labels,
+          columns: {
+            type: "object",
+            maxProperties: 2_000,
+            propertyNames: {
+              type: "string",
+              pattern: "^[^\\u0000]{1,128}$",
+              description: "the name of a column",
+            },
+            additionalProperties: labels,
+          },
+        },
+      },
+    },
+  },
+} as const;
+
+const { credential: _credential, ...withoutCredential } = connection.properties;
+
+/** A connection that was added by command: the vault has its credential, and its roots came as text. */
+export const addedConnectionSchema = {
+  ...connection,
+  properties: {
+    ...withoutCredential,
+    tls: {
+      ...connection.properties.tls,
+      properties: {
+        ...connection.properties.tls.properties,
+        ca: {
+          type: "string",
+          maxLength: PEM_BYTES_MAX,
+          pattern: "-----BEGIN CERTIFICATE-----",
+          description: "certificates in PEM",
+        },
+      },
+    },
+  },
+} as const;
+
+const addresses = { type: "array", maxItems: SETTINGS_LIST_MAX, items: address } as const;
+
+export const settingsSchema = {
+  $schema: "http://json-schema.org/draft-07/schema#",
+  title: "Sallyport settings",
+  type: "object",
+  additionalProperties: false,
+  properties: {
+    agents: { type: "array", maxItems: SETTINGS_LIST_MAX, items: agent },
+    connections: { type: "array", maxItems: SETTINGS_LIST_MAX, items: connection },
+    egress: { type: "object", additionalProperties: false, properties: { allow: addresses, deny: addresses } },
+    policies: path,
+    interception: {
+      type: "object",
+      additionalProperties: false,
+      properties: {
+        port: { type: "integer", minimum: 1, maximum: 65_535 },
+        cgroupRoot: { type: "string", pattern: "^/[^\\u0000]*$", maxLength: 4096, description: "an absolute path" },
+      },
+    },
+  },
+} as const;

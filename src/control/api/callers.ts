@@ -1,0 +1,95 @@
+/** Who may ask: decided from the kernel's word on the peer, for every request anew. Knows no routes. */
+import { readFileSync } from "node:fs";
+import type { Socket } from "node:net";
+import type { Caller, Peer } from "../ports.ts";
+import { ApiFault } from "./faults.ts";
+
+/** The group whose members may run and list until roles exist. */
+export const GROUP = "sallyport";
+
+/** Whether a user belongs to GROUP, by primary or supplementary membership. */
+export type Membership = (peer: { readonly uid: number; readonly gid: number }) => boolean;
+
+/**
+ * The caller behind a socket. Throws API_PEER_UNKNOWN, API_PEER_TAGGED and API_NOT_PERMITTED: a process
+ * inside a tagged cgroup is refused whatever its uid, for an agent must not end its own guard.
+ */
+export function callerOf(socket: Socket, peerOf: (socket: Socket) => Peer | undefined, isMember: Membership): Caller {
+  const peer = known(socket, peerOf);
+  if (peer.tagged) {
+    throw new ApiFault(
+      403,
+      "API_PEER_TAGGED",
+      "Cannot serve a process that is itself guarded",
+      "Call sallyport from outside of the tagged cgroup",
+    );
+  }
+  const { pid, uid } = peer;
+  if (uid === 0) return { role: "admin", pid, uid };
+  if (isMember(peer)) return { role: "member", pid, uid };
+  throw notPermitted();
+}
+
+export function requireAdmin(caller: Caller): void {
+  if (caller.role !== "admin") throw notPermitted("This needs root");
+}
+
+/** Reads passwd(5) and group(5) as they are now. Users of other name services count by their primary group only. */
+export function membershipFrom(passwdFile = "/etc/passwd", groupFile = "/etc/group"): Membership {
+  return ({ uid, gid }) => {
+    const group = fieldsOf(groupFile).find(([name]) => name === GROUP);
+    if (group === undefined) return false;
+    if (group[2] === String(gid)) return true;
+    const members = (group[3] ?? "").split(",").filter(Boolean);
+    return fieldsOf(passwdFile).some(([name = "", , id]) => id === String(uid) && members.includes(name));
+  };
+}
+
+/** The id of GROUP, or undefined where it does not exist. */
+export function groupId(groupFile = "/etc/group"): number | undefined {
+  const id = fieldsOf(groupFile).find(([name]) => name === GROUP)?.[2];
+  return id === undefined || !/^\d+$/.test(id) ? undefined : Number(id);
+}
+
+/** Whether `pid` is a child of the caller and of the caller's user: what `run` may hand over. Source: proc(5). */
+export function isChildOf(pid: number, caller: Caller): boolean {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    const parent = /^PPid:\s+(\d+)$/m.exec(status)?.[1];
+    const uids = /^Uid:\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)$/m.exec(status)?.slice(1) ?? [];
+    return Number(parent) === caller.pid && uids.length === 4 && uids.every((uid) => Number(uid) === caller.uid);
+  } catch {
+    return false; // gone, or not ours to see: nothing to hand over
+  }
+}
+
+function known(socket: Socket, peerOf: (socket: Socket) => Peer | undefined): Peer {
+  const unknown = new ApiFault(
+    403,
+    "API_PEER_UNKNOWN",
+    "Cannot tell which process asks",
+    "Ask again from a process that lives",
+  );
+  let peer: Peer | undefined;
+  try {
+    peer = peerOf(socket);
+  } catch {
+    throw unknown;
+  }
+  if (peer === undefined || peer.cgroup === null) throw unknown;
+  return peer;
+}
+
+function notPermitted(message = "This user may not use the daemon"): ApiFault {
+  return new ApiFault(403, "API_NOT_PERMITTED", message, `Use sudo; to run and list, join the group ${GROUP}`);
+}
+
+function fieldsOf(file: string): string[][] {
+  try {
+    return readFileSync(file, "utf8")
+      .split("\n")
+      .map((line) => line.split(":"));
+  } catch {
+    return []; // no file, no member: the closed side
+  }
+}

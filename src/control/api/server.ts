@@ -1,0 +1,251 @@
+/**
+ * The daemon's door for people: HTTP/1.1 with JSON on a Unix socket. Every request is admitted by its peer's
+ * kernel credentials before its body is read. Decides nothing about the data path.
+ */
+
+import { once } from "node:events";
+import { chmodSync, chownSync, mkdirSync, unlinkSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createConnection } from "node:net";
+import { dirname } from "node:path";
+import { codeOf, messageOf, UserError } from "../../base/errors.ts";
+import {
+  API_CONNECTIONS_MAX,
+  API_HEADER_BYTES_MAX,
+  API_REQUEST_WAIT_MS,
+  API_WATCHERS_MAX,
+  UNSENT_BYTES_MAX,
+} from "../../base/limits.ts";
+import type { Log } from "../../base/log.ts";
+import type { ControlPorts } from "../ports.ts";
+import { readBody } from "./bodies.ts";
+import { callerOf, groupId, type Membership, membershipFrom, requireAdmin } from "./callers.ts";
+import { ApiFault, faultOf } from "./faults.ts";
+import { type Answer, ROUTES, type Route } from "./routes.ts";
+
+export interface ControlServer {
+  readonly socketPath: string;
+  /** Ends every request and watcher, removes the socket. */
+  close(): Promise<void>;
+}
+
+export interface ControlServerOptions {
+  /** "/run/sallyport/api.sock" */
+  readonly socketPath: string;
+  readonly ports: ControlPorts;
+  readonly log: Log;
+  /** /etc/passwd and /etc/group unless told. */
+  readonly isMember?: Membership;
+}
+
+/** Listens with mode 0660 and group `sallyport` where it exists. Throws DAEMON_RUNNING, API_SOCKET. */
+export async function startControlServer(options: ControlServerOptions): Promise<ControlServer> {
+  const { socketPath, ports, log } = options;
+  const isMember = options.isMember ?? membershipFrom();
+  const watchers = new Set<ServerResponse>();
+  const server = createServer(
+    {
+      maxHeaderSize: API_HEADER_BYTES_MAX,
+      headersTimeout: API_REQUEST_WAIT_MS,
+      requestTimeout: API_REQUEST_WAIT_MS,
+      connectionsCheckingInterval: API_REQUEST_WAIT_MS / 2,
+      keepAliveTimeout: API_REQUEST_WAIT_MS,
+    },
+    (request, response) => {
+      handle(request, response).catch((error: unknown) => {
+        log.warn("api request failed", { path: request.url?.split("?")[0], error: messageOf(error) });
+        response.destroy();
+      });
+    },
+  );
+  server.maxConnections = API_CONNECTIONS_MAX;
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const caller = callerOf(request.socket, (socket) => ports.peer(socket), isMember);
+      const { route, path, query } = routeOf(request);
+      if (route.role === "admin") requireAdmin(caller);
+      const answer = await route.answer({ caller, path, query, body: await readBody(request) }, ports);
+      await send(response, answer, watchers);
+    } catch (error) {
+      if (response.headersSent) throw error;
+      sendFault(response, error, log);
+    }
+  }
+
+  await listen(server, socketPath);
+  return {
+    socketPath,
+    async close() {
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function routeOf(request: IncomingMessage) {
+  const url = new URL(request.url ?? "/", "http://sallyport");
+  const steps = url.pathname.split("/");
+  const fitting = ROUTES.flatMap((route) => {
+    const path = match(route, steps);
+    return path === undefined ? [] : [{ route, path, query: url.searchParams }];
+  });
+  const found = fitting.find(({ route }) => route.method === request.method);
+  if (found !== undefined) return found;
+  if (fitting.length > 0) {
+    throw new ApiFault(405, "API_METHOD", `Cannot ${request.method} here`, "See docs/cli.md");
+  }
+  throw new ApiFault(
+    404,
+    "API_ROUTE_UNKNOWN",
+    "Cannot find that in the API",
+    "The daemon may be older than the command",
+  );
+}
+
+/** The ":name" parts, or undefined when the path does not fit. A fixed step goes before a ":name" in ROUTES. */
+function match(route: Route, steps: readonly string[]): Record<string, string> | undefined {
+  const pattern = route.path.split("/");
+  if (pattern.length !== steps.length) return undefined;
+  const names: Record<string, string> = {};
+  for (const [index, part] of pattern.entries()) {
+    const step = steps[index] ?? "";
+    if (!part.startsWith(":")) {
+      if (part !== step) return undefined;
+    } else {
+      const name = decoded(step);
+      if (name === undefined) return undefined;
+      names[part.slice(1)] = name;
+    }
+  }
+  return names;
+}
+
+function decoded(step: string): string | undefined {
+  try {
+    const text = decodeURIComponent(step);
+    return /^[A-Za-z0-9_.-]{1,128}$/.test(text) ? text : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function send(response: ServerResponse, answer: Answer, watchers: Set<ServerResponse>): Promise<void> {
+  switch (answer.kind) {
+    case "json":
+      if (answer.afterwards) response.once("close", answer.afterwards);
+      sendJson(response, 200, answer.value ?? {});
+      break;
+    case "lines":
+      await sendLines(response, answer.lines);
+      break;
+    case "events":
+      sendEvents(response, answer.watch, watchers);
+      break;
+    default:
+      answer satisfies never;
+  }
+}
+
+function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  const text = Buffer.from(`${JSON.stringify(value)}\n`);
+  response.writeHead(status, { "content-type": "application/json", "content-length": text.length });
+  response.end(text);
+}
+
+function sendFault(response: ServerResponse, error: unknown, log: Log): void {
+  const fault = faultOf(error);
+  if (fault === undefined) log.error("api fault", { code: codeOf(error), error: messageOf(error) });
+  const { status, code, message, remedy } =
+    fault ?? new ApiFault(500, "INTERNAL", "The daemon failed at this request", "See the daemon's log");
+  // What was not read of the request is not worth reading: refused peers get no more of our time.
+  response.setHeader("connection", "close");
+  sendJson(response, status, { error: { code, message, remedy } });
+}
+
+async function sendLines(response: ServerResponse, lines: AsyncIterable<unknown>): Promise<void> {
+  response.writeHead(200, { "content-type": "application/x-ndjson" });
+  for await (const line of lines) {
+    if (response.destroyed) return;
+    if (!response.write(`${JSON.stringify(line)}\n`))
+      await Promise.race([once(response, "drain"), once(response, "close")]);
+  }
+  response.end();
+}
+
+function sendEvents(
+  response: ServerResponse,
+  watch: Extract<Answer, { kind: "events" }>["watch"],
+  watchers: Set<ServerResponse>,
+): void {
+  if (watchers.size >= API_WATCHERS_MAX) {
+    throw new ApiFault(503, "API_WATCHERS_FULL", `${API_WATCHERS_MAX} clients watch already`, "End one of them");
+  }
+  watchers.add(response);
+  response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+  response.flushHeaders();
+  const stop = watch((event) => {
+    // A watcher that does not read is ended rather than fed from memory without end.
+    if (response.writableLength > UNSENT_BYTES_MAX) response.destroy();
+    else response.write(`event: ${event.kind.replaceAll(/[\r\n]/g, " ")}\ndata: ${JSON.stringify(event)}\n\n`);
+  });
+  response.once("close", () => {
+    watchers.delete(response);
+    stop();
+  });
+}
+
+async function listen(server: Server, socketPath: string): Promise<void> {
+  if (await answers(socketPath)) {
+    throw new UserError(
+      "DAEMON_RUNNING",
+      `Cannot listen on ${socketPath}: a daemon answers there`,
+      "Stop it: sallyport down",
+    );
+  }
+  try {
+    mkdirSync(dirname(socketPath), { recursive: true, mode: 0o755 });
+    unlinkSync(socketPath);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw socketError(socketPath, error);
+  }
+  // The socket is bound inside listen(), so nobody can connect before its mode is right.
+  const before = process.umask(0o117);
+  try {
+    server.listen(socketPath);
+  } finally {
+    process.umask(before);
+  }
+  try {
+    await once(server, "listening");
+    const group = groupId();
+    if (group !== undefined && process.getuid?.() === 0) chownSync(socketPath, 0, group);
+    chmodSync(socketPath, 0o660);
+  } catch (error) {
+    server.close();
+    throw socketError(socketPath, error);
+  }
+}
+
+function socketError(path: string, cause: unknown): UserError {
+  return new UserError(
+    "API_SOCKET",
+    `Cannot listen on ${path}: ${messageOf(cause)}`,
+    "Choose another folder with --run",
+    {
+      cause,
+    },
+  );
+}
+
+function answers(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createConnection(socketPath, () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on("error", () => resolve(false));
+  });
+}

@@ -1,0 +1,133 @@
+/** Asks the daemon over its socket. Secrets travel in bodies only; an answer is read up to a limit. */
+import { type IncomingMessage, request } from "node:http";
+import { join } from "node:path";
+import { codeOf, messageOf, UserError } from "../../base/errors.ts";
+import { API_ANSWER_BYTES_MAX, API_ANSWER_WAIT_MS } from "../../base/limits.ts";
+
+export interface AskOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** Throws UserError: DAEMON_UNREACHABLE (3), SOCKET_NOT_PERMITTED (4), ANSWER_BROKEN, or what the daemon answered. */
+export class ApiClient {
+  readonly socketPath: string;
+
+  constructor(runDir: string) {
+    this.socketPath = join(runDir, "api.sock");
+  }
+
+  /** `path` begins with "/v1/"; use `step` for parts that a person typed. */
+  get<T>(path: string, options: AskOptions = {}): Promise<T> {
+    return this.#ask<T>("GET", path, undefined, options);
+  }
+
+  post<T>(path: string, body: object, options: AskOptions = {}): Promise<T> {
+    return this.#ask<T>("POST", path, body, options);
+  }
+
+  delete<T>(path: string): Promise<T> {
+    return this.#ask<T>("DELETE", path, undefined, {});
+  }
+
+  /** One value per line of the answer, as they come. */
+  async *lines<T>(path: string): AsyncGenerator<T> {
+    const response = await this.#open("GET", path, undefined, {});
+    if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, await readAll(response));
+    let rest = "";
+    for await (const chunk of response.setEncoding("utf8") as AsyncIterable<string>) {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop() ?? "";
+      if (rest.length > API_ANSWER_BYTES_MAX) throw broken("one line of it is too long");
+      for (const line of lines) yield parsed<T>(line);
+    }
+    if (rest !== "") throw broken("it ended inside a line");
+  }
+
+  async #ask<T>(method: string, path: string, body: object | undefined, options: AskOptions): Promise<T> {
+    const response = await this.#open(method, path, body, options);
+    const text = await readAll(response);
+    if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, text);
+    return parsed<T>(text);
+  }
+
+  #open(method: string, path: string, body: object | undefined, { signal }: AskOptions): Promise<IncomingMessage> {
+    const text = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+    const headers = text === undefined ? {} : { "content-type": "application/json", "content-length": text.length };
+    return new Promise((resolve, reject) => {
+      const asked = request(
+        {
+          socketPath: this.socketPath,
+          method,
+          path,
+          headers,
+          agent: false,
+          timeout: API_ANSWER_WAIT_MS,
+          ...(signal === undefined ? {} : { signal }),
+        },
+        resolve,
+      );
+      asked.on("timeout", () => asked.destroy(broken("it did not come in time")));
+      asked.on("error", (error) => reject(error instanceof UserError ? error : unreachable(this.socketPath, error)));
+      asked.end(text);
+    });
+  }
+}
+
+/** One step of a path. */
+export function step(text: string): string {
+  return encodeURIComponent(text);
+}
+
+async function readAll(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > API_ANSWER_BYTES_MAX) throw broken("it is too large");
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw error instanceof UserError ? error : broken(messageOf(error));
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function parsed<T>(text: string): T {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw broken("it is not JSON");
+  }
+}
+
+function refusal(status: number, text: string): UserError {
+  let error: { code?: unknown; message?: unknown; remedy?: unknown } | undefined;
+  try {
+    error = JSON.parse(text)?.error;
+  } catch {
+    // told below: whatever answered is not our daemon
+  }
+  if (typeof error?.code !== "string") return broken(`status ${status}`);
+  const exitCode = status === 403 ? 4 : status === 400 ? 2 : status === 503 ? 3 : 1;
+  return new UserError(error.code, String(error.message), String(error.remedy ?? ""), { exitCode });
+}
+
+function broken(why: string): UserError {
+  return new UserError("ANSWER_BROKEN", `Cannot understand the daemon's answer: ${why}`, "See the daemon's log");
+}
+
+function unreachable(socketPath: string, cause: Error): UserError {
+  const code = codeOf(cause);
+  if (code === "ABORT_ERR") return new UserError("INTERRUPTED", "Stopped before the daemon answered", "", { cause });
+  if (code === "EACCES" || code === "EPERM") {
+    const message = `Cannot use ${socketPath}: permission denied`;
+    return new UserError("SOCKET_NOT_PERMITTED", message, "Use sudo, or join the group sallyport", {
+      cause,
+      exitCode: 4,
+    });
+  }
+  const message = `Cannot reach the daemon at ${socketPath}: ${code === "INTERNAL" ? cause.message : code}`;
+  const remedy = "Start it with `sudo sallyport up`, or name its folder with --run";
+  return new UserError("DAEMON_UNREACHABLE", message, remedy, { cause, exitCode: 3 });
+}

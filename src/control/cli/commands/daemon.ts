@@ -1,0 +1,174 @@
+/** up, down, reload, status, doctor: the daemon's life. */
+import { connect } from "node:net";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { UserError } from "../../../base/errors.ts";
+import { createLog } from "../../../base/log.ts";
+import type { DaemonStatus, DoctorReport, ReloadResult, ShutdownResult } from "../../ports.ts";
+import { duration, moment, printable, table } from "../show.ts";
+import { Exit, type OpenShell, type Shell, STATE_DIR } from "../world.ts";
+
+export function addDaemonCommands(program: Command, open: OpenShell): void {
+  program
+    .command("up")
+    .description("start the daemon in the foreground")
+    .option("--config <file>", "settings; /etc/sallyport/sallyport.yaml where it exists")
+    .addOption(stateOption())
+    .option("--port <number>", "the listener's port, before what the settings say", readPort)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  sudo sallyport up\n  sudo bin/sallyport up --state ./state --run ./run --config mine.yaml",
+    )
+    .action((options: UpOptions, command: Command) => up(open(command), options));
+  program
+    .command("down")
+    .description("stop the daemon in order; agents stay guarded: their connections are refused")
+    .option("--remove", "leave nothing behind: links, maps, cgroups, CA, state")
+    .addOption(stateOption())
+    .addHelpText("after", "\nExamples:\n  sudo sallyport down\n  sudo sallyport down --remove")
+    .action((options: { remove?: boolean; state: string }, command: Command) => down(open(command), options));
+  program
+    .command("reload")
+    .description("read settings and policy again; what is wrong leaves the running ones in place")
+    .addHelpText("after", "\nExample:\n  sudo sallyport reload")
+    .action((_options: object, command: Command) => reload(open(command)));
+  program
+    .command("status")
+    .description("what the daemon is doing")
+    .addHelpText("after", "\nExample:\n  sallyport status --json")
+    .action((_options: object, command: Command) => status(open(command)));
+  program
+    .command("doctor")
+    .description("check kernel, cgroups, privileges and trust, each with a remedy; works without a daemon")
+    .addHelpText("after", "\nExample:\n  sudo sallyport doctor")
+    .action((_options: object, command: Command) => doctor(open(command)));
+}
+
+interface UpOptions {
+  readonly config?: string;
+  readonly state: string;
+  readonly port?: number;
+}
+
+async function up(shell: Shell, options: UpOptions): Promise<void> {
+  const { startDaemon } = await shell.world.loadDaemon();
+  const log = createLog((line) => shell.warn(line));
+  const daemon = await startDaemon({
+    ...(options.config === undefined ? {} : { configFile: options.config }),
+    ...(options.port === undefined ? {} : { port: options.port }),
+    stateDir: options.state,
+    runDir: shell.runDir,
+    log,
+  });
+  const stop = () => void daemon.stop().catch((error: unknown) => log.error("stop failed", { error: String(error) }));
+  const reloadNow = () =>
+    void daemon.reload().catch((error: unknown) => log.error("reload failed", { error: String(error) }));
+  process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", reloadNow);
+  try {
+    await daemon.stopped;
+  } finally {
+    process.off("SIGTERM", stop).off("SIGINT", stop).off("SIGHUP", reloadNow);
+  }
+}
+
+async function down(shell: Shell, { remove = false, state }: { remove?: boolean; state: string }): Promise<void> {
+  const { removed } = await shutdown(shell, remove, state);
+  if (shell.json) shell.say(JSON.stringify({ removed }));
+  else for (const thing of removed) shell.say(`removed ${printable(thing)}`);
+}
+
+async function shutdown(shell: Shell, remove: boolean, stateDir: string): Promise<ShutdownResult> {
+  try {
+    // The socket is held open beside the request: it ends when the daemon does, not when it answers.
+    const ended = endOfPeer(shell.api.socketPath);
+    const result = await shell.api.post<ShutdownResult>("/v1/shutdown", { remove });
+    await ended;
+    return result;
+  } catch (error) {
+    if (!(error instanceof UserError) || error.code !== "DAEMON_UNREACHABLE" || !remove) throw error;
+    const { removeEverything } = await shell.world.loadDaemon();
+    return { removed: await removeEverything({ stateDir, runDir: shell.runDir }) };
+  }
+}
+
+function endOfPeer(socketPath: string): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath).on("error", () => resolve());
+    socket.resume().on("close", () => resolve());
+  });
+}
+
+async function reload(shell: Shell): Promise<void> {
+  const result = await shell.api.post<ReloadResult>("/v1/settings/reload", {});
+  if (shell.json) return shell.say(JSON.stringify(result));
+  const { connections, agents, policy } = result;
+  shell.say(
+    `settings: ${connections} connections, ${agents} agents · policy ${policy.hash.slice(0, 12)}: ${policy.rules} rules`,
+  );
+}
+
+async function status(shell: Shell): Promise<void> {
+  const now = await shell.api.get<DaemonStatus>("/v1/status");
+  if (shell.json) return shell.say(JSON.stringify(now));
+  const rows: readonly (readonly [string, string])[] = [
+    ["version", now.version],
+    ["process", `${now.pid}, up since ${moment(now.startedMs)} (${duration(Date.now() - now.startedMs)})`],
+    ["settings", now.settingsFile ?? "defaults"],
+    ["state", now.stateDir],
+    ["listener", `port ${now.listenerPort}`],
+    ["policy", `${now.policy.hash.slice(0, 12)}, ${now.policy.rules} rules, loaded ${moment(now.policy.loadedMs)}`],
+    ["agents", String(now.agents)],
+    ["connections", String(now.connections)],
+    ["open sessions", String(now.openSessions)],
+    ...Object.entries(now.counters).map(([name, value]) => [name, String(value)] as const),
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  for (const [name, value] of rows) shell.say(`${shell.colours.dim(name.padEnd(width))}  ${printable(value)}`);
+}
+
+async function doctor(shell: Shell): Promise<void> {
+  const report = await examine(shell);
+  if (shell.json) {
+    shell.say(JSON.stringify(report));
+  } else {
+    const { colours } = shell;
+    const tint = { ok: colours.green, warning: colours.yellow, failed: colours.red };
+    shell.say(
+      table(
+        report.checks,
+        [
+          { title: "CHECK", cell: ({ name }) => name },
+          { title: "VERDICT", cell: ({ verdict }) => verdict },
+          { title: "FOUND", cell: ({ found }) => found },
+        ],
+        colours,
+      ),
+    );
+    for (const { name, verdict, remedy } of report.checks) {
+      if (verdict !== "ok") shell.say(`${tint[verdict](verdict)} ${printable(name)}: ${printable(remedy)}`);
+    }
+  }
+  if (report.checks.some(({ verdict }) => verdict === "failed")) throw new Exit(1);
+}
+
+/** The daemon sees what it runs with; without one this process looks for itself. */
+async function examine(shell: Shell): Promise<DoctorReport> {
+  try {
+    return await shell.api.get<DoctorReport>("/v1/doctor");
+  } catch (error) {
+    if (!(error instanceof UserError) || (error.exitCode !== 3 && error.exitCode !== 4)) throw error;
+    const { doctorReport } = await shell.world.loadDaemon();
+    return doctorReport();
+  }
+}
+
+function stateOption(): Option {
+  return new Option("--state <dir>", "folder of the daemon's state (SALLYPORT_STATE_DIR)")
+    .env("SALLYPORT_STATE_DIR")
+    .default(STATE_DIR);
+}
+
+function readPort(text: string): number {
+  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : 0;
+  if (port < 1 || port > 65_535) throw new InvalidArgumentError("It must be a port between 1 and 65535.");
+  return port;
+}

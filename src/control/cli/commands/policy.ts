@@ -1,0 +1,73 @@
+/** policy: what is loaded, and whether files could be. Checking works without a daemon. */
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { codeOf, UserError } from "../../../base/errors.ts";
+import type { PolicyCheck, PolicyFile, PolicyProblem, PolicyStatus } from "../../ports.ts";
+import { count, moment, printable } from "../show.ts";
+import { Exit, type OpenShell, type Shell } from "../world.ts";
+
+export function addPolicyCommands(program: Command, open: OpenShell): void {
+  const policy = program
+    .command("policy")
+    .description("show which policy runs")
+    .addHelpText("after", "\nExamples:\n  sallyport policy\n  sallyport policy check ./policies")
+    .action((_options: object, command: Command) => status(open(command)));
+  policy
+    .command("check [files...]")
+    .description("check policy files or folders; without any, those that the settings name")
+    .option("--config <file>", "the settings whose connections and labels the rules may name")
+    .addHelpText("after", "\nExample:\n  sallyport policy check policies/orders.yaml --json")
+    .action((files: string[], options: { config?: string }, command: Command) =>
+      check(open(command), files, options.config),
+    );
+}
+
+async function status(shell: Shell): Promise<void> {
+  const { hash, rules, files, loadedMs } = await shell.api.get<PolicyStatus>("/v1/policy");
+  if (shell.json) return shell.say(JSON.stringify({ hash, rules, files, loadedMs }));
+  shell.say(`${printable(hash)}  ${count(rules, "rule")}, loaded ${moment(loadedMs)}`);
+  for (const file of files) shell.say(`  ${printable(file)}`);
+}
+
+async function check(shell: Shell, paths: readonly string[], settingsFile: string | undefined): Promise<void> {
+  const result = await judge(shell, paths, settingsFile);
+  if (shell.json) {
+    shell.say(JSON.stringify(result));
+  } else {
+    for (const problem of result.problems) shell.say(problemText(problem));
+    if (result.problems.length === 0) shell.say(`${shell.colours.green("ok")}: ${count(result.rules, "rule")}`);
+    else shell.say(`${shell.colours.red("failed")}: ${count(result.problems.length, "problem")}`);
+  }
+  if (result.problems.length > 0) throw new Exit(1);
+}
+
+/** The daemon knows the connections that rules may name; without one, or without permission, the settings are read here. */
+async function judge(shell: Shell, paths: readonly string[], settingsFile: string | undefined): Promise<PolicyCheck> {
+  if (paths.length > 0 && settingsFile === undefined) {
+    const files = paths.flatMap(filesAt);
+    try {
+      return await shell.api.post<PolicyCheck>("/v1/policy/check", { files });
+    } catch (error) {
+      if (!(error instanceof UserError) || (error.exitCode !== 3 && error.exitCode !== 4)) throw error;
+    }
+  }
+  const { checkPolicyFiles } = await shell.world.loadDaemon();
+  return checkPolicyFiles(paths, settingsFile);
+}
+
+function filesAt(path: string): PolicyFile[] {
+  try {
+    if (!statSync(path).isDirectory()) return [{ path, text: readFileSync(path, "utf8") }];
+    const names = readdirSync(path).filter((name) => /\.ya?ml$/.test(name));
+    return names.sort().map((name) => ({ path: join(path, name), text: readFileSync(join(path, name), "utf8") }));
+  } catch (cause) {
+    const message = `Cannot read ${path}: ${codeOf(cause)}`;
+    throw new UserError("FILE_UNREADABLE", message, "Check the path, its owner and its mode", { cause });
+  }
+}
+
+function problemText({ file, line, column, rule, message, remedy }: PolicyProblem): string {
+  const where = `${file}:${line}:${column}${rule === "" ? "" : ` rule ${rule}`}`;
+  return printable([where, `${message}${remedy === "" ? "" : ` ${remedy}`}`].join(": "));
+}

@@ -1,0 +1,56 @@
+/** run: a command as a guarded agent. */
+import { type Command, Option } from "commander";
+import { UserError } from "../../../base/errors.ts";
+import { runGuarded } from "../guarded.ts";
+import { Exit, type OpenShell } from "../world.ts";
+
+export function addRunCommand(program: Command, open: OpenShell): void {
+  program
+    .command("run")
+    .description("run a command in a fresh guarded cgroup, with the trust variables set")
+    .usage("[options] -- CMD [ARG...]")
+    .argument("[cmd...]", "the command, behind --")
+    .option("--as <agent>", "the agent's name in the settings", "default")
+    .addOption(new Option("--token-file <file>", "a token that says who the agent is (a later version)"))
+    .option("--quiet", "no summary at the end")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  sallyport run --as ci -- psql -h orders.db.internal -U app orders
+  sallyport run --as ci -- sh -c 'npm ci && npm test'
+
+Exit codes: CMD's own; 128+N when a signal N ended it; 125 when Sallyport failed and CMD was not started;
+126 when CMD cannot be executed; 127 when it is not found; 2 wrong usage; 4 not permitted.`,
+    )
+    .action(async (words: string[], options: { as: string; tokenFile?: string; quiet?: boolean }, command: Command) => {
+      const shell = open(command);
+      if (options.tokenFile !== undefined) {
+        throw new UserError(
+          "TOKEN_NOT_YET",
+          "Cannot use --token-file: tokens are not in this version",
+          "Name the agent with --as",
+          {
+            exitCode: 2,
+          },
+        );
+      }
+      checkWords(words, shell.world.argv);
+      const exitCode = await runGuarded(shell, { agent: options.as, words, summary: options.quiet !== true });
+      if (exitCode !== 0) throw new Exit(exitCode);
+    });
+}
+
+/** Without "--" the command's own flags would be read as ours, silently. */
+function checkWords(words: readonly string[], argv: readonly string[]): void {
+  const message =
+    words.length === 0 || words[0] === ""
+      ? "Name the command to run"
+      : !argv.includes("--")
+        ? 'Put "--" before the command'
+        : words[0]?.startsWith("-")
+          ? "Cannot run a command whose name begins with -"
+          : undefined;
+  if (message === undefined) return;
+  throw new UserError("USAGE", message, "sallyport run --as AGENT -- CMD ARG…", { exitCode: 2 });
+}

@@ -1,0 +1,178 @@
+/**
+ * Starts a command as an agent: a shell waits on a pipe until the daemon has put it into its cgroup, and becomes
+ * the command only then. Whatever fails before, the command never runs.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { constants } from "node:os";
+import type { Writable } from "node:stream";
+import { UserError } from "../../base/errors.ts";
+import type { Run, RunSummary } from "../ports.ts";
+import { step } from "./client.ts";
+import { complain } from "./complain.ts";
+import { openSockets } from "./descriptors.ts";
+import { count } from "./show.ts";
+import type { Shell } from "./world.ts";
+
+/** Sallyport failed and the command was not started. */
+const FAILED = 125;
+/** The run's id comes through the pipe; no line, no command. */
+const WAIT_SCRIPT = 'read -r SALLYPORT_RUN <&3 || exit 125; export SALLYPORT_RUN; exec 3<&-; exec "$@"';
+const FORWARDED = ["SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const;
+
+export interface GuardedCommand {
+  readonly agent: string;
+  readonly words: readonly string[];
+  /** Whether to print one on stderr at the end. */
+  readonly summary: boolean;
+}
+
+/** Runs it with our own stdio. Returns the exit code as a shell would. */
+export async function runGuarded(shell: Shell, command: GuardedCommand): Promise<number> {
+  const life = new Life();
+  try {
+    const run = await start(shell, command, life);
+    const exitCode = await life.ended;
+    if (command.summary) await summarize(shell, run);
+    return exitCode;
+  } catch (error) {
+    life.abandon();
+    if (life.interruptedBy !== undefined) return 128 + constants.signals[life.interruptedBy];
+    const exitCode = complain(shell.world, error);
+    return exitCode === 4 ? 4 : FAILED;
+  } finally {
+    life.close();
+  }
+}
+
+async function start(shell: Shell, { agent, words }: GuardedCommand, life: Life): Promise<Run> {
+  const { signal } = life;
+  const query = new URLSearchParams({ agent });
+  const { environment } = await shell.api.get<{ environment: Record<string, string> }>(
+    `/v1/runs/environment?${query}`,
+    {
+      signal,
+    },
+  );
+  const sockets = openSockets();
+  if (sockets.length > 0) {
+    throw new UserError(
+      "RUN_SOCKETS_OPEN",
+      `Cannot run the command: it would inherit the open sockets ${sockets.join(", ")}, which nobody guards`,
+      "Close them before, or start from another shell",
+    );
+  }
+  const child = spawn("/bin/sh", ["-c", WAIT_SCRIPT, "sallyport", ...words], {
+    env: { ...withoutOurs(shell.world.env), ...environment },
+    stdio: ["inherit", "inherit", "inherit", "pipe"],
+  });
+  const pid = await life.begin(child);
+  const run = await shell.api.post<Run>("/v1/runs", { agent, pid }, { signal });
+  if (!/^[A-Za-z0-9._-]{1,128}$/.test(run.id)) {
+    throw new UserError(
+      "ANSWER_BROKEN",
+      "Cannot understand the daemon's answer: it named no run",
+      "See the daemon's log",
+    );
+  }
+  life.release(run.id);
+  return run;
+}
+
+/** Ours stay with us: where the daemon listens is no business of the agent. */
+function withoutOurs(env: Shell["world"]["env"]): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("SALLYPORT_")));
+}
+
+/** One child from its start to its end. Signals that come for us are passed on; we never end before it. */
+class Life {
+  readonly #abort = new AbortController();
+  readonly #ended = Promise.withResolvers<number>();
+  #child: ChildProcess | undefined;
+  #released = false;
+  interruptedBy: NodeJS.Signals | undefined;
+
+  constructor() {
+    for (const name of FORWARDED) process.on(name, this.#onSignal);
+    this.#ended.promise.catch(() => {}); // also when nobody awaits it any more
+  }
+
+  /** Ends with the command, or with a signal that came before it was released. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** The exit code as a shell would give it. */
+  get ended(): Promise<number> {
+    return this.#ended.promise;
+  }
+
+  async begin(child: ChildProcess): Promise<number> {
+    this.#child = child;
+    // The shell may be gone before its line is written; that end is told by its exit code.
+    this.#pipe?.on("error", () => {});
+    child.once("exit", (code, name) => {
+      this.#ended.resolve(code ?? 128 + constants.signals[name ?? "SIGKILL"]);
+      if (!this.#released) this.#abort.abort();
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once("spawn", resolve);
+      child.once("error", reject);
+    });
+    this.#abort.signal.throwIfAborted();
+    return child.pid ?? 0;
+  }
+
+  /** From here on the command runs. */
+  release(line: string): void {
+    this.#abort.signal.throwIfAborted();
+    this.#released = true;
+    this.#pipe?.end(`${line}\n`);
+  }
+
+  /** Before release: the waiting shell is killed, and no line ever reaches it. */
+  abandon(): void {
+    if (!this.#released) this.#child?.kill("SIGKILL");
+    this.#pipe?.destroy();
+  }
+
+  close(): void {
+    for (const name of FORWARDED) process.off(name, this.#onSignal);
+  }
+
+  get #pipe(): Writable | undefined {
+    return (this.#child?.stdio[3] as Writable | null | undefined) ?? undefined;
+  }
+
+  readonly #onSignal = (name: NodeJS.Signals): void => {
+    if (!this.#released) {
+      this.interruptedBy ??= name;
+      this.abandon();
+      this.#abort.abort();
+    } else if (!(isFromKeyboard(name) && isForeground())) {
+      this.#child?.kill(name);
+    }
+  };
+}
+
+function isFromKeyboard(name: NodeJS.Signals): boolean {
+  return name === "SIGINT" || name === "SIGQUIT";
+}
+
+/** The terminal signals its whole foreground group: the command has had it already. Source: proc(5), /proc/PID/stat. */
+function isForeground(): boolean {
+  const stat = readFileSync("/proc/self/stat", "utf8");
+  const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return group === foreground;
+}
+
+async function summarize(shell: Shell, run: Run): Promise<void> {
+  try {
+    const sum = await shell.api.get<RunSummary>(`/v1/runs/${step(run.id)}`);
+    if (shell.json) return shell.warn(JSON.stringify({ run: sum }));
+    const counts = `${count(sum.sessions, "session")}, ${sum.allowed} allowed, ${sum.denied} denied, ${sum.held} held, ${count(sum.masked, "value")} masked`;
+    shell.warn(`sallyport: ${sum.agent} (run ${sum.id}): ${counts}, ${count(sum.refused, "connection")} refused`);
+  } catch (error) {
+    complain(shell.world, error); // the command's own code stands
+  }
+}

@@ -1,0 +1,92 @@
+/** The command line as a tree: global flags, help, how errors are said. Each group of commands has a file of its own. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError, Option } from "commander";
+import { UserError } from "../../base/errors.ts";
+import { addAgentCommands } from "./commands/agents.ts";
+import { addConnectionCommands } from "./commands/connections.ts";
+import { addDaemonCommands } from "./commands/daemon.ts";
+import { addManualCommands } from "./commands/manual.ts";
+import { addPolicyCommands } from "./commands/policy.ts";
+import { addRunCommand } from "./commands/run.ts";
+import { addSessionCommands } from "./commands/sessions.ts";
+import { addTrustCommands } from "./commands/trust.ts";
+import { complain } from "./complain.ts";
+import { Exit, RUN_DIR, shellOpener, type World } from "./world.ts";
+
+/** Runs one command. Returns the exit code: 0 fine, 1 failed, 2 wrong usage, 3 daemon not reachable, 4 not permitted. */
+export async function runCommandLine(world: World): Promise<number> {
+  const program = createProgram(world);
+  try {
+    await program.parseAsync([...world.argv], { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof Exit) return error.exitCode;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0;
+      return complain(world, usageError(error));
+    }
+    return complain(world, error);
+  }
+}
+
+export function createProgram(world: World): Command {
+  const program = new Command("sallyport")
+    .description("Guards agent runtimes: redirects, judges, masks and records what tagged cgroups send")
+    .version(version(), "-V, --version")
+    .addOption(
+      new Option("--run <dir>", "folder of the daemon's sockets (SALLYPORT_RUN_DIR)").default(
+        world.env["SALLYPORT_RUN_DIR"] ?? RUN_DIR,
+      ),
+    )
+    .option("--json", "print JSON, also for errors")
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => world.stdout.write(text),
+      // Commander's own wording of errors is said by `complain`; a bare `sallyport` prints its help here.
+      writeErr: (text) => void (text.startsWith("error:") || world.stderr.write(text)),
+      outputError: () => {},
+    })
+    .addHelpText("after", EXAMPLES);
+  const open = shellOpener(world);
+  addDaemonCommands(program, open);
+  addRunCommand(program, open);
+  addAgentCommands(program, open);
+  addConnectionCommands(program, open);
+  addSessionCommands(program, open);
+  addPolicyCommands(program, open);
+  addTrustCommands(program, open);
+  addManualCommands(program, open);
+  for (const command of everyCommand(program)) {
+    command.copyInheritedSettings(program);
+    command.exitOverride();
+  }
+  return program;
+}
+
+/** All commands below one, depth first. */
+export function everyCommand(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...everyCommand(child)]);
+}
+
+function usageError(error: CommanderError): UserError {
+  if (error.code === "commander.help") {
+    return new UserError("USAGE", "Name a command", "See: sallyport --help", { exitCode: 2 });
+  }
+  const message = error.message.replace(/^error: /, "");
+  return new UserError("USAGE", message, "See: sallyport --help, or sallyport COMMAND --help", { exitCode: 2 });
+}
+
+function version(): string {
+  const file = new URL("../../../package.json", import.meta.url);
+  return String((JSON.parse(readFileSync(file, "utf8")) as { version: unknown }).version);
+}
+
+const EXAMPLES = `
+Examples:
+  sudo sallyport up                              start the daemon in the foreground
+  sallyport run --as ci -- psql -h db.internal   run a guarded command
+  sudo sallyport sessions                        what agents did
+  sudo sallyport sessions replay ID              see it again
+
+Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 daemon not reachable, 4 not permitted.`;

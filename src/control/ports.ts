@@ -1,0 +1,307 @@
+/**
+ * What control asks of the daemon, and what main.ts gives: plain values over plain functions. Nothing here
+ * knows sockets, HTTP or the data path; a password passes inward only and has no place in any answer.
+ *
+ * Anything thrown as UserError reaches the person as it is; anything else is shown as INTERNAL and logged.
+ */
+import type { Socket } from "node:net";
+import type { Log } from "../base/log.ts";
+import type { UpstreamTls } from "../model/connection.ts";
+import type { AuditEvent } from "../model/event.ts";
+
+/** Who is at the other end of the API's socket, from the kernel. */
+export interface Peer {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** v2 path; null when the process is gone. */
+  readonly cgroup: string | null;
+  /** Whether that cgroup lies inside a tagged one. */
+  readonly tagged: boolean;
+}
+
+/** A peer that may ask. `admin` is root outside of tagged cgroups; `member` belongs to the group `sallyport`. */
+export interface Caller {
+  readonly role: "admin" | "member";
+  readonly pid: number;
+  readonly uid: number;
+}
+
+export interface ControlPorts {
+  /** Asked anew for every request. Undefined or a throw: unknown, hence refused. */
+  peer(socket: Socket): Peer | undefined;
+  readonly runs: RunPorts;
+  readonly agents: AgentPorts;
+  readonly connections: ConnectionPorts;
+  readonly sessions: SessionPorts;
+  readonly policy: PolicyPorts;
+  readonly trust: { export(): Promise<TrustExport> };
+  readonly daemon: DaemonPorts;
+  /** Calls back for every event from now on, until the returned function is called. Must not throw into the emitter. */
+  watchEvents(onEvent: (event: AuditEvent) => void): () => void;
+}
+
+export interface RunPorts {
+  /** What a command of this agent is to have in its environment, apart from SALLYPORT_RUN. Throws AGENT_UNKNOWN. */
+  environment(agent: string): Promise<Readonly<Record<string, string>>>;
+  /**
+   * Moves a waiting process into a cgroup of its own and tags it. `pid` was a child of the caller, of the caller's
+   * uid, when it was checked; check it again after the move.
+   */
+  create(request: { readonly agent: string; readonly pid: number }, caller: Caller): Promise<Run>;
+  /** Undefined when no such run is known, or it belongs to another uid and the caller is no admin. */
+  summary(id: string, caller: Caller): Promise<RunSummary | undefined>;
+}
+
+export interface Run {
+  /** Unpredictable text without spaces; becomes SALLYPORT_RUN. */
+  readonly id: string;
+  readonly agent: string;
+  readonly cgroup: string;
+}
+
+export interface RunSummary {
+  readonly id: string;
+  readonly agent: string;
+  readonly sessions: number;
+  readonly allowed: number;
+  readonly denied: number;
+  readonly held: number;
+  /** Values. */
+  readonly masked: number;
+  /** Connections that never became a session: unlisted addresses and the like. */
+  readonly refused: number;
+}
+
+export type TagTarget =
+  | { readonly kind: "cgroup"; readonly path: string }
+  | { readonly kind: "pid"; readonly pid: number };
+
+export interface AgentPorts {
+  list(): Promise<readonly AgentListing[]>;
+  /** `pid` means the cgroup in which that process is. Returns what is tagged now. */
+  tag(request: { readonly agent: string; readonly target: TagTarget }, caller: Caller): Promise<AgentListing>;
+  /** Undefined when it was not tagged. */
+  untag(target: TagTarget, caller: Caller): Promise<AgentListing | undefined>;
+}
+
+export interface AgentListing {
+  readonly agent: string;
+  readonly groups: readonly string[];
+  readonly cgroup: string;
+  readonly kind: "run" | "tag";
+  readonly runId?: string;
+  readonly uid: number;
+  readonly processes: number;
+  readonly sessions: number;
+  readonly sinceMs: number;
+}
+
+export interface ConnectionPorts {
+  list(): Promise<readonly ConnectionListing[]>;
+  /** Throws CONNECTION_TAKEN, SETTINGS_INVALID. */
+  add(request: NewConnection, caller: Caller): Promise<ConnectionListing>;
+  /** Throws CONNECTION_UNKNOWN, CREDENTIAL_IS_REFERENCE. */
+  rotate(name: string, password: Uint8Array, caller: Caller): Promise<void>;
+  remove(name: string, caller: Caller): Promise<void>;
+  /** Dials, verifies and logs in. A backend that fails is an answer, not a throw. */
+  test(name: string): Promise<ConnectionTest>;
+}
+
+export interface NewConnection {
+  readonly name: string;
+  readonly protocol: string;
+  readonly addresses: readonly string[];
+  readonly user?: string;
+  /** UTF-8; the receiver wipes it. */
+  readonly password?: Uint8Array;
+  readonly tls: { readonly mode?: UpstreamTls["mode"]; readonly name?: string; readonly ca?: string };
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface ConnectionListing {
+  readonly name: string;
+  readonly protocol: string;
+  readonly addresses: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly tls: UpstreamTls["mode"];
+  readonly source: "settings" | "vault";
+  /** The name used upstream; absent for connections without a login. */
+  readonly user?: string;
+  /** Where the secret comes from, never the secret: "file /etc/…", "env NAME", "systemd NAME", "sealed", "none". */
+  readonly credential: string;
+}
+
+export interface ConnectionTest {
+  readonly ok: boolean;
+  /** In order: "dial", "tls", "login". The first that failed is the last. */
+  readonly steps: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
+}
+
+export interface SessionPorts {
+  /** Newest first, at most `limit`. */
+  list(query: { readonly limit: number; readonly agent?: string }): Promise<readonly SessionListing[]>;
+  show(id: string): Promise<SessionListing | undefined>;
+  /** The recording in order, read as it is consumed. Undefined when there is none. */
+  entries(id: string): Promise<AsyncIterable<SessionEntry> | undefined>;
+}
+
+export interface SessionListing {
+  readonly id: string;
+  readonly agent: string;
+  readonly connection: string;
+  readonly protocol: string;
+  readonly user: string;
+  readonly executable: string;
+  /** "192.0.2.1:5432" */
+  readonly address: string;
+  readonly startedMs: number;
+  /** Absent while it is open. */
+  readonly endedMs?: number;
+  readonly state: "open" | "ended" | "interrupted";
+  readonly statements: number;
+  readonly denied: number;
+  readonly masked: number;
+  readonly rows: number;
+}
+
+/** One line of a recording as a person reads it. Texts are as recorded: detectors ran over them. */
+export interface SessionEntry {
+  /** Milliseconds since the session began. */
+  readonly offsetMs: number;
+  readonly kind: "start" | "decision" | "answer" | "note" | "end";
+  /** A statement, or one sentence. */
+  readonly text: string;
+  readonly decision?: "allow" | "deny" | "hold";
+  readonly rules?: readonly string[];
+  /** What a refused client was told, or the server's error without values. */
+  readonly message?: string;
+  readonly rows?: number;
+  readonly bytes?: number;
+  readonly masks?: readonly { readonly column: string; readonly by: string; readonly count: number }[];
+}
+
+export interface PolicyPorts {
+  /** Texts are checked only; the running policy stays. */
+  check(files: readonly PolicyFile[]): Promise<PolicyCheck>;
+  status(): Promise<PolicyStatus>;
+}
+
+export interface PolicyFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+export interface PolicyCheck {
+  readonly rules: number;
+  /** Empty: the policy can be loaded. */
+  readonly problems: readonly PolicyProblem[];
+}
+
+export interface PolicyProblem {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** "" where it is inside no named rule. */
+  readonly rule: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+export interface PolicyStatus {
+  /** The policy's version: its hash. */
+  readonly hash: string;
+  readonly rules: number;
+  readonly files: readonly string[];
+  readonly loadedMs: number;
+}
+
+export interface TrustExport {
+  /** The local CA alone, PEM. */
+  readonly certificate: string;
+  /** The system's roots and the local CA in one file, for variables that replace the roots. */
+  readonly bundleFile: string;
+  /** PGSSLROOTCERT and the like, as `run` sets them. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface DaemonPorts {
+  status(): Promise<DaemonStatus>;
+  doctor(): Promise<DoctorReport>;
+  /** Reads settings and policy again. Throws what is wrong with them; what runs then stays as it was. */
+  reload(caller: Caller): Promise<ReloadResult>;
+  /** Ends sessions and listeners in order and resolves when only the API is left; then the API answers and calls `leave`. */
+  shutdown(request: { readonly remove: boolean }, caller: Caller): Promise<ShutdownResult>;
+  leave(): void;
+}
+
+export interface DaemonStatus {
+  readonly version: string;
+  readonly pid: number;
+  readonly startedMs: number;
+  readonly stateDir: string;
+  readonly runDir: string;
+  /** Absent when it runs on defaults. */
+  readonly settingsFile?: string;
+  readonly listenerPort: number;
+  readonly agents: number;
+  readonly connections: number;
+  readonly openSessions: number;
+  readonly policy: PolicyStatus;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface DoctorReport {
+  readonly checks: readonly DoctorCheck[];
+}
+
+export interface DoctorCheck {
+  /** "cgroup v2", "BTF", "privileges" … */
+  readonly name: string;
+  readonly verdict: "ok" | "warning" | "failed";
+  readonly found: string;
+  /** "" when it is ok. */
+  readonly remedy: string;
+}
+
+export interface ReloadResult {
+  readonly connections: number;
+  readonly agents: number;
+  readonly policy: PolicyStatus;
+}
+
+export interface ShutdownResult {
+  /** What was removed, for display; empty without `remove`. */
+  readonly removed: readonly string[];
+}
+
+/**
+ * What main.ts exports for the command line, which loads it only for these four: control imports neither main.ts
+ * nor anything above it when it is compiled.
+ */
+export interface DaemonModule {
+  startDaemon(options: DaemonOptions): Promise<RunningDaemon>;
+  /** Without a daemon: links, maps, cgroups, CA, state and sockets. Returns what was removed. */
+  removeEverything(options: { readonly stateDir: string; readonly runDir: string }): Promise<readonly string[]>;
+  /** Without a daemon. Without paths: the policies folder that the settings name. */
+  checkPolicyFiles(paths: readonly string[], settingsFile?: string): Promise<PolicyCheck>;
+  doctorReport(): Promise<DoctorReport>;
+}
+
+export interface DaemonOptions {
+  /** Absent: /etc/sallyport/sallyport.yaml where it exists, else defaults. */
+  readonly configFile?: string;
+  readonly stateDir: string;
+  readonly runDir: string;
+  /** The listener's; before what the settings say. */
+  readonly port?: number;
+  readonly log: Log;
+}
+
+export interface RunningDaemon {
+  /** Resolves once the daemon has stopped, whoever asked for it. Rejects if it stopped by a fault. */
+  readonly stopped: Promise<void>;
+  /** Ends in order; safe to call twice. Tagged agents stay guarded. */
+  stop(): Promise<void>;
+  reload(): Promise<ReloadResult>;
+}

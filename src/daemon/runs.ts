@@ -1,0 +1,88 @@
+/** `sallyport run`: a waiting process is confined and tagged before it may go on; what it did is summed up after. */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { UserError } from "../base/errors.ts";
+import { RUNS_REMEMBERED_MAX, RUN_SETTLE_MS } from "../base/limits.ts";
+import type { Caller, Run, RunPorts, RunSummary } from "../control/ports.ts";
+import type { Agents } from "../identity/agents.ts";
+import { confine } from "../kernel/cgroups.ts";
+import type { AuditEvent } from "../model/event.ts";
+import type { Sessions } from "../path/sessions.ts";
+
+interface Known {
+  readonly run: Run;
+  readonly uid: number;
+  readonly cgroupId: bigint;
+  readonly counts: { sessions: number; allowed: number; denied: number; masked: number; refused: number };
+}
+
+export interface RunParts {
+  readonly agents: Agents;
+  readonly sessions: Sessions;
+  readonly cgroupRoot: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export class Runs implements RunPorts {
+  readonly #parts: RunParts;
+  readonly #known = new Map<string, Known>();
+
+  constructor(parts: RunParts) {
+    this.#parts = parts;
+  }
+
+  async environment(agent: string): Promise<Readonly<Record<string, string>>> {
+    return { ...this.#parts.environment, SALLYPORT_AGENT: agent };
+  }
+
+  async create({ agent, pid }: { readonly agent: string; readonly pid: number }, caller: Caller): Promise<Run> {
+    const id = randomBytes(8).toString("hex");
+    const startedAt = startTimeOf(pid);
+    const path = await confine(this.#parts.cgroupRoot, `run-${id}`, pid);
+    // the number may have passed to another process between the caller's word and the move
+    if (startedAt === undefined || startTimeOf(pid) !== startedAt) {
+      throw new UserError("RUN_PROCESS_GONE", `Cannot guard process ${pid}: it ended`, "Try again");
+    }
+    const tag = await this.#parts.agents.tag({ as: agent, path, kind: "run", runId: id, uid: caller.uid });
+    const run: Run = { id, agent, cgroup: path };
+    const counts = { sessions: 0, allowed: 0, denied: 0, masked: 0, refused: 0 };
+    this.#known.set(id, { run, uid: caller.uid, cgroupId: tag.cgroupId, counts });
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > RUNS_REMEMBERED_MAX && oldest !== undefined) this.#known.delete(oldest);
+    return run;
+  }
+
+  /** Waits a moment for sessions of the run to end, so that their counts are in. */
+  async summary(id: string, caller: Caller): Promise<RunSummary | undefined> {
+    const known = this.#known.get(id);
+    if (known === undefined || (caller.role !== "admin" && caller.uid !== known.uid)) return undefined;
+    await this.#parts.sessions.settled(({ origin }) => origin.tagCgroupId === known.cgroupId, RUN_SETTLE_MS);
+    return { id, agent: known.run.agent, ...known.counts, held: 0 };
+  }
+
+  /** Counts what the audit trail tells of sessions and of refused connections. */
+  count(cgroupId: bigint, event: Pick<AuditEvent, "kind" | "fields">): void {
+    for (const { cgroupId: own, counts } of this.#known.values()) {
+      if (own !== cgroupId) continue;
+      if (event.kind === "session.end") {
+        const number = (name: string) => Number(event.fields?.[name] ?? 0);
+        counts.sessions += 1;
+        counts.denied += number("denied");
+        counts.allowed += number("statements") - number("denied");
+        counts.masked += number("masked");
+      } else {
+        counts.refused += 1;
+      }
+    }
+  }
+}
+
+/** Field 22 of proc(5) /proc/PID/stat: with the pid it names one process for ever. */
+function startTimeOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  } catch {
+    return undefined;
+  }
+}

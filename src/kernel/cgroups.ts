@@ -1,0 +1,87 @@
+/** Cgroup folders: made, filled, watched and removed. Knows nothing of agents. Source: cgroups(7). */
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { messageOf, UserError } from "../base/errors.ts";
+
+const run = promisify(execFile);
+
+/**
+ * Puts a waiting process into a cgroup of its own: a transient scope in sallyport.slice where systemd
+ * runs, else a folder at the root; never under the daemon's own. Returns the folder's host path.
+ */
+export async function confine(cgroupRoot: string, name: string, pid: number): Promise<string> {
+  if (existsSync("/run/systemd/system")) return confineInScope(cgroupRoot, `${name}.scope`, pid);
+  const path = join(cgroupRoot, "sallyport.slice", name);
+  mkdirSync(path, { recursive: true });
+  writeFileSync(join(path, "cgroup.procs"), String(pid));
+  return path;
+}
+
+/** Source: org.freedesktop.systemd1(5), StartTransientUnit. */
+async function confineInScope(cgroupRoot: string, unit: string, pid: number): Promise<string> {
+  const properties = ["3", "PIDs", "au", "1", String(pid), "Slice", "s", "sallyport.slice", "CollectMode", "s", "inactive-or-failed"];
+  const target = ["org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"];
+  await run("busctl", ["call", ...target, "StartTransientUnit", "ssa(sv)a(sa(sv))", unit, "fail", ...properties, "0"]);
+  for (let round = 0; round < 200; round++) {
+    const path = cgroupOf(pid);
+    if (path?.endsWith(`/${unit}`)) return join(cgroupRoot, path);
+    await new Promise((resolve) => setTimeout(resolve, 10)); // the job is queued; two seconds at most
+  }
+  throw new UserError("SCOPE_FAILED", `Cannot move process ${pid} into ${unit}`, "See: journalctl -u init.scope");
+}
+
+/** The v2 path of a process ("/a/b"), or undefined once it is gone. */
+export function cgroupOf(pid: number): string | undefined {
+  try {
+    return /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether any process lives in it or below; undefined when the folder is gone. */
+export function isPopulated(path: string): boolean | undefined {
+  try {
+    return /^populated 1$/m.test(readFileSync(join(path, "cgroup.events"), "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Process ids directly in it. */
+export function processesOf(path: string): number[] {
+  try {
+    return readFileSync(join(path, "cgroup.procs"), "utf8").split("\n").filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** The cgroup's id is its folder's inode. Source: kernfs, cgroup_id(). Undefined when the folder is gone. */
+export function cgroupIdOf(path: string): bigint | undefined {
+  try {
+    return statSync(path, { bigint: true }).ino;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A full path below the mount, from what a person typed. */
+export function resolveCgroup(cgroupRoot: string, text: string): string {
+  const path = text.startsWith(`${cgroupRoot}/`) ? text : join(cgroupRoot, text);
+  if (!path.startsWith(`${cgroupRoot}/`) || cgroupIdOf(path) === undefined) {
+    throw new UserError("CGROUP_UNKNOWN", `Cannot find the cgroup ${text} below ${cgroupRoot}`, "See: systemd-cgls, or cat /proc/PID/cgroup");
+  }
+  return path;
+}
+
+/** Removes an empty cgroup; one that is not empty or already gone is left alone. */
+export function removeCgroup(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch (error) {
+    if (!/ENOENT|EBUSY|ENOTEMPTY/.test(messageOf(error))) throw error;
+  }
+}

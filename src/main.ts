@@ -1,0 +1,256 @@
+/** Builds every part and joins them; the only file that knows all folders. Decides nothing by itself. */
+import { EventEmitter } from "node:events";
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { createAudit } from "./audit/audit.ts";
+import type { Clock } from "./base/clock.ts";
+import { messageOf } from "./base/errors.ts";
+import { ORIGIN_AGE_MS, RESOLVE_EVERY_MS } from "./base/limits.ts";
+import type { Log } from "./base/log.ts";
+import { startControlServer } from "./control/api/server.ts";
+import type { DaemonOptions, RunningDaemon } from "./control/ports.ts";
+import { type Configuration, loadConfiguration } from "./daemon/configuration.ts";
+import { auditKernelEvent, isRefusal } from "./daemon/kernel-events.ts";
+import { createPorts, reloadResult, type PortParts } from "./daemon/ports.ts";
+import { removeEverything } from "./daemon/removal.ts";
+import { Runs } from "./daemon/runs.ts";
+import { trustEnvironment } from "./daemon/trust.ts";
+import { Agents } from "./identity/agents.ts";
+import { hostNameservers, planDestinations } from "./kernel/destinations.ts";
+import { Interception } from "./kernel/interception.ts";
+import { createMasker } from "./masking/mask.ts";
+import type { AuditEvent } from "./model/event.ts";
+import type { PathParts } from "./path/connection.ts";
+import { createListener } from "./path/listener.ts";
+import { Lookups } from "./path/lookups.ts";
+import { createUsers } from "./path/origin.ts";
+import { Sessions } from "./path/sessions.ts";
+import { protocols } from "./protocols/index.ts";
+import { createRecorder } from "./recorder/recorder.ts";
+import { openStore } from "./store/store.ts";
+import { openAuthority } from "./vault/authority.ts";
+import { createVault } from "./vault/vault.ts";
+
+export { doctorReport } from "./daemon/doctor.ts";
+export { checkPolicyFiles } from "./daemon/policy-check.ts";
+export { removeEverything } from "./daemon/removal.ts";
+
+const SETTINGS_FILE = "/etc/sallyport/sallyport.yaml";
+
+/** Starts all of it, or throws one UserError, LoaderError or PolicyError and leaves nothing running. */
+export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
+  const { stateDir, runDir, log } = options;
+  const configFile = options.configFile ?? (existsSync(SETTINGS_FILE) ? SETTINGS_FILE : undefined);
+  const clock: Clock = { nowMs: () => Date.now() };
+  const startedMs = clock.nowMs();
+  const life = new Life();
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    mkdirSync(runDir, { recursive: true, mode: 0o755 });
+
+    // what is kept between lives
+    const store = await openStore(stateDir, log);
+    life.atEnd(() => store.close());
+    const audit = createAudit({ store: store.events, file: join(stateDir, "audit.jsonl"), log, clock });
+    life.atEnd(() => audit.close());
+    const watchers = new EventEmitter<{ event: [AuditEvent] }>({ captureRejections: false });
+    watchers.setMaxListeners(0);
+    const emit = (event: AuditEvent): void => {
+      audit.emit(event);
+      watchers.emit("event", event);
+    };
+    const say = (kind: string, message: string) => emit({ atMs: clock.nowMs(), kind, message });
+
+    // what we go by
+    let configuration: Configuration | undefined;
+    let loadedMs = startedMs;
+    const inForce = (): Configuration => {
+      if (configuration === undefined) throw new Error("Cannot go by settings that are not loaded yet");
+      return configuration;
+    };
+    const vault = await createVault({
+      stateDir,
+      secrets: store.secrets,
+      references: () => configuration?.references ?? new Map(),
+      environment: (name) => process.env[name],
+      clock,
+    });
+    configuration = loadConfiguration(configFile, await vault.list());
+    const authority = await openAuthority({ dir: join(stateDir, "ca"), publicDir: join(runDir, "trust"), clock });
+    const masker = createMasker(vault.derivedKey("mask"));
+    const recordings = join(stateDir, "recordings");
+    const scrub = (text: string) => masker.scrub(text);
+    const recorder = await createRecorder({ dir: recordings, clock, scrub, index: store.sessions, log });
+    life.atEnd(() => recorder.close());
+    const recovered = await recorder.recoverOpen();
+    if (recovered.interrupted > 0) say("recording.recovered", `${recovered.interrupted} sessions were interrupted`);
+    for (const protocol of protocols) await protocol.prepare();
+
+    // the kernel
+    const { interception: kernelSettings } = inForce().settings;
+    const port = options.port ?? kernelSettings.port;
+    const { cgroupRoot } = kernelSettings;
+    const interception = new Interception({ runDir, port, ...(cgroupRoot === undefined ? {} : { cgroupRoot }) });
+    life.atEnd(() => interception.close());
+    const agents = new Agents({ interception, store: store.tags, clock, emit });
+    agents.configure(inForce().settings.agents);
+    await agents.restore();
+    const plan = () => applyDestinations(interception, inForce(), log);
+    await plan();
+
+    // the data path
+    const sessions = new Sessions();
+    life.atEnd(() => sessions.end("the daemon is going down"));
+    const { caFile, bundleFile } = authority;
+    const environment = trustEnvironment(caFile, bundleFile);
+    const runs = new Runs({ agents, sessions, cgroupRoot: interception.cgroupRoot, environment });
+    const credentialOf: PathParts["credentialOf"] = (connection) => vault.credential(connection);
+    const byName = new Map(protocols.map((protocol) => [protocol.name, protocol]));
+    const path: PathParts = {
+      clock,
+      agentOf: (slot) => agents.bySlot(slot),
+      connectionOf: (number) => inForce().byNumber.get(number),
+      protocolOf: (name) => byName.get(name),
+      userOf: createUsers(),
+      policy: () => inForce().policy,
+      masker,
+      recorder,
+      credentialOf,
+      leafFor: (names) => authority.leafFor(names),
+      emit,
+      ended: (origin, event) => runs.count(origin.tagCgroupId, event),
+      sessions,
+      lookups: new Lookups(clock, credentialOf),
+    };
+    interception.watch((event) => {
+      if (!isRefusal(event)) return;
+      const told = auditKernelEvent(event, agents, clock);
+      emit(told);
+      runs.count(event.cgroupId, told);
+    });
+    interception.listen(createListener(path, log));
+
+    // the controls
+    const reload = async () => {
+      try {
+        const next = loadConfiguration(configFile, await vault.list());
+        configuration = next;
+        loadedMs = clock.nowMs();
+        agents.configure(next.settings.agents);
+        await plan();
+        const kept = new Set(next.connections.map(({ name }) => name));
+        sessions.stop(({ connection }) => !kept.has(connection.name), "its connection was removed");
+        say("settings.load", `Settings and policy ${next.policy.version} are in force`);
+      } catch (error) {
+        say("settings.rejected", `What was in force stays: ${messageOf(error)}`);
+        throw error;
+      }
+    };
+    const parts: PortParts = {
+      ...{ stateDir, runDir, configFile, recordings, startedMs, clock, agents, sessions, interception, vault },
+      ...{ credentialOf, authority, runs, emit, reload },
+      configuration: inForce,
+      loadedMs: () => loadedMs,
+      index: store.sessions,
+      watchEvents: (onEvent) => {
+        watchers.on("event", onEvent);
+        return () => watchers.off("event", onEvent);
+      },
+      shutdown: async (remove) => {
+        await life.end();
+        return remove ? removeEverything({ stateDir, runDir }) : [];
+      },
+      leave: () => life.leave(),
+    };
+    const api = await startControlServer({ socketPath: join(runDir, "api.sock"), ports: createPorts(parts), log });
+    life.atLeave(() => api.close());
+    life.every(1_000, () => tend(interception, agents), log);
+    life.every(RESOLVE_EVERY_MS, plan, log);
+    const { policy } = inForce();
+    for (const { file, line, message } of policy.warnings) log.warn(message, { file, line });
+    say("daemon.start", `Guarding with policy ${policy.version}`);
+    log.info("ready", { runDir, port, policy: policy.version, adopted: interception.adopted });
+    return {
+      stopped: life.left,
+      stop: async () => {
+        await life.end();
+        life.leave();
+        await life.left;
+      },
+      reload: async () => {
+        await reload();
+        return reloadResult(parts);
+      },
+    };
+  } catch (error) {
+    await life.end();
+    life.leave();
+    throw error;
+  }
+}
+
+/** What was started, ended in reverse; the API last, since it tells how the end went. */
+class Life {
+  readonly #ends: (() => unknown)[] = [];
+  readonly #leaves: (() => unknown)[] = [];
+  readonly #timers: NodeJS.Timeout[] = [];
+  #ending: Promise<void> | undefined;
+  #left: () => void = () => {};
+  readonly left = new Promise<void>((resolve) => {
+    this.#left = resolve;
+  });
+
+  atEnd(step: () => unknown): void {
+    this.#ends.push(step);
+  }
+
+  atLeave(step: () => unknown): void {
+    this.#leaves.push(step);
+  }
+
+  /** One round at a time; a round that fails is told and the next one comes all the same. */
+  every(ms: number, round: () => Promise<void>, log: Log): void {
+    let busy = false;
+    const timer = setInterval(() => {
+      if (busy) return;
+      busy = true;
+      round()
+        .catch((error: unknown) => log.error("A round of upkeep failed", { error: messageOf(error) }))
+        .finally(() => {
+          busy = false;
+        });
+    }, ms);
+    this.#timers.push(timer);
+  }
+
+  end(): Promise<void> {
+    this.#ending ??= this.#endAll();
+    return this.#ending;
+  }
+
+  leave(): void {
+    Promise.all(this.#leaves.splice(0).map((step) => step())).then(this.#left, this.#left);
+  }
+
+  async #endAll(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    for (const step of this.#ends.reverse()) await step();
+  }
+}
+
+async function tend(interception: Interception, agents: Agents): Promise<void> {
+  interception.sweepOrigins(ORIGIN_AGE_MS);
+  await agents.sweep();
+}
+
+async function applyDestinations(interception: Interception, { settings, connections }: Configuration, log: Log) {
+  const { allow, deny } = settings.egress;
+  const { destinations, unresolved } = await planDestinations({
+    connections,
+    allow,
+    deny,
+    nameservers: hostNameservers(),
+  });
+  for (const name of unresolved) log.warn("A name does not resolve; it stays refused until it does", { name });
+  interception.setDestinations(destinations);
+}

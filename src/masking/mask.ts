@@ -1,0 +1,197 @@
+/**
+ * Masks values of answers. Knows no protocol and no policy: it is told per column which style applies
+ * to the column itself and to each detector. Fails closed: what it cannot read but finds something in
+ * becomes NULL.
+ */
+import type { ColumnFacts, Masked, MaskStyle, ValueMask } from "../model/mask.ts";
+import { binaryElements, replaceInArray } from "./arrays.ts";
+import { DETECTORS, type Detector, evidenceOf, type MergedFinding, SECRET, scanText } from "./detectors.ts";
+import { EVERYTHING, gate } from "./gate.ts";
+import { type Replace, replaceInJson } from "./json.ts";
+import { REDACTED, replaceText, strictest } from "./replace.ts";
+import { scrub } from "./scrub.ts";
+
+export interface Masker {
+  /**
+   * `styleOf("")` is the style of the column itself, `styleOf(detector)` that of what a detector finds in
+   * it; all are asked for once, here. Undefined: no value of the column can ever be masked.
+   */
+  valueMask(column: ColumnFacts, styleOf: (detector: string) => MaskStyle | undefined): ValueMask | undefined;
+  /** For recordings and logs: every finding replaced by "[detector]". */
+  scrub(text: string): string;
+}
+
+/** `key` belongs to the vault and is read at each hash, so that the same value hashes alike in all columns. */
+export function createMasker(key: Uint8Array): Masker {
+  return {
+    scrub,
+    valueMask(column, styleOf) {
+      const styles = detectorStyles(column, styleOf);
+      const own = styleOf("");
+      if (own === undefined && styles.size === 0) return undefined;
+      return new ColumnMasker(column, own, styles, key).mask;
+    },
+  };
+}
+
+type Styles = ReadonlyMap<string, MaskStyle>;
+
+function detectorStyles(column: ColumnFacts, styleOf: (detector: string) => MaskStyle | undefined): Styles {
+  const styles = new Map<string, MaskStyle>();
+  if (column.valueKind === "other") return styles;
+  const secret = styleOf(SECRET);
+  for (const detector of DETECTORS) {
+    const style = strictest(styleOf(detector.id), detector.secret ? secret : undefined);
+    if (style !== undefined) styles.set(detector.id, style);
+  }
+  return styles;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** jsonb in binary form begins with its version. */
+const JSONB_VERSION = 1;
+
+class ColumnMasker {
+  readonly #column: ColumnFacts;
+  readonly #own: MaskStyle | undefined;
+  readonly #styles: Styles;
+  readonly #key: Uint8Array;
+  readonly #detectors: readonly Detector[];
+  readonly #evidence: number;
+  readonly #ownBy: string;
+  /** A value in a masked column is searched only where that could make its mask stricter. */
+  readonly #searchWhole: boolean;
+
+  constructor(column: ColumnFacts, own: MaskStyle | undefined, styles: Styles, key: Uint8Array) {
+    this.#column = column;
+    this.#own = own;
+    this.#styles = styles;
+    this.#key = key;
+    this.#detectors = DETECTORS.filter(({ id }) => styles.has(id));
+    this.#evidence = evidenceOf(this.#detectors);
+    const [label] = column.labels;
+    this.#searchWhole = [...styles.values()].some((style) => strictest(style, own) !== own);
+    this.#ownBy = label === undefined ? "column" : `label:${label}`;
+  }
+
+  readonly mask: ValueMask = (value) => {
+    if (this.#own !== undefined) return { value: this.#whole(value, this.#own), by: this.#ownBy };
+    const evidence = gate(value, this.#evidence, this.#column.valueKind === "json" ? "json" : "none");
+    return evidence === 0 ? undefined : this.#search(value, evidence);
+  };
+
+  /** The column's own style, or a stricter one of what is in the value. */
+  #whole(value: Uint8Array, own: MaskStyle): Uint8Array | null {
+    const { valueKind } = this.#column;
+    if (own === "null" || valueKind === "other" || valueKind === "text-array") return null;
+    const text = decode(value);
+    if (text === undefined) return null;
+    const style = this.#searchWhole ? this.#strictestIn(text, own) : own;
+    if (valueKind === "text") return encode(replaceText(text, style, "", this.#key));
+    const shown = style === "hash" ? replaceText(text, style, "", this.#key) : style === "null" ? null : REDACTED;
+    return shown === null ? null : this.#encodeJson(value, JSON.stringify(shown));
+  }
+
+  #search(value: Uint8Array, evidence: number): Masked | undefined {
+    const { valueKind, format } = this.#column;
+    if (valueKind === "text-array" && format === "binary") return this.#searchElements(value, evidence);
+    const jsonb = valueKind === "json" && value[0] === JSONB_VERSION;
+    const text = decode(jsonb ? value.subarray(1) : value);
+    if (text === undefined) return this.#blindly(value);
+
+    let first: string | undefined;
+    const replace: Replace = (part) => {
+      const findings = this.#scan(part, EVERYTHING);
+      const [finding] = findings;
+      if (finding === undefined) return undefined;
+      first ??= finding.detector;
+      return { text: this.#replaceFindings(part, findings) };
+    };
+    const walked =
+      valueKind === "json"
+        ? replaceInJson(text, replace)
+        : valueKind === "text-array"
+          ? replaceInArray(text, replace)
+          : undefined;
+    if (walked !== undefined) {
+      if (first === undefined) return undefined;
+      return { value: this.#encodeJson(value, walked), by: `detector:${first}` };
+    }
+    const findings = this.#scan(text, evidence);
+    const [finding] = findings;
+    if (finding === undefined) return undefined;
+    // An array that cannot be parsed cannot be mended either.
+    const masked = valueKind === "text-array" ? null : this.#replaceFindings(text, findings);
+    return { value: encode(masked), by: `detector:${finding.detector}` };
+  }
+
+  /** Elements of a binary array have lengths of their own, so an array with a finding goes as a whole. */
+  #searchElements(value: Uint8Array, evidence: number): Masked | undefined {
+    const elements = binaryElements(value);
+    if (elements === undefined) return this.#blindly(value);
+    for (const element of elements) {
+      const text = decode(element) ?? latin1(element);
+      const [finding] = this.#scan(text, evidence);
+      if (finding !== undefined) return { value: null, by: `detector:${finding.detector}` };
+    }
+    return undefined;
+  }
+
+  /** For bytes that are not the text they should be. */
+  #blindly(value: Uint8Array): Masked | undefined {
+    const [finding] = this.#scan(latin1(value), EVERYTHING);
+    return finding === undefined ? undefined : { value: null, by: `detector:${finding.detector}` };
+  }
+
+  #scan(text: string, evidence: number): readonly MergedFinding[] {
+    return scanText(this.#detectors, text, this.#column.name, evidence);
+  }
+
+  #replaceFindings(text: string, findings: readonly MergedFinding[]): string | null {
+    let made = "";
+    let at = 0;
+    for (const { detector, detectors, start, end } of findings) {
+      const style = this.#strictestOf(detectors);
+      const replaced = replaceText(text.slice(start, end), style, detector, this.#key);
+      if (replaced === null) return null;
+      made += text.slice(at, start) + replaced;
+      at = end;
+    }
+    return made + text.slice(at);
+  }
+
+  #strictestIn(text: string, own: MaskStyle): MaskStyle {
+    const found = this.#scan(text, EVERYTHING).flatMap(({ detectors }) => detectors);
+    return found.length === 0 ? own : (strictest(own, this.#strictestOf(found)) ?? own);
+  }
+
+  /** Only detectors with a style are asked; were there one without, NULL would be the answer. */
+  #strictestOf(detectors: readonly string[]): MaskStyle {
+    return detectors
+      .map((detector) => this.#styles.get(detector) ?? "null")
+      .reduce((a, b) => strictest(a, b) ?? "null");
+  }
+
+  #encodeJson(value: Uint8Array, text: string): Uint8Array {
+    const bytes = encoder.encode(text);
+    const jsonb = this.#column.valueKind === "json" && value[0] === JSONB_VERSION;
+    return jsonb ? Buffer.concat([Uint8Array.of(JSONB_VERSION), bytes]) : bytes;
+  }
+}
+
+function encode(text: string | null): Uint8Array | null {
+  return text === null ? null : encoder.encode(text);
+}
+
+function decode(value: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(value);
+  } catch {
+    return undefined;
+  }
+}
+
+function latin1(value: Uint8Array): string {
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("latin1");
+}

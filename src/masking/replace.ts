@@ -1,0 +1,69 @@
+/** What stands in the place of a masked text. Never reveals more than the last digits or a domain. */
+import { createHmac } from "node:crypto";
+import type { MaskStyle } from "../model/mask.ts";
+import { isAnyDigit } from "./plain.ts";
+
+/** From the least revealing to the most. */
+const STYLES: readonly MaskStyle[] = ["null", "redact", "hash", "partial"];
+
+export function strictest(left: MaskStyle | undefined, right: MaskStyle | undefined): MaskStyle | undefined {
+  if (left === undefined || right === undefined) return left ?? right;
+  return STYLES.indexOf(left) <= STYLES.indexOf(right) ? left : right;
+}
+
+export const REDACTED = "[redacted]";
+const STARS = "********";
+
+/** `kind`: the detector that found the text, or "" for a whole value. Null is SQL NULL. */
+export function replaceText(text: string, style: MaskStyle, kind: string, key: Uint8Array): string | null {
+  switch (style) {
+    case "null":
+      return null;
+    case "redact":
+      return REDACTED;
+    case "hash":
+      // Keyed: a bare hash of nine digits is guessed in seconds.
+      return `h:${createHmac("sha256", key).update(text).digest("hex").slice(0, 16)}`;
+    case "partial":
+      return partial(text, kind);
+  }
+}
+
+function partial(text: string, kind: string): string {
+  if (kind === "payment-card" || kind === "us-ssn" || (kind === "" && isNumberLike(text))) return lastFour(text);
+  if (kind === "email" || kind === "") {
+    const at = text.lastIndexOf("@");
+    if (at > 0 && (kind === "email" || isEmailLike(text))) return `${firstOf(text)}***${text.slice(at)}`;
+  }
+  const characters = [...text];
+  return characters.length >= 8 ? STARS + characters.slice(-2).join("") : STARS;
+}
+
+/** Nine digits as an SSN has, or 12 to 19 as a card has, with nothing but separators between. */
+function isNumberLike(text: string): boolean {
+  let digits = 0;
+  for (const character of text) {
+    if (isAnyDigit(character)) digits++;
+    else if (!/[\s./\p{Pd}\p{Cf}]/u.test(character)) return false;
+  }
+  return digits === 9 || (digits >= 12 && digits <= 19);
+}
+
+function isEmailLike(text: string): boolean {
+  return /^[^\s@<>",;]{1,64}@[^\s@<>",;]{3,253}$/.test(text) && text.includes(".");
+}
+
+function firstOf(text: string): string {
+  const [first = ""] = text;
+  return first;
+}
+
+/** The shape stays, and the last four digits. */
+function lastFour(text: string): string {
+  const characters = [...text];
+  let digits = 0;
+  for (let at = characters.length - 1; at >= 0; at--) {
+    if (isAnyDigit(characters[at] ?? "") && ++digits > 4) characters[at] = "*";
+  }
+  return characters.join("");
+}

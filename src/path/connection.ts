@@ -1,0 +1,217 @@
+/**
+ * The way of one intercepted connection, top to bottom. Each step either adds what the next one needs or
+ * ends the connection; whatever happens, the recording gets its end and the audit trail one summary.
+ */
+import { randomBytes } from "node:crypto";
+import type { Accepted } from "ebpf-loader";
+import type { Clock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import { LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
+import type { Connection } from "../model/connection.ts";
+import type { AuditEvent } from "../model/event.ts";
+import type { Agent } from "../model/identity.ts";
+import type { Origin } from "../model/origin.ts";
+import type { Protocol } from "../model/protocol.ts";
+import type { Judge } from "../policy/decide.ts";
+import type { Policy } from "../policy/load.ts";
+import type { Masker } from "../masking/mask.ts";
+import type { Recorder } from "../recorder/recorder.ts";
+import { Driver } from "./driver.ts";
+import type { Lookups } from "./lookups.ts";
+import { completeOrigin } from "./origin.ts";
+import type { Sessions } from "./sessions.ts";
+import { type Leaf, leafNames, serverOptions } from "./tls.ts";
+import { type Backend, cancelUpstream, type CredentialSource, logIn } from "./upstream.ts";
+import { Wire } from "./wire.ts";
+
+/** The parts that a connection passes; joined in main.ts, replaced by fakes in tests. */
+export interface PathParts {
+  readonly clock: Clock;
+  readonly agentOf: (slot: number) => Agent | undefined;
+  readonly connectionOf: (number: number) => Connection | undefined;
+  readonly protocolOf: (name: string) => Protocol | undefined;
+  readonly userOf: (uid: number) => string;
+  readonly policy: () => Policy;
+  readonly masker: Masker;
+  readonly recorder: Recorder;
+  readonly credentialOf: CredentialSource;
+  readonly leafFor: (names: readonly string[]) => Promise<Leaf>;
+  readonly emit: (event: AuditEvent) => void;
+  /** The summary of a session, for whoever counts by cgroup. */
+  readonly ended: (origin: Origin, event: AuditEvent) => void;
+  readonly sessions: Sessions;
+  readonly lookups: Lookups;
+}
+
+export async function guardConnection(accepted: Accepted, parts: PathParts): Promise<void> {
+  // 1 accept
+  const client = Wire.accepted(accepted.fd);
+
+  // 2 origin: where was it going, from which cgroup, which process
+  if (accepted.origin === undefined) {
+    return refuse(client, parts, "origin.missing", "A connection without an origin was closed", accepted);
+  }
+  const origin = completeOrigin(accepted.origin, parts.userOf);
+
+  // 3 identity
+  const agent = parts.agentOf(accepted.origin.agent);
+  if (agent === undefined) {
+    return refuse(client, parts, "connection.refused", "A connection of an unknown agent was closed", accepted);
+  }
+
+  // 4 which connection and protocol
+  const connection = parts.connectionOf(accepted.origin.connection);
+  const protocol = connection === undefined ? undefined : parts.protocolOf(connection.protocol);
+  if (connection === undefined || protocol === undefined || parts.sessions.full) {
+    const why = parts.sessions.full ? "too many sessions are open" : "its connection is not in the settings any more";
+    return refuse(client, parts, "connection.refused", `A connection was closed: ${why}`, accepted, agent.name);
+  }
+  const backend: Backend = { connection, protocol, address: origin.address, port: origin.port };
+
+  // 5 session and recording
+  const sessionId = newSessionId();
+  const judge = new CurrentJudge(parts, sessionId, agent, origin, connection);
+  const recording = parts.recorder.open({
+    sessionId,
+    agent,
+    origin,
+    connection,
+    policy: judge.current.policy,
+    startedAtMs: parts.clock.nowMs(),
+  });
+  const cancelKey = randomBytes(8);
+  const session = protocol.session({
+    sessionId,
+    connection,
+    cancelKey,
+    maskFor: (column) =>
+      parts.masker.valueMask(column, (detector) => judge.current.reveal(column, detector)),
+  });
+
+  // 6-9 the driver turns bytes into actions, asks, forwards with permits, masks answers
+  let loginRequest: unknown;
+  let fault: string | undefined;
+  const driver = new Driver(sessionId, session, client, {
+    decide: (id, asked, bytes) => judge.current.decide(id, asked, bytes),
+    recordAsked: (id, asked, decision) => {
+      recording.asked(id, asked, decision);
+      if (decision.kind === "deny") parts.emit(denial(parts, sessionId, agent, connection, decision));
+    },
+    recordAnswered: (entry) => recording.answered(entry),
+    flush: () => recording.flush(),
+    logIn: async (request) => {
+      loginRequest = request;
+      const login = await logIn(backend, request, parts.credentialOf);
+      if (login.cancel !== undefined) parts.sessions.rememberCancel(cancelKey, sessionId, agent, backend, login.cancel);
+      clearTimeout(startup);
+      return login;
+    },
+    look: (question) => parts.lookups.look(backend, loginRequest, question),
+    secure: async (wire, unread, alpn) => {
+      const names = leafNames(connection.addresses, origin.address);
+      await wire.secureAsServer(await serverOptions(parts.leafFor, names, alpn), unread);
+    },
+    cancel: (key) => cancelFor(parts, agent, key),
+    fault: (code, message) => {
+      fault ??= code;
+      const text = `A session ended by a fault: ${message}`;
+      parts.emit({ ...about(parts, agent, connection, sessionId), kind: "session.fault", message: text, fields: { code } });
+    },
+  });
+  const startup = setTimeout(() => driver.stop("no login within the time allowed"), STARTUP_WAIT_MS + LOGIN_WAIT_MS);
+  const stop = (reason: string) => driver.stop(reason);
+  parts.sessions.add({ sessionId, agent, connection, origin, stop });
+  parts.emit({
+    ...about(parts, agent, connection, sessionId),
+    kind: "session.start",
+    message: `${agent.name} connected to ${connection.name}`,
+    fields: { pid: origin.pid, user: origin.user, executable: origin.executable, port: origin.port },
+  });
+
+  // 10 one summary, whatever happened
+  const reason = await driver.run();
+  clearTimeout(startup);
+  const { bytesIn, bytesOut } = driver;
+  await recording.end({ reason, endedAtMs: parts.clock.nowMs(), bytesIn, bytesOut, ...(fault === undefined ? {} : { fault }) });
+  const { statements, denied, masked, rows } = recording.counts;
+  const summary: AuditEvent = {
+    ...about(parts, agent, connection, sessionId),
+    kind: "session.end",
+    message: `${agent.name} left ${connection.name}: ${reason}`,
+    fields: { statements, denied, masked, rows, bytesIn, bytesOut },
+  };
+  parts.emit(summary);
+  parts.sessions.remove(sessionId, cancelKey);
+  parts.ended(origin, summary);
+}
+
+/** The judge of the policy in force: a reload gives running sessions a new one. */
+class CurrentJudge {
+  readonly #make: () => Judge;
+  readonly #policy: () => Policy;
+  #for: Policy;
+  #judge: Judge;
+
+  constructor(parts: PathParts, sessionId: string, agent: Agent, origin: Origin, connection: Connection) {
+    this.#policy = parts.policy;
+    this.#make = () => this.#for.judge({ sessionId, agent, origin, connection, clock: parts.clock });
+    this.#for = parts.policy();
+    this.#judge = this.#make();
+  }
+
+  get current(): Judge {
+    const policy = this.#policy();
+    if (policy !== this.#for) {
+      this.#for = policy;
+      this.#judge = this.#make();
+    }
+    return this.#judge;
+  }
+}
+
+function refuse(client: Wire, parts: PathParts, kind: string, message: string, accepted: Accepted, agent?: string): void {
+  client.destroy();
+  parts.emit({
+    atMs: parts.clock.nowMs(),
+    kind,
+    message,
+    ...(agent === undefined ? {} : { agent }),
+    fields: { source: accepted.sourceAddress, sourcePort: accepted.sourcePort },
+  });
+}
+
+/** An agent may cancel only what a session of its own runs. */
+function cancelFor(parts: PathParts, agent: Agent, key: Uint8Array): void {
+  const found = parts.sessions.findCancel(key);
+  const message = found?.backend.protocol.cancelMessage?.(found.cancel);
+  if (found === undefined || message === undefined || found.agent.slot !== agent.slot) return;
+  cancelUpstream(found.backend, message).catch((error: unknown) => {
+    const about = { atMs: parts.clock.nowMs(), agent: agent.name, sessionId: found.sessionId };
+    parts.emit({ ...about, kind: "cancel.failed", message: `A cancel did not reach its backend: ${messageOf(error)}` });
+  });
+}
+
+function denial(
+  parts: PathParts,
+  sessionId: string,
+  agent: Agent,
+  connection: Connection,
+  decision: { readonly rules: readonly string[]; readonly message: string },
+): AuditEvent {
+  return {
+    ...about(parts, agent, connection, sessionId),
+    kind: "action.deny",
+    message: decision.message,
+    fields: { rules: decision.rules.join(" ") },
+  };
+}
+
+function about(parts: PathParts, agent: Agent, connection: Connection, sessionId: string) {
+  return { atMs: parts.clock.nowMs(), agent: agent.name, connection: connection.name, sessionId };
+}
+
+/** 80 random bits in lower-case base 32: short enough to read out, too many to guess. */
+function newSessionId(): string {
+  const alphabet = "abcdefghijkmnpqrstuvwxyz23456789";
+  return Array.from(randomBytes(16), (byte) => alphabet[byte & 31]).join("");
+}

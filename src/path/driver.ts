@@ -1,0 +1,261 @@
+/**
+ * Runs one protocol session: gives it events, obeys its commands, and keeps the order that the promises
+ * need: decide, record, forward. The only place where client bytes can leave, and only as a redeemed permit.
+ */
+import { codeOf, messageOf } from "../base/errors.ts";
+import { FAREWELL_WAIT_MS } from "../base/limits.ts";
+import type { Decision } from "../model/decision.ts";
+import type { Asked } from "../model/operation.ts";
+import { redeemPermit } from "../model/permit.ts";
+import type { AnswerEntry, LookAnswer, LookQuestion, Session, SessionCommand, SessionEvent } from "../model/session.ts";
+import type { LoggedIn } from "./upstream.ts";
+import type { Wire } from "./wire.ts";
+
+/** What the driver needs of the world; `connection.ts` binds it to the real parts. */
+export interface DriverPorts {
+  decide(id: number, asked: readonly Asked[], bytes: Uint8Array): Decision;
+  /** Notes the decision; durable only after `flush`. */
+  recordAsked(id: number, asked: readonly Asked[], decision: Decision): void;
+  recordAnswered(entry: AnswerEntry): void;
+  /** One synchronous append of all that was noted. A throw stops what would have been forwarded. */
+  flush(): void;
+  logIn(request: unknown): Promise<LoggedIn>;
+  /** An answer at once where it is known, else a promise. */
+  look(question: LookQuestion): LookAnswer | Promise<LookAnswer>;
+  secure(wire: Wire, unread: Uint8Array, alpn: string | undefined): Promise<void>;
+  cancel(key: Uint8Array): void;
+  fault(code: string, message: string): void;
+}
+
+/** Names no cause: causes go to the log and the audit trail, not to agents. */
+const FAULT_FAREWELL = "Sallyport ended this session because of an error on its side";
+
+export class Driver {
+  readonly #sessionId: string;
+  readonly #session: Session;
+  readonly #ports: DriverPorts;
+  readonly #client: Wire;
+  #server: Wire | undefined;
+  readonly #events: SessionEvent[] = [];
+  #running = false;
+  /** A login, a look or a handshake is under way: no side is read until it is over. */
+  #waits = 0;
+  #toClient: Uint8Array[] = [];
+  #toServer: Uint8Array[] = [];
+  #closing: string | undefined;
+  #finish: (reason: string) => void = () => {};
+  bytesIn = 0;
+  bytesOut = 0;
+  readonly #done: Promise<string>;
+
+  constructor(sessionId: string, session: Session, client: Wire, ports: DriverPorts) {
+    this.#sessionId = sessionId;
+    this.#session = session;
+    this.#client = client;
+    this.#ports = ports;
+    this.#done = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    client.busyElsewhere = () => this.#busy();
+  }
+
+  /** Runs the session to its end; resolves with the reason. Never rejects. */
+  run(): Promise<string> {
+    this.#give({ kind: "start" });
+    this.#client.start({
+      bytes: (bytes) => {
+        this.bytesIn += bytes.length;
+        this.#give({ kind: "client", bytes });
+      },
+      ended: () => this.#give({ kind: "ended", side: "client" }),
+      drained: () => this.#relieve(),
+    });
+    this.#relieve();
+    return this.#done;
+  }
+
+  /** Ends the session from the side, with its protocol's farewell. */
+  stop(reason: string): void {
+    this.#give({ kind: "stop", reason });
+    setTimeout(() => this.#close(reason), FAREWELL_WAIT_MS).unref();
+  }
+
+  #give(event: SessionEvent): void {
+    if (this.#closing !== undefined) return;
+    this.#events.push(event);
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+        for (const command of this.#session.handle(next)) this.#obey(command);
+      }
+      this.#flush();
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#running = false;
+    }
+    if (this.#closing !== undefined) this.#hangUp();
+    else this.#relieve();
+  }
+
+  #obey(command: SessionCommand): void {
+    switch (command.kind) {
+      case "toClient":
+        this.#toClient.push(command.bytes);
+        return;
+      case "ask": {
+        const decision = this.#ports.decide(command.id, command.asked, command.bytes);
+        this.#ports.recordAsked(command.id, command.asked, decision);
+        this.#events.push({ kind: "verdict", id: command.id, decision });
+        return;
+      }
+      case "forward":
+        this.#toServer.push(redeemPermit(command.permit, this.#sessionId, command.id));
+        return;
+      case "login":
+        redeemPermit(command.permit, this.#sessionId, command.id);
+        this.#ports.flush();
+        this.#await(
+          this.#ports.logIn(command.request).then(
+            (login) => this.#adopt(login),
+            (error: unknown) => [{ kind: "loginFailed", code: codeOf(error), message: messageOf(error) }],
+          ),
+        );
+        return;
+      case "look":
+        this.#look(command.id, command.question);
+        return;
+      case "secure": {
+        this.#flush();
+        const secured = this.#ports.secure(this.#client, command.unread, command.alpn);
+        this.#await(secured.then(() => [{ kind: "secured" }]));
+        return;
+      }
+      case "shut":
+        this.#flush();
+        (command.side === "client" ? this.#client : this.#server)?.end();
+        return;
+      case "note":
+        this.#ports.recordAnswered(command.entry);
+        return;
+      case "cancel":
+        this.#ports.cancel(command.key);
+        return;
+      case "close":
+        if (command.fault !== undefined) this.#ports.fault(command.fault, command.reason);
+        this.#closing ??= command.reason;
+        return;
+      default:
+        command satisfies never;
+    }
+  }
+
+  #look(id: number, question: LookQuestion): void {
+    const answer = this.#ports.look(question);
+    if (answer instanceof Promise) {
+      this.#await(answer.then((found: LookAnswer) => [{ kind: "facts", id, answer: found }]));
+    } else {
+      this.#events.push({ kind: "facts", id, answer });
+    }
+  }
+
+  /** Reads nothing until `pending` is there. A rejection ends the session: what it waited for decides safety. */
+  #await(pending: Promise<readonly SessionEvent[]>): void {
+    this.#waits++;
+    pending.then(
+      (events) => {
+        this.#waits--;
+        for (const event of events) this.#give(event);
+      },
+      (error: unknown) => {
+        this.#waits--;
+        this.#fail(error);
+      },
+    );
+  }
+
+  #adopt({ wire, greeting, unread }: LoggedIn): SessionEvent[] {
+    if (this.#closing !== undefined) {
+      wire.destroy();
+      return [];
+    }
+    this.#server = wire;
+    wire.busyElsewhere = () => this.#busy();
+    wire.start({
+      bytes: (bytes) => {
+        this.bytesOut += bytes.length;
+        this.#give({ kind: "server", bytes });
+      },
+      ended: () => this.#give({ kind: "ended", side: "server" }),
+      drained: () => this.#relieve(),
+    });
+    wire.pause(); // until the session knows of its login
+    const events: SessionEvent[] = [{ kind: "loggedIn", greeting }];
+    if (unread.length > 0) events.push({ kind: "server", bytes: unread });
+    return events;
+  }
+
+  /** Recorded first, then sent: one record write and one socket write a side, whatever the batch held. */
+  #flush(): void {
+    this.#ports.flush();
+    if (this.#toServer.length > 0) this.#server?.write(join(this.#toServer));
+    if (this.#toClient.length > 0) this.#client.write(join(this.#toClient));
+    this.#toServer = [];
+    this.#toClient = [];
+  }
+
+  /** Reads a side only while the other can take it and nothing is being waited for. */
+  #relieve(): void {
+    if (this.#closing !== undefined) return;
+    const server = this.#server;
+    const blocked = this.#waits > 0;
+    if (blocked || (server?.congested ?? false) || this.#client.congested) this.#client.pause();
+    else this.#client.resume();
+    if (server === undefined) return;
+    if (blocked || this.#client.congested) server.pause();
+    else server.resume();
+  }
+
+  #busy(): boolean {
+    return this.#client.backlog > 0 || (this.#server?.backlog ?? 0) > 0;
+  }
+
+  /** Our own fault, a peer's, or the disk's: nothing more is forwarded, and the client is told in its protocol. */
+  #fail(error: unknown): void {
+    this.#toServer = [];
+    this.#events.length = 0;
+    this.#ports.fault(codeOf(error), messageOf(error));
+    if (this.#closing !== undefined) return;
+    try {
+      for (const command of this.#session.handle({ kind: "stop", reason: FAULT_FAREWELL })) {
+        if (command.kind === "toClient") this.#toClient.push(command.bytes);
+      }
+      if (this.#toClient.length > 0) this.#client.write(join(this.#toClient));
+    } catch {
+      // the session is beyond speech; the close says enough
+    }
+    this.#close(messageOf(error));
+  }
+
+  #close(reason: string): void {
+    this.#closing ??= reason;
+    this.#hangUp();
+  }
+
+  #hangUp(): void {
+    const [client, server] = [this.#client, this.#server];
+    client.end();
+    server?.end();
+    setTimeout(() => {
+      client.destroy();
+      server?.destroy();
+    }, FAREWELL_WAIT_MS).unref();
+    this.#finish(this.#closing ?? "closed");
+  }
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts;
+  return parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
+}

@@ -1,0 +1,56 @@
+/** Facts from backends, kept for a moment and shared by sessions; the same question is never asked twice at once. */
+import type { Clock } from "../base/clock.ts";
+import { ProtocolError } from "../base/errors.ts";
+import { CATALOG_AGE_MS, SESSIONS_MAX } from "../base/limits.ts";
+import type { LookAnswer, LookQuestion } from "../model/session.ts";
+import { type Backend, type CredentialSource, lookUp } from "./upstream.ts";
+
+interface Known {
+  readonly answer: LookAnswer;
+  readonly atMs: number;
+}
+
+export class Lookups {
+  readonly #clock: Clock;
+  readonly #credentialOf: CredentialSource;
+  readonly #known = new Map<string, Known>();
+  readonly #running = new Map<string, Promise<LookAnswer>>();
+
+  constructor(clock: Clock, credentialOf: CredentialSource) {
+    this.#clock = clock;
+    this.#credentialOf = credentialOf;
+  }
+
+  /** At once when known and young; a question that says `fresh` is always asked anew. */
+  look(backend: Backend, sessionLogin: unknown, question: LookQuestion): LookAnswer | Promise<LookAnswer> {
+    const { lookup, lookupLogin } = backend.protocol;
+    if (lookup === undefined || lookupLogin === undefined) {
+      throw new ProtocolError("LOOKUP_NONE", `Cannot look up facts: ${backend.protocol.name} has no lookup`);
+    }
+    const request = lookupLogin(sessionLogin);
+    const { fresh, ...rest } = question as { readonly fresh?: true };
+    const key = JSON.stringify([backend.connection, backend.address, backend.port, request, rest]);
+    const known = this.#known.get(key);
+    if (fresh === undefined && known !== undefined && this.#clock.nowMs() - known.atMs < CATALOG_AGE_MS) {
+      return known.answer;
+    }
+    const running = fresh === undefined ? this.#running.get(key) : undefined;
+    if (running !== undefined) return running;
+    const atMs = this.#clock.nowMs(); // of the question: the answer may already be older than its arrival
+    const asked = lookUp(backend, request, lookup(question), this.#credentialOf)
+      .then((answer) => {
+        this.#keep(key, { answer, atMs });
+        return answer;
+      })
+      .finally(() => {
+        if (this.#running.get(key) === asked) this.#running.delete(key);
+      });
+    this.#running.set(key, asked);
+    return asked;
+  }
+
+  #keep(key: string, known: Known): void {
+    if (this.#known.size >= SESSIONS_MAX) this.#known.clear();
+    this.#known.set(key, known);
+  }
+}

@@ -1,0 +1,89 @@
+/** Who is being served right now: to list, to stop from the side, and to find what a cancel key means. */
+import { FAREWELL_WAIT_MS, SESSIONS_MAX } from "../base/limits.ts";
+import type { Connection } from "../model/connection.ts";
+import type { Agent } from "../model/identity.ts";
+import type { Origin } from "../model/origin.ts";
+import type { Backend } from "./upstream.ts";
+
+export interface LiveSession {
+  readonly sessionId: string;
+  readonly agent: Agent;
+  readonly connection: Connection;
+  readonly origin: Origin;
+  stop(reason: string): void;
+}
+
+export interface Cancellable {
+  readonly sessionId: string;
+  readonly agent: Agent;
+  readonly backend: Backend;
+  readonly cancel: Uint8Array;
+}
+
+export class Sessions {
+  readonly #live = new Map<string, LiveSession>();
+  readonly #cancels = new Map<string, Cancellable>();
+  readonly #waiting = new Set<() => void>();
+
+  get full(): boolean {
+    return this.#live.size >= SESSIONS_MAX;
+  }
+
+  list(): readonly LiveSession[] {
+    return [...this.#live.values()];
+  }
+
+  add(session: LiveSession): void {
+    this.#live.set(session.sessionId, session);
+  }
+
+  remove(sessionId: string, cancelKey: Uint8Array): void {
+    this.#live.delete(sessionId);
+    this.#cancels.delete(hex(cancelKey));
+    for (const waiting of [...this.#waiting]) waiting();
+  }
+
+  /** Ends every session for which `which` holds; returns how many. */
+  stop(which: (session: LiveSession) => boolean, reason: string): number {
+    const chosen = this.list().filter(which);
+    for (const session of chosen) session.stop(reason);
+    return chosen.length;
+  }
+
+  /** Resolves when no session is left for which `which` holds, or after `waitMs`. */
+  settled(which: (session: LiveSession) => boolean, waitMs: number): Promise<void> {
+    const done = () => !this.list().some(which);
+    if (done()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(finish, waitMs);
+      const waiting = () => {
+        if (done()) finish();
+      };
+      this.#waiting.add(waiting);
+      const forget = () => this.#waiting.delete(waiting);
+      function finish() {
+        clearTimeout(timer);
+        forget();
+        resolve();
+      }
+    });
+  }
+
+  /** Ends all of them with their farewell; resolves when they have left. */
+  async end(reason: string): Promise<void> {
+    this.stop(() => true, reason);
+    await this.settled(() => true, FAREWELL_WAIT_MS * 2);
+  }
+
+  rememberCancel(key: Uint8Array, sessionId: string, agent: Agent, backend: Backend, cancel: Uint8Array): void {
+    this.#cancels.set(hex(key), { sessionId, agent, backend, cancel });
+  }
+
+  findCancel(key: Uint8Array): Cancellable | undefined {
+    return this.#cancels.get(hex(key));
+  }
+}
+
+function hex(key: Uint8Array): string {
+  return Buffer.from(key).toString("hex");
+}

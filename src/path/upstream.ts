@@ -1,0 +1,172 @@
+/**
+ * The backend's side: dial the origin's own address, log in with the vault's credential, hand the wire
+ * over. The secret lives in here from the vault's answer to the end of the login and nowhere else.
+ */
+import { randomBytes } from "node:crypto";
+import { codeOf, messageOf, ProtocolError } from "../base/errors.ts";
+import { LOGIN_WAIT_MS, LOOKUP_WAIT_MS } from "../base/limits.ts";
+import type { Connection } from "../model/connection.ts";
+import type { LookupMachine, Protocol } from "../model/protocol.ts";
+import type { LookAnswer } from "../model/session.ts";
+import type { Credential, LoginCommand } from "../model/upstream.ts";
+import { clientOptions } from "./tls.ts";
+import { Wire } from "./wire.ts";
+
+export interface Backend {
+  readonly connection: Connection;
+  readonly protocol: Protocol;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** From the vault; wiped as soon as the login is over, whatever came of it. */
+export type CredentialSource = (connection: string) => Promise<Credential & { wipe(): void }>;
+
+export interface LoggedIn {
+  readonly wire: Wire;
+  readonly greeting: unknown;
+  readonly unread: Uint8Array;
+  /** What the server wants to see to cancel; stays with the daemon. */
+  readonly cancel: Uint8Array | undefined;
+}
+
+/** Fails with a ProtocolError whose message holds no secret and no address but the dialled one. */
+export async function logIn(
+  backend: Backend,
+  request: unknown,
+  credentialOf: CredentialSource,
+  signal: AbortSignal = AbortSignal.timeout(LOGIN_WAIT_MS),
+): Promise<LoggedIn> {
+  const wire = await dial(backend, signal);
+  const stop = () => wire.destroy();
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    const credential = backend.protocol.needsCredential ? await credentialOf(backend.connection.name) : undefined;
+    try {
+      return await runLogin(wire, backend, request, credential);
+    } finally {
+      credential?.wipe();
+    }
+  } catch (error) {
+    wire.destroy();
+    if (error instanceof ProtocolError) throw error;
+    throw new ProtocolError(codeOf(error), messageOf(error), { cause: error });
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+/** A login of our own that asks one thing and leaves. */
+export async function lookUp(
+  backend: Backend,
+  request: unknown,
+  machine: LookupMachine,
+  credentialOf: CredentialSource,
+): Promise<LookAnswer> {
+  const signal = AbortSignal.timeout(LOGIN_WAIT_MS + LOOKUP_WAIT_MS);
+  const { wire, unread } = await logIn(backend, request, credentialOf, signal);
+  try {
+    return await new Promise((resolve, reject) => {
+      const receive = (bytes: Uint8Array) => {
+        try {
+          const answer = machine.receive(bytes);
+          if (answer !== undefined) resolve(answer);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const gone = () => reject(new ProtocolError("LOOKUP_FAILED", "Cannot look up facts: the backend hung up"));
+      signal.addEventListener("abort", gone, { once: true });
+      if (unread.length > 0) receive(unread);
+      wire.start({ bytes: receive, ended: gone, drained: () => {} });
+      wire.write(machine.start());
+    });
+  } finally {
+    wire.destroy();
+  }
+}
+
+/** Tells the backend to cancel; it answers by hanging up. Best effort, as the protocol has it. */
+export async function cancelUpstream(backend: Backend, message: Uint8Array): Promise<void> {
+  const wire = await dial(backend, AbortSignal.timeout(LOGIN_WAIT_MS));
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, LOOKUP_WAIT_MS);
+    const ended = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    wire.start({ bytes: () => {}, ended, drained: () => {} });
+    wire.write(message);
+  });
+  wire.destroy();
+}
+
+async function dial(backend: Backend, signal: AbortSignal): Promise<Wire> {
+  try {
+    return await Wire.dial(backend.address, backend.port, signal);
+  } catch (error) {
+    throw new ProtocolError("UPSTREAM_UNREACHABLE", `Cannot reach ${backend.connection.name}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function runLogin(
+  wire: Wire,
+  backend: Backend,
+  request: unknown,
+  credential: Credential | undefined,
+): Promise<LoggedIn> {
+  const { connection, protocol } = backend;
+  const machine = protocol.login(request, { credential, tls: connection.tls, nonce: randomBytes(24) });
+  if (machine === undefined) {
+    return Promise.resolve({ wire, greeting: undefined, unread: new Uint8Array(), cancel: undefined });
+  }
+  return new Promise((resolve, reject) => {
+    const obey = (commands: readonly LoginCommand[]) => {
+      for (const command of commands) {
+        switch (command.kind) {
+          case "toServer":
+            wire.write(command.bytes);
+            break;
+          case "secure":
+            wire
+              .secureAsClient(clientOptions(connection, backend.address))
+              .then((certificate) => {
+                wire.resume();
+                step(() => machine.handle({ kind: "secured", certificate }));
+              })
+              .catch((error: unknown) => {
+                reject(new ProtocolError("UPSTREAM_TLS", `Cannot trust ${connection.name}: ${messageOf(error)}`));
+              });
+            break;
+          case "done":
+            wire.pause();
+            resolve({ wire, greeting: command.greeting, unread: command.unread.slice(), cancel: command.cancel });
+            break;
+          case "failed":
+            reject(new ProtocolError(command.code, command.message));
+            break;
+          default:
+            command satisfies never;
+        }
+      }
+    };
+    const step = (handle: () => readonly LoginCommand[]) => {
+      try {
+        obey(handle());
+      } catch (error) {
+        reject(error);
+      }
+    };
+    const ended = (error: Error | undefined) =>
+      reject(
+        new ProtocolError(
+          "UPSTREAM_CLOSED",
+          `Cannot log in to ${connection.name}: ${error === undefined ? "the backend hung up" : messageOf(error)}`,
+        ),
+      );
+    step(() => machine.handle({ kind: "start" }));
+    wire.start({ bytes: (bytes) => step(() => machine.handle({ kind: "server", bytes })), ended, drained: () => {} });
+  });
+}

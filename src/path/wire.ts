@@ -1,0 +1,159 @@
+/**
+ * One side of a session as bytes in and bytes out: a TCP socket that can become TLS. Reads land in one
+ * static buffer per wire, so bytes handed on are views that are valid during the call only. Judges nothing.
+ */
+import { connect as tcpConnect, Socket } from "node:net";
+import { connect as tlsConnect, type ConnectionOptions, TLSSocket, type TLSSocketOptions } from "node:tls";
+import { READ_BYTES } from "../base/limits.ts";
+
+export interface WireEvents {
+  bytes(bytes: Uint8Array): void;
+  /** The peer will send no more; `error` is set when the connection broke. Called once. */
+  ended(error: Error | undefined): void;
+  /** Everything written has left. */
+  drained(): void;
+}
+
+export class Wire {
+  #socket: Socket;
+  /** Beneath TLS; destroyed with it. */
+  readonly #raw: Socket;
+  #events: WireEvents | undefined;
+  #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  #ended = false;
+  #wanted = false;
+  /** Set by the driver: whether any wire of the session still holds unsent views. */
+  busyElsewhere: () => boolean = () => false;
+
+  private constructor(open: (onread: OnRead) => Socket) {
+    const callback = (count: number, buffer: Uint8Array): boolean => {
+      this.#events?.bytes(buffer.subarray(0, count));
+      return this.#wanted;
+    };
+    this.#raw = this.#socket = open({ buffer: () => this.#nextBuffer(), callback });
+    this.#watch(this.#socket);
+  }
+
+  /** Takes over an accepted descriptor. Reading waits for `start`. */
+  static accepted(fd: number): Wire {
+    return new Wire((onread) => {
+      const socket = new Socket({ fd, allowHalfOpen: true, manualStart: true, onread } as object);
+      socket.pause();
+      return socket;
+    });
+  }
+
+  /** Dials; resolves once TCP stands. Rejects with the errno error, or after `waitMs`. */
+  static dial(host: string, port: number, signal: AbortSignal): Promise<Wire> {
+    return new Promise((resolve, reject) => {
+      const wire = new Wire((onread) => tcpConnect({ host, port, allowHalfOpen: true, noDelay: true, onread }));
+      const abort = () => {
+        wire.destroy();
+        reject(new Error(`Cannot reach ${host}:${port} in time`));
+      };
+      if (signal.aborted) return abort();
+      signal.addEventListener("abort", abort, { once: true });
+      wire.#raw.once("connect", () => {
+        signal.removeEventListener("abort", abort);
+        wire.pause();
+        resolve(wire);
+      });
+      wire.#raw.once("error", reject);
+    });
+  }
+
+  /** Hands over the listener of events, also later ones (login, then session), and reads. */
+  start(events: WireEvents): void {
+    this.#events = events;
+    if (this.#ended) events.ended(undefined);
+    else this.resume();
+  }
+
+  /** The view may be reused by the caller at once: what could not leave now keeps its memory to itself. */
+  write(bytes: Uint8Array): void {
+    if (this.#socket.writable) this.#socket.write(bytes);
+  }
+
+  /** Written bytes that the kernel has not taken yet. */
+  get backlog(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** More waits than a slow peer is granted: do not read for it until `drained`. */
+  get congested(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  pause(): void {
+    if (!this.#wanted) return;
+    this.#wanted = false;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (this.#wanted) return;
+    this.#wanted = true;
+    this.#socket.resume();
+  }
+
+  /** Becomes a TLS server; `unread` are handshake bytes that were already read. Resolves when the peer finished. */
+  secureAsServer(options: TLSSocketOptions, unread: Uint8Array): Promise<void> {
+    this.#socket.pause();
+    if (unread.length > 0) this.#socket.unshift(Buffer.from(unread));
+    return this.#become(new TLSSocket(this.#socket, { ...options, isServer: true }), "secure");
+  }
+
+  /** Becomes a TLS client; rejects when the peer cannot prove who it is. Resolves with its certificate (DER). */
+  async secureAsClient(options: ConnectionOptions): Promise<Uint8Array> {
+    const secured = tlsConnect({ ...options, socket: this.#socket });
+    await this.#become(secured, "secureConnect");
+    return secured.getPeerCertificate(false).raw ?? new Uint8Array();
+  }
+
+  /** Sends what waits, then ends our side. */
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+    this.#raw.destroy();
+  }
+
+  #become(secured: TLSSocket, done: "secure" | "secureConnect"): Promise<void> {
+    this.#socket = secured;
+    secured.on("data", (bytes: Buffer) => {
+      this.#events?.bytes(bytes);
+    });
+    secured.pause();
+    this.#watch(secured);
+    return new Promise((resolve, reject) => {
+      secured.once(done, () => resolve());
+      secured.once("error", reject);
+      secured.once("close", () => reject(new Error("Cannot finish the TLS handshake: the peer went away")));
+    });
+  }
+
+  #watch(socket: Socket): void {
+    const ended = (error: Error | undefined) => {
+      if (this.#ended || socket !== this.#socket) return;
+      this.#ended = true;
+      this.#events?.ended(error);
+    };
+    socket.on("end", () => ended(undefined));
+    socket.on("error", ended);
+    socket.on("close", () => ended(undefined));
+    socket.on("drain", () => this.#events?.drained());
+  }
+
+  /** A buffer from which views still wait to be written elsewhere is left to them. */
+  #nextBuffer(): Buffer {
+    if (this.busyElsewhere()) this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+    return this.#buffer;
+  }
+}
+
+interface OnRead {
+  readonly buffer: () => Buffer;
+  readonly callback: (count: number, buffer: Uint8Array) => boolean;
+}

@@ -1,0 +1,247 @@
+/**
+ * From the text of policy files to a policy. All problems are told at once; a policy with a problem
+ * does not load, so nothing is ever skipped. Reads no files.
+ */
+import { createHash } from "node:crypto";
+import { POLICY_RULES_MAX } from "../base/limits.ts";
+import type { ActionDeclaration } from "../model/operation.ts";
+import { type Checker, type Condition, ConditionError, compileCondition, createChecker } from "./condition.ts";
+import { createJudge, type Judge, type Rule, type RuleIndex, type Subject } from "./decide.ts";
+import { CONNECT, OWN_ACTIONS, REVEAL, SUBJECT_FACTS, TIME_FACTS } from "./facts.ts";
+import { didYouMean } from "./nearest.ts";
+import { PolicyError, type Problem } from "./problem.ts";
+import { type Outcome, type Placed, type RuleText, readRules } from "./schema.ts";
+
+export interface PolicyFile {
+  /** As it is told in problems; need not be a path. */
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Names that conditions compare with. What is not among them gives a warning, never an error. */
+export interface KnownNames {
+  readonly labels: readonly string[];
+  readonly detectors: readonly string[];
+  readonly connections: readonly string[];
+}
+
+export interface RuleSummary {
+  readonly name: string;
+  readonly file: string;
+  readonly line: number;
+  readonly on: readonly string[];
+  readonly outcome: Outcome["kind"];
+}
+
+export interface Policy {
+  /** 12 hex digits of the SHA-256 of the files. */
+  readonly version: string;
+  readonly rules: readonly RuleSummary[];
+  readonly warnings: readonly Problem[];
+  judge(subject: Subject): Judge;
+}
+
+/**
+ * Throws PolicyError. `catalogue`: what the protocols declare; `connect` and `reveal` are policy's own.
+ * No files, or files without rules, are a policy that denies everything.
+ */
+export function loadPolicy(
+  files: readonly PolicyFile[],
+  catalogue: readonly ActionDeclaration[],
+  known: KnownNames,
+): Policy {
+  const actions = declare(catalogue);
+  const problems: Problem[] = [];
+  const warnings: Problem[] = [];
+  const texts = files.flatMap((file) => readRules(file.name, file.text, problems));
+  checkNames(texts, problems);
+
+  const checkers = new Map<string, Checker>();
+  const rules: Rule[] = [];
+  for (const text of texts.slice(0, POLICY_RULES_MAX)) {
+    const rule = buildRule(text, actions, checkers, known, problems, warnings);
+    if (rule !== undefined) rules.push(rule);
+  }
+  if (problems.length > 0) throw new PolicyError(problems);
+
+  warnUnreachable(rules, files, warnings);
+  const version = hash(files);
+  const index = indexRules(rules, actions);
+  return {
+    version,
+    rules: texts.map(summary),
+    warnings,
+    judge: (subject) => createJudge(index, version, subject),
+  };
+}
+
+/** By name. A declaration that takes a name of policy's own is a defect of the protocol, not of the files. */
+function declare(catalogue: readonly ActionDeclaration[]): ReadonlyMap<string, ActionDeclaration> {
+  const actions = new Map<string, ActionDeclaration>();
+  for (const action of [...OWN_ACTIONS, ...catalogue]) {
+    if (actions.has(action.name)) throw new Error(`Cannot declare the action ${action.name}: it is declared twice`);
+    for (const fact of Object.keys(action.facts)) {
+      if (Object.hasOwn(SUBJECT_FACTS, fact) || Object.hasOwn(TIME_FACTS, fact)) {
+        throw new Error(`Cannot declare the fact ${fact} of ${action.name}: every action has it`);
+      }
+    }
+    actions.set(action.name, action);
+  }
+  return actions;
+}
+
+function checkNames(texts: readonly RuleText[], problems: Problem[]): void {
+  const places = new Map<string, RuleText>();
+  for (const text of texts) {
+    const first = places.get(text.name);
+    if (first === undefined) places.set(text.name, text);
+    else {
+      const { line } = first.place.at(0);
+      problems.push(
+        problemAt(
+          text,
+          text.place,
+          0,
+          `The name is taken by ${first.place.file}:${line}.`,
+          "Names are told in refusals.",
+        ),
+      );
+    }
+  }
+  const tooMany = texts[POLICY_RULES_MAX];
+  if (tooMany !== undefined) {
+    problems.push(problemAt(tooMany, tooMany.place, 0, `There are more than ${POLICY_RULES_MAX} rules.`));
+  }
+}
+
+function buildRule(
+  text: RuleText,
+  actions: ReadonlyMap<string, ActionDeclaration>,
+  checkers: Map<string, Checker>,
+  known: KnownNames,
+  problems: Problem[],
+  warnings: Problem[],
+): Rule | undefined {
+  const before = problems.length;
+  const covered = new Map<string, ActionDeclaration>();
+  for (const on of text.on) {
+    const found = [...actions.values()].filter(({ name }) => covers(on.text, name));
+    if (found.length === 0) {
+      const near = didYouMean(on.text, actions.keys());
+      const remedy = near === "" ? `Actions are ${[...actions.keys()].join(", ")}.` : near.trim();
+      problems.push(problemAt(text, on.place, 0, `There is no action "${on.text}".`, remedy));
+    }
+    for (const action of found) covered.set(action.name, action);
+  }
+  checkOutcome(text, covered, problems);
+  if (problems.length > before) return undefined;
+
+  const condition = buildCondition(text, covered, checkers, problems);
+  if (problems.length > before) return undefined;
+  if (condition !== undefined && text.when !== undefined) warnCondition(text, text.when, condition, known, warnings);
+  return { name: text.name, covers: new Set(covered.keys()), outcome: text.outcome, condition };
+}
+
+function covers(on: string, action: string): boolean {
+  return action === on || action.startsWith(`${on}.`);
+}
+
+function checkOutcome(text: RuleText, covered: ReadonlyMap<string, unknown>, problems: Problem[]): void {
+  const { kind } = text.outcome;
+  const revealing = covered.has(REVEAL);
+  if (revealing && kind !== "mask") {
+    const remedy = "Values are shown unless a rule masks them: write a narrower mask rule.";
+    problems.push(problemAt(text, text.outcomePlace, 0, `"${kind}" has no meaning on ${REVEAL}.`, remedy));
+  }
+  if (kind === "mask" && [...covered.keys()].some((name) => name !== REVEAL)) {
+    problems.push(problemAt(text, text.outcomePlace, 0, `"mask" is only for "on: ${REVEAL}".`, "Split the rule."));
+  }
+}
+
+function buildCondition(
+  text: RuleText,
+  covered: ReadonlyMap<string, ActionDeclaration>,
+  checkers: Map<string, Checker>,
+  problems: Problem[],
+): Condition | undefined {
+  if (text.when === undefined) return undefined;
+  const chosen = [...covered.values()].map((action) => {
+    const checker = checkers.get(action.name) ?? createChecker(action);
+    checkers.set(action.name, checker);
+    return checker;
+  });
+  try {
+    return compileCondition(text.when.text, chosen);
+  } catch (error) {
+    if (!(error instanceof ConditionError)) throw error;
+    problems.push(problemAt(text, text.when.place, offsetIn(text.when, error.at), error.message, error.remedy));
+    return undefined;
+  }
+}
+
+function warnCondition(
+  text: RuleText,
+  when: Placed,
+  condition: Condition,
+  known: KnownNames,
+  warnings: Problem[],
+): void {
+  if (condition.always !== undefined) {
+    const message = condition.always ? "The condition is always true." : "The condition is never true.";
+    warnings.push(problemAt(text, when.place, 0, message, condition.always ? 'Leave "when" out.' : "Remove the rule."));
+  }
+  for (const { path, literal, at } of condition.comparisons) {
+    const kind = kindOf(path);
+    if (kind === undefined || literal === "" || known[kind].includes(literal)) continue;
+    const remedy = didYouMean(literal, known[kind]).trim();
+    const what = `Nothing knows the ${kind.slice(0, -1)} "${literal}".`;
+    warnings.push(problemAt(text, when.place, offsetIn(when, at), what, remedy));
+  }
+}
+
+function kindOf(path: string): keyof KnownNames | undefined {
+  if (path === "detector") return "detectors";
+  if (path === "connection.name") return "connections";
+  if (path === "connection.labels") return undefined;
+  return /\.(labels|columnLabels)$/.test(path) ? "labels" : undefined;
+}
+
+function warnUnreachable(rules: readonly Rule[], files: readonly PolicyFile[], warnings: Problem[]): void {
+  if (rules.some((rule) => rule.outcome.kind === "allow" && rule.covers.has(CONNECT))) return;
+  warnings.push({
+    file: files[0]?.name ?? "",
+    line: 1,
+    column: 1,
+    rule: "",
+    message: `No rule allows "${CONNECT}", so no connection can be reached.`,
+    remedy: `Add a rule with "on: ${CONNECT}" and "allow: {}".`,
+  });
+}
+
+function indexRules(rules: readonly Rule[], actions: ReadonlyMap<string, ActionDeclaration>): RuleIndex {
+  const index = new Map<string, { declaration: ActionDeclaration; rules: readonly Rule[] }>();
+  for (const declaration of actions.values()) {
+    index.set(declaration.name, { declaration, rules: rules.filter((rule) => rule.covers.has(declaration.name)) });
+  }
+  return index;
+}
+
+function summary(text: RuleText): RuleSummary {
+  const { line } = text.place.at(0);
+  const on = text.on.map((action) => action.text);
+  return { name: text.name, file: text.place.file, line, on, outcome: text.outcome.kind };
+}
+
+function problemAt(text: RuleText, place: Placed["place"], offset: number, message: string, remedy = ""): Problem {
+  return { file: place.file, ...place.at(offset), rule: text.name, message, remedy };
+}
+
+function offsetIn(placed: Placed, offset: number): number {
+  return placed.verbatim ? offset : 0;
+}
+
+function hash(files: readonly PolicyFile[]): string {
+  const sum = createHash("sha256");
+  for (const { name, text } of files) sum.update(JSON.stringify([name, text]));
+  return sum.digest("hex").slice(0, 12);
+}

@@ -1,0 +1,427 @@
+/**
+ * The server's side: matches every message with what was forwarded, masks rows, copies and errors,
+ * and lets everything else through as untouched stretches of the server's own bytes. What does not
+ * fit what was asked ends the session: a row without a known description is never shown.
+ */
+import { ProtocolError } from "../../base/errors.ts";
+import type { ValueMask } from "../../model/mask.ts";
+import { BodyReader, frameBytes, HEADER_BYTES, Inlet, Outlet } from "./codec.ts";
+import { CopyMask } from "./copy.ts";
+import { type ErrorScrub, scrubError, scrubNotification } from "./errors.ts";
+import { SERVER } from "./messages.ts";
+import { forbiddenParameter } from "./parameter-status.ts";
+import type { Requests } from "./requests.ts";
+import { type Column, maskRow, type Plan, type PlanSource, planOf, readColumns, unresolvedTables } from "./results.ts";
+import { type Answer, addMask, addOutcome, type Step } from "./steps.ts";
+
+export interface AnswersWorld {
+  readonly requests: Requests;
+  readonly scrub: ErrorScrub;
+  /** For text of a COPY TO STDOUT. */
+  readonly copyMask: ValueMask | undefined;
+  /** As it is now: the catalog may have been fetched anew. */
+  planSource(): PlanSource;
+  /** The server's bytes wait until `resume`: these relations are not in the catalog facts. */
+  look(oids: readonly number[]): void;
+  copyInBegins(): void;
+  stepDone(step: Step): void;
+  answerDone(answer: Answer): void;
+}
+
+/** Results whose description was seen lately, by the description's bytes. */
+const PLANS_MAX = 256;
+/** A description longer than this is read anew each time. */
+const PLAN_KEY_MAX = 4 * 1024;
+const NO_COLUMNS: readonly Column[] = Object.freeze([]);
+const NO_ROWS: Plan = Object.freeze({ columnCount: 0, masks: undefined });
+
+interface KnownResult {
+  readonly columns: readonly Column[];
+  readonly plan: Plan;
+}
+
+export class Answers {
+  readonly #world: AnswersWorld;
+  readonly #inlet = new Inlet();
+  readonly #outlet = new Outlet();
+  readonly #steps: Step[] = [];
+  #head = 0;
+  /** After an error the server skips everything until the next Sync. */
+  #skipping = false;
+  /** Bytes of a message that still pass as they are. */
+  #passing = 0;
+  #paused = false;
+  /** Of the running result of a Query. */
+  #plan: Plan | undefined;
+  #copyOut: CopyMask | "shown" | undefined;
+  readonly #known = new Map<string, KnownResult>();
+  /** Tables that were looked for and not found, for the description that waits. */
+  #unresolvable = false;
+
+  constructor(world: AnswersWorld) {
+    this.#world = world;
+  }
+
+  /** Answers that are awaited. */
+  get awaited(): number {
+    return this.#steps.length - this.#head;
+  }
+
+  /** Whether the client has got the beginning of a message only, so that nothing of our own may follow. */
+  get isAmidMessage(): boolean {
+    return this.#passing > 0;
+  }
+
+  /** To be called when these messages are forwarded. */
+  expect(steps: readonly Step[]): void {
+    if (this.#head > 1024) {
+      this.#steps.splice(0, this.#head);
+      this.#head = 0;
+    }
+    for (const step of steps) {
+      if (step.kind === "sync") this.#skipping = false;
+      if (this.#skipping) this.#drop(step);
+      else this.#steps.push(step);
+    }
+  }
+
+  /** Plans depend on policy and catalog. */
+  forgetPlans(): void {
+    this.#known.clear();
+  }
+
+  /** Undefined: nothing for the client. Throws ProtocolError. */
+  receive(bytes: Uint8Array): Uint8Array | undefined {
+    this.#inlet.add(bytes);
+    return this.#run();
+  }
+
+  /** The facts that `look` asked for are there. */
+  resume(): Uint8Array | undefined {
+    this.#paused = false;
+    this.#unresolvable = true;
+    return this.#run();
+  }
+
+  #run(): Uint8Array | undefined {
+    const inlet = this.#inlet;
+    const outlet = this.#outlet;
+    outlet.begin(inlet.bytes);
+    while (!this.#paused && inlet.at < inlet.end) {
+      if (this.#passing > 0) {
+        const length = Math.min(this.#passing, inlet.unread);
+        outlet.pass(inlet.at, inlet.at + length);
+        inlet.at += length;
+        this.#passing -= length;
+      } else if (!this.#message(inlet)) break;
+    }
+    const out = outlet.finish();
+    inlet.keep();
+    return out;
+  }
+
+  /** False: the message is not complete. */
+  #message(inlet: Inlet): boolean {
+    const { bytes, at, end } = inlet;
+    const type = bytes[at];
+    if (type === SERVER.dataRow || type === SERVER.copyData) {
+      const length = frameBytes(bytes, at, end, BYTES_MAX);
+      if (length === undefined) return false;
+      if (this.#passesUnseen(type)) {
+        this.#count(length);
+        this.#passing = length;
+        return true;
+      }
+    }
+    const length = frameBytes(bytes, at, end);
+    if (length === undefined || at + length > end) return false;
+    if (this.#take(type as number, bytes, at, at + length)) inlet.at = at + length;
+    return true;
+  }
+
+  #passesUnseen(type: number): boolean {
+    return type === SERVER.dataRow ? this.#rowPlan().masks === undefined : this.#copyOut === "shown";
+  }
+
+  #count(length: number): void {
+    const answer = this.#steps[this.#head]?.answer;
+    if (answer === undefined) return;
+    answer.rows++;
+    answer.bytes += length;
+  }
+
+  /** Handles one whole message. False: it waits for facts. */
+  #take(type: number, bytes: Buffer, at: number, end: number): boolean {
+    const outlet = this.#outlet;
+    const body = at + HEADER_BYTES;
+    switch (type) {
+      case SERVER.dataRow: {
+        const step = this.#current();
+        this.#count(end - at);
+        maskRow(bytes, at, end, this.#rowPlan(), outlet, (column, by) => {
+          if (step.answer) addMask(step.answer, column, by);
+        });
+        return true;
+      }
+      case SERVER.rowDescription:
+        return this.#rowDescription(bytes, at, end);
+      case SERVER.commandComplete:
+      case SERVER.emptyQuery:
+      case SERVER.portalSuspended:
+        this.#complete(type, type === SERVER.commandComplete ? new BodyReader(bytes, body, end).text() : "");
+        break;
+      case SERVER.readyForQuery:
+        this.#ready(bytes[body]);
+        break;
+      case SERVER.parseComplete:
+      case SERVER.bindComplete:
+      case SERVER.closeComplete:
+        this.#prepared(type);
+        break;
+      case SERVER.parameterDescription:
+        this.#parameterTypes(new BodyReader(bytes, body, end));
+        break;
+      case SERVER.noData:
+        return this.#described({ columns: NO_COLUMNS, plan: NO_ROWS }, at, end);
+      case SERVER.error:
+        this.#error(bytes, at, end);
+        return true;
+      case SERVER.notice:
+        outlet.put(scrubError(type, bytes, body, end, this.#world.scrub).shown);
+        return true;
+      case SERVER.notification:
+        outlet.put(scrubNotification(type, bytes, body, end, this.#world.scrub));
+        return true;
+      case SERVER.parameterStatus:
+        this.#parameterStatus(new BodyReader(bytes, body, end));
+        break;
+      case SERVER.copyIn:
+        this.#copyInBegins();
+        break;
+      case SERVER.copyOut:
+        this.#copyOutBegins(new BodyReader(bytes, body, end));
+        break;
+      case SERVER.copyData:
+        this.#copyData(bytes, at, end);
+        return true;
+      case SERVER.copyDone:
+        this.#copyOutEnds();
+        break;
+      default:
+        throw unexpected(`of type ${type}`);
+    }
+    outlet.pass(at, end);
+    return true;
+  }
+
+  #rowDescription(bytes: Buffer, at: number, end: number): boolean {
+    const body = at + HEADER_BYTES;
+    const key = end - body <= PLAN_KEY_MAX ? bytes.latin1Slice(body, end) : undefined;
+    const known = key === undefined ? undefined : this.#known.get(key);
+    if (known !== undefined) return this.#described(known, at, end);
+    const columns = readColumns(bytes, body, end);
+    const source = this.#world.planSource();
+    const unresolved = source.catalog === undefined ? [] : unresolvedTables(columns, source.catalog);
+    if (unresolved.length > 0 && !this.#unresolvable) {
+      this.#paused = true;
+      this.#world.look(unresolved);
+      return false;
+    }
+    this.#unresolvable = false;
+    const result = { columns, plan: planOf(columns, undefined, source) };
+    if (key !== undefined && unresolved.length === 0) {
+      if (this.#known.size >= PLANS_MAX) this.#known.clear();
+      this.#known.set(key, result);
+    }
+    return this.#described(result, at, end);
+  }
+
+  #described({ columns, plan }: KnownResult, at: number, end: number): true {
+    const step = this.#current();
+    if (step.kind === "query" && columns !== NO_COLUMNS) this.#plan = plan;
+    else if (step.kind === "describeStatement") {
+      step.statement.columns = columns;
+      this.#done(step);
+    } else if (step.kind === "describePortal") {
+      step.portal.plan = plan;
+      step.portal.statement.columns = columns;
+      this.#done(step);
+      if (step.shown === "none") return true;
+    } else throw unexpected("that describes rows");
+    this.#outlet.pass(at, end);
+    return true;
+  }
+
+  /** The plan of the rows that come now. Throws when nobody has described them. */
+  #rowPlan(): Plan {
+    const step = this.#current();
+    let plan: Plan | undefined;
+    if (step.kind === "query") plan = this.#plan;
+    else if (step.kind === "execute") {
+      const { portal } = step;
+      const { columns } = portal.statement;
+      if (portal.plan === undefined && columns !== undefined) {
+        const source = this.#world.planSource();
+        if (source.catalog === undefined) portal.plan = planOf(columns, portal.formats, source);
+      }
+      plan = portal.plan;
+    }
+    if (plan === undefined || plan === NO_ROWS) throw unexpected("with a row that was not described");
+    return plan;
+  }
+
+  #complete(type: number, tag: string): void {
+    const step = this.#current();
+    if (step.answer && tag !== "") addOutcome(step.answer, tag);
+    if (step.kind === "execute") this.#done(step);
+    else if (step.kind === "query" && type !== SERVER.portalSuspended) this.#plan = undefined;
+    else throw unexpected("that completes a statement");
+  }
+
+  #ready(status: number | undefined): void {
+    const step = this.#current();
+    if (step.kind !== "query" && step.kind !== "sync") throw unexpected("that is ready for a query");
+    this.#plan = undefined;
+    this.#copyOut = undefined;
+    if (status === IDLE) this.#world.requests.dropPortals(step.series);
+    this.#done(step);
+  }
+
+  #prepared(type: number): void {
+    const step = this.#current();
+    const { statements, portals } = this.#world.requests;
+    if (type === SERVER.parseComplete && step.kind === "parse" && step.statement) statements.confirm(step.statement);
+    else if (type === SERVER.bindComplete && step.kind === "bind") portals.confirm(step.portal);
+    else if (type !== SERVER.closeComplete || step.kind !== "close") throw unexpected(`of type ${type}`);
+    this.#done(step);
+  }
+
+  #parameterTypes(body: BodyReader): void {
+    const step = this.#current();
+    if (step.kind !== "describeStatement") throw unexpected("that describes parameters");
+    const types: number[] = [];
+    for (let left = body.count(); left > 0; left--) types.push(body.oid());
+    step.statement.types = types;
+  }
+
+  #error(bytes: Buffer, at: number, end: number): void {
+    const error = scrubError(SERVER.error, bytes, at + HEADER_BYTES, end, this.#world.scrub);
+    const step = this.#steps[this.#head];
+    const refusal = step?.kind === "query" || step?.kind === "parse" ? step.refusal : undefined;
+    this.#outlet.put(error.fatal ? error.shown : (refusal ?? error.shown));
+    this.#plan = undefined;
+    this.#copyOut = undefined;
+    if (step === undefined || error.fatal) return;
+    if (step.answer) step.answer.error ??= { code: error.code, message: error.message };
+    if (step.kind === "query" || step.kind === "sync") {
+      if (step.kind === "query") this.#world.stepDone(step);
+      return;
+    }
+    this.#skipping = true;
+    while (this.#head < this.#steps.length) {
+      const next = this.#current();
+      if (next.kind === "sync") {
+        this.#skipping = false;
+        break;
+      }
+      this.#head++;
+      this.#drop(next);
+    }
+  }
+
+  #parameterStatus(body: BodyReader): void {
+    const name = body.text();
+    if (forbiddenParameter(name, body.text())) {
+      throw new ProtocolError("PARAMETER_CHANGED", `Cannot go on: the server has changed ${name}`);
+    }
+  }
+
+  #copyInBegins(): void {
+    const step = this.#current();
+    if (step.kind !== "query" && step.kind !== "execute") throw unexpected("that begins a copy");
+    // In copy mode the server ignores a Sync that was sent ahead.
+    while (step.kind === "execute" && this.#steps[this.#head + 1]?.kind === "sync") {
+      const [sync] = this.#steps.splice(this.#head + 1, 1);
+      if (sync) this.#world.stepDone(sync);
+      if (sync?.answer) this.#release(sync.answer);
+    }
+    this.#world.copyInBegins();
+    this.#world.stepDone(step);
+  }
+
+  #copyOutBegins(body: BodyReader): void {
+    const step = this.#current();
+    if (step.kind !== "query" && step.kind !== "execute") throw unexpected("that begins a copy");
+    const binary = body.byte() !== 0;
+    const columns = body.count();
+    const mask = this.#world.copyMask;
+    if (mask === undefined) this.#copyOut = "shown";
+    else if (binary) throw new ProtocolError("COPY_BINARY", "Cannot go on: a copy in binary form cannot be masked");
+    else this.#copyOut = new CopyMask(mask, columns);
+  }
+
+  #copyData(bytes: Buffer, at: number, end: number): void {
+    const step = this.#current();
+    if (this.#copyOut === undefined) throw unexpected("with data of a copy");
+    this.#count(end - at);
+    if (this.#copyOut === "shown") this.#outlet.pass(at, end);
+    else {
+      this.#copyOut.write(bytes, at, end, this.#outlet, (column, by) => {
+        if (step.answer) addMask(step.answer, column, by);
+      });
+    }
+  }
+
+  #copyOutEnds(): void {
+    const step = this.#current();
+    if (this.#copyOut === undefined) throw unexpected("that ends a copy");
+    if (this.#copyOut !== "shown") {
+      this.#copyOut.end(this.#outlet, (column, by) => {
+        if (step.answer) addMask(step.answer, column, by);
+      });
+    }
+    this.#copyOut = undefined;
+  }
+
+  #current(): Step {
+    const step = this.#steps[this.#head];
+    if (step === undefined) throw unexpected("that nobody asked for");
+    return step;
+  }
+
+  #done(step: Step): void {
+    this.#head++;
+    if (this.#head === this.#steps.length) {
+      this.#steps.length = 0;
+      this.#head = 0;
+    }
+    this.#world.stepDone(step);
+    if (step.answer) this.#release(step.answer);
+  }
+
+  /** The server has not handled the message, or failed at it. */
+  #drop(step: Step): void {
+    const { statements, portals } = this.#world.requests;
+    if (step.kind === "parse" && step.statement) statements.revert(step.statement);
+    else if (step.kind === "bind") portals.revert(step.portal);
+    else if (step.kind === "close") step.restore?.();
+    this.#world.stepDone(step);
+    if (step.answer === undefined) return;
+    step.answer.error ??= SKIPPED;
+    this.#release(step.answer);
+  }
+
+  #release(answer: Answer): void {
+    answer.open--;
+    if (answer.open === 0) this.#world.answerDone(answer);
+  }
+}
+
+const IDLE = 0x49;
+/** A message that passes unseen may be as long as PostgreSQL makes them. */
+const BYTES_MAX = 0x7fff_ffff;
+const SKIPPED = Object.freeze({ code: "skipped", message: "An earlier message of the series failed" });
+
+function unexpected(what: string): ProtocolError {
+  return new ProtocolError("SERVER_MESSAGE", `Cannot go on: the server sent a message ${what}`);
+}

@@ -1,0 +1,133 @@
+/**
+ * What Sallyport knows of one database's catalog: the relations that carry labels, and those that
+ * derive from them. Built by `lookup.ts`, read by the session (which column is this?) and by the
+ * analysis (is this name tainted?). Plain values; never asks anybody.
+ */
+import type { DataLabels } from "../../model/connection.ts";
+
+export interface CatalogFacts {
+  /** Equal for equal content: analyses may be keyed by it. */
+  readonly version: string;
+  /** Every relation of interest, by OID. A relation that is not here carries no label. */
+  readonly relations: ReadonlyMap<number, CatalogRelation>;
+  /** The same relations by bare name, as PostgreSQL folds it. */
+  readonly names: ReadonlyMap<string, readonly CatalogRelation[]>;
+  /** Of the OIDs that were asked for by number: those that exist and are not of interest. */
+  readonly clean: ReadonlySet<number>;
+}
+
+export interface CatalogRelation {
+  readonly oid: number;
+  readonly schema: string;
+  readonly name: string;
+  /** pg_class.relkind: r table, p partitioned, v view, m materialized view, f foreign table, t TOAST. */
+  readonly kind: string;
+  /**
+   * labelled: named by the labels, or in the inheritance tree of such a table: labels by column name.
+   * derived: a view, materialized view, rule, TOAST table or statistics of one: any column may hold labelled data.
+   */
+  readonly standing: "labelled" | "derived";
+  /** The table's own labels (a table does not inherit its columns'). Of a derived one: every label of its sources. */
+  readonly labels: readonly string[];
+  /** By attribute number; empty for derived relations. */
+  readonly columns: ReadonlyMap<number, CatalogColumn>;
+}
+
+export interface CatalogColumn {
+  readonly name: string;
+  readonly labels: readonly string[];
+}
+
+/** What the session and the driver ask; `fresh` forbids an answer from before the question. */
+export interface CatalogQuestion {
+  readonly kind: "catalog";
+  readonly labels: DataLabels;
+  readonly fresh: boolean;
+}
+
+/** As above, and whether these relations exist (`CatalogFacts.clean`). Always fresh. */
+export interface RelationsQuestion {
+  readonly kind: "relations";
+  readonly labels: DataLabels;
+  readonly oids: readonly number[];
+}
+
+export type PostgresQuestion = CatalogQuestion | RelationsQuestion;
+
+const NO_LABELS: readonly string[] = Object.freeze([]);
+/** OIDs below this belong to the system's own objects (FirstNormalObjectId). */
+const FIRST_NORMAL_OID = 16_384;
+
+export function catalogFacts(
+  version: string,
+  relations: readonly CatalogRelation[],
+  clean: Iterable<number>,
+): CatalogFacts {
+  const byOid = new Map<number, CatalogRelation>();
+  const byName = new Map<string, CatalogRelation[]>();
+  for (const relation of relations) {
+    byOid.set(relation.oid, relation);
+    const namesakes = byName.get(relation.name);
+    if (namesakes === undefined) byName.set(relation.name, [relation]);
+    else namesakes.push(relation);
+  }
+  return Object.freeze({ version, relations: byOid, names: byName, clean: new Set(clean) });
+}
+
+/** Facts of a database in which nothing is labelled. */
+export const NO_CATALOG: CatalogFacts = catalogFacts("none", [], []);
+
+/** The relations that a name may mean; without a schema, every relation of that name. */
+export function relationsNamed(
+  facts: CatalogFacts,
+  schema: string | undefined,
+  name: string,
+): readonly CatalogRelation[] {
+  const namesakes = facts.names.get(name) ?? [];
+  return schema === undefined ? namesakes : namesakes.filter((relation) => relation.schema === schema);
+}
+
+/** Whether any relation that the name may mean derives from labelled data, so that every column counts as labelled. */
+export function isTainted(facts: CatalogFacts, schema: string | undefined, name: string): boolean {
+  return relationsNamed(facts, schema, name).some((relation) => relation.standing === "derived");
+}
+
+/**
+ * Labels of one column by RowDescription's table OID and attribute number: the table's and the
+ * column's. Undefined: the relation is derived, unknown to these facts, or has no such column, so the
+ * column must be taken for labelled with everything. OID 0 (an expression) has none.
+ */
+export function labelsOf(facts: CatalogFacts, tableOid: number, attnum: number): readonly string[] | undefined {
+  if (tableOid === 0) return NO_LABELS;
+  const relation = facts.relations.get(tableOid);
+  if (relation === undefined) return isKnownClean(facts, tableOid) ? NO_LABELS : undefined;
+  if (relation.standing === "derived") return undefined;
+  if (attnum < 0) return relation.labels;
+  const column = relation.columns.get(attnum);
+  if (column === undefined) return undefined;
+  return column.labels.length === 0 ? relation.labels : [...new Set([...relation.labels, ...column.labels])];
+}
+
+/** Whether these facts say something of the relation: of interest, asked for and clean, or the system's own. */
+export function isResolved(facts: CatalogFacts, tableOid: number): boolean {
+  return tableOid === 0 || facts.relations.has(tableOid) || isKnownClean(facts, tableOid);
+}
+
+function isKnownClean(facts: CatalogFacts, tableOid: number): boolean {
+  return tableOid < FIRST_NORMAL_OID || facts.clean.has(tableOid);
+}
+
+/** Every label that a connection's settings name anywhere: what an unresolvable column is taken to carry. */
+export function everyLabel(data: DataLabels): readonly string[] {
+  const labels = new Set<string>();
+  for (const table of Object.values(data)) {
+    for (const label of table.labels) labels.add(label);
+    for (const column of Object.values(table.columns)) for (const label of column) labels.add(label);
+  }
+  return [...labels];
+}
+
+/** Whether anything is labelled at all. A table that is named without labels still counts: somebody cares for it. */
+export function hasLabels(data: DataLabels): boolean {
+  return Object.keys(data).length > 0;
+}

@@ -1,0 +1,267 @@
+/**
+ * PostgreSQL frames as views over bytes: where one begins and ends, and careful reading of its body.
+ * Shape of a frame: type (1 byte) | length (int32 BE, counts itself, not the type) | body.
+ * No sockets, no clock, no knowledge of what a message means.
+ */
+import { isUtf8 } from "node:buffer";
+import { FRAME_BYTES_MAX, READ_BYTES } from "../../base/limits.ts";
+import { ProtocolError } from "../../base/errors.ts";
+
+export const HEADER_BYTES = 5;
+/** What an inlet may hold: one whole frame and one read more. */
+const UNREAD_BYTES_MAX = FRAME_BYTES_MAX + HEADER_BYTES + READ_BYTES;
+const NOTHING = Buffer.alloc(0);
+
+/** The same memory as a Buffer. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** A whole message from type and body. */
+export function frame(type: number, body: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafe(HEADER_BYTES + body.length);
+  bytes[0] = type;
+  bytes.writeInt32BE(body.length + 4, 1);
+  bytes.set(body, HEADER_BYTES);
+  return bytes;
+}
+
+/**
+ * Bytes of the whole frame at `at` (type and header included), whether or not all are there.
+ * Undefined: its header is not complete. Throws FRAME_LENGTH for a length below itself or above the limit.
+ */
+export function frameBytes(bytes: Buffer, at: number, end: number, bytesMax = FRAME_BYTES_MAX): number | undefined {
+  if (end - at < HEADER_BYTES) return undefined;
+  const length = bytes.readInt32BE(at + 1);
+  if (length < 4 || length > bytesMax) {
+    throw new ProtocolError("FRAME_LENGTH", `Cannot read a message: its length ${length} is not in 4..${bytesMax}`);
+  }
+  return length + 1;
+}
+
+/**
+ * Unread bytes of one side. A chunk is only looked at in place; what is left of it is copied by `keep`
+ * when the event ends. Copied bytes are never moved or overwritten, so views of them stay true.
+ */
+export class Inlet {
+  bytes: Buffer = NOTHING;
+  /** First unread byte. */
+  at = 0;
+  /** Behind the last byte. */
+  end = 0;
+  #owned = false;
+
+  get unread(): number {
+    return this.end - this.at;
+  }
+
+  /** Throws UNREAD_BYTES when a peer sends more than may wait. */
+  add(chunk: Uint8Array): void {
+    if (this.at === this.end) {
+      this.bytes = asBuffer(chunk);
+      this.at = 0;
+      this.end = chunk.length;
+      this.#owned = false;
+      return;
+    }
+    const needed = this.unread + chunk.length;
+    if (needed > UNREAD_BYTES_MAX) {
+      throw new ProtocolError("UNREAD_BYTES", `Cannot hold ${needed} unread bytes: the limit is ${UNREAD_BYTES_MAX}`);
+    }
+    if (!this.#owned || this.bytes.length - this.end < chunk.length) this.#own(Math.max(needed * 2, 1024));
+    this.bytes.set(chunk, this.end);
+    this.end += chunk.length;
+  }
+
+  /** To be called before the event's bytes become invalid. */
+  keep(): void {
+    if (this.at === this.end) {
+      this.bytes = NOTHING;
+      this.at = 0;
+      this.end = 0;
+    } else if (!this.#owned) this.#own(this.unread);
+  }
+
+  clear(): void {
+    this.at = this.end;
+    this.keep();
+  }
+
+  #own(capacity: number): void {
+    const bytes = Buffer.allocUnsafe(Math.min(capacity, UNREAD_BYTES_MAX));
+    this.bytes.copy(bytes, 0, this.at, this.end);
+    this.end -= this.at;
+    this.at = 0;
+    this.bytes = bytes;
+    this.#owned = true;
+  }
+}
+
+/** Reads the body of one message in order; every read throws FRAME_BODY when the body is too short. */
+export class BodyReader {
+  readonly bytes: Buffer;
+  at: number;
+  readonly end: number;
+
+  /** From the body's first byte to behind its last one. */
+  constructor(bytes: Buffer, at: number, end: number) {
+    this.bytes = bytes;
+    this.at = at;
+    this.end = end;
+  }
+
+  byte(): number {
+    this.#need(1);
+    return this.bytes.readUInt8(this.at++);
+  }
+
+  int16(): number {
+    this.#need(2);
+    this.at += 2;
+    return this.bytes.readInt16BE(this.at - 2);
+  }
+
+  /** A count, which PostgreSQL writes as an unsigned 16 bit number. */
+  count(): number {
+    this.#need(2);
+    this.at += 2;
+    return this.bytes.readUInt16BE(this.at - 2);
+  }
+
+  int32(): number {
+    this.#need(4);
+    this.at += 4;
+    return this.bytes.readInt32BE(this.at - 4);
+  }
+
+  oid(): number {
+    return this.int32() >>> 0;
+  }
+
+  /** A view. */
+  take(length: number): Buffer {
+    this.#need(length);
+    this.at += length;
+    return this.bytes.subarray(this.at - length, this.at);
+  }
+
+  /** A NUL-terminated text. Throws TEXT_ENCODING when it is not UTF-8. */
+  text(): string {
+    const stop = this.bytes.indexOf(0, this.at);
+    if (stop < 0 || stop >= this.end) throw new ProtocolError("FRAME_BODY", "Cannot read a text: it has no end");
+    const start = this.at;
+    this.at = stop + 1;
+    return textOf(this.bytes, start, stop);
+  }
+
+  /** Throws FRAME_BODY when something is left. */
+  done(): void {
+    if (this.at !== this.end) {
+      throw new ProtocolError("FRAME_BODY", `Cannot read a message: ${this.end - this.at} bytes follow its end`);
+    }
+  }
+
+  #need(length: number): void {
+    if (length < 0 || this.end - this.at < length) {
+      throw new ProtocolError("FRAME_BODY", "Cannot read a message: its body ends too early");
+    }
+  }
+}
+
+function textOf(bytes: Buffer, start: number, stop: number): string {
+  for (let at = start; at < stop && at < start + 64; at++) {
+    if ((bytes[at] as number) >= 0x80) return utf8Of(bytes.subarray(start, stop));
+  }
+  return stop - start <= 64 ? bytes.latin1Slice(start, stop) : utf8Of(bytes.subarray(start, stop));
+}
+
+function utf8Of(bytes: Buffer): string {
+  if (!isUtf8(bytes)) throw new ProtocolError("TEXT_ENCODING", "Cannot read a text: it is not UTF-8");
+  return bytes.utf8Slice(0, bytes.length);
+}
+
+/**
+ * What goes to the client for one event: untouched stretches of the input and bytes of our own, in order.
+ * As long as there is one stretch only, nothing is copied.
+ */
+export class Outlet {
+  #input: Buffer = NOTHING;
+  #from = 0;
+  #to = 0;
+  #target: Buffer | undefined;
+  #length = 0;
+
+  begin(input: Buffer): void {
+    this.#input = input;
+    this.#from = 0;
+    this.#to = 0;
+    this.#target = undefined;
+    this.#length = 0;
+  }
+
+  /** Input bytes from `from` to `to` go out as they are. */
+  pass(from: number, to: number): void {
+    if (this.#to === from && this.#to !== this.#from) {
+      this.#to = to;
+      return;
+    }
+    this.#settle();
+    this.#from = from;
+    this.#to = to;
+  }
+
+  put(bytes: Uint8Array): void {
+    this.#settle();
+    const at = this.#room(bytes.length);
+    (this.#target as Buffer).set(bytes, at);
+  }
+
+  putInt32(value: number): void {
+    this.#settle();
+    const at = this.#room(4);
+    (this.#target as Buffer).writeInt32BE(value, at);
+  }
+
+  /** Bytes written so far; with `patchInt32` for a length that is known only at the end. */
+  get mark(): number {
+    this.#settle();
+    return this.#length;
+  }
+
+  patchInt32(at: number, value: number): void {
+    this.#settle();
+    (this.#target as Buffer).writeInt32BE(value, at);
+  }
+
+  /** Undefined when nothing is to be sent. */
+  finish(): Uint8Array | undefined {
+    if (this.#target === undefined) {
+      return this.#from === this.#to ? undefined : this.#input.subarray(this.#from, this.#to);
+    }
+    this.#settle();
+    return this.#length === 0 ? undefined : this.#target.subarray(0, this.#length);
+  }
+
+  #settle(): void {
+    if (this.#from === this.#to) return;
+    const { input, from, to } = { input: this.#input, from: this.#from, to: this.#to };
+    const at = this.#room(to - from);
+    input.copy(this.#target as Buffer, at, from, to);
+    this.#from = 0;
+    this.#to = 0;
+  }
+
+  #room(length: number): number {
+    const at = this.#length;
+    const needed = at + length;
+    if (this.#target === undefined) {
+      this.#target = Buffer.allocUnsafe(Math.max(needed, this.#input.length + 1024));
+    } else if (needed > this.#target.length) {
+      const grown = Buffer.allocUnsafe(needed * 2);
+      this.#target.copy(grown, 0, 0, at);
+      this.#target = grown;
+    }
+    this.#length = needed;
+    return at;
+  }
+}

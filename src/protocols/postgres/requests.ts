@@ -1,0 +1,453 @@
+/**
+ * The client's side: finds the messages that belong together (one Query, or a series of extended
+ * messages up to its Sync or Flush), works out what they ask for and what the server will answer.
+ * Groups depend on the messages only, never on how they were cut into chunks. Decides nothing.
+ */
+import { ProtocolError } from "../../base/errors.ts";
+import { STATEMENT_BYTES_MAX, STATEMENTS_PER_QUERY_MAX } from "../../base/limits.ts";
+import type { Asked } from "../../model/operation.ts";
+import type { Analysis, AnalysisScope } from "./actions.ts";
+import { BodyReader, frameBytes, HEADER_BYTES, type Inlet } from "./codec.ts";
+import { CLIENT, describePortal } from "./messages.ts";
+import { parameterText } from "./parameters.ts";
+import { Names, type Portal, type PreparedStatement } from "./prepared.ts";
+import { forbidden, HOUSEKEEPING, RESERVED_PREFIX } from "./refuse.ts";
+import { type Answer, newAnswer, type Step } from "./steps.ts";
+
+export type Analyse = (text: string, scope: AnalysisScope) => Analysis;
+
+/** Messages that are asked for together. */
+export interface Group {
+  readonly kind: "query" | "series";
+  /** `sync`: its last message is a Sync; `open`: the Sync is still to come. */
+  readonly ends: "sync" | "open";
+  readonly asked: readonly Asked[];
+  /** A view of the client's bytes, unless Sallyport had to add a Describe. */
+  readonly bytes: Uint8Array;
+  readonly steps: readonly Step[];
+  readonly answer: Answer;
+  /** Nothing more is read of the client before this step is answered. */
+  readonly barrier: Step | undefined;
+  readonly definesSchema: boolean;
+  /** Takes back what was noted of names: the group was refused. */
+  undo(): void;
+}
+
+/** One look ahead at what comes next from the client. */
+export type Next =
+  /** Wait for more bytes. */
+  | { readonly kind: "more" }
+  /** A group of whole messages up to `end`. */
+  | { readonly kind: "group"; readonly end: number; readonly judged: boolean }
+  /** CopyData, CopyDone or CopyFail outside of a copy: the server would ignore it. */
+  | { readonly kind: "stray"; readonly end: number }
+  | { readonly kind: "terminate"; readonly end: number };
+
+/** Messages of one group; a longer series is asked for in parts. */
+const GROUP_MESSAGES_MAX = 256;
+
+/** Throws MESSAGE_TYPE for what no client may send here. */
+export function nextOf(inlet: Inlet): Next {
+  let at = inlet.at;
+  let judged = false;
+  for (let count = 0; ; count++) {
+    if (count === GROUP_MESSAGES_MAX) return { kind: "group", end: at, judged };
+    const length = frameBytes(inlet.bytes, at, inlet.end);
+    if (length === undefined) return { kind: "more" };
+    const type = inlet.bytes[at] as number;
+    const end = at + length;
+    switch (type) {
+      case CLIENT.parse:
+      case CLIENT.execute:
+      case CLIENT.bind:
+      case CLIENT.describe:
+        judged = true;
+        break;
+      case CLIENT.close:
+        break;
+      case CLIENT.sync:
+      case CLIENT.flush:
+        return end > inlet.end ? { kind: "more" } : { kind: "group", end, judged };
+      case CLIENT.query:
+      case CLIENT.functionCall:
+        if (count > 0) return { kind: "group", end: at, judged };
+        return end > inlet.end ? { kind: "more" } : { kind: "group", end, judged: true };
+      case CLIENT.copyData:
+      case CLIENT.copyDone:
+      case CLIENT.copyFail:
+        if (count > 0) return { kind: "group", end: at, judged };
+        return end > inlet.end ? { kind: "more" } : { kind: "stray", end };
+      case CLIENT.terminate:
+        if (count > 0) return { kind: "group", end: at, judged };
+        return end > inlet.end ? { kind: "more" } : { kind: "terminate", end };
+      default:
+        throw new ProtocolError("MESSAGE_TYPE", `Cannot read a message: its type ${type} is not known`);
+    }
+    if (end > inlet.end) return { kind: "more" };
+    at = end;
+  }
+}
+
+/** What a session keeps between groups. */
+export interface RequestWorld {
+  readonly analyse: Analyse;
+  readonly scope: AnalysisScope;
+  /** Whether text of a copy may have to be masked, which its binary form does not allow. */
+  readonly masksCopies: boolean;
+  readonly labelled: boolean;
+}
+
+/** Reads groups; knows the names that the client has given to statements and portals. */
+export class Requests {
+  readonly statements = new Names<PreparedStatement>();
+  readonly portals = new Names<Portal>();
+  /** Number of the series that is being read. */
+  series = 1;
+
+  /** The messages from `at` to `end`, which are whole. Throws ProtocolError. */
+  read(bytes: Buffer, at: number, end: number, world: RequestWorld): Group {
+    const reading = new Reading(this, world, bytes, at, end);
+    return reading.group();
+  }
+
+  /** At the end of a transaction the server drops every portal that it has made so far. */
+  dropPortals(uptoSeries: number): void {
+    for (const portal of this.portals.values()) {
+      if (portal.series <= uptoSeries) this.portals.remove(portal.name);
+    }
+  }
+}
+
+/** Reading of one group. */
+class Reading {
+  readonly #names: Requests;
+  readonly #world: RequestWorld;
+  readonly #bytes: Buffer;
+  readonly #from: number;
+  readonly #end: number;
+  readonly #asked: Asked[] = [];
+  readonly #steps: Step[] = [];
+  readonly #undo: (() => void)[] = [];
+  readonly #answer = newAnswer();
+  /** Statements of this group that no Execute has used yet. */
+  #unused: PreparedStatement[] = [];
+  /** Bytes with something inserted, and up to where the input is in there. */
+  #pieces: Uint8Array[] | undefined;
+  #copied: number;
+  #barrier: Step | undefined;
+  #definesSchema = false;
+  #refused = false;
+
+  constructor(names: Requests, world: RequestWorld, bytes: Buffer, from: number, end: number) {
+    this.#names = names;
+    this.#world = world;
+    this.#bytes = bytes;
+    this.#from = from;
+    this.#copied = from;
+    this.#end = end;
+  }
+
+  group(): Group {
+    let kind: Group["kind"] = "series";
+    let ends: Group["ends"] = "open";
+    for (let at = this.#from; at < this.#end; ) {
+      const type = this.#bytes[at] as number;
+      const next = at + 1 + this.#bytes.readInt32BE(at + 1);
+      const body = new BodyReader(this.#bytes, at + HEADER_BYTES, next);
+      if (type === CLIENT.query || type === CLIENT.functionCall) kind = "query";
+      if (type === CLIENT.sync) ends = "sync";
+      this.#message(type, body, at);
+      body.done();
+      at = next;
+    }
+    for (const statement of this.#unused) this.#ask(statement, undefined);
+    if (this.#asked.length === 0) this.#asked.push(ends === "sync" ? SYNC_ASKED : OTHER_ASKED);
+    this.#answer.open = this.#steps.length;
+    const undo = this.#undo;
+    return {
+      kind,
+      ends,
+      asked: this.#asked,
+      bytes: this.#finishBytes(),
+      steps: this.#steps,
+      answer: this.#answer,
+      barrier: this.#barrier,
+      definesSchema: this.#definesSchema,
+      undo: () => {
+        for (const step of undo.reverse()) step();
+      },
+    };
+  }
+
+  #message(type: number, body: BodyReader, at: number): void {
+    switch (type) {
+      case CLIENT.query:
+        return this.#query(body);
+      case CLIENT.parse:
+        return this.#parse(body);
+      case CLIENT.bind:
+        return this.#bind(body);
+      case CLIENT.describe:
+        return this.#describe(body);
+      case CLIENT.execute:
+        return this.#execute(body, at);
+      case CLIENT.close:
+        return this.#close(body);
+      case CLIENT.functionCall:
+        body.take(body.end - body.at);
+        return this.#forbid("function-call", "The fast path for function calls is not supported; use SELECT");
+      case CLIENT.sync:
+        this.#steps.push({ kind: "sync", answer: this.#answer, series: this.#names.series++ });
+        return;
+      default:
+        return;
+    }
+  }
+
+  #query(body: BodyReader): void {
+    if (body.end - body.at > STATEMENT_BYTES_MAX) {
+      body.take(body.end - body.at);
+      return this.#forbidLength();
+    }
+    const text = body.text();
+    this.#noteNames(text);
+    const { statements } = this.#world.analyse(text, this.#world.scope);
+    const step: Step = { kind: "query", answer: this.#answer, refusal: undefined, series: this.#names.series };
+    this.#steps.push(step);
+    if (statements.length > STATEMENTS_PER_QUERY_MAX) {
+      return this.#forbid("too-many-statements", `A query holds more than ${STATEMENTS_PER_QUERY_MAX} statements`, text);
+    }
+    for (const statement of statements) {
+      this.#asked.push({ operation: statement.operation, text: statement.text });
+      this.#effects(statement, step);
+    }
+    this.#names.series++;
+  }
+
+  #parse(body: BodyReader): void {
+    const name = body.text();
+    if (body.end - body.at > STATEMENT_BYTES_MAX + 4 * 65_535) {
+      body.take(body.end - body.at);
+      return this.#forbidLength();
+    }
+    const text = body.text();
+    const types: number[] = [];
+    for (let left = body.count(); left > 0; left--) types.push(body.oid());
+    if (Buffer.byteLength(text) > STATEMENT_BYTES_MAX) return this.#forbidLength();
+    if (name.startsWith(RESERVED_PREFIX)) {
+      return this.#forbid("reserved-name", `Names of statements cannot begin with "${RESERVED_PREFIX}"`, text);
+    }
+    this.#noteNames(text);
+    const statement: PreparedStatement = {
+      name,
+      text,
+      analysis: this.#world.analyse(text, this.#world.scope),
+      catalogVersion: this.#world.scope.catalog?.version ?? "",
+      series: this.#names.series,
+      types,
+      columns: undefined,
+      unsure: false,
+      before: undefined,
+    };
+    this.#makeRoom();
+    if (!this.#names.statements.set(statement)) {
+      return this.#forbid("too-many-names", "The session has prepared too many statements", text);
+    }
+    this.#undo.push(() => this.#names.statements.revert(statement));
+    this.#unused.push(statement);
+    this.#steps.push({ kind: "parse", answer: this.#answer, statement, refusal: undefined });
+  }
+
+  #bind(body: BodyReader): void {
+    const name = body.text();
+    const [statement, ...others] = this.#statement(body.text());
+    const formats = readFormats(body);
+    const parameters: (string | null)[] = [];
+    for (let left = body.count(), position = 0; left > 0; left--, position++) {
+      const length = body.int32();
+      const value = length === -1 ? undefined : body.take(length);
+      if (this.#refused) continue;
+      parameters.push(parameterText(value, formatAt(formats, position), statement?.types[position] ?? 0));
+    }
+    const resultFormats = readFormats(body);
+    if (statement === undefined) return;
+    const portal: Portal = {
+      name,
+      statement,
+      others,
+      formats: resultFormats,
+      parameters,
+      series: this.#names.series,
+      plan: undefined,
+      describedSeries: 0,
+      before: undefined,
+    };
+    if (!this.#names.portals.set(portal)) {
+      return this.#forbid("too-many-names", "The session has opened too many portals");
+    }
+    this.#undo.push(() => this.#names.portals.revert(portal));
+    this.#steps.push({ kind: "bind", answer: this.#answer, portal });
+  }
+
+  #describe(body: BodyReader): void {
+    const what = body.byte();
+    const name = body.text();
+    if (what === STATEMENT) {
+      const [statement] = this.#statement(name);
+      if (statement) this.#steps.push({ kind: "describeStatement", answer: this.#answer, statement });
+    } else if (what === PORTAL) {
+      const [portal] = this.#portal(name);
+      if (portal === undefined) return;
+      portal.describedSeries = this.#names.series;
+      this.#steps.push({ kind: "describePortal", answer: this.#answer, portal, shown: "all" });
+    } else throw new ProtocolError("FRAME_BODY", "Cannot read a Describe: it names neither statement nor portal");
+  }
+
+  #execute(body: BodyReader, at: number): void {
+    const portals = this.#portal(body.text());
+    body.int32();
+    const [portal] = portals;
+    if (portal === undefined) return;
+    if (portals.length > 1 || !this.#isDescribed(portal)) this.#insertDescribe(portal, at);
+    const step: Step = { kind: "execute", answer: this.#answer, portal };
+    for (const { statement, others, parameters } of portals) {
+      for (const candidate of [statement, ...others]) {
+        this.#ask(candidate, parameters);
+        for (const part of candidate.analysis.statements) this.#effects(part, step);
+      }
+    }
+    this.#steps.push(step);
+  }
+
+  #close(body: BodyReader): void {
+    const what = body.byte();
+    if (what !== STATEMENT && what !== PORTAL) {
+      throw new ProtocolError("FRAME_BODY", "Cannot read a Close: it names neither statement nor portal");
+    }
+    const restore = what === STATEMENT ? removal(this.#names.statements, body) : removal(this.#names.portals, body);
+    if (restore) this.#undo.push(restore);
+    this.#steps.push({ kind: "close", answer: this.#answer, restore });
+  }
+
+  /** Whether the server will have said what the portal's rows are before they come. */
+  #isDescribed(portal: Portal): boolean {
+    const { series } = this.#names;
+    if (portal.describedSeries === series) return true;
+    const { statement } = portal;
+    if (portal.series !== series || portal.others.length > 0 || statement.unsure) return false;
+    // Types cannot change under a prepared statement, but the tables behind its names can.
+    return statement.columns !== undefined && (!this.#world.labelled || statement.columns.length === 0);
+  }
+
+  #insertDescribe(portal: Portal, at: number): void {
+    this.#pieces ??= [];
+    this.#pieces.push(this.#bytes.subarray(this.#copied, at), describePortal(portal.name));
+    this.#copied = at;
+    portal.describedSeries = this.#names.series;
+    this.#steps.push({ kind: "describePortal", answer: this.#answer, portal, shown: "none" });
+  }
+
+  #finishBytes(): Uint8Array {
+    if (this.#pieces === undefined) return this.#bytes.subarray(this.#from, this.#end);
+    return Buffer.concat([...this.#pieces, this.#bytes.subarray(this.#copied, this.#end)]);
+  }
+
+  #statement(name: string): readonly PreparedStatement[] {
+    const found = this.#names.statements.candidates(name, this.#names.series);
+    if (found.length === 0) {
+      this.#forbid("unknown-name", "The session has not prepared this statement through the protocol");
+    }
+    return found;
+  }
+
+  #portal(name: string): readonly Portal[] {
+    const found = this.#names.portals.candidates(name, this.#names.series);
+    if (found.length === 0) this.#forbid("unknown-name", "The session has not bound this portal through the protocol");
+    return found;
+  }
+
+  #ask(statement: PreparedStatement, parameters: readonly (string | null)[] | undefined): void {
+    const version = this.#world.scope.catalog?.version ?? "";
+    if (statement.catalogVersion !== version) {
+      statement.analysis = this.#world.analyse(statement.text, this.#world.scope);
+      statement.catalogVersion = version;
+    }
+    if (parameters !== undefined && this.#unused.length > 0) {
+      this.#unused = this.#unused.filter((entry) => entry !== statement);
+    }
+    const bound = parameters === undefined || parameters.length === 0 ? undefined : parameters;
+    for (const { operation, text } of statement.analysis.statements) {
+      this.#asked.push(bound === undefined ? { operation, text } : { operation, text, parameters: bound });
+    }
+    if (statement.analysis.statements.length === 0) this.#asked.push(EMPTY_ASKED);
+  }
+
+  #effects(statement: Analysis["statements"][number], step: Step): void {
+    const { definesSchema, copy } = statement.effects;
+    if (definesSchema) this.#definesSchema = true;
+    if (copy === "in" || (definesSchema && this.#world.labelled)) this.#barrier = step;
+    if (copy === "out" && this.#world.masksCopies && /binary/i.test(statement.text)) {
+      this.#forbid("binary-copy", "COPY in binary form cannot be masked; use text or csv", statement.text);
+    }
+  }
+
+  /** SQL text can take names away and give them anew behind the protocol's back. */
+  #noteNames(text: string): void {
+    if (!NAMING.test(text)) return;
+    if (/deallocate|discard/i.test(text)) for (const entry of this.#names.statements.values()) entry.unsure = true;
+    if (!/prepare/i.test(text)) return;
+    for (const entry of this.#names.statements.values()) {
+      if (entry.unsure) this.#names.statements.remove(entry.name);
+    }
+  }
+
+  /** Names that DEALLOCATE has freed are never closed: the oldest makes room. */
+  #makeRoom(): void {
+    if (!this.#names.statements.isFull) return;
+    for (const entry of this.#names.statements.values()) {
+      if (entry.unsure) {
+        this.#names.statements.remove(entry.name);
+        return;
+      }
+    }
+  }
+
+  #forbidLength(): void {
+    this.#forbid("statement-length", `A statement is longer than ${STATEMENT_BYTES_MAX} bytes`);
+  }
+
+  #forbid(rule: string, message: string, text = ""): void {
+    this.#refused = true;
+    this.#asked.push(forbidden(`built-in:${rule}`, message, text));
+  }
+}
+
+const STATEMENT = 0x53;
+const PORTAL = 0x50;
+const NAMING = /prepare|deallocate|discard/i;
+const SYNC_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "Sync" });
+const OTHER_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "Close" });
+const EMPTY_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "" });
+
+function readFormats(body: BodyReader): readonly number[] {
+  const count = body.count();
+  if (count === 0) return TEXT_FORMATS;
+  const formats: number[] = [];
+  for (let left = count; left > 0; left--) formats.push(body.int16());
+  return formats;
+}
+
+const TEXT_FORMATS: readonly number[] = Object.freeze([]);
+
+function formatAt(formats: readonly number[], position: number): number {
+  if (formats.length === 0) return 0;
+  return (formats.length === 1 ? formats[0] : formats[position]) ?? 0;
+}
+
+function removal<T extends { readonly name: string; readonly series: number; before: T | undefined }>(
+  names: Names<T>,
+  body: BodyReader,
+): (() => void) | undefined {
+  const entry = names.remove(body.text());
+  return entry && (() => names.restore(entry));
+}

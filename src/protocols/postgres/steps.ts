@@ -1,0 +1,71 @@
+/** What the server still has to answer, message by message, and what came of each ask so far. Plain values. */
+import type { AnswerEntry, MaskTally } from "../../model/session.ts";
+import type { Portal, PreparedStatement } from "./prepared.ts";
+
+export type Step =
+  | {
+      readonly kind: "query";
+      readonly answer: Answer | undefined;
+      /** Ours, in place of what was refused: its error is swallowed and this one shown. */
+      readonly refusal: Buffer | undefined;
+      readonly series: number;
+    }
+  | {
+      readonly kind: "parse";
+      readonly answer: Answer | undefined;
+      readonly statement: PreparedStatement | undefined;
+      readonly refusal: Buffer | undefined;
+    }
+  | { readonly kind: "bind"; readonly answer: Answer | undefined; readonly portal: Portal }
+  | { readonly kind: "describeStatement"; readonly answer: Answer | undefined; readonly statement: PreparedStatement }
+  | {
+      readonly kind: "describePortal";
+      readonly answer: Answer | undefined;
+      readonly portal: Portal;
+      /** `none`: Sallyport asked for itself, the client does not see the answer. */
+      readonly shown: "all" | "none";
+    }
+  | { readonly kind: "execute"; readonly answer: Answer | undefined; readonly portal: Portal }
+  | { readonly kind: "close"; readonly answer: Answer | undefined; readonly restore: (() => void) | undefined }
+  | { readonly kind: "sync"; readonly answer: Answer | undefined; readonly series: number };
+
+/** Of one ask, until its last step is answered. */
+export interface Answer {
+  askId: number;
+  /** Steps that are not answered yet. */
+  open: number;
+  rows: number;
+  bytes: number;
+  masks: Map<string, { column: string; by: string; count: number }> | undefined;
+  outcome: string;
+  error: { readonly code: string; readonly message: string } | undefined;
+}
+
+/** Bytes of outcome texts kept of one ask: 1,000 statements have as many. */
+const OUTCOME_MAX = 1_024;
+
+export function newAnswer(): Answer {
+  return { askId: 0, open: 0, rows: 0, bytes: 0, masks: undefined, outcome: "", error: undefined };
+}
+
+export function addOutcome(answer: Answer, tag: string): void {
+  if (answer.outcome === "") answer.outcome = tag;
+  else if (answer.outcome.length < OUTCOME_MAX) answer.outcome += `; ${tag}`;
+}
+
+export function addMask(answer: Answer, column: string, by: string): void {
+  answer.masks ??= new Map();
+  const key = `${column}\0${by}`;
+  const tally = answer.masks.get(key);
+  if (tally === undefined) answer.masks.set(key, { column, by, count: 1 });
+  else tally.count++;
+}
+
+const NO_MASKS: readonly MaskTally[] = Object.freeze([]);
+
+export function entryOf(answer: Answer): AnswerEntry {
+  const { askId, rows, bytes, outcome } = answer;
+  const masks = answer.masks === undefined ? NO_MASKS : [...answer.masks.values()];
+  const entry = { askId, rows, bytes, masks, outcome };
+  return answer.error === undefined ? entry : { ...entry, error: answer.error };
+}

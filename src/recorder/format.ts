@@ -1,0 +1,267 @@
+/** The face of recording.proto: what records are made of, and the frame around them. No files here. */
+import { readFileSync } from "node:fs";
+import protobuf from "protobufjs";
+import type { Connection } from "../model/connection.ts";
+import type { Agent } from "../model/identity.ts";
+import type { Origin } from "../model/origin.ts";
+import type { AnswerEntry } from "../model/session.ts";
+
+/** What is known of a session when it opens. */
+export interface RecordingStart {
+  /** Letters, digits, "-" and "_", at most 64: it names the file. */
+  readonly sessionId: string;
+  readonly agent: Agent;
+  readonly connection: Connection;
+  readonly origin: Origin;
+  /** Hash of the policy in force. */
+  readonly policy: string;
+  readonly startedAtMs: number;
+  /** Kinds of credentials that the client showed ("password"), never their values. */
+  readonly placeholders?: readonly string[];
+}
+
+/** What the caller knows of a session's end. */
+export interface RecordingSummary {
+  readonly reason: string;
+  /** Code of the protocol error that ended it. */
+  readonly fault?: string;
+  readonly endedAtMs: number;
+  /** From the client, and to it. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** What the recorder counts by itself. */
+export interface RecordingCounts {
+  /** Operations asked for. */
+  readonly statements: number;
+  readonly denied: number;
+  /** Values that were masked. */
+  readonly masked: number;
+  readonly rows: number;
+}
+
+/** One record as it is read. 64-bit numbers above 2^53 lose their last digits, except in `start`. */
+export type RecordEntry = { readonly sequence: number; readonly atMs: number } & RecordBody;
+
+export type RecordBody =
+  | ({ readonly kind: "start" } & StartEntry)
+  | ({ readonly kind: "action" } & ActionEntry)
+  | ({ readonly kind: "decision" } & DecisionEntry)
+  | ({ readonly kind: "answer" } & AnswerEntry)
+  | ({ readonly kind: "end" } & RecordingCounts & Omit<RecordingSummary, "endedAtMs">)
+  | { readonly kind: "gap"; readonly operations: number }
+  /** Of a later version of the format: shown as there, not understood. */
+  | { readonly kind: "unknown" };
+
+export interface StartEntry {
+  readonly sessionId: string;
+  readonly agent: string;
+  readonly groups: readonly string[];
+  readonly claims: Readonly<Record<string, string>>;
+  readonly connection: string;
+  readonly protocol: string;
+  readonly origin: RecordedOrigin;
+  readonly policy: string;
+  readonly upstreamTls: string;
+  readonly placeholders: readonly string[];
+}
+
+export type RecordedOrigin = Pick<
+  Origin,
+  | "address"
+  | "port"
+  | "sourceAddress"
+  | "sourcePort"
+  | "netnsCookie"
+  | "cgroupId"
+  | "cgroup"
+  | "pid"
+  | "uid"
+  | "user"
+  | "comm"
+  | "executable"
+>;
+
+export interface ActionEntry {
+  readonly askId: number;
+  readonly text: string;
+  readonly textTruncated: boolean;
+  readonly parameters: readonly (string | null)[];
+  readonly parametersTruncated: boolean;
+  /** `facts` is a JSON object, or "" where it was too long. */
+  readonly actions: readonly { readonly name: string; readonly facts: string }[];
+  readonly forbidden: { readonly rule: string; readonly message: string } | undefined;
+}
+
+export interface DecisionEntry {
+  readonly askId: number;
+  readonly decision: "allow" | "deny";
+  readonly rules: readonly string[];
+  readonly message: string;
+  readonly policy: string;
+}
+
+export interface SegmentHead {
+  readonly sessionId: string;
+  readonly segment: number;
+  readonly firstSequence: number;
+  readonly openedMs: number;
+}
+
+const MAGIC = Buffer.from("SALLYREC", "latin1");
+const VERSION = 1;
+/** Magic and version. */
+export const PREAMBLE_BYTES = MAGIC.length + 4;
+
+const ROOT = protobuf.parse(readFileSync(new URL("./recording.proto", import.meta.url), "utf8")).root;
+const TYPES = {
+  head: ROOT.lookupType("sallyport.recording.v1.SegmentHead"),
+  record: ROOT.lookupType("sallyport.recording.v1.Record"),
+} as const;
+
+/** Whether `bytes` begin as a segment of this version does. */
+export function checkPreamble(bytes: Buffer): "fine" | "foreign" | "newer" {
+  if (bytes.length < PREAMBLE_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return "foreign";
+  return bytes.readUInt32BE(MAGIC.length) === VERSION ? "fine" : "newer";
+}
+
+/** The beginning of a segment file: preamble and head. */
+export function encodeHead(head: SegmentHead): Buffer {
+  const message = TYPES.head.encode(TYPES.head.fromObject({ ...head })).finish();
+  const bytes = Buffer.alloc(PREAMBLE_BYTES + 4 + message.length);
+  MAGIC.copy(bytes);
+  bytes.writeUInt32BE(VERSION, MAGIC.length);
+  bytes.writeUInt32BE(message.length, PREAMBLE_BYTES);
+  bytes.set(message, PREAMBLE_BYTES + 4);
+  return bytes;
+}
+
+export function decodeHead(message: Uint8Array): SegmentHead {
+  return TYPES.head.toObject(TYPES.head.decode(message), { longs: Number, defaults: true }) as SegmentHead;
+}
+
+/** The rare records, by reflection. The frequent ones are packed by hand in pack.ts, to the same schema. */
+export function encodeStart(sequence: number, start: RecordingStart): Uint8Array {
+  const { sessionId, agent, connection, origin, policy, placeholders } = start;
+  return encodeRecord({
+    sequence,
+    atMs: start.startedAtMs,
+    start: {
+      sessionId,
+      agent: agent.name,
+      groups: agent.groups,
+      claims: agent.claims,
+      connection: connection.name,
+      protocol: connection.protocol,
+      origin: { ...origin, netnsCookie: origin.netnsCookie.toString(), cgroupId: origin.cgroupId.toString() },
+      policy,
+      upstreamTls: connection.tls.mode,
+      placeholders: placeholders ?? [],
+    },
+  });
+}
+
+export function encodeEnd(sequence: number, end: RecordingCounts & RecordingSummary): Uint8Array {
+  return encodeRecord({ sequence, atMs: end.endedAtMs, end });
+}
+
+export function encodeGap(sequence: number, atMs: number, operations: number): Uint8Array {
+  return encodeRecord({ sequence, atMs, gap: { operations } });
+}
+
+function encodeRecord(record: object): Uint8Array {
+  return TYPES.record.encode(TYPES.record.fromObject(record)).finish();
+}
+
+/** Throws when `message` is not a record. */
+export function decodeRecord(message: Uint8Array): RecordEntry {
+  const plain = TYPES.record.toObject(TYPES.record.decode(message), {
+    longs: String,
+    enums: String,
+    defaults: true,
+    oneofs: true,
+  }) as unknown as PlainRecord;
+  return { sequence: Number(plain.sequence), atMs: Number(plain.atMs), ...bodyOf(plain) };
+}
+
+/** What protobufjs makes of a record: 64-bit numbers as decimal text. */
+interface PlainRecord {
+  readonly sequence: string;
+  readonly atMs: string;
+  readonly start?: Omit<StartEntry, "origin"> & {
+    readonly origin:
+      | (Omit<RecordedOrigin, "netnsCookie" | "cgroupId"> & { netnsCookie: string; cgroupId: string })
+      | null;
+  };
+  readonly action?: Omit<ActionEntry, "askId" | "parameters" | "forbidden"> & {
+    readonly askId: string;
+    readonly parameters: readonly { readonly value?: string | null }[];
+    readonly forbidden: { rule: string; message: string } | null;
+  };
+  readonly decision?: Omit<DecisionEntry, "askId" | "decision"> & { readonly askId: string; readonly kind: string };
+  readonly answer?: {
+    readonly askId: string;
+    readonly rows: string;
+    readonly bytes: string;
+    readonly masks: readonly { readonly column: string; readonly by: string; readonly count: string }[];
+    readonly outcome: string;
+    readonly error: { readonly code: string; readonly message: string } | null;
+  };
+  readonly end?: { readonly reason: string; readonly fault: string } & Readonly<
+    Record<"statements" | "denied" | "masked" | "rows" | "bytesIn" | "bytesOut", string>
+  >;
+  readonly gap?: { readonly operations: string };
+}
+
+function bodyOf({ start, action, decision, answer, end, gap }: PlainRecord): RecordBody {
+  if (start) {
+    const origin = start.origin;
+    if (origin === null) throw new Error("Cannot read the start of a recording: it has no origin");
+    return {
+      kind: "start",
+      ...start,
+      origin: { ...origin, netnsCookie: BigInt(origin.netnsCookie), cgroupId: BigInt(origin.cgroupId) },
+    };
+  }
+  if (action) {
+    return {
+      kind: "action",
+      ...action,
+      askId: Number(action.askId),
+      parameters: action.parameters.map(({ value }) => value ?? null),
+      actions: action.actions.map(({ name, facts }) => ({ name, facts })),
+      forbidden: action.forbidden ?? undefined,
+    };
+  }
+  if (decision) {
+    const { kind, askId, ...same } = decision;
+    return { kind: "decision", ...same, askId: Number(askId), decision: kind === "ALLOW" ? "allow" : "deny" };
+  }
+  if (answer) {
+    return {
+      kind: "answer",
+      askId: Number(answer.askId),
+      rows: Number(answer.rows),
+      bytes: Number(answer.bytes),
+      masks: answer.masks.map(({ column, by, count }) => ({ column, by, count: Number(count) })),
+      outcome: answer.outcome,
+      ...(answer.error && { error: answer.error }),
+    };
+  }
+  if (end) {
+    return {
+      kind: "end",
+      reason: end.reason,
+      ...(end.fault !== "" && { fault: end.fault }),
+      statements: Number(end.statements),
+      denied: Number(end.denied),
+      masked: Number(end.masked),
+      rows: Number(end.rows),
+      bytesIn: Number(end.bytesIn),
+      bytesOut: Number(end.bytesOut),
+    };
+  }
+  if (gap) return { kind: "gap", operations: Number(gap.operations) };
+  return { kind: "unknown" };
+}

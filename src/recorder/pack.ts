@@ -1,0 +1,219 @@
+/**
+ * Frames of the frequent records, packed by hand into one growing buffer: the recorder stands in the way
+ * of every operation. Fields and numbers are those of recording.proto; a test reads each kind back with
+ * protobufjs. Writes no file.
+ */
+import type { Decision } from "../model/decision.ts";
+import type { AnswerEntry } from "../model/session.ts";
+
+/** What a session's buffer begins with, and what it falls back to after a burst. */
+const BYTES_MIN = 1024;
+const BYTES_KEPT_MAX = 64 * 1024;
+
+/** Wire types of the protobuf encoding. */
+const VARINT = 0;
+const LENGTH = 2;
+
+/** Numbers of the bodies in `Record`. */
+const ACTION = 11;
+const DECISION = 12;
+const ANSWER = 13;
+
+/** An action in the form it is stored: scrubbed, cut, facts as JSON. */
+export interface PackedAction {
+  readonly askId: number;
+  readonly text: string;
+  readonly textTruncated: boolean;
+  readonly parameters: readonly (string | null)[];
+  readonly parametersTruncated: boolean;
+  /** Fields 6 and 7 of `Action`, from `packOperation`. */
+  readonly operation: Uint8Array;
+}
+
+export class Packer {
+  #bytes = Buffer.allocUnsafeSlow(BYTES_MIN);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** A view that is valid until the next call. */
+  view(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  clear(): void {
+    this.#length = 0;
+    if (this.#bytes.length > BYTES_KEPT_MAX) this.#bytes = Buffer.allocUnsafeSlow(BYTES_MIN);
+  }
+
+  /** A record that was encoded elsewhere. */
+  frame(message: Uint8Array): void {
+    this.#room(4 + message.length);
+    this.#length = this.#bytes.writeUInt32BE(message.length, this.#length);
+    this.#bytes.set(message, this.#length);
+    this.#length += message.length;
+  }
+
+  action(sequence: number, atMs: number, action: PackedAction): void {
+    const frame = this.#beginFrame(sequence, atMs);
+    const body = this.#begin(ACTION);
+    this.#number(1, action.askId);
+    this.#string(2, action.text);
+    this.#number(3, action.textTruncated ? 1 : 0);
+    for (const value of action.parameters) {
+      const parameter = this.#begin(4);
+      // `optional`: an empty text is a value, unlike NULL.
+      if (value !== null) this.#text(1, value);
+      this.#end(parameter);
+    }
+    this.#number(5, action.parametersTruncated ? 1 : 0);
+    this.#raw(action.operation);
+    this.#end(body);
+    this.#endFrame(frame);
+  }
+
+  decision(sequence: number, atMs: number, askId: number, decision: Decided): void {
+    const frame = this.#beginFrame(sequence, atMs);
+    const body = this.#begin(DECISION);
+    this.#number(1, askId);
+    this.#number(2, decision.kind === "allow" ? 1 : 2);
+    for (const rule of decision.rules) this.#text(3, rule);
+    if (decision.kind === "deny") this.#string(4, decision.message);
+    this.#string(5, decision.policy);
+    this.#end(body);
+    this.#endFrame(frame);
+  }
+
+  answer(sequence: number, atMs: number, answer: AnswerEntry): void {
+    const frame = this.#beginFrame(sequence, atMs);
+    const body = this.#begin(ANSWER);
+    this.#number(1, answer.askId);
+    this.#number(2, answer.rows);
+    this.#number(3, answer.bytes);
+    for (const mask of answer.masks) {
+      const item = this.#begin(4);
+      this.#string(1, mask.column);
+      this.#string(2, mask.by);
+      this.#number(3, mask.count);
+      this.#end(item);
+    }
+    this.#string(5, answer.outcome);
+    if (answer.error !== undefined) {
+      const error = this.#begin(6);
+      this.#string(1, answer.error.code);
+      this.#string(2, answer.error.message);
+      this.#end(error);
+    }
+    this.#end(body);
+    this.#endFrame(frame);
+  }
+
+  /** Fields 6 and 7 of `Action` alone: they are the same for every use of one operation. */
+  operation(
+    actions: readonly { readonly name: string; readonly facts: string; readonly factsTruncated: boolean }[],
+    forbidden: { readonly rule: string; readonly message: string } | undefined,
+  ): void {
+    for (const action of actions) {
+      const item = this.#begin(6);
+      this.#string(1, action.name);
+      this.#string(2, action.facts);
+      this.#number(3, action.factsTruncated ? 1 : 0);
+      this.#end(item);
+    }
+    if (forbidden === undefined) return;
+    const item = this.#begin(7);
+    this.#string(1, forbidden.rule);
+    this.#string(2, forbidden.message);
+    this.#end(item);
+  }
+
+  #beginFrame(sequence: number, atMs: number): number {
+    this.#room(4);
+    this.#length += 4;
+    const start = this.#length;
+    this.#number(1, sequence);
+    this.#number(2, atMs);
+    return start;
+  }
+
+  #endFrame(start: number): void {
+    this.#bytes.writeUInt32BE(this.#length - start, start - 4);
+  }
+
+  /** Opens a length-delimited field whose length most often fits one byte; `#end` makes room if not. */
+  #begin(field: number): number {
+    this.#varint(field * 8 + LENGTH);
+    this.#room(1);
+    this.#length += 1;
+    return this.#length;
+  }
+
+  #end(start: number): void {
+    const length = this.#length - start;
+    if (length < 0x80) {
+      this.#bytes[start - 1] = length;
+      return;
+    }
+    const extra = varintBytes(length) - 1;
+    this.#room(extra);
+    this.#bytes.copyWithin(start + extra, start, this.#length);
+    this.#length = start - 1;
+    this.#varint(length);
+    this.#length += length;
+  }
+
+  /** Absent when empty, as proto3 has it. */
+  #string(field: number, text: string): void {
+    if (text !== "") this.#text(field, text);
+  }
+
+  #text(field: number, text: string): void {
+    const start = this.#begin(field);
+    this.#room(text.length * 3);
+    this.#length += this.#bytes.write(text, this.#length, "utf8");
+    this.#end(start);
+  }
+
+  /** Absent when 0, as proto3 has it. */
+  #number(field: number, value: number): void {
+    if (value === 0) return;
+    this.#varint(field * 8 + VARINT);
+    this.#varint(value);
+  }
+
+  #raw(bytes: Uint8Array): void {
+    this.#room(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  /** Up to 2^53; anything that is not such a number is stored as 0 rather than as garbage. */
+  #varint(value: number): void {
+    this.#room(8);
+    let rest = Number.isSafeInteger(value) && value >= 0 ? value : 0;
+    while (rest >= 0x80) {
+      this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.#bytes[this.#length++] = rest;
+  }
+
+  #room(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
+    this.#bytes.copy(larger, 0, 0, this.#length);
+    this.#bytes = larger;
+  }
+}
+
+/** A decision without its permit. */
+export type Decided = Omit<Extract<Decision, { kind: "allow" }>, "permit"> | Extract<Decision, { kind: "deny" }>;
+
+function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes += 1;
+  return bytes;
+}

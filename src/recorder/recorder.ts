@@ -1,0 +1,178 @@
+/**
+ * Sessions become files: opens recordings, writes what lies idle in them, and after a crash brings the
+ * index up to what the files say. A recording is never changed afterwards, not even by recovery.
+ */
+import { join } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import { UserError } from "../base/errors.ts";
+import { LISTED_ROWS_MAX, RECORD_IDLE_MS } from "../base/limits.ts";
+import type { Log } from "../base/log.ts";
+import { preparePrivateFolder } from "../store/database.ts";
+import type { WriteBytes } from "../store/segment.ts";
+import type { SessionStore } from "../store/sessions.ts";
+import type { RecordingStart } from "./format.ts";
+import { createPrepare, type Scrub } from "./prepare.ts";
+import { dayOf, listDays, listSessions, readRecording, segmentName } from "./read.ts";
+import { OpenRecording, type Recording, type RecordingWorld } from "./recording.ts";
+import { createRows } from "./rows.ts";
+
+export type { Recording } from "./recording.ts";
+
+export interface Recorder {
+  /** Makes the session's file and writes its start. Throws UserError RECORDING_FAILED: refuse the client. */
+  open(start: RecordingStart): Recording;
+  /**
+   * To be called at the start of the daemon, before the first session: sessions that no daemon ended become
+   * `interrupted`, and files that the index has not heard of are indexed.
+   */
+  recoverOpen(): Promise<{ readonly interrupted: number; readonly indexed: number }>;
+  /** Builds the whole index anew; sessions that run are left as they are. Returns the number of sessions. */
+  reindex(): Promise<number>;
+  /** Writes what waits in open recordings; does not end them. */
+  close(): Promise<void>;
+}
+
+export interface RecorderOptions {
+  /** `<state>/recordings`. */
+  readonly dir: string;
+  readonly clock: Clock;
+  readonly scrub: Scrub;
+  readonly index: SessionStore;
+  readonly log: Log;
+  /** How bytes reach the disk; for tests of a failing one. */
+  readonly writeBytes?: WriteBytes;
+}
+
+export async function createRecorder(options: RecorderOptions): Promise<Recorder> {
+  const { dir, clock, scrub, index, log } = options;
+  preparePrivateFolder(dir);
+  const live = new Set<string>();
+  const awake = new Set<OpenRecording>();
+  let timer: NodeJS.Timeout | undefined;
+
+  function visit(): void {
+    timer = undefined;
+    const waiting = [...awake];
+    awake.clear();
+    for (const recording of waiting) recording.idle();
+  }
+
+  const world: RecordingWorld = {
+    clock,
+    log,
+    index,
+    scrub,
+    prepare: createPrepare(scrub),
+    wake(recording) {
+      awake.add(recording);
+      timer ??= setTimeout(visit, RECORD_IDLE_MS).unref();
+    },
+    ended(recording) {
+      awake.delete(recording);
+      live.delete(recording.sessionId);
+    },
+    writeBytes: options.writeBytes,
+  };
+
+  /** Reads one recording into the index. */
+  async function indexOne(sessionId: string, day: string): Promise<"ended" | "interrupted" | undefined> {
+    const rows = createRows(join(day, segmentName(sessionId, 1)));
+    let put = 0;
+    for await (const entry of readRecording(dir, sessionId, day)) {
+      if (entry.kind === "damaged")
+        log.warn("A recording ends early", { file: entry.file, offset: entry.offset, why: entry.why });
+      for (const row of rows.add(entry)) {
+        index.action(row);
+        put += 1;
+        // The index's queue is bounded; a long recording waits for it rather than losing rows.
+        if (put % FLUSH_EVERY === 0) await index.flush();
+      }
+    }
+    const session = rows.session();
+    if (session === undefined) return undefined;
+    index.put(session);
+    await index.flush();
+    return session.state === "ended" ? "ended" : "interrupted";
+  }
+
+  return {
+    open(start) {
+      const day = dayOf(start.startedAtMs);
+      const first = join(day, segmentName(start.sessionId, 1));
+      const of = (segment: number) => join(dir, day, segmentName(start.sessionId, segment));
+      const recording = new OpenRecording(world, start, { of, first });
+      live.add(start.sessionId);
+      return recording;
+    },
+
+    async recoverOpen() {
+      let interrupted = 0;
+      let indexed = 0;
+      const seen = new Set<string>();
+      for (;;) {
+        const open = await index.list({ state: "open", limit: LISTED_ROWS_MAX });
+        const left = open.filter(({ id }) => !live.has(id) && !seen.has(id));
+        if (left.length === 0) break;
+        for (const row of left) {
+          seen.add(row.id);
+          const day = row.file.slice(0, "YYYY-MM-DD".length);
+          const state = await indexOne(row.id, day).catch((error: unknown) => {
+            log.error("Cannot recover a recording", { session: row.id, error: String(error) });
+            return undefined;
+          });
+          // No file, or none that can be read: the row alone is left to say that there was a session.
+          if (state === undefined) index.put({ ...row, state: "interrupted", endedMs: row.endedMs ?? row.startedMs });
+          if (state !== "ended") interrupted += 1;
+          indexed += 1;
+        }
+        await index.flush();
+      }
+      // Sessions whose row never reached the index started at most a moment before the last that did.
+      const newest = (await index.list({ limit: 1 }))[0];
+      const since = newest === undefined ? "" : dayOf(newest.startedMs - DAY_MS);
+      for (const day of await listDays(dir)) {
+        if (day < since) break;
+        for (const id of await listSessions(dir, day)) {
+          if (live.has(id) || (await index.get(id)) !== undefined) continue;
+          const state = await indexOne(id, day).catch(reportSkip(log, id));
+          if (state === "interrupted") interrupted += 1;
+          if (state !== undefined) indexed += 1;
+        }
+      }
+      return { interrupted, indexed };
+    },
+
+    async reindex() {
+      let sessions = 0;
+      await index.flush();
+      for (const day of await listDays(dir)) {
+        for (const id of await listSessions(dir, day)) {
+          if (live.has(id)) continue;
+          await index.forget(id);
+          if ((await indexOne(id, day).catch(reportSkip(log, id))) !== undefined) sessions += 1;
+        }
+      }
+      return sessions;
+    },
+
+    async close() {
+      clearTimeout(timer);
+      visit();
+      clearTimeout(timer);
+      timer = undefined;
+      await index.flush();
+    },
+  };
+}
+
+const DAY_MS = 86_400_000;
+const FLUSH_EVERY = 1_000;
+
+/** One recording that cannot be read keeps no other from being indexed. */
+function reportSkip(log: Log, sessionId: string): (error: unknown) => undefined {
+  return (error) => {
+    const code = error instanceof UserError ? error.code : "INTERNAL";
+    log.error("Cannot index a recording", { session: sessionId, code, error: String(error) });
+    return undefined;
+  };
+}

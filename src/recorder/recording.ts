@@ -1,0 +1,293 @@
+/**
+ * One session's recording while it is written. Records gather in memory and reach the file in one write
+ * per flush; an operation is forwarded only after the flush that holds its decision. Never reads.
+ */
+import { mkdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import { messageOf, UserError } from "../base/errors.ts";
+import { RECORD_PENDING_BYTES_MAX, SEGMENT_AGE_MS, SEGMENT_BYTES_MAX } from "../base/limits.ts";
+import type { Log } from "../base/log.ts";
+import type { Decision, RuleName } from "../model/decision.ts";
+import type { Asked } from "../model/operation.ts";
+import type { AnswerEntry } from "../model/session.ts";
+import { openSegment, type Segment, type WriteBytes } from "../store/segment.ts";
+import type { ActionRow, SessionRow, SessionState, SessionStore } from "../store/sessions.ts";
+import {
+  encodeEnd,
+  encodeGap,
+  encodeHead,
+  encodeStart,
+  type RecordingCounts,
+  type RecordingStart,
+  type RecordingSummary,
+} from "./format.ts";
+import { type Decided, Packer } from "./pack.ts";
+import type { Prepared } from "./prepare.ts";
+
+export interface Recording {
+  readonly counts: RecordingCounts;
+  /**
+   * Notes what was asked and how it was decided; in memory until `flush`. Throws UserError
+   * RECORDING_FAILED when the disk has taken nothing for so long that no more can wait.
+   */
+  asked(askId: number, asked: readonly Asked[], decision: Decision): void;
+  /** Reaches the file with the next flush, or by itself within RECORD_IDLE_MS. Throws like `flush` when much waits. */
+  answered(entry: AnswerEntry): void;
+  /**
+   * Writes all that waits, in one write. Throws UserError RECORDING_FAILED: the caller denies what it
+   * asked since the last flush, and the recording will say so once the disk takes it.
+   */
+  flush(): void;
+  /** Writes what waits and the summary, closes the file. Reports trouble to the log; never rejects. */
+  end(summary: RecordingSummary): Promise<void>;
+}
+
+export interface RecordingWorld {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly index: SessionStore;
+  readonly prepare: (asked: Asked) => Prepared;
+  readonly scrub: (text: string) => string;
+  /** Asks that `idle` be called soon. */
+  readonly wake: (recording: OpenRecording) => void;
+  readonly ended: (recording: OpenRecording) => void;
+  readonly writeBytes: WriteBytes | undefined;
+}
+
+/** The rule that a recording names when the disk refused it. */
+const UNRECORDED: RuleName = "built-in:recording";
+
+export class OpenRecording implements Recording {
+  readonly #world: RecordingWorld;
+  readonly #start: RecordingStart;
+  readonly #fileOf: (segment: number) => string;
+  readonly #indexFile: string;
+  readonly #pending = new Packer();
+  #segment: Segment;
+  #segmentNumber = 1;
+  #segmentOpenedMs: number;
+  #sequence = 0;
+  /** Sequence of the first record that waits; the start is written at once. */
+  #firstPending = 2;
+  /** Rows for the index and asks that no flush has carried to the file yet. */
+  #rows: ActionRow[] = [];
+  #asks: number[] = [];
+  #unrecorded = 0;
+  #awake = false;
+  #ended = false;
+  #statements = 0;
+  #denied = 0;
+  #masked = 0;
+  #answeredRows = 0;
+
+  /** Makes the file and writes the start. `files.first` is relative to the folder of recordings, for the index. */
+  constructor(
+    world: RecordingWorld,
+    start: RecordingStart,
+    files: { readonly of: (segment: number) => string; readonly first: string },
+  ) {
+    this.#world = world;
+    this.#start = start;
+    this.#fileOf = files.of;
+    this.#indexFile = files.first;
+    this.#segmentOpenedMs = start.startedAtMs;
+    try {
+      mkdirSync(dirname(files.of(1)), { recursive: true, mode: 0o700 });
+      const record = new Packer();
+      record.frame(encodeStart(this.#next(), start));
+      this.#segment = this.#newSegment(1, 1, record.view());
+    } catch (cause) {
+      throw this.#failed(cause);
+    }
+    this.#putRow("open", undefined, 0, 0);
+  }
+
+  get sessionId(): string {
+    return this.#start.sessionId;
+  }
+
+  get counts(): RecordingCounts {
+    return { statements: this.#statements, denied: this.#denied, masked: this.#masked, rows: this.#answeredRows };
+  }
+
+  asked(askId: number, asked: readonly Asked[], decision: Decision): void {
+    if (this.#pending.length > RECORD_PENDING_BYTES_MAX) {
+      this.#unrecorded += asked.length;
+      throw this.#failed(new Error("too much waits for the disk already"));
+    }
+    const prepared = asked.map(this.#world.prepare);
+    const atMs = this.#world.clock.nowMs();
+    const message = decision.kind === "deny" ? decision.message : "";
+    for (const one of prepared) {
+      const sequence = this.#next();
+      this.#pending.action(sequence, atMs, { askId, ...one });
+      this.#rows.push({
+        sessionId: this.#start.sessionId,
+        sequence,
+        askId,
+        atMs,
+        text: one.text,
+        actions: one.actionNames,
+        decision: decision.kind,
+        rules: decision.rules,
+        message,
+      });
+    }
+    this.#pending.decision(this.#next(), atMs, askId, decision);
+    this.#asks.push(askId);
+    this.#statements += asked.length;
+    if (decision.kind === "deny") this.#denied += asked.length;
+    this.#wake();
+  }
+
+  answered(entry: AnswerEntry): void {
+    const { error } = entry;
+    const { scrub } = this.#world;
+    const stored = error === undefined ? entry : { ...entry, error: { ...error, message: scrub(error.message) } };
+    this.#pending.answer(this.#next(), this.#world.clock.nowMs(), stored);
+    this.#answeredRows += entry.rows;
+    for (const mask of entry.masks) this.#masked += mask.count;
+    this.#wake();
+    if (this.#pending.length > RECORD_PENDING_BYTES_MAX) this.flush();
+  }
+
+  flush(): void {
+    if (this.#pending.length === 0 && this.#unrecorded === 0) return;
+    if (this.#ended) throw new Error("Cannot write to a recording that has ended");
+    try {
+      this.#write();
+    } catch (cause) {
+      this.#withdraw();
+      throw this.#failed(cause);
+    }
+    for (const row of this.#rows) this.#world.index.action(row);
+    if (this.#rows.length > 0) this.#rows = [];
+    if (this.#asks.length > 0) this.#asks = [];
+  }
+
+  /** Called some time after `wake`: writes what no operation has carried along, and shows the counts. */
+  idle(): void {
+    this.#awake = false;
+    if (this.#ended) return;
+    try {
+      this.flush();
+    } catch (error) {
+      this.#world.log.error("Cannot write a recording", { session: this.#start.sessionId, error: messageOf(error) });
+      this.#wake();
+    }
+    this.#putRow("open", undefined, 0, 0);
+  }
+
+  async end(summary: RecordingSummary): Promise<void> {
+    if (this.#ended) return;
+    let state: SessionState = "ended";
+    try {
+      this.#pending.frame(encodeEnd(this.#next(), { ...this.counts, ...summary }));
+      this.flush();
+    } catch (error) {
+      // The recording stays as it is: whoever reads it is told that it has no end.
+      state = "interrupted";
+      this.#world.log.error("Cannot end a recording", { session: this.#start.sessionId, error: messageOf(error) });
+    }
+    this.#ended = true;
+    this.#segment.close();
+    this.#putRow(state, summary.endedAtMs, summary.bytesIn, summary.bytesOut);
+    this.#world.ended(this);
+  }
+
+  #write(): void {
+    const atMs = this.#world.clock.nowMs();
+    if (this.#unrecorded > 0) {
+      this.#pending.frame(encodeGap(this.#next(), atMs, this.#unrecorded));
+      this.#unrecorded = 0;
+    }
+    const bytes = this.#pending.view();
+    const full = this.#segment.size + bytes.length > SEGMENT_BYTES_MAX;
+    if (full || this.#segment.broken || atMs - this.#segmentOpenedMs > SEGMENT_AGE_MS) {
+      const next = this.#newSegment(this.#segmentNumber + 1, this.#firstPending, bytes);
+      this.#segment.close();
+      this.#segment = next;
+      this.#segmentNumber += 1;
+      this.#segmentOpenedMs = atMs;
+    } else {
+      this.#segment.write(bytes);
+    }
+    this.#pending.clear();
+    this.#firstPending = this.#sequence + 1;
+  }
+
+  /** Head and first records in one write; a file that cannot take them is not left behind. */
+  #newSegment(number: number, firstSequence: number, records: Uint8Array): Segment {
+    const file = this.#fileOf(number);
+    const segment = openSegment(file, "create", this.#world.writeBytes);
+    try {
+      const { sessionId } = this.#start;
+      const head = encodeHead({ sessionId, segment: number, firstSequence, openedMs: this.#world.clock.nowMs() });
+      segment.write(Buffer.concat([head, records]));
+      return segment;
+    } catch (error) {
+      segment.close();
+      rmSync(file, { force: true });
+      throw error;
+    }
+  }
+
+  /** What was decided as allowed but could not be written is not forwarded: the recording has to say so. */
+  #withdraw(): void {
+    const atMs = this.#world.clock.nowMs();
+    const message = "The recording could not be written";
+    const denied: Decided = { kind: "deny", rules: [UNRECORDED], message, policy: this.#start.policy };
+    for (const askId of this.#asks) this.#pending.decision(this.#next(), atMs, askId, denied);
+    this.#asks = [];
+    this.#rows = this.#rows.map((row) => {
+      if (row.decision === "deny") return row;
+      this.#denied += 1;
+      return { ...row, decision: "deny", rules: denied.rules, message };
+    });
+  }
+
+  #next(): number {
+    this.#sequence += 1;
+    return this.#sequence;
+  }
+
+  #wake(): void {
+    if (this.#awake) return;
+    this.#awake = true;
+    this.#world.wake(this);
+  }
+
+  #failed(cause: unknown): UserError {
+    return new UserError(
+      "RECORDING_FAILED",
+      `Cannot record session ${this.#start.sessionId}: ${messageOf(cause)}`,
+      "Make room on the disk of the state folder; operations are denied until recordings can be written",
+      { cause },
+    );
+  }
+
+  #putRow(state: SessionState, endedMs: number | undefined, bytesIn: number, bytesOut: number): void {
+    const { sessionId, agent, connection, origin, startedAtMs } = this.#start;
+    const row: SessionRow = {
+      id: sessionId,
+      agent: agent.name,
+      connection: connection.name,
+      protocol: connection.protocol,
+      pid: origin.pid,
+      uid: origin.uid,
+      user: origin.user,
+      executable: origin.executable,
+      address: origin.address,
+      port: origin.port,
+      startedMs: startedAtMs,
+      endedMs,
+      ...this.counts,
+      bytesIn,
+      bytesOut,
+      state,
+      file: this.#indexFile,
+    };
+    this.#world.index.put(row);
+  }
+}

@@ -1,0 +1,73 @@
+/** An append-only file written in whole buffers. Knows nothing of what the bytes mean. */
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { codeOf } from "../base/errors.ts";
+
+export interface Segment {
+  readonly file: string;
+  /** Bytes in the file. */
+  readonly size: number;
+  /**
+   * Appends all of `bytes` before it returns (to the page cache: survives the death of the process, not
+   * of the machine). Throws on any error (ENOSPC, EIO) with nothing of `bytes` left in the file, or, if
+   * even that fails, with the segment `broken`.
+   */
+  write(bytes: Uint8Array): void;
+  /** A torn tail could not be cut off: nothing may be appended any more. */
+  readonly broken: boolean;
+  close(): void;
+}
+
+/** How bytes reach a descriptor; tests put a failing one here. */
+export type WriteBytes = (fd: number, bytes: Uint8Array, offset: number, length: number) => number;
+
+/** Opens `file` for appending with mode 0600; `create` demands that it is new. Throws errno errors. */
+export function openSegment(file: string, how: "create" | "append", writeBytes: WriteBytes = writeSync): Segment {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const fd = openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | (how === "create" ? O_EXCL : 0), 0o600);
+  let size = fstatSync(fd).size;
+  let broken = false;
+  let open = true;
+
+  return {
+    file,
+    get size() {
+      return size;
+    },
+    get broken() {
+      return broken;
+    },
+    write(bytes) {
+      if (broken) throw new Error(`Cannot append to ${file}: an earlier write left it torn`);
+      try {
+        writeAll(fd, bytes, writeBytes);
+      } catch (error) {
+        // Part of it may be there. Whatever follows a torn record could not be read: cut it off.
+        try {
+          ftruncateSync(fd, size);
+        } catch {
+          broken = true;
+        }
+        throw error;
+      }
+      size += bytes.length;
+    },
+    close() {
+      if (!open) return;
+      open = false;
+      closeSync(fd);
+    },
+  };
+}
+
+function writeAll(fd: number, bytes: Uint8Array, writeBytes: WriteBytes): void {
+  let done = 0;
+  while (done < bytes.length) {
+    try {
+      const written = writeBytes(fd, bytes, done, bytes.length - done);
+      if (written === 0) throw new Error("Cannot append: the file accepts no bytes");
+      done += written;
+    } catch (error) {
+      if (codeOf(error) !== "EINTR") throw error;
+    }
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * The index of recordings: what sessions there are and what was asked in them. Written behind the data
+ * path in batches and rebuilt from the recordings when lost; the recording is the truth.
+ */
+import { EVENTS_QUEUED_MAX, INDEXED_TEXT_MAX, LISTED_ROWS_MAX } from "../base/limits.ts";
+import type { Log } from "../base/log.ts";
+import { createBatches } from "./batches.ts";
+import type { Database, SqlValue } from "./database.ts";
+
+export type SessionState = "open" | "ended" | "interrupted";
+
+export interface SessionRow {
+  readonly id: string;
+  readonly agent: string;
+  readonly connection: string;
+  readonly protocol: string;
+  readonly pid: number;
+  readonly uid: number;
+  readonly user: string;
+  readonly executable: string;
+  readonly address: string;
+  readonly port: number;
+  readonly startedMs: number;
+  readonly endedMs: number | undefined;
+  readonly statements: number;
+  readonly denied: number;
+  /** Values that were masked. */
+  readonly masked: number;
+  readonly rows: number;
+  /** From the client, and to it. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly state: SessionState;
+  /** Of the first segment, relative to the folder of recordings. */
+  readonly file: string;
+}
+
+export interface ActionRow {
+  readonly sessionId: string;
+  /** Of its record in the recording: with the session the key of this row. */
+  readonly sequence: number;
+  readonly askId: number;
+  readonly atMs: number;
+  /** Scrubbed; cut to INDEXED_TEXT_MAX here. */
+  readonly text: string;
+  readonly actions: readonly string[];
+  readonly decision: "allow" | "deny";
+  readonly rules: readonly string[];
+  readonly message: string;
+}
+
+export interface SessionQuery {
+  readonly agent?: string;
+  readonly connection?: string;
+  readonly state?: SessionState;
+  /** Only sessions that started before this: for the next page. */
+  readonly beforeMs?: number;
+  /** At most LISTED_ROWS_MAX; 100 unless told. */
+  readonly limit?: number;
+}
+
+export interface SessionStore {
+  /** Queued; a later row of the same session replaces an earlier one that still waits. */
+  put(row: SessionRow): void;
+  /** Queued; counted in `lost` when the queue is full. */
+  action(row: ActionRow): void;
+  readonly lost: number;
+  /** Everything put before is in the database, or counted as lost. */
+  flush(): Promise<void>;
+  get(id: string): Promise<SessionRow | undefined>;
+  /** Newest first. */
+  list(query?: SessionQuery): Promise<readonly SessionRow[]>;
+  /** In the order asked. */
+  actions(sessionId: string, limit?: number): Promise<readonly ActionRow[]>;
+  /** Forgets one session, or all, before its rows are put again from the recordings. */
+  forget(id: string | "all"): Promise<void>;
+}
+
+export function createSessionStore(database: Database, log: Log): SessionStore {
+  const sessions = new Map<string, SessionRow>();
+  const failed = (what: string) => (error: unknown, rows: number) =>
+    log.error(`Cannot write ${what} to the index`, { rows, error: String(error) });
+
+  const actions = createBatches<ActionRow>({
+    rowsMax: EVENTS_QUEUED_MAX,
+    write: async (rows) => {
+      await database.run(PUT_ACTIONS, [JSON.stringify(rows.map(actionValues))]);
+    },
+    failed: failed("actions"),
+  });
+  // Carries ids only: the row written is the newest one put, so a busy session costs one row a batch.
+  const changed = createBatches<string>({
+    rowsMax: EVENTS_QUEUED_MAX,
+    write: async (ids) => {
+      const rows = ids.flatMap((id) => sessions.get(id) ?? []);
+      for (const id of ids) sessions.delete(id);
+      await database.run(PUT_SESSIONS, [JSON.stringify(rows.map(sessionValues))]);
+    },
+    failed: failed("sessions"),
+  });
+
+  return {
+    put(row) {
+      if (sessions.has(row.id)) sessions.set(row.id, row);
+      else if (changed.add(row.id)) sessions.set(row.id, row);
+    },
+    action(row) {
+      actions.add(row);
+    },
+    get lost() {
+      return actions.lost + changed.lost;
+    },
+    async flush() {
+      await changed.flush();
+      await actions.flush();
+    },
+    async get(id) {
+      const raw = await database.one<RawSession>(`${SELECT_SESSIONS} WHERE id = ?`, [id]);
+      return raw && sessionOf(raw);
+    },
+    async list(query = {}) {
+      const wheres: string[] = [];
+      const values: SqlValue[] = [];
+      const add = (where: string, value: SqlValue | undefined) => {
+        if (value === undefined) return;
+        wheres.push(where);
+        values.push(value);
+      };
+      add("agent = ?", query.agent);
+      add("connection = ?", query.connection);
+      add("state = ?", query.state);
+      add("started_ms < ?", query.beforeMs);
+      const where = wheres.length === 0 ? "" : `WHERE ${wheres.join(" AND ")}`;
+      const raws = await database.all<RawSession>(
+        `${SELECT_SESSIONS} ${where} ORDER BY started_ms DESC, id DESC LIMIT ?`,
+        [...values, rowLimit(query.limit)],
+      );
+      return raws.map(sessionOf);
+    },
+    async actions(sessionId, limit) {
+      const raws = await database.all<RawAction>(
+        "SELECT * FROM actions WHERE session_id = ? ORDER BY sequence LIMIT ?",
+        [sessionId, rowLimit(limit ?? LISTED_ROWS_MAX)],
+      );
+      return raws.map(actionOf);
+    },
+    async forget(id) {
+      await database.transaction(async (inside) => {
+        if (id === "all") await inside.script("DELETE FROM actions; DELETE FROM sessions");
+        else {
+          await inside.run("DELETE FROM actions WHERE session_id = ?", [id]);
+          await inside.run("DELETE FROM sessions WHERE id = ?", [id]);
+        }
+      });
+    },
+  };
+}
+
+/** A listing without a limit of its own is a page; none is longer than LISTED_ROWS_MAX. */
+export function rowLimit(asked: number | undefined): number {
+  return Math.max(1, Math.min(asked ?? 100, LISTED_ROWS_MAX));
+}
+
+// One value per statement, a JSON list of lists: a batch is one call, one thread hop and one transaction.
+const columns = (count: number) => Array.from({ length: count }, (_, at) => `value ->> ${at}`).join(", ");
+const PUT_SESSIONS = `INSERT OR REPLACE INTO sessions SELECT ${columns(20)} FROM json_each(?)`;
+const PUT_ACTIONS = `INSERT OR REPLACE INTO actions SELECT ${columns(9)} FROM json_each(?)`;
+const SELECT_SESSIONS = "SELECT * FROM sessions";
+
+interface RawSession {
+  readonly id: string;
+  readonly agent: string;
+  readonly connection: string;
+  readonly protocol: string;
+  readonly pid: number;
+  readonly uid: number;
+  readonly user: string;
+  readonly executable: string;
+  readonly address: string;
+  readonly port: number;
+  readonly started_ms: number;
+  readonly ended_ms: number | null;
+  readonly statements: number;
+  readonly denied: number;
+  readonly masked: number;
+  readonly rows: number;
+  readonly bytes_in: number;
+  readonly bytes_out: number;
+  readonly state: SessionState;
+  readonly file: string;
+}
+
+interface RawAction {
+  readonly session_id: string;
+  readonly sequence: number;
+  readonly ask_id: number;
+  readonly at_ms: number;
+  readonly text: string;
+  readonly actions: string;
+  readonly decision: "allow" | "deny";
+  readonly rules: string;
+  readonly message: string;
+}
+
+/** In the order of the table's columns. */
+function sessionValues(row: SessionRow): readonly (string | number | null)[] {
+  return [
+    row.id,
+    row.agent,
+    row.connection,
+    row.protocol,
+    row.pid,
+    row.uid,
+    row.user,
+    row.executable,
+    row.address,
+    row.port,
+    row.startedMs,
+    row.endedMs ?? null,
+    row.statements,
+    row.denied,
+    row.masked,
+    row.rows,
+    row.bytesIn,
+    row.bytesOut,
+    row.state,
+    row.file,
+  ];
+}
+
+function sessionOf(raw: RawSession): SessionRow {
+  const { started_ms, ended_ms, bytes_in, bytes_out, ...same } = raw;
+  return {
+    ...same,
+    startedMs: started_ms,
+    endedMs: ended_ms ?? undefined,
+    bytesIn: bytes_in,
+    bytesOut: bytes_out,
+  };
+}
+
+/** In the order of the table's columns. */
+function actionValues(row: ActionRow): readonly (string | number)[] {
+  return [
+    row.sessionId,
+    row.sequence,
+    row.askId,
+    row.atMs,
+    row.text.slice(0, INDEXED_TEXT_MAX),
+    JSON.stringify(row.actions),
+    row.decision,
+    JSON.stringify(row.rules),
+    row.message,
+  ];
+}
+
+function actionOf(raw: RawAction): ActionRow {
+  return {
+    sessionId: raw.session_id,
+    sequence: raw.sequence,
+    askId: raw.ask_id,
+    atMs: raw.at_ms,
+    text: raw.text,
+    actions: JSON.parse(raw.actions) as string[],
+    decision: raw.decision,
+    rules: JSON.parse(raw.rules) as string[],
+    message: raw.message,
+  };
+}

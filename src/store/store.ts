@@ -1,0 +1,43 @@
+/** What the daemon keeps between its lives: one SQLite file, handed out as narrow parts. Holds no rules. */
+import { join } from "node:path";
+import type { Log } from "../base/log.ts";
+import { openDatabase } from "./database.ts";
+import { createEventStore, type EventStore } from "./events.ts";
+import { migrate } from "./migrations.ts";
+import { createSecretStore, type SecretStore } from "./secrets.ts";
+import { createSessionStore, type SessionStore } from "./sessions.ts";
+import { createTagStore, type TagStore } from "./tags.ts";
+
+export interface Store {
+  readonly sessions: SessionStore;
+  readonly events: EventStore;
+  readonly tags: TagStore;
+  readonly secrets: SecretStore;
+  /** Writes what waits, then closes. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens or makes `<stateDir>/sallyport.db`. Throws UserError STORE_FOLDER_MODE, STORE_NEWER, STORE_DAMAGED,
+ * STORE_UNUSABLE.
+ */
+export async function openStore(stateDir: string, log: Log): Promise<Store> {
+  const database = await openDatabase(join(stateDir, "sallyport.db"));
+  try {
+    await migrate(database);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  const sessions = createSessionStore(database, log);
+  return {
+    sessions,
+    events: createEventStore(database),
+    tags: createTagStore(database),
+    secrets: createSecretStore(database),
+    async close() {
+      await sessions.flush();
+      await database.close();
+    },
+  };
+}

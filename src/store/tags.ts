@@ -1,0 +1,82 @@
+/** Which cgroups are tagged as which agent, so that a new daemon finds what the old one protected. */
+import type { Database } from "./database.ts";
+
+export interface Tag {
+  readonly cgroupId: bigint;
+  /** Path below the cgroup2 mount. */
+  readonly cgroup: string;
+  readonly agent: string;
+  readonly slot: number;
+  /** `run`: the cgroup was made by us and goes with its command. */
+  readonly kind: "run" | "tag";
+  readonly runId: string | undefined;
+  /** Who asked for it. */
+  readonly uid: number;
+  readonly createdMs: number;
+}
+
+export interface TagStore {
+  /** The agent's number for the kernel: given once per name, never used for another. */
+  slotOf(agent: string): Promise<number>;
+  /** Replaces an earlier tag of the same cgroup. The slot must be one from `slotOf`. */
+  put(tag: Tag): Promise<void>;
+  /** Whether there was one. */
+  remove(cgroupId: bigint): Promise<boolean>;
+  /** Oldest first. */
+  all(): Promise<readonly Tag[]>;
+}
+
+export function createTagStore(database: Database): TagStore {
+  return {
+    slotOf: (agent) =>
+      database.transaction(async (inside) => {
+        await inside.run("INSERT INTO agents (name) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM agents WHERE name = ?)", [
+          agent,
+          agent,
+        ]);
+        const row = await inside.one<{ slot: number }>("SELECT slot FROM agents WHERE name = ?", [agent]);
+        if (row === undefined) throw new Error("Cannot give a slot: the row just written is not there");
+        return row.slot;
+      }),
+    async put(tag) {
+      await database.run("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [
+        tag.cgroupId.toString(),
+        tag.cgroup,
+        tag.agent,
+        tag.slot,
+        tag.kind,
+        tag.runId ?? null,
+        tag.uid,
+        tag.createdMs,
+      ]);
+    },
+    async remove(cgroupId) {
+      return (await database.run("DELETE FROM tags WHERE cgroup_id = ?", [cgroupId.toString()])) > 0;
+    },
+    async all() {
+      const raws = await database.all<RawTag>("SELECT * FROM tags ORDER BY created_ms, cgroup_id");
+      return raws.map((raw) => ({
+        cgroupId: BigInt(raw.cgroup_id),
+        cgroup: raw.cgroup,
+        agent: raw.agent,
+        slot: raw.slot,
+        kind: raw.kind,
+        runId: raw.run_id ?? undefined,
+        uid: raw.uid,
+        createdMs: raw.created_ms,
+      }));
+    },
+  };
+}
+
+interface RawTag {
+  /** Decimal text: a cgroup id may lie above what a JavaScript number holds exactly. */
+  readonly cgroup_id: string;
+  readonly cgroup: string;
+  readonly agent: string;
+  readonly slot: number;
+  readonly kind: "run" | "tag";
+  readonly run_id: string | null;
+  readonly uid: number;
+  readonly created_ms: number;
+}

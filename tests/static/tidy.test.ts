@@ -1,0 +1,116 @@
+/** House rules that no linter knows, each with a test of its own. They read the tree; they never change it. */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const LINES_MAX = 400;
+
+/** Files that may be longer, each with its reason. */
+const LONG: Readonly<Record<string, string>> = {};
+
+const sources = filesIn("src", ".ts");
+const scripts = [...filesIn("scripts", ".ts"), ...filesIn("scripts", ".mjs")];
+const tests = filesIn("tests", ".ts");
+const bpf = [...filesIn("bpf", ".c"), ...filesIn("bpf", ".h")];
+const native = [...filesIn("native", ".cc"), ...filesIn("native", ".h")];
+const ours = [...sources, ...scripts, ...tests, ...bpf, ...native];
+
+test("the rules look at files at all", () => {
+  for (const found of [sources, scripts, tests, bpf, native]) assert.ok(found.length > 0);
+});
+
+test("every file of src/ and scripts/ starts with a comment that says what it is", () => {
+  assert.deepEqual(
+    [...sources, ...scripts].filter((file) => !/^(#![^\n]*\n)?(\/\*\*|\/\/)/.test(read(file))),
+    [],
+  );
+});
+
+test(`no file is longer than ${LINES_MAX} lines without a reason`, () => {
+  const long = ours.filter((file) => read(file).split("\n").length > LINES_MAX + 1);
+  assert.deepEqual(
+    long.filter((file) => LONG[file] === undefined),
+    [],
+  );
+});
+
+test("every reason for a long file still has a long file", () => {
+  assert.deepEqual(
+    Object.keys(LONG).filter((file) => !ours.includes(file) || read(file).split("\n").length <= LINES_MAX + 1),
+    [],
+  );
+});
+
+test("every BPF file says that it is GPL-2.0", () => {
+  const form = /^(\/\/|\/\*) SPDX-License-Identifier: GPL-2\.0/;
+  assert.deepEqual(
+    bpf.filter((file) => !form.test(read(file))),
+    [],
+  );
+});
+
+test("every C++ file says that it is Apache-2.0", () => {
+  const form = /^(\/\/|\/\*) SPDX-License-Identifier: Apache-2\.0/;
+  assert.deepEqual(
+    native.filter((file) => !form.test(read(file))),
+    [],
+  );
+});
+
+test("nothing is left to do", () => {
+  // Spelled apart, so that this file does not find itself.
+  const marks = new RegExp(`\\b(${["TO" + "DO", "FIX" + "ME", "XX" + "X"].join("|")})\\b`);
+  assert.deepEqual(offenders(ours, marks), []);
+});
+
+test("no path of the machine that it was written on", () => {
+  const folders = ["work/", "home/\\w", "root/", "tmp/\\w+/"];
+  assert.deepEqual(offenders(ours, new RegExp(`["'\`\\s]/(${folders.join("|")})`)), []);
+});
+
+test("every maximum in base/limits.ts is used by src/", () => {
+  const text = sources.filter((file) => file !== "src/base/limits.ts").map(read);
+  const names = [...read("src/base/limits.ts").matchAll(/^export const (\w+)/gm)].map(([, name = ""]) => name);
+  assert.ok(names.length > 0);
+  assert.deepEqual(
+    names.filter((name) => !text.some((other) => new RegExp(`\\b${name}\\b`).test(other))),
+    [],
+  );
+});
+
+test("every suppressed lint rule gives a reason", () => {
+  assert.deepEqual(offenders([...sources, ...scripts, ...tests], /biome-ignore[^:\n]*(:\s*)?$/m), []);
+});
+
+test("no test is switched off or runs alone", () => {
+  const form = /\b(test|it|describe)\.(only|todo)\b|\bonly: true/;
+  assert.deepEqual(
+    offenders(
+      tests.filter((file) => !file.endsWith("tidy.test.ts")),
+      form,
+    ),
+    [],
+  );
+});
+
+function offenders(files: readonly string[], form: RegExp): readonly string[] {
+  return files.flatMap((file) =>
+    read(file)
+      .split("\n")
+      .flatMap((line, index) => (form.test(line) ? [`${file}:${index + 1}: ${line.trim()}`] : [])),
+  );
+}
+
+function read(file: string): string {
+  return readFileSync(join(ROOT, file), "utf8");
+}
+
+/** Paths below the checkout; generated folders are not ours. */
+function filesIn(folder: string, ending: string): readonly string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(ending) && !/(^|\/)(build|node_modules)\//.test(name))
+    .map((name) => `${folder}/${name}`)
+    .sort();
+}

@@ -1,0 +1,263 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { openDatabase } from "../../src/store/database.ts";
+import { migrate } from "../../src/store/migrations.ts";
+import type { ActionRow, SessionRow } from "../../src/store/sessions.ts";
+import { openStore } from "../../src/store/store.ts";
+import { folder, quietLog } from "./folder.ts";
+
+const session = (id: string, more: Partial<SessionRow> = {}): SessionRow => ({
+  id,
+  agent: "ci",
+  connection: "orders",
+  protocol: "postgres",
+  pid: 42,
+  uid: 1000,
+  user: "builder",
+  executable: "/usr/bin/psql",
+  address: "2001:db8::1",
+  port: 5432,
+  startedMs: 1_700_000_000_000,
+  endedMs: undefined,
+  statements: 1,
+  denied: 0,
+  masked: 2,
+  rows: 3,
+  bytesIn: 4,
+  bytesOut: 5,
+  state: "open",
+  file: `2026-01-31/${id}.0001.rec`,
+  ...more,
+});
+
+const action = (sequence: number, more: Partial<ActionRow> = {}): ActionRow => ({
+  sessionId: "s1",
+  sequence,
+  askId: sequence,
+  atMs: 1_700_000_000_001,
+  text: "SELECT '𝔘nicode', \"quoted\"",
+  actions: ["sql.read"],
+  decision: "allow",
+  rules: ["read-clean-tables"],
+  message: "",
+  ...more,
+});
+
+test("what is put is found again after the store was closed and opened", async (t) => {
+  const dir = folder(t);
+  const store = await openStore(dir, quietLog());
+  store.sessions.put(session("s1"));
+  store.sessions.put(session("s1", { state: "ended", endedMs: 1_700_000_000_009, rows: 7 }));
+  store.sessions.put(session("s2", { startedMs: 1_700_000_000_500, agent: "bot" }));
+  store.sessions.action(action(2));
+  store.sessions.action(action(4, { decision: "deny", rules: ["no-ddl"], message: "no" }));
+  await store.close();
+
+  const again = await openStore(dir, quietLog());
+  t.after(() => again.close());
+  assert.deepEqual(
+    await again.sessions.get("s1"),
+    session("s1", { state: "ended", endedMs: 1_700_000_000_009, rows: 7 }),
+  );
+  assert.deepEqual(
+    (await again.sessions.list()).map(({ id }) => id),
+    ["s2", "s1"],
+  );
+  assert.deepEqual(
+    (await again.sessions.list({ agent: "ci" })).map(({ id }) => id),
+    ["s1"],
+  );
+  assert.deepEqual(
+    (await again.sessions.list({ beforeMs: 1_700_000_000_500 })).map(({ id }) => id),
+    ["s1"],
+  );
+  assert.deepEqual(
+    (await again.sessions.list({ state: "open" })).map(({ id }) => id),
+    ["s2"],
+  );
+  assert.deepEqual(await again.sessions.actions("s1"), [
+    action(2),
+    action(4, { decision: "deny", rules: ["no-ddl"], message: "no" }),
+  ]);
+});
+
+test("an action put twice is there once, as it was put last", async (t) => {
+  const store = await openStore(folder(t), quietLog());
+  t.after(() => store.close());
+  store.sessions.action(action(2));
+  store.sessions.action(action(2, { decision: "deny" }));
+  await store.sessions.flush();
+  assert.deepEqual(
+    (await store.sessions.actions("s1")).map(({ decision }) => decision),
+    ["deny"],
+  );
+});
+
+test("rows beyond the queue are counted as lost, and the others are kept", async (t) => {
+  const store = await openStore(folder(t), quietLog());
+  t.after(() => store.close());
+  for (let at = 1; at <= 100_003; at += 1) store.sessions.action(action(at, { text: "", rules: [] }));
+  await store.sessions.flush();
+  assert.equal(store.sessions.lost, 3);
+  assert.equal((await store.sessions.actions("s1", 10_000)).length, 10_000);
+});
+
+test("rows that the database refuses are counted and reported", async (t) => {
+  const log = quietLog();
+  const store = await openStore(folder(t), log);
+  t.after(() => store.close());
+  store.sessions.put(session("s1", { state: "nonsense" as "open" }));
+  await store.sessions.flush();
+  assert.equal(store.sessions.lost, 1);
+  assert.deepEqual(log.lines, ["error Cannot write sessions to the index"]);
+});
+
+test("a session that is forgotten leaves no action behind", async (t) => {
+  const store = await openStore(folder(t), quietLog());
+  t.after(() => store.close());
+  store.sessions.put(session("s1"));
+  store.sessions.action(action(2));
+  await store.sessions.flush();
+  await store.sessions.forget("s1");
+  assert.equal(await store.sessions.get("s1"), undefined);
+  assert.deepEqual(await store.sessions.actions("s1"), []);
+});
+
+test("folder, database and its side files are for the owner alone, whatever the umask", async (t) => {
+  const dir = join(folder(t), "state");
+  const umask = process.umask(0);
+  t.after(() => process.umask(umask));
+  const store = await openStore(dir, quietLog());
+  t.after(() => store.close());
+  store.sessions.put(session("s1"));
+  await store.sessions.flush();
+  assert.equal(statSync(dir).mode & 0o777, 0o700);
+  const files = readdirSync(dir);
+  assert.ok(files.includes("sallyport.db-wal"), files.join());
+  for (const file of files) assert.equal(statSync(join(dir, file)).mode & 0o777, 0o600, file);
+});
+
+test("a folder that others may write to is refused", async (t) => {
+  const dir = join(folder(t), "state");
+  mkdirSync(dir);
+  chmodSync(dir, 0o777);
+  await assert.rejects(openStore(dir, quietLog()), { name: "UserError", code: "STORE_FOLDER_MODE" });
+});
+
+test("a file that is no database is refused with what to do", async (t) => {
+  const dir = join(folder(t), "state");
+  mkdirSync(dir, { mode: 0o700 });
+  writeFileSync(
+    join(dir, "sallyport.db"),
+    "this is not a database, and is longer than a header of one would be".repeat(20),
+  );
+  await assert.rejects(openStore(dir, quietLog()), { name: "UserError", code: "STORE_DAMAGED" });
+});
+
+test("a schema of a later version is refused and left as it is", async (t) => {
+  const file = join(folder(t), "later.db");
+  const database = await openDatabase(file);
+  t.after(() => database.close());
+  await migrate(database, ["CREATE TABLE a (x)", "CREATE TABLE b (x)"]);
+  await assert.rejects(migrate(database, ["CREATE TABLE a (x)"]), { name: "UserError", code: "STORE_NEWER" });
+  assert.deepEqual(await database.one("PRAGMA user_version"), { user_version: 2 });
+});
+
+test("a migration that fails changes nothing, and the next attempt goes on from there", async (t) => {
+  const database = await openDatabase(join(folder(t), "some.db"));
+  t.after(() => database.close());
+  await migrate(database, ["CREATE TABLE a (x)"]);
+  await assert.rejects(migrate(database, ["CREATE TABLE a (x)", "CREATE TABLE b (x); CREATE TABLE b (x)"]));
+  assert.deepEqual(await database.one("PRAGMA user_version"), { user_version: 1 });
+  await migrate(database, ["CREATE TABLE a (x)", "CREATE TABLE b (y)"]);
+  await database.run("INSERT INTO b (y) VALUES (1)");
+});
+
+test("calls that are made during a transaction wait for its end", async (t) => {
+  const database = await openDatabase(join(folder(t), "some.db"));
+  t.after(() => database.close());
+  await database.run("CREATE TABLE a (x)");
+  const failing = database.transaction(async (inside) => {
+    await inside.run("INSERT INTO a VALUES (1)");
+    throw new Error("changed my mind");
+  });
+  const counted = database.one<{ n: number }>("SELECT count(*) AS n FROM a");
+  await assert.rejects(failing, /changed my mind/);
+  assert.deepEqual(await counted, { n: 0 });
+});
+
+test("an agent keeps its slot for ever, and two agents never share one", async (t) => {
+  const dir = folder(t);
+  const store = await openStore(dir, quietLog());
+  const [ci, bot, ciAgain] = await Promise.all([
+    store.tags.slotOf("ci"),
+    store.tags.slotOf("bot"),
+    store.tags.slotOf("ci"),
+  ]);
+  assert.equal(ci, ciAgain);
+  assert.notEqual(ci, bot);
+  await store.close();
+  const again = await openStore(dir, quietLog());
+  t.after(() => again.close());
+  assert.equal(await again.tags.slotOf("ci"), ci);
+  assert.notEqual(await again.tags.slotOf("other"), bot);
+});
+
+test("a tag keeps a cgroup id that no JavaScript number holds", async (t) => {
+  const store = await openStore(folder(t), quietLog());
+  t.after(() => store.close());
+  const slot = await store.tags.slotOf("ci");
+  const tag = {
+    cgroupId: 2n ** 63n + 1n,
+    cgroup: "/sallyport/run-1",
+    agent: "ci",
+    slot,
+    kind: "run",
+    runId: "run-1",
+    uid: 1000,
+    createdMs: 5,
+  } as const;
+  await store.tags.put(tag);
+  assert.deepEqual(await store.tags.all(), [tag]);
+  assert.equal(await store.tags.remove(2n ** 63n), false);
+  assert.equal(await store.tags.remove(tag.cgroupId), true);
+  assert.deepEqual(await store.tags.all(), []);
+});
+
+test("a tag for a slot that nobody was given is refused", async (t) => {
+  const store = await openStore(folder(t), quietLog());
+  t.after(() => store.close());
+  const tag = {
+    cgroupId: 1n,
+    cgroup: "/a",
+    agent: "ci",
+    slot: 7,
+    kind: "tag",
+    runId: undefined,
+    uid: 0,
+    createdMs: 5,
+  } as const;
+  await assert.rejects(store.tags.put(tag), { code: "SQLITE_CONSTRAINT" });
+});
+
+test("events come back newest first and by kind, agent and session", async (t) => {
+  const store = await openStore(folder(t), quietLog());
+  t.after(() => store.close());
+  const start = { atMs: 1, kind: "session.start", agent: "ci", sessionId: "s1", connection: "orders", message: "a" };
+  const deny = {
+    atMs: 2,
+    kind: "action.deny",
+    agent: "ci",
+    sessionId: "s1",
+    message: "b",
+    fields: { rows: 3, observe: false },
+  };
+  const load = { atMs: 3, kind: "policy.load", message: "c" };
+  await store.events.append([start, deny, load]);
+  assert.deepEqual(await store.events.list(), [load, deny, start]);
+  assert.deepEqual(await store.events.list({ sessionId: "s1", kind: "action.deny" }), [deny]);
+  assert.deepEqual(await store.events.list({ sinceMs: 3 }), [load]);
+  assert.deepEqual(await store.events.list({ limit: 1 }), [load]);
+});
