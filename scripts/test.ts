@@ -15,6 +15,8 @@ import { NEEDS_KERNEL, SUITES } from "./test/suites.ts";
 
 const ROOT = dirname(import.meta.dirname);
 const LOG = join(ROOT, "build", "test.log");
+/** Of one failure, on the terminal. */
+const SHOWN_LINES_MAX = 120;
 
 const { values } = parseArgs({ options: { only: { type: "string", multiple: true }, json: { type: "string" } } });
 const only = new Set(values.only ?? []);
@@ -64,7 +66,14 @@ function finish(): void {
   mkdirSync(dirname(LOG), { recursive: true });
   writeFileSync(LOG, [...failures, ...list("skips", "skipped"), summary, ""].join("\n"));
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);
-  for (const failure of failures) console.log(`\n${failure.trimEnd()}`);
+  for (const failure of failures) console.log(`\n${shortened(failure.trimEnd())}`);
   console.log(`\n${summary}`);
   process.exitCode = total("failed") > 0 ? 1 : 0;
+}
+
+/** A linter can have pages to say; the whole of it is in the log. */
+function shortened(text: string): string {
+  const lines = text.split("\n");
+  if (lines.length <= SHOWN_LINES_MAX) return text;
+  return [...lines.slice(0, SHOWN_LINES_MAX), `… ${lines.length - SHOWN_LINES_MAX} more lines in ${LOG}`].join("\n");
 }

@@ -158,7 +158,7 @@ Napi::Value InterceptorBinding::accept(const Napi::CallbackInfo& info) {
     const auto acceptor = std::make_shared<Acceptor>(interceptor(), listen_fd);
     const auto callback = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[1].As<Napi::Function>()));
     const auto self = std::make_shared<std::weak_ptr<Poll>>();
-    const auto poll = Poll::start(env, listen_fd, [env, acceptor, callback, self] {
+    const auto poll = Poll::start(env, listen_fd, [env, acceptor, callback, self, owner = hold()] {
       const auto poll = self->lock();
       for (int turn = 0; turn < kAcceptsPerTurn && !poll->closed(); turn++) {
         const Napi::HandleScope scope(env);
@@ -185,11 +185,16 @@ Napi::Value InterceptorBinding::events(const Napi::CallbackInfo& info) {
       const Napi::HandleScope scope(env);
       poll->call(*callback, event_to_js(env, event));
     });
-    const auto poll = Poll::start(env, reader->fd(), [reader] { reader->read_batch(); });
+    const auto poll = Poll::start(env, reader->fd(), [reader, owner = hold()] { reader->read_batch(); });
     *self = poll;
     events_poll_ = poll;
     return closer(env, poll);
   });
+}
+
+// As long as something is watched, the Interceptor is not garbage.
+std::shared_ptr<Napi::ObjectReference> InterceptorBinding::hold() {
+  return std::make_shared<Napi::ObjectReference>(Napi::Persistent(Value()));
 }
 
 // { close() }, which works once and is harmless afterwards.

@@ -36,6 +36,7 @@ class InterceptorBinding : public Napi::ObjectWrap<InterceptorBinding> {
   Napi::Value origin_of(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
+  std::shared_ptr<Napi::ObjectReference> hold();
   Napi::Value closer(Napi::Env env, const std::shared_ptr<Poll>& poll);
   void close_all();
 

@@ -70,8 +70,8 @@ int level_of(const std::string& cgroup, const std::string& root) {
   const std::string prefix = std::string(real_root) + "/";
   const std::string path = std::string(real_cgroup) + "/";
   if (path.compare(0, prefix.size(), prefix) != 0 || path.size() == prefix.size())
-    throw Failure("SYSTEM", "Cannot tag " + cgroup + ": it does not lie below " + root,
-                  {"cgroup2", "Give the path of a cgroup below the cgroup2 root, and not the root itself.", ""});
+    throw Failure("SYSTEM", "Cannot tag " + cgroup + ": it does not lie below " + root + ", or is the root itself",
+                  {"cgroup2", "Give the path of a cgroup below the cgroup2 root.", ""});
   int level = 0;
   for (size_t at = prefix.size(); at < path.size(); at++) level += path[at] == '/';
   return level;
@@ -124,9 +124,11 @@ void Interceptor::open() {
     const std::string path = options_.pin_dir + "/maps/" + bpf_map__name(map);
     bpf_map__set_pin_path(map, path.c_str());
   }
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, skeleton_->obj)
-      bpf_program__set_autoload(program, options_.without.count(short_name(program)) == 0);
+  for (const std::string& name : options_.without) {
+    bpf_program* program = bpf_object__find_program_by_name(skeleton_->obj, ("sallyport_" + name).c_str());
+    if (program == nullptr) throw Failure("SYSTEM", "Cannot leave out program " + name + ": there is none of that name", {"", "See bpf/sallyport.bpf.c.", ""});
+    bpf_program__set_autoload(program, false);
+  }
   cgroup_root_ = Fd(::open(options_.cgroup_root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!cgroup_root_) throw system_failure("open " + options_.cgroup_root, errno, "cgroup2");
 }

@@ -25,7 +25,7 @@ using Holder = std::shared_ptr<Poll>;
 }  // namespace
 
 Poll::Poll(Napi::Env env, std::function<void()> onReadable)
-    : env_(env), context_(env, "sallyport"), on_readable_(std::move(onReadable)) {}
+    : env_(env), context_(std::make_shared<Napi::AsyncContext>(env, "sallyport")), on_readable_(std::move(onReadable)) {}
 
 std::shared_ptr<Poll> Poll::start(Napi::Env env, int fd, std::function<void()> onReadable) {
   uv_loop_s* loop = nullptr;
@@ -51,11 +51,14 @@ void Poll::close() {
     std::free(handle);
   });
   handle_ = nullptr;
+  on_readable_ = nullptr;
+  context_.reset();
 }
 
 void Poll::call(const Napi::FunctionReference& callback, napi_value argument) {
+  const auto context = context_;
   try {
-    callback.MakeCallback(env_.Global(), {argument}, context_);
+    callback.MakeCallback(env_.Global(), {argument}, *context);
   } catch (const Napi::Error& error) {
     napi_fatal_exception(env_, error.Value());
   }
@@ -63,9 +66,11 @@ void Poll::call(const Napi::FunctionReference& callback, napi_value argument) {
 
 void Poll::on_event(void* handle, int, int) {
   const Holder poll = *static_cast<Holder*>(uv_handle_get_data(handle));
+  const auto on_readable = poll->on_readable_;
+  if (!on_readable) return;
   Napi::HandleScope scope(poll->env_);
   try {
-    poll->on_readable_();
+    on_readable();
   } catch (const Napi::Error& error) {
     napi_fatal_exception(poll->env_, error.Value());
   } catch (const Failure& failure) {

@@ -26,7 +26,8 @@ class Poll : public std::enable_shared_from_this<Poll> {
   static void on_event(void* handle, int status, int events);
 
   Napi::Env env_;
-  Napi::AsyncContext context_;
+  // Both go with close(), on the JS thread, while JS still lives; a callback that runs keeps its own hold.
+  std::shared_ptr<Napi::AsyncContext> context_;
   std::function<void()> on_readable_;
   void* handle_ = nullptr;
 };

@@ -37,6 +37,7 @@ Fd pidfd_of_peer(int fd, pid_t pid) {
   int pidfd = -1;
   socklen_t length = sizeof pidfd;
   if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &length) == 0) return Fd(pidfd);
+  if (errno != ENOPROTOOPT) return Fd();  // the process is gone
   // Before 6.5 the pid may have been given to another process since connect(); SECURITY.md says so.
   return Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
 }
@@ -184,7 +185,8 @@ std::optional<Accepted> Acceptor::next() {
     socklen_t length = sizeof name;
     Fd fd(accept4(listen_fd_, reinterpret_cast<sockaddr*>(&name), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd) {
-      set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY");
+      const int on = 1;
+      setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // a client may not fail the loop
       const Endpoint source = endpoint_of(name);
       std::optional<sallyport_origin> origin = interceptor_.claim(netns_cookie_, source);
       return Accepted{std::move(fd), source, origin};

@@ -9,7 +9,7 @@ const PEOPLE = [
 ] as const;
 
 export async function startSample(password: string): Promise<Postgres> {
-  const sample = await startPostgres({ version: 18, password, tls: true });
+  const sample = await startPostgres({ version: 18, password, tls: {} });
   const rows = PEOPLE.map((person) => `(${person.map((value) => `'${value}'`).join(", ")})`).join(", ");
   await sample.query(
     `CREATE TABLE customers (id serial PRIMARY KEY, name text, email text, card text, ssn text);

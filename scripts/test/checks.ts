@@ -27,7 +27,7 @@ function checks(root: string): readonly Check[] {
   const sources = ["bpf", "native/src", "tests/bpf", "tests/native"].flatMap((folder) => cFilesIn(root, folder));
   return [
     { name: "tsc", argv: [tool("tsc"), "--noEmit", "-p", "tsconfig.json"] },
-    { name: "biome", argv: [tool("biome"), "ci", "--error-on-warnings", "--max-diagnostics=100"] },
+    { name: "biome", argv: [tool("biome"), "ci", "--colors=off", "--error-on-warnings", "--max-diagnostics=100"] },
     { name: "knip", argv: [tool("knip"), "--no-progress"] },
     { name: "floors", argv: [process.execPath, "scripts/floors.ts"] },
     ...(sources.length === 0

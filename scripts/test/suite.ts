@@ -70,8 +70,10 @@ function run(
   onLine: (line: Line) => void,
 ): Promise<BadEnd | undefined> {
   const args = [...FLAGS, `--test-concurrency=${suite.concurrency}`, `--test-reporter=${REPORTER}`, ...files];
+  // Inside a test, node:test tells its children to report to it; these report to us.
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   // A group of its own, so that a suite over its limit ends with everything that it started.
-  const child = spawn(process.execPath, args, { cwd: root, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, args, { cwd: root, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   let stderr = "";
   let isLate = false;
   child.stderr.setEncoding("utf8").on("data", (text: string) => {

@@ -9,12 +9,14 @@ import {
   LineCounter,
   type Node,
   parseDocument,
+  visit,
   type YAMLError,
 } from "yaml";
 import { type Path, SettingsError, type SettingsProblem } from "./problems.ts";
 
 /** How often anchors may be repeated: settings share a block or two, a bomb repeats millions. */
 const ALIASES_MAX = 100;
+const UNRESOLVED_ALIAS = "an alias (*name) has no anchor (&name) before it; quote a text that begins with *";
 
 export interface SettingsDocument {
   readonly data: unknown;
@@ -34,6 +36,12 @@ export function parseSettingsDocument(text: string, file: string): SettingsDocum
     ...placeAt(error.pos[0]),
     message: sentenceFor(error),
   }));
+  visit(document, {
+    Alias(_key, alias) {
+      if (alias.resolve(document) !== undefined) return;
+      faults.push({ ...placeAt(startOf(alias) ?? 0), message: UNRESOLVED_ALIAS });
+    },
+  });
   if (faults.length > 0)
     throw new SettingsError(
       file,
@@ -66,13 +74,13 @@ function sentenceFor(error: YAMLError): string {
     case "DUPLICATE_KEY":
       return "this key stands twice in the same mapping";
     case "BAD_INDENT":
-      return "this line is indented wrongly";
+      return "this line is indented wrongly, or a bracket before it is not closed";
     case "TAB_AS_INDENT":
       return "a tab is used to indent; use spaces";
     case "MULTIPLE_DOCS":
       return "a second document begins here; one file holds one";
     case "BAD_ALIAS":
-      return "an alias (*name) has no anchor (&name) before it; quote a text that begins with *";
+      return UNRESOLVED_ALIAS;
     case "TAG_RESOLVE_FAILED":
       return "an unknown tag (!name) stands here; quote a text that begins with !";
     case "BAD_SCALAR_START":

@@ -14,7 +14,7 @@ import {
   type Settings,
 } from "../config.ts";
 import { connectionNumber } from "../kernel/destinations.ts";
-import { DETECTORS } from "../masking/detectors.ts";
+import { DETECTOR_NAMES } from "../masking/detectors.ts";
 import type { Connection } from "../model/connection.ts";
 import { loadPolicy, type Policy, type PolicyFile } from "../policy/load.ts";
 import { protocols } from "../protocols/index.ts";
@@ -82,7 +82,7 @@ export function compilePolicy(files: readonly PolicyFile[], connections: readonl
   const labels = tables.flatMap((table) => [...table.labels, ...Object.values(table.columns).flat()]);
   return loadPolicy(files, protocols.flatMap(({ actions }) => actions), {
     labels: [...new Set(labels)],
-    detectors: DETECTORS.map(({ id }) => id),
+    detectors: DETECTOR_NAMES,
     connections: connections.map(({ name }) => name),
   });
 }

@@ -14,7 +14,6 @@ import type {
   ControlPorts,
   PolicyStatus,
   ReloadResult,
-  SessionEntry,
   SessionListing,
   TagTarget,
 } from "../control/ports.ts";
@@ -27,7 +26,7 @@ import type { Sessions } from "../path/sessions.ts";
 import { type CredentialSource, logIn } from "../path/upstream.ts";
 import { PolicyError } from "../policy/problem.ts";
 import { protocols } from "../protocols/index.ts";
-import { type ReadEntry, readRecording } from "../recorder/read.ts";
+import { readRecording } from "../recorder/read.ts";
 import type { SessionRow, SessionStore } from "../store/sessions.ts";
 import type { Tag } from "../store/tags.ts";
 import type { Authority } from "../vault/authority.ts";
@@ -35,6 +34,7 @@ import { describeReference } from "../vault/references.ts";
 import type { Vault } from "../vault/vault.ts";
 import { compilePolicy, type Configuration } from "./configuration.ts";
 import { doctorReport } from "./doctor.ts";
+import { entriesOf } from "./entries.ts";
 import type { Runs } from "./runs.ts";
 import { trustEnvironment } from "./trust.ts";
 
@@ -124,7 +124,7 @@ export function createPorts(parts: PortParts): ControlPorts {
       },
       entries: async (id) => {
         const row = await readIndex(parts).get(id);
-        return row === undefined ? undefined : entriesOf(readRecording(parts.recordings, id), row);
+        return row === undefined ? undefined : entriesOf(readRecording(parts.recordings, id), row.startedMs, row.state);
       },
     },
     policy: {
@@ -290,45 +290,4 @@ function policyStatus({ configuration, loadedMs }: PortParts): PolicyStatus {
   const { policy } = configuration();
   const files = [...new Set(policy.rules.map(({ file }) => file))];
   return { hash: policy.version, rules: policy.rules.length, files, loadedMs: loadedMs() };
-}
-
-async function* entriesOf(entries: AsyncIterable<ReadEntry>, row: SessionRow): AsyncGenerator<SessionEntry> {
-  for await (const entry of entries) {
-    const offsetMs = "atMs" in entry ? Math.max(0, entry.atMs - row.startedMs) : 0;
-    const said = sessionEntry(entry, row);
-    if (said !== undefined) yield { offsetMs, ...said };
-  }
-}
-
-function sessionEntry(entry: ReadEntry, row: SessionRow): Omit<SessionEntry, "offsetMs"> | undefined {
-  switch (entry.kind) {
-    case "start": {
-      const { origin, agent, connection } = entry;
-      const program = origin.executable === "" ? origin.comm : origin.executable;
-      return { kind: "start", text: `${agent} to ${connection}: ${program}, pid ${origin.pid}, user ${origin.user}` };
-    }
-    case "action":
-      return { kind: "action", text: entry.text, actions: entry.actions.map(({ name }) => name) };
-    case "decision":
-      return { kind: "decision", text: "", decision: entry.decision, rules: entry.rules, message: entry.message };
-    case "answer": {
-      const { rows, bytes, masks, outcome, error } = entry;
-      const message = error === undefined ? {} : { message: `${error.code} ${error.message}` };
-      return { kind: "answer", text: outcome, rows, bytes, masks, ...message };
-    }
-    case "end":
-      return { kind: "end", text: entry.fault === undefined ? entry.reason : `${entry.reason} (${entry.fault})` };
-    case "gap":
-      return { kind: "note", text: `${entry.operations} operations could not be recorded; all were denied` };
-    case "unknown":
-      return { kind: "note", text: "a record of a kind that this version does not know" };
-    case "missing":
-      return { kind: "note", text: `records ${entry.fromSequence} to ${entry.toSequence} are missing` };
-    case "damaged":
-      return { kind: "note", text: `the file cannot be read from byte ${entry.offset}: ${entry.why}` };
-    case "interrupted":
-      return row.state === "open" ? undefined : { kind: "note", text: "interrupted: the recording has no end" };
-    default:
-      return entry satisfies never;
-  }
 }

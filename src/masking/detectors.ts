@@ -1,6 +1,6 @@
 /** The list of detectors and how their findings become one list. Finds; replaces nothing. */
 import { scanEmails, scanPhones } from "./contacts.ts";
-import { AT_SIGN, AWS_HEAD, DIGITS, GITHUB_HEAD, gate, JWT_HEAD, PEM_HEAD } from "./gate.ts";
+import { AT_SIGN, AWS_HEAD, DIGITS, GITHUB_HEAD, gate, JWT_HEAD, MANY_DIGITS, PEM_HEAD } from "./gate.ts";
 import { scanCards, scanIbans, scanSsns } from "./numbers.ts";
 import { plainOf } from "./plain.ts";
 import type { Scan } from "./scan.ts";
@@ -29,9 +29,9 @@ export const DETECTORS: readonly Detector[] = [
   { id: "jwt", about: "JSON web tokens", secret: true, evidence: JWT_HEAD, scan: scanJwts },
   { id: "aws-key", about: "AWS access keys", secret: true, evidence: AWS_HEAD, scan: scanAwsKeys },
   { id: "github-token", about: "GitHub tokens", secret: true, evidence: GITHUB_HEAD, scan: scanGithubTokens },
-  { id: "payment-card", about: "Payment card numbers", secret: false, evidence: DIGITS, scan: scanCards },
+  { id: "payment-card", about: "Payment card numbers", secret: false, evidence: MANY_DIGITS, scan: scanCards },
   { id: "iban", about: "Bank accounts (IBAN)", secret: false, evidence: DIGITS, scan: scanIbans },
-  { id: "us-ssn", about: "US social security numbers", secret: false, evidence: DIGITS, scan: scanSsns },
+  { id: "us-ssn", about: "US social security numbers", secret: false, evidence: MANY_DIGITS, scan: scanSsns },
   { id: "email", about: "E-mail addresses", secret: false, evidence: AT_SIGN, scan: scanEmails },
   { id: "phone", about: "Phone numbers", secret: false, evidence: DIGITS, scan: scanPhones },
 ];

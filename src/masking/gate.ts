@@ -10,10 +10,13 @@ export const JWT_HEAD = 4;
 export const PEM_HEAD = 8;
 export const AWS_HEAD = 16;
 export const GITHUB_HEAD = 32;
-export const EVERYTHING = 63;
+/** Enough for a card or an SSN, too many for a date. */
+export const MANY_DIGITS = 64;
+export const EVERYTHING = 127;
 
 /** Digits of the shortest number that a detector finds (a phone number), less one for safety. */
 const DIGITS_MIN = 7;
+const MANY_DIGITS_MIN = 9;
 /** ASCII characters that may stand between two digits of one number, e.g. ") -". */
 const GAP_MAX = 3;
 
@@ -53,7 +56,7 @@ export function gate(value: Uint8Array, wanted: number, escapes: "json" | "none"
     if (kind === DIGIT) {
       run = gap > GAP_MAX ? 1 : run + 1;
       gap = 0;
-      if (run >= DIGITS_MIN) found |= DIGITS;
+      if (run >= DIGITS_MIN) found |= run >= MANY_DIGITS_MIN ? DIGITS | MANY_DIGITS : DIGITS;
       continue;
     }
     if (kind === NOT_ASCII) {
@@ -62,7 +65,7 @@ export function gate(value: Uint8Array, wanted: number, escapes: "json" | "none"
       if (other === DIGIT) {
         run = gap > GAP_MAX ? 1 : run + 1;
         gap = 0;
-        if (run >= DIGITS_MIN) found |= DIGITS;
+        if (run >= DIGITS_MIN) found |= run >= MANY_DIGITS_MIN ? DIGITS | MANY_DIGITS : DIGITS;
       } else if (other === AT) found |= AT_SIGN;
       continue;
     }

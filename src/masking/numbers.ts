@@ -25,10 +25,9 @@ function cardFrom(run: DigitRun, first: number): number | undefined {
     const group = run.groups[last];
     if (group === undefined || digits.length + group.digits.length > CARD_DIGITS_MAX) break;
     digits += group.digits;
-    if (digits.length < CARD_DIGITS_MIN) continue;
-    const groups = run.groups.slice(first, last + 1);
-    if (!standsFree(run, first, last) || !isCardGrouping(groups, digits.length)) continue;
-    if (isIssued(digits) && passesLuhn(digits)) best = last;
+    // The cheapest question first: nearly every number fails it.
+    if (!isIssued(digits) || !passesLuhn(digits) || !standsFree(run, first, last)) continue;
+    if (isCardGrouping(run.groups.slice(first, last + 1), digits.length)) best = last;
   }
   return best;
 }
@@ -36,6 +35,7 @@ function cardFrom(run: DigitRun, first: number): number | undefined {
 /** A number inside of a longer token (a hash, an identifier, a decimal fraction) is none. */
 function standsFree(run: DigitRun, first: number, last: number): boolean {
   if (first === 0 && (isAlphanumeric(run.before) || run.fraction)) return false;
+  if (first === last && run.groups[first]?.separator === ".") return false;
   return last < run.groups.length - 1 || !isAlphanumeric(run.after);
 }
 
@@ -81,14 +81,16 @@ const ISSUERS: readonly (readonly [from: number, to: number, lengths: readonly n
 ];
 
 function isIssued(digits: string): boolean {
+  if (digits.length < CARD_DIGITS_MIN) return false;
+  const head = Number(digits.slice(0, 4));
   return ISSUERS.some(([from, to, lengths]) => {
-    const prefix = Number(digits.slice(0, String(from).length));
+    const prefix = Math.floor(head / (from < 10 ? 1000 : from < 100 ? 100 : from < 1000 ? 10 : 1));
     return prefix >= from && prefix <= to && lengths.includes(digits.length);
   });
 }
 
 /** Luhn, ISO/IEC 7812-1 annex B. */
-export function passesLuhn(digits: string): boolean {
+function passesLuhn(digits: string): boolean {
   let sum = 0;
   for (let at = digits.length - 1, twice = 0; at >= 0; at--, twice ^= 1) {
     const digit = digits.charCodeAt(at) - 48;

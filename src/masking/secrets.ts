@@ -2,6 +2,8 @@
 import type { Scan } from "./scan.ts";
 
 const BASE64_URL = /[A-Za-z0-9_-]/;
+/** {"alg":""} */
+const JWT_HEADER_MIN = 14;
 /** Longer headers are not decoded: real ones have some hundred characters. */
 const JWT_HEADER_MAX = 8_192;
 /** Starts that are tried in one run of base64 characters, so that "eyJeyJeyJ…" stays linear. */
@@ -19,7 +21,13 @@ export const scanJwts: Scan = (text, _hint, found) => {
       at = dot;
       continue;
     }
-    if (text[dot] !== "." || dot - at > JWT_HEADER_MAX || !isJwtHeader(text.slice(at, dot))) continue;
+    if (
+      text[dot] !== "." ||
+      dot - at < JWT_HEADER_MIN ||
+      dot - at > JWT_HEADER_MAX ||
+      !isJwtHeader(text.slice(at, dot))
+    )
+      continue;
     let end = endOfBase64(text, dot + 1);
     if (end === dot + 1) continue;
     for (let part = 2; part < 5 && text[end] === "."; part++) {

@@ -6,9 +6,10 @@ import { type ASTNode, Environment, ParseError, TypeError as TypeFault } from "@
 import { messageOf } from "../base/errors.ts";
 import { CONDITION_STEPS_MAX } from "../base/limits.ts";
 import type { ActionDeclaration, Facts, FactType } from "../model/operation.ts";
-import { BudgetError, type Closure, compile, EvaluationError, type Roots, UnsupportedError } from "./evaluate.ts";
+import { type Closure, compile, type Roots, UnsupportedError } from "./evaluate.ts";
 import { SUBJECT_FACTS, TIME_FACTS } from "./facts.ts";
 import { didYouMean } from "./nearest.ts";
+import { BudgetError, EvaluationError } from "./values.ts";
 
 export interface Condition {
   /** Answers of a condition that reads time are not kept. */
@@ -120,11 +121,14 @@ function parse(text: string, checkers: readonly Checker[]): ASTNode {
 function check(text: string, checker: Checker, many: boolean): void {
   const first = checkText(text, checker, many);
   // The library accepts has() on fields that do not exist; comparing the same field with itself does not pass.
-  let strict = text;
-  for (const { start, end, of } of findHas(first).reverse()) {
-    strict = `${strict.slice(0, start)}(${of}==${of})${strict.slice(end)}`;
+  for (const { start, end, of } of findHas(first)) {
+    const strict = `${text.slice(0, start)}(${of}==${of})${text.slice(end)}`;
+    try {
+      checkText(strict, checker, many);
+    } catch (error) {
+      throw error instanceof ConditionError ? new ConditionError(error.message, start, error.remedy) : error;
+    }
   }
-  if (strict !== text) checkText(strict, checker, many);
 }
 
 function checkText(text: string, checker: Checker, many: boolean): ASTNode {

@@ -50,7 +50,12 @@ export interface Rule {
 /** Every declared action with the rules that cover it, in the order of the files. */
 export type RuleIndex = ReadonlyMap<
   string,
-  { readonly declaration: ActionDeclaration; readonly rules: readonly Rule[] }
+  {
+    readonly declaration: ActionDeclaration;
+    readonly rules: readonly Rule[];
+    /** Whether a condition among them reads time: then answers are not kept. */
+    readonly readsTime: boolean;
+  }
 >;
 
 /** From the least revealing to the most. */
@@ -81,7 +86,7 @@ class PolicyJudge implements Judge {
     this.#index = index;
     this.#subject = subject;
     this.#facts = subjectFacts(subject.sessionId, subject.agent, subject.origin, subject.connection);
-    this.#revealReadsTime = readsTime(index.get(REVEAL)?.rules ?? []);
+    this.#revealReadsTime = index.get(REVEAL)?.readsTime ?? false;
   }
 
   decide(id: number, asked: readonly Asked[], bytes: Uint8Array): Decision {
@@ -118,7 +123,7 @@ class PolicyJudge implements Judge {
   #styleOf(facts: Facts): MaskStyle | undefined {
     const entry = this.#index.get(REVEAL);
     if (entry === undefined || misfit(facts, entry.declaration.facts) !== undefined) return "null";
-    const time = this.#time(entry.rules);
+    const time = this.#time(this.#revealReadsTime);
     let least: MaskStyle | undefined;
     for (const { condition, outcome } of entry.rules) {
       const matched = condition === undefined || condition.test(this.#facts, facts, time);
@@ -132,10 +137,10 @@ class PolicyJudge implements Judge {
   #outcome(operation: Operation): Outcomes {
     const kept = this.#decided.get(operation);
     if (kept !== undefined) return kept;
-    const applicable = operation.actions.flatMap((action) => this.#index.get(action.name)?.rules ?? []);
-    const outcome = this.#judge(operation, this.#time(applicable));
+    const timed = operation.actions.some(({ name }) => this.#index.get(name)?.readsTime === true);
+    const outcome = this.#judge(operation, this.#time(timed));
     // One that can still change is judged anew each time.
-    if (Object.isFrozen(operation) && !readsTime(applicable)) this.#decided.set(operation, outcome);
+    if (!timed && Object.isFrozen(operation)) this.#decided.set(operation, outcome);
     return outcome;
   }
 
@@ -172,17 +177,13 @@ class PolicyJudge implements Judge {
     return { kind: "allow", rules: [...new Set(allowing)] };
   }
 
-  #time(rules: readonly Rule[]): Facts {
-    return readsTime(rules) ? timeFacts(this.#subject.clock.nowMs()) : NO_TIME;
+  #time(read: boolean): Facts {
+    return read ? timeFacts(this.#subject.clock.nowMs()) : NO_TIME;
   }
 }
 
 /** For rules that do not read it. */
 const NO_TIME: Facts = {};
-
-function readsTime(rules: readonly Rule[]): boolean {
-  return rules.some(({ condition }) => condition?.readsTime === true);
-}
 
 function namesOf(verdicts: readonly RuleVerdict[]): RuleName[] {
   return [...new Set(verdicts.map(({ rule }) => rule))];

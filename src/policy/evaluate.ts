@@ -9,33 +9,32 @@
  */
 import type { ASTNode } from "@marcbachmann/cel-js";
 import { RE2JS } from "re2js";
-import type { Fact, Facts } from "../model/operation.ts";
+import type { Fact } from "../model/operation.ts";
 import { isObject } from "./facts.ts";
-
-/** What one evaluation sees. `steps` is what it may still spend. */
-export interface Scope {
-  readonly subject: Facts;
-  readonly action: Facts;
-  readonly time: Facts;
-  /** Values of the variables of macros, by nesting depth. */
-  readonly locals: Fact[];
-  steps: number;
-}
+import {
+  BudgetError,
+  bool,
+  contains,
+  EvaluationError,
+  equal,
+  field,
+  int,
+  list,
+  nonZero,
+  order,
+  present,
+  type Scope,
+  safe,
+  spend,
+  spendText,
+  sum,
+  text,
+} from "./values.ts";
 
 export type Closure = (scope: Scope) => Fact;
 
 /** Where a root name is found. */
 export type Roots = ReadonlyMap<string, "subject" | "action" | "time">;
-
-/** A condition failed on these facts. Messages name parts of the condition, never facts. */
-export class EvaluationError extends Error {
-  override readonly name: string = "EvaluationError";
-}
-
-/** Not absorbed by `||`, `&&`, `all` and `exists` as other errors are (CEL specification, "Logical Operators"). */
-export class BudgetError extends EvaluationError {
-  override readonly name = "BudgetError";
-}
 
 /** Something that conditions do not offer; `node` says where. Thrown at load. */
 export class UnsupportedError extends Error {
@@ -49,9 +48,6 @@ export class UnsupportedError extends Error {
   }
 }
 
-/** Bytes of text that one step pays for. */
-const TEXT_PER_STEP = 64;
-
 export function compile(node: ASTNode, roots: Roots, locals: readonly string[] = []): Closure {
   const sub = (child: ASTNode) => compile(child, roots, locals);
   switch (node.op) {
@@ -64,11 +60,8 @@ export function compile(node: ASTNode, roots: Roots, locals: readonly string[] =
       if (root === undefined) throw new UnsupportedError(`Unknown variable: ${node.args}`, node);
       return (scope) => field(scope[root], node.args);
     }
-    case ".": {
-      const of = sub(node.args[0]);
-      const name = node.args[1];
-      return (scope) => field(of(scope), name);
-    }
+    case ".":
+      return select(sub(node.args[0]), node.args[1]);
     case "[]":
       return index(sub(node.args[0]), sub(node.args[1]));
     case "list": {
@@ -119,6 +112,7 @@ export function compile(node: ASTNode, roots: Roots, locals: readonly string[] =
     case "*":
     case "/":
     case "%":
+      refuseChain(node.op, node.args[0], node.args[1], node);
       return binary(node.op, sub(node.args[0]), sub(node.args[1]));
     case "call":
       return call(node.args[0], node.args[1], node, sub);
@@ -130,6 +124,21 @@ export function compile(node: ASTNode, roots: Roots, locals: readonly string[] =
     default:
       throw new UnsupportedError(`"${node.op}" is not available in conditions`, node);
   }
+}
+
+const COMPARISONS: readonly string[] = ["==", "!=", "in", "<", "<=", ">", ">="];
+
+/**
+ * `a == b in c` is `(a == b) in c` by the CEL grammar and `a == (b in c)` for the library's parser, so
+ * neither is taken: a rule must not mean something else than its author read elsewhere.
+ */
+function refuseChain(op: string, left: ASTNode, right: ASTNode, node: ASTNode): void {
+  if (!COMPARISONS.includes(op)) return;
+  const between = node.input.slice(left.range.end, right.range.start);
+  const loose =
+    (COMPARISONS.includes(left.op) && !between.includes(")")) ||
+    (COMPARISONS.includes(right.op) && !between.includes("("));
+  if (loose) throw new UnsupportedError("Comparisons side by side need parentheses", node);
 }
 
 /** For constants, which read nothing. */
@@ -146,24 +155,14 @@ function constant(value: unknown, node: ASTNode): Closure {
   throw new UnsupportedError(`Conditions have no ${kind} literals`, node);
 }
 
-function spend(scope: Scope, steps: number): void {
-  scope.steps -= steps;
-  if (scope.steps < 0) throw new BudgetError("it took too many steps");
-}
-
-function spendText(scope: Scope, value: string): string {
-  spend(scope, 1 + Math.floor(value.length / TEXT_PER_STEP));
-  return value;
-}
-
-function field(of: Fact, name: string): Fact {
-  if (!isObject(of) || !Object.hasOwn(of, name)) throw new EvaluationError(`no such key: ${name}`);
-  return present(of[name], name);
-}
-
-function present(value: Fact | undefined, name: string): Fact {
-  if (value === undefined || value === null) throw new EvaluationError(`no such key: ${name}`);
-  return value;
+/** Names that every object inherits are looked up with care; for others a plain read is the same and faster. */
+function select(of: Closure, name: string): Closure {
+  if (name in Object.prototype) return (scope) => field(of(scope), name);
+  return (scope) => {
+    const value = of(scope);
+    if (!isObject(value)) throw new EvaluationError(`no such key: ${name}`);
+    return present(value[name], name);
+  };
 }
 
 function index(of: Closure, at: Closure): Closure {
@@ -225,55 +224,6 @@ function binary(op: BinaryName, left: Closure, right: Closure): Closure {
     case "%":
       return (scope) => safe(int(left(scope)) % nonZero(right(scope)));
   }
-}
-
-function equal(left: Fact, right: Fact, scope: Scope): boolean {
-  spend(scope, 1);
-  if (typeof left !== typeof right) throw new EvaluationError("compared values of different types");
-  if (Array.isArray(left) || Array.isArray(right)) {
-    if (!Array.isArray(left) || !Array.isArray(right)) throw new EvaluationError("compared a list with a map");
-    return left.length === right.length && left.every((item, at) => equal(item, right[at], scope));
-  }
-  if (isObject(left) && isObject(right)) {
-    const keys = Object.keys(left);
-    if (keys.length !== Object.keys(right).length) return false;
-    return keys.every((key) => Object.hasOwn(right, key) && equal(field(left, key), field(right, key), scope));
-  }
-  return left === right;
-}
-
-function contains(item: Fact, of: Fact, scope: Scope): boolean {
-  if (Array.isArray(of)) return of.some((member) => equal(item, member, scope));
-  if (isObject(of)) return Object.hasOwn(of, text(item));
-  throw new EvaluationError('"in" needs a list or a map');
-}
-
-/** Below, equal or above zero. Text is ordered by code point, false is before true. */
-function order(left: Fact, right: Fact, scope: Scope): number {
-  spend(scope, 1);
-  if (typeof left === "string") return orderText(left, text(right));
-  if (typeof left === "boolean") return Number(left) - Number(bool(right));
-  return int(left) - int(right);
-}
-
-function orderText(left: string, right: string): number {
-  for (let at = 0; ; ) {
-    const a = left.codePointAt(at);
-    const b = right.codePointAt(at);
-    if (a === undefined || b === undefined) return a === b ? 0 : a === undefined ? -1 : 1;
-    if (a !== b) return a - b;
-    at += a > 0xffff ? 2 : 1;
-  }
-}
-
-function sum(left: Fact, right: Fact, scope: Scope): Fact {
-  if (typeof left === "string") return spendText(scope, left + text(right));
-  if (Array.isArray(left)) {
-    const more = list(right);
-    spend(scope, left.length + more.length);
-    return [...left, ...more];
-  }
-  return safe(int(left) + int(right));
 }
 
 function call(name: string, args: readonly ASTNode[], node: ASTNode, sub: (node: ASTNode) => Closure): Closure {
@@ -465,36 +415,4 @@ function quantifier(
     if (failed !== undefined) throw failed;
     return !deciding;
   };
-}
-
-function bool(value: Fact): boolean {
-  if (typeof value !== "boolean") throw new EvaluationError("needs a bool");
-  return value;
-}
-
-function int(value: Fact): number {
-  if (typeof value !== "number") throw new EvaluationError("needs an integer");
-  return value;
-}
-
-function text(value: Fact): string {
-  if (typeof value !== "string") throw new EvaluationError("needs text");
-  return value;
-}
-
-function list(value: Fact): readonly Fact[] {
-  if (!Array.isArray(value)) throw new EvaluationError("needs a list or a map");
-  return value;
-}
-
-function safe(value: number): number {
-  if (!Number.isSafeInteger(value)) throw new EvaluationError("integer overflow");
-  // -0 would be another value to string() than 0.
-  return value === 0 ? 0 : value;
-}
-
-function nonZero(value: Fact): number {
-  const number = int(value);
-  if (number === 0) throw new EvaluationError("division by zero");
-  return number;
 }

@@ -219,9 +219,11 @@ function warnUnreachable(rules: readonly Rule[], files: readonly PolicyFile[], w
 }
 
 function indexRules(rules: readonly Rule[], actions: ReadonlyMap<string, ActionDeclaration>): RuleIndex {
-  const index = new Map<string, { declaration: ActionDeclaration; rules: readonly Rule[] }>();
+  const index = new Map<string, { declaration: ActionDeclaration; rules: readonly Rule[]; readsTime: boolean }>();
   for (const declaration of actions.values()) {
-    index.set(declaration.name, { declaration, rules: rules.filter((rule) => rule.covers.has(declaration.name)) });
+    const covering = rules.filter((rule) => rule.covers.has(declaration.name));
+    const readsTime = covering.some(({ condition }) => condition?.readsTime === true);
+    index.set(declaration.name, { declaration, rules: covering, readsTime });
   }
   return index;
 }

@@ -15,7 +15,7 @@ export interface Problem {
 }
 
 /** More problems than this are not told: a file of another kind would give one per line. */
-export const PROBLEMS_MAX = 50;
+const PROBLEMS_MAX = 50;
 
 /** A policy that was not loaded. `problems` has at least one and at most PROBLEMS_MAX, in the order of the files. */
 export class PolicyError extends UserError {

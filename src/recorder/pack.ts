@@ -48,6 +48,11 @@ export class Packer {
     if (this.#bytes.length > BYTES_KEPT_MAX) this.#bytes = Buffer.allocUnsafeSlow(BYTES_MIN);
   }
 
+  /** Drops what was packed since the length was `length`. */
+  rewind(length: number): void {
+    this.#length = Math.min(length, this.#length);
+  }
+
   /** A record that was encoded elsewhere. */
   frame(message: Uint8Array): void {
     this.#room(4 + message.length);

@@ -70,7 +70,7 @@ export class OpenRecording implements Recording {
   #sequence = 0;
   /** Sequence of the first record that waits; the start is written at once. */
   #firstPending = 2;
-  /** Rows for the index and asks that no flush has carried to the file yet. */
+  /** Rows for the index and allowed asks that no flush has carried to the file yet. */
   #rows: ActionRow[] = [];
   #asks: number[] = [];
   #unrecorded = 0;
@@ -135,13 +135,14 @@ export class OpenRecording implements Recording {
       });
     }
     this.#pending.decision(this.#next(), atMs, askId, decision);
-    this.#asks.push(askId);
+    if (decision.kind === "allow") this.#asks.push(askId);
     this.#statements += asked.length;
     if (decision.kind === "deny") this.#denied += asked.length;
     this.#wake();
   }
 
   answered(entry: AnswerEntry): void {
+    if (this.#pending.length > RECORD_PENDING_BYTES_MAX) this.flush();
     const { error } = entry;
     const { scrub } = this.#world;
     const stored = error === undefined ? entry : { ...entry, error: { ...error, message: scrub(error.message) } };
@@ -149,7 +150,6 @@ export class OpenRecording implements Recording {
     this.#answeredRows += entry.rows;
     for (const mask of entry.masks) this.#masked += mask.count;
     this.#wake();
-    if (this.#pending.length > RECORD_PENDING_BYTES_MAX) this.flush();
   }
 
   flush(): void {
@@ -198,10 +198,23 @@ export class OpenRecording implements Recording {
 
   #write(): void {
     const atMs = this.#world.clock.nowMs();
-    if (this.#unrecorded > 0) {
-      this.#pending.frame(encodeGap(this.#next(), atMs, this.#unrecorded));
-      this.#unrecorded = 0;
+    const sequence = this.#sequence;
+    const length = this.#pending.length;
+    if (this.#unrecorded > 0) this.#pending.frame(encodeGap(this.#next(), atMs, this.#unrecorded));
+    try {
+      this.#append(atMs);
+    } catch (error) {
+      // The gap may still grow: it is counted when it can be written.
+      this.#pending.rewind(length);
+      this.#sequence = sequence;
+      throw error;
     }
+    this.#pending.clear();
+    this.#unrecorded = 0;
+    this.#firstPending = this.#sequence + 1;
+  }
+
+  #append(atMs: number): void {
     const bytes = this.#pending.view();
     const full = this.#segment.size + bytes.length > SEGMENT_BYTES_MAX;
     if (full || this.#segment.broken || atMs - this.#segmentOpenedMs > SEGMENT_AGE_MS) {
@@ -213,8 +226,6 @@ export class OpenRecording implements Recording {
     } else {
       this.#segment.write(bytes);
     }
-    this.#pending.clear();
-    this.#firstPending = this.#sequence + 1;
   }
 
   /** Head and first records in one write; a file that cannot take them is not left behind. */

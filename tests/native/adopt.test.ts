@@ -4,20 +4,26 @@ import { execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, existsSync, readdirSync, rmdirSync } from "node:fs";
 import { Interceptor, removePinned } from "ebpf-loader";
-import { CGROUP_ROOT, kernelTest, listenOnLoopback, makeCgroup, python, Stand, uniqueName } from "./kit.ts";
+import { CGROUP_ROOT, kernelTest, listenOnLoopback, makeCgroup, python, Stand, uniqueName, undo } from "./kit.ts";
 
 const PROGRAMS_AT_ROOT = 14;
 
-/** Ids of the programs that a Sallyport loads, of all Sallyports on this host. */
-function loadedPrograms(): number[] {
-  const listed = JSON.parse(execFileSync("bpftool", ["--json", "prog", "list"], { encoding: "utf8" })) as { id: number; name?: string }[];
-  return listed.filter(({ name }) => name?.startsWith("sallyport_")).map(({ id }) => id);
+const bpftool = (...words: string[]) => execFileSync("bpftool", ["--json", ...words], { encoding: "utf8" });
+
+/** Ids of the programs behind the pinned links of one Sallyport. */
+function attachedPrograms(pinDir: string): number[] {
+  const paths = ["links", "egress"].flatMap((part) => readdirSync(`${pinDir}/${part}`).map((name) => `${pinDir}/${part}/${name}`));
+  return paths.map((path) => (JSON.parse(bpftool("link", "show", "pinned", path)) as { prog_id: number }).prog_id);
+}
+
+function isLoaded(program: number): boolean {
+  return (JSON.parse(bpftool("prog", "list")) as { id: number }[]).some(({ id }) => id === program);
 }
 
 kernelTest("kill -9 of the owner leaves its agents refused at once; the next one adopts", async (t) => {
   const cgroup = makeCgroup(t, `${CGROUP_ROOT}/${uniqueName()}`);
   const pinDir = `/sys/fs/bpf/${uniqueName()}`;
-  t.after(() => removePinned(pinDir));
+  undo(t, () => void removePinned(pinDir));
   const owner = fork(new URL("owner.ts", import.meta.url).pathname, [pinDir, cgroup]);
   await once(owner, "message");
   assert.deepEqual(await python('dials("192.0.2.10", 5432)', cgroup), [{ value: "owner" }]);
@@ -31,7 +37,7 @@ kernelTest("kill -9 of the owner leaves its agents refused at once; the next one
 
   const links = readdirSync(`${pinDir}/links`);
   const next = new Interceptor({ cgroupRoot: CGROUP_ROOT, pinDir });
-  t.after(() => next.close());
+  undo(t, () => next.close());
   assert.equal(next.adopted, true);
   assert.deepEqual(next.tags().map(({ agent }) => agent), [7]);
   assert.deepEqual(readdirSync(`${pinDir}/links`), links);
@@ -44,7 +50,7 @@ kernelTest("kill -9 of the owner leaves its agents refused at once; the next one
       closeSync(one.fd);
     }),
   );
-  t.after(() => {
+  undo(t, () => {
     for (const loop of loops) loop.close();
     for (const fd of listener.fds) closeSync(fd);
   });
@@ -54,13 +60,16 @@ kernelTest("kill -9 of the owner leaves its agents refused at once; the next one
 });
 
 kernelTest("programs are swapped, not stacked, when they are adopted", (t) => {
-  const before = loadedPrograms();
   const first = new Stand(t);
+  const before = attachedPrograms(first.pinDir);
   const second = new Interceptor({ cgroupRoot: CGROUP_ROOT, pinDir: first.pinDir });
+  const after = attachedPrograms(first.pinDir);
   first.interceptor.close();
-  const attached = loadedPrograms().filter((id) => !before.includes(id));
+  assert.deepEqual([before.length, after.length], [PROGRAMS_AT_ROOT + 1, PROGRAMS_AT_ROOT + 1]);
+  assert.deepEqual(after.filter((id) => before.includes(id)), []);
+  assert.deepEqual(before.filter(isLoaded), []);
   second.close();
-  assert.equal(attached.length, PROGRAMS_AT_ROOT + 1);
+  assert.deepEqual(after.filter(isLoaded), after);
 });
 
 kernelTest("the tag of a cgroup that is gone is forgotten on adoption", (t) => {
@@ -70,17 +79,17 @@ kernelTest("the tag of a cgroup that is gone is forgotten on adoption", (t) => {
   assert.equal(stand.interceptor.tags().length, 2);
   rmdirSync(gone);
   const next = new Interceptor({ cgroupRoot: CGROUP_ROOT, pinDir: stand.pinDir });
-  t.after(() => next.close());
+  undo(t, () => next.close());
   assert.deepEqual(next.tags().map(({ cgroupId }) => cgroupId), [stand.tagId]);
 });
 
 kernelTest("removePinned() leaves nothing", (t) => {
-  const before = loadedPrograms();
   const stand = new Stand(t);
-  assert.ok(loadedPrograms().length > before.length);
+  const programs = attachedPrograms(stand.pinDir);
+  assert.equal(programs.filter(isLoaded).length, PROGRAMS_AT_ROOT + 1);
   stand.close();
   assert.equal(existsSync(stand.pinDir), false);
-  assert.deepEqual(loadedPrograms().filter((id) => !before.includes(id)), []);
+  assert.deepEqual(programs.filter(isLoaded), []);
   assert.deepEqual(removePinned(stand.pinDir), []);
 });
 

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
-import { allowed, kernelTest, python, Stand } from "./kit.ts";
+import { allowed, CGROUP_ROOT, kernelTest, makeCgroup, python, Stand, undo, uniqueName } from "./kit.ts";
 
 async function countingServer(t: TestContext): Promise<{ port: number; connections: () => number }> {
   let connections = 0;
@@ -13,7 +13,7 @@ async function countingServer(t: TestContext): Promise<{ port: number; connectio
     connections += 1;
     socket.end("foreign");
   }).listen(0, "127.0.0.1");
-  t.after(() => server.close());
+  undo(t, () => void server.close());
   await once(server, "listening");
   return { port: (server.address() as AddressInfo).port, connections: () => connections };
 }
@@ -39,7 +39,7 @@ kernelTest("control: without connect4 and without the filter it does come about"
 
 kernelTest("a datagram that sendmsg4 did not see is dropped", async (t) => {
   const server = createSocket("udp4").bind(0, "127.0.0.1");
-  t.after(() => server.close());
+  undo(t, () => void server.close());
   await once(server, "listening");
   let received = 0;
   server.on("message", () => (received += 1));
@@ -49,34 +49,33 @@ kernelTest("a datagram that sendmsg4 did not see is dropped", async (t) => {
   assert.equal(received, 0);
 });
 
-kernelTest("a socket connected before the tag is cut", async (t) => {
+kernelTest("a connection made before the tag is cut by it", async (t) => {
   const stand = new Stand(t);
-  const [before, after] = await python(`
-server = socket.socket(); server.bind(("127.0.0.1", 0)); server.listen()
-os.mkdir("${stand.cgroup}/late")
-def enter(path):
-    with open(path + "/cgroup.procs", "w") as f: f.write(str(os.getpid()))
-# The server's side of the pair belongs to this cgroup, the client's to the tagged one.
-r, w = os.pipe()
-if os.fork() == 0:
-    try:
-        enter("${stand.cgroup}/late")
-        s = socket.socket()
-        s.connect(server.getsockname())
-        os._exit(0)
-    except OSError as e:
-        os.write(w, errno.errorcode[e.errno].encode()); os._exit(0)
-os.close(w)
-step(lambda: os.read(r, 100).decode())
-os.wait()
-step(lambda: os.rmdir("${stand.cgroup}/late"))`);
-  assert.deepEqual([before, after], [{ value: "EPERM" }, { value: null }]);
+  const late = makeCgroup(t, `${CGROUP_ROOT}/${uniqueName()}`);
+  let received = "";
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.on("data", (data) => (received += data));
+    stand.interceptor.tag(late, stand.agent);
+    socket.write("tagged");
+  }).listen(0, "127.0.0.1");
+  undo(t, () => void server.close());
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const outcome = await python(`
+s = socket.create_connection(("127.0.0.1", ${port})); s.settimeout(0.5)
+step(lambda: s.recv(100).decode())
+step(lambda: s.sendall(b"late"))
+step(lambda: s.recv(100))`, late);
+  assert.deepEqual(outcome[0], { value: "tagged" });
+  await stand.event({ kind: "backstop", reason: "not-admitted", port });
+  assert.equal(received, "");
 });
 
 kernelTest("an allowed flow ends with the quarantine of its agent", async (t) => {
   const server = createServer((socket) => socket.pipe(socket)).listen(0, "127.0.0.1");
   await once(server, "listening");
-  t.after(() => server.close());
+  undo(t, () => void server.close());
   const { port } = server.address() as AddressInfo;
   const stand = new Stand(t, { destinations: [allowed("127.0.0.1", port)] });
   server.once("connection", (socket) => {

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdirSync, rmdirSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
-import { CGROUP_ROOT, kernelTest, makeCgroup, python, registered, Stand, uniqueName } from "./kit.ts";
+import { CGROUP_ROOT, kernelTest, makeCgroup, python, registered, Stand, uniqueName, undo } from "./kit.ts";
 
 const life = (port: number) => `
 dials("127.0.0.1", ${port})
@@ -23,8 +23,8 @@ def peer():
 step(peer)`;
 
 kernelTest("an untagged process goes its own way", async (t) => {
-  const server = createServer((socket) => socket.end("bystander")).listen(0, "0.0.0.0");
-  t.after(() => server.close());
+  const server = createServer((socket) => socket.on("error", () => {}).end("bystander")).listen(0, "0.0.0.0");
+  undo(t, () => void server.close());
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   const stand = new Stand(t, { destinations: [registered("127.0.0.1", port)] });
@@ -43,7 +43,7 @@ kernelTest("an untagged process goes its own way", async (t) => {
 
 kernelTest("a cgroup is free again after untag()", async (t) => {
   const server = createServer((socket) => socket.end("free")).listen(0, "127.0.0.1");
-  t.after(() => server.close());
+  undo(t, () => void server.close());
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   const stand = new Stand(t);

@@ -20,6 +20,7 @@ import {
 export const CGROUP_ROOT = existsSync("/sys/fs/cgroup/unified/cgroup.procs") ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup";
 const PINS = "/sys/fs/bpf";
 const WAIT_MS = 5_000;
+const TEST_MS = 60_000;
 
 /** Below ip_local_port_range, so that no client is given the port by chance. */
 const PORTS = { from: 20_000, to: 32_000 };
@@ -31,7 +32,33 @@ const unable = process.getuid?.() !== 0 ? "needs root" : existsSync(`${CGROUP_RO
 
 /** A test that needs the kernel. Where there is none it is skipped, with the reason. */
 export function kernelTest(name: string, body: (t: TestContext) => Promise<void> | void): void {
-  test(name, unable === undefined ? {} : { skip: unable }, body);
+  test(name, { timeout: TEST_MS, ...(unable === undefined ? {} : { skip: unable }) }, body);
+}
+
+const undoings = new WeakMap<Owner, (() => Promise<void> | void)[]>();
+
+/** Whoever runs `after` bodies at its end: a test, or a script. */
+export type Owner = Pick<TestContext, "after">;
+
+/** Undoes a step at the end, last step first; every step is undone, whatever the others throw. */
+export function undo(t: Owner, step: () => Promise<void> | void): void {
+  const steps = undoings.get(t);
+  if (steps !== undefined) {
+    steps.push(step);
+    return;
+  }
+  const first = [step];
+  undoings.set(t, first);
+  t.after(async () => {
+    const errors: unknown[] = [];
+    for (const one of first.reverse())
+      try {
+        await one();
+      } catch (error) {
+        errors.push(error);
+      }
+    if (errors.length > 0) throw new AggregateError(errors, "Cannot clean up");
+  });
 }
 
 let stands = 0;
@@ -43,9 +70,10 @@ export function uniqueName(): string {
 }
 
 /** A cgroup below the root, or below another; removed with all its processes at the end. */
-export function makeCgroup(t: TestContext, path: string): string {
+export function makeCgroup(t: Owner, path: string): string {
   mkdirSync(path);
-  t.after(async () => {
+  undo(t, async () => {
+    if (!existsSync(path)) return;
     writeFileSync(`${path}/cgroup.kill`, "1");
     const deadline = Date.now() + WAIT_MS;
     while (readFileSync(`${path}/cgroup.procs`, "utf8") !== "" && Date.now() < deadline)
@@ -95,13 +123,14 @@ export class Stand {
   readonly listener: Listener;
   readonly interceptor: Interceptor;
   #waiting: (() => void)[] = [];
+  #closed = false;
   #closers: { close(): void }[] = [];
 
-  constructor(t: TestContext, options: StandOptions = {}) {
+  constructor(t: Owner, options: StandOptions = {}) {
     this.cgroup = makeCgroup(t, `${CGROUP_ROOT}/${this.name}`);
     this.listener = listenOnLoopback();
     this.interceptor = new Interceptor({ cgroupRoot: CGROUP_ROOT, pinDir: this.pinDir, without: options.without ?? [] });
-    t.after(() => this.close());
+    undo(t, () => this.close());
     this.tagId = this.interceptor.tag(this.cgroup, this.agent);
     this.interceptor.setListener(this.listener.port);
     this.interceptor.setDestinations(options.destinations ?? []);
@@ -147,6 +176,8 @@ export class Stand {
   }
 
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     for (const closer of this.#closers.splice(0)) closer.close();
     for (const fd of this.listener.fds) closeSync(fd);
     this.interceptor.close();

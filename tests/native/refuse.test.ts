@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
-import { allowed, CGROUP_ROOT, kernelTest, makeCgroup, type Outcome, python, registered, Stand, uniqueName } from "./kit.ts";
+import { allowed, CGROUP_ROOT, kernelTest, makeCgroup, type Outcome, python, registered, Stand, uniqueName, undo } from "./kit.ts";
 
 /** At once: far below any timeout of TCP, far above a busy machine's hiccup. */
 const AT_ONCE_MS = 500;
@@ -19,7 +19,7 @@ function refusedAtOnce(outcome: Outcome | undefined, errno = "EPERM"): void {
 /** A server of somebody else on this host's loopback. */
 async function foreignServer(t: TestContext, host = "127.0.0.1"): Promise<number> {
   const server = createServer((socket) => socket.end("foreign")).listen(0, host);
-  t.after(() => server.close());
+  undo(t, () => void server.close());
   await once(server, "listening");
   return (server.address() as AddressInfo).port;
 }
@@ -69,7 +69,7 @@ dials("::", ${port}, socket.AF_INET6)`;
 
 kernelTest("UDP is refused but for a nameserver", async (t) => {
   const server = createSocket("udp4").bind(0, "127.0.0.1");
-  t.after(() => server.close());
+  undo(t, () => void server.close());
   await once(server, "listening");
   server.on("message", (_, from) => server.send("answer", from.port, from.address));
   const { port } = server.address();
@@ -113,7 +113,7 @@ kernelTest("a redirected datagram's answer comes from the dialled address", asyn
     destinations: [{ address: "192.0.2.53", prefix: 32, port: 53, protocol: "udp", action: "intercept", reason: "registered", connection: 2 }],
   });
   const server = createSocket("udp4").bind(stand.listener.port, "127.0.0.1");
-  t.after(() => server.close());
+  undo(t, () => void server.close());
   await once(server, "listening");
   server.on("message", (_, from) => server.send("answer", from.port, from.address));
   const ask = (family: string, host: string) => `
@@ -220,6 +220,17 @@ kernelTest("an agent may not own the listener's port", async (t) => {
   assert.equal(outcome.length, 3);
   for (const one of outcome) refusedAtOnce(one);
   await stand.event({ kind: "bind", reason: "listener-port", agent: stand.agent });
+});
+
+kernelTest("a port that bind() did not check is checked once it is bound", async (t) => {
+  const stand = new Stand(t, { without: ["bind4", "bind6"] });
+  const bind = (family: string, host: string) =>
+    `step(lambda: socket.socket(${family}).bind(("${host}", ${stand.listener.port})))\n`;
+  const outcome = await stand.agentRuns(bind("socket.AF_INET", "127.0.0.2") + bind("socket.AF_INET6", "::ffff:127.0.0.2"));
+  assert.equal(outcome.length, 2);
+  for (const one of outcome) refusedAtOnce(one);
+  const event = await stand.event({ kind: "bind", reason: "listener-port", socketFamily: 2 });
+  assert.deepEqual([event.address, event.port], ["127.0.0.2", stand.listener.port]);
 });
 
 kernelTest("a quarantined agent reaches nothing, and everything again once released", async (t) => {

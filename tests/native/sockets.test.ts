@@ -7,8 +7,9 @@ import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Interceptor, listenIn, netnsCookie, notify, originOf, peerOf, probe } from "ebpf-loader";
-import { CGROUP_ROOT, kernelTest, listenOnLoopback, python, registered, Stand } from "./kit.ts";
+import { Worker } from "node:worker_threads";
+import { Interceptor, listenIn, netnsCookie, notify, originOf, peerOf, probe, removePinned } from "ebpf-loader";
+import { CGROUP_ROOT, kernelTest, listenOnLoopback, python, registered, Stand, undo } from "./kit.ts";
 
 const fdOf = (socket: Socket) => (socket as unknown as { _handle: { fd: number } })._handle.fd;
 
@@ -28,9 +29,9 @@ test("the probe says what is wrong with a folder that is no cgroup root", () => 
 kernelTest("peerOf() tells the process and its cgroup", async (t) => {
   const stand = new Stand(t);
   const folder = mkdtempSync(join(tmpdir(), "sallyport-"));
-  t.after(() => rmSync(folder, { recursive: true }));
+  undo(t, () => rmSync(folder, { recursive: true }));
   const server = createServer().listen(join(folder, "s"));
-  t.after(() => server.close());
+  undo(t, () => void server.close());
   await once(server, "listening");
   const peers: ReturnType<typeof peerOf>[] = [];
   server.on("connection", (socket) => {
@@ -48,9 +49,9 @@ step(ask)`);
 
 kernelTest("peerOf() knows no cgroup of a process that is gone", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "sallyport-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const server = createServer().listen(join(folder, "s"));
-  t.after(() => server.close());
+  undo(t, () => rmSync(folder, { recursive: true }));
+  const server = createServer({ pauseOnConnect: true }).listen(join(folder, "s"));
+  undo(t, () => void server.close());
   await once(server, "listening");
   const connected = once(server, "connection") as Promise<[Socket]>;
   await python(`socket.socket(socket.AF_UNIX).connect("${join(folder, "s")}")`);
@@ -64,7 +65,7 @@ kernelTest("originOf() claims an origin once", async (t) => {
   const listener = listenOnLoopback();
   for (const fd of listener.fds.slice(1)) closeSync(fd);
   const server = createServer().listen({ fd: listener.fds[0] as number });
-  t.after(() => server.close());
+  undo(t, () => void server.close());
   stand.interceptor.setListener(listener.port);
   const claims: (string | undefined)[] = [];
   server.on("connection", (socket) => {
@@ -78,7 +79,7 @@ kernelTest("originOf() claims an origin once", async (t) => {
 kernelTest("a listener in another network namespace serves the agents there", async (t) => {
   const stand = new Stand(t, { destinations: [registered("192.0.2.10", 5432)] });
   const holder = spawn("unshare", ["--net", "sh", "-c", "ip link set lo up && echo up && exec cat"], { stdio: ["pipe", "pipe", "inherit"] });
-  t.after(() => holder.kill());
+  undo(t, () => void holder.kill());
   await once(holder.stdout, "data");
   const netns = `/proc/${holder.pid}/ns/net`;
   const fd = listenIn(netns, "127.0.0.1", stand.listener.port, 128); // the same port is free over there
@@ -95,7 +96,7 @@ ${code}`);
     stand.accepted.push(one);
     closeSync(one.fd);
   });
-  t.after(() => {
+  undo(t, () => {
     loop.close();
     closeSync(fd);
   });
@@ -114,7 +115,7 @@ kernelTest("running out of descriptors sheds connections instead of spinning", a
     import { closeSync, openSync } from "node:fs";
     import { Stand } from ${JSON.stringify(new URL("kit.ts", import.meta.url).href)};
     const after = [];
-    const stand = new Stand({ after: (body) => after.unshift(body) }, {
+    const stand = new Stand({ after: (body) => after.push(body) }, {
       destinations: [{ address: "192.0.2.10", prefix: 32, port: 5432, protocol: "tcp", action: "intercept", reason: "registered", connection: 1 }],
     });
     const running = stand.agentRuns('time.sleep(0.3)\\ndials("192.0.2.10", 5432)');
@@ -140,16 +141,16 @@ kernelTest("running out of descriptors sheds connections instead of spinning", a
 kernelTest("notify() hands state and descriptors to the service manager", async (t) => {
   assert.equal(notify("READY=1"), false);
   const folder = mkdtempSync(join(tmpdir(), "sallyport-"));
-  t.after(() => rmSync(folder, { recursive: true }));
+  undo(t, () => rmSync(folder, { recursive: true }));
   const path = join(folder, "notify");
   const manager = spawn("python3", ["-c", `
 import array, os, socket
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind("${path}"); print("bound", flush=True)
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind("${path}"); os.write(1, b"bound")
 message, fds, _, _ = socket.recv_fds(s, 4096, 4)
 print(message.decode().replace("\\n", " "), os.readlink(f"/proc/self/fd/{fds[0]}"))`], { stdio: ["ignore", "pipe", "inherit"] });
   await once(manager.stdout, "data");
   process.env["NOTIFY_SOCKET"] = path;
-  t.after(() => delete process.env["NOTIFY_SOCKET"]);
+  undo(t, () => void delete process.env["NOTIFY_SOCKET"]);
   const answer = once(manager.stdout, "data");
   assert.equal(notify("FDSTORE=1\nFDNAME=test", [2]), true);
   assert.match(String((await answer)[0]), /^FDSTORE=1 FDNAME=test /u);
@@ -180,6 +181,22 @@ kernelTest("opening without privileges says so", () => {
   })`;
   const out = execFileSync("setpriv", ["--reuid", "65534", "--clear-groups", process.execPath, "-e", script], { encoding: "utf8" });
   assert.match(out, /^PRIVILEGE \| Run as root/u);
+});
+
+kernelTest("a worker that is terminated lets go of everything", async (t) => {
+  const stand = new Stand(t);
+  const worker = new Worker(
+    `import("ebpf-loader").then(({ Interceptor }) => {
+      const one = new Interceptor(${JSON.stringify({ cgroupRoot: CGROUP_ROOT, pinDir: `${stand.pinDir}-worker` })});
+      one.accept(${stand.listener.fds[1]}, () => {});
+      one.events(() => {});
+      require("node:worker_threads").parentPort.postMessage("ready");
+    })`,
+    { eval: true },
+  );
+  undo(t, () => void removePinned(`${stand.pinDir}-worker`));
+  await once(worker, "message");
+  assert.equal(await worker.terminate(), 1);
 });
 
 kernelTest("calls refuse what makes no sense", (t) => {

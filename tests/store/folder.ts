@@ -36,7 +36,9 @@ export function handClock(nowMs = Date.UTC(2026, 0, 31, 12)): Clock & { nowMs():
 export function fullDisk(write: (fd: number, bytes: Uint8Array, offset: number, length: number) => number) {
   const disk = {
     room: Number.POSITIVE_INFINITY,
+    writes: 0,
     write(fd: number, bytes: Uint8Array, offset: number, length: number): number {
+      disk.writes += 1;
       const taken = Math.min(length, disk.room);
       if (taken === 0) throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
       disk.room -= taken;

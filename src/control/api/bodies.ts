@@ -50,16 +50,27 @@ async function readText(request: IncomingMessage): Promise<string> {
     "Send less at once",
   );
   if (Number(request.headers["content-length"] ?? 0) > API_BODY_BYTES_MAX) throw tooLarge;
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > API_BODY_BYTES_MAX) throw tooLarge;
-    chunks.push(chunk);
-  }
+  const bytes = await collect(request, tooLarge);
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
     throw new ApiFault(400, "API_BODY_INVALID", "Cannot read the request: it is not UTF-8", "Send one JSON object");
   }
+}
+
+/**
+ * Keeps up to the limit. What comes behind it is read and dropped until the request's time is over: closing on a
+ * peer that still writes would lose the refusal on its way.
+ */
+function collect(request: IncomingMessage, tooLarge: ApiFault): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    request.on("data", (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= API_BODY_BYTES_MAX) chunks.push(chunk);
+      else reject(tooLarge);
+    });
+    request.once("end", () => resolve(Buffer.concat(chunks))).once("error", reject);
+  });
 }

@@ -160,8 +160,6 @@ function sendFault(response: ServerResponse, error: unknown, log: Log): void {
   if (fault === undefined) log.error("api fault", { code: codeOf(error), error: messageOf(error) });
   const { status, code, message, remedy } =
     fault ?? new ApiFault(500, "INTERNAL", "The daemon failed at this request", "See the daemon's log");
-  // What was not read of the request is not worth reading: refused peers get no more of our time.
-  response.setHeader("connection", "close");
   sendJson(response, status, { error: { code, message, remedy } });
 }
 

@@ -24,7 +24,9 @@ export interface AnswersWorld {
   /** The server's bytes wait until `resume`: these relations are not in the catalog facts. */
   look(oids: readonly number[]): void;
   copyInBegins(): void;
-  stepDone(step: Step): void;
+  copyInEnds(): void;
+  /** Where the client waits for this step, it waits no more. */
+  lift(step: Step): void;
   answerDone(answer: Answer): void;
 }
 
@@ -50,7 +52,8 @@ export class Answers {
   #skipping = false;
   /** Bytes of a message that still pass as they are. */
   #passing = 0;
-  #paused = false;
+  /** Until the client is greeted, and while facts are awaited. */
+  #paused = true;
   /** Of the running result of a Query. */
   #plan: Plan | undefined;
   #copyOut: CopyMask | "shown" | undefined;
@@ -93,6 +96,12 @@ export class Answers {
   /** Undefined: nothing for the client. Throws ProtocolError. */
   receive(bytes: Uint8Array): Uint8Array | undefined {
     this.#inlet.add(bytes);
+    return this.#run();
+  }
+
+  /** The client is greeted: what the server has said since then may follow. */
+  begin(): Uint8Array | undefined {
+    this.#paused = false;
     return this.#run();
   }
 
@@ -216,7 +225,7 @@ export class Answers {
 
   #rowDescription(bytes: Buffer, at: number, end: number): boolean {
     const body = at + HEADER_BYTES;
-    const key = end - body <= PLAN_KEY_MAX ? bytes.latin1Slice(body, end) : undefined;
+    const key = end - body <= PLAN_KEY_MAX ? bytes.toString("latin1", body, end) : undefined;
     const known = key === undefined ? undefined : this.#known.get(key);
     if (known !== undefined) return this.#described(known, at, end);
     const columns = readColumns(bytes, body, end);
@@ -273,6 +282,7 @@ export class Answers {
   #complete(type: number, tag: string): void {
     const step = this.#current();
     if (step.answer && tag !== "") addOutcome(step.answer, tag);
+    this.#world.copyInEnds();
     if (step.kind === "execute") this.#done(step);
     else if (step.kind === "query" && type !== SERVER.portalSuspended) this.#plan = undefined;
     else throw unexpected("that completes a statement");
@@ -311,10 +321,11 @@ export class Answers {
     this.#outlet.put(error.fatal ? error.shown : (refusal ?? error.shown));
     this.#plan = undefined;
     this.#copyOut = undefined;
+    this.#world.copyInEnds();
     if (step === undefined || error.fatal) return;
     if (step.answer) step.answer.error ??= { code: error.code, message: error.message };
     if (step.kind === "query" || step.kind === "sync") {
-      if (step.kind === "query") this.#world.stepDone(step);
+      if (step.kind === "query") this.#world.lift(step);
       return;
     }
     this.#skipping = true;
@@ -342,11 +353,11 @@ export class Answers {
     // In copy mode the server ignores a Sync that was sent ahead.
     while (step.kind === "execute" && this.#steps[this.#head + 1]?.kind === "sync") {
       const [sync] = this.#steps.splice(this.#head + 1, 1);
-      if (sync) this.#world.stepDone(sync);
+      if (sync) this.#world.lift(sync);
       if (sync?.answer) this.#release(sync.answer);
     }
     this.#world.copyInBegins();
-    this.#world.stepDone(step);
+    this.#world.lift(step);
   }
 
   #copyOutBegins(body: BodyReader): void {
@@ -395,7 +406,7 @@ export class Answers {
       this.#steps.length = 0;
       this.#head = 0;
     }
-    this.#world.stepDone(step);
+    this.#world.lift(step);
     if (step.answer) this.#release(step.answer);
   }
 
@@ -405,7 +416,7 @@ export class Answers {
     if (step.kind === "parse" && step.statement) statements.revert(step.statement);
     else if (step.kind === "bind") portals.revert(step.portal);
     else if (step.kind === "close") step.restore?.();
-    this.#world.stepDone(step);
+    this.#world.lift(step);
     if (step.answer === undefined) return;
     step.answer.error ??= SKIPPED;
     this.#release(step.answer);

@@ -3,6 +3,7 @@
  * derive from them. Built by `lookup.ts`, read by the session (which column is this?) and by the
  * analysis (is this name tainted?). Plain values; never asks anybody.
  */
+import { CATALOG_RELATIONS_MAX } from "../../base/limits.ts";
 import type { DataLabels } from "../../model/connection.ts";
 
 export interface CatalogFacts {
@@ -38,11 +39,11 @@ export interface CatalogColumn {
   readonly labels: readonly string[];
 }
 
-/** What the session and the driver ask; `fresh` forbids an answer from before the question. */
+/** What the session asks; `fresh` forbids an answer from before the question. */
 export interface CatalogQuestion {
   readonly kind: "catalog";
   readonly labels: DataLabels;
-  readonly fresh: boolean;
+  readonly fresh?: true;
 }
 
 /** As above, and whether these relations exist (`CatalogFacts.clean`). Always fresh. */
@@ -50,6 +51,7 @@ export interface RelationsQuestion {
   readonly kind: "relations";
   readonly labels: DataLabels;
   readonly oids: readonly number[];
+  readonly fresh: true;
 }
 
 export type PostgresQuestion = CatalogQuestion | RelationsQuestion;
@@ -72,6 +74,12 @@ export function catalogFacts(
     else namesakes.push(relation);
   }
   return Object.freeze({ version, relations: byOid, names: byName, clean: new Set(clean) });
+}
+
+/** The same facts, with more relations known to be clean. */
+export function withClean(facts: CatalogFacts, clean: ReadonlySet<number>): CatalogFacts {
+  const known = facts.clean.size + clean.size > CATALOG_RELATIONS_MAX ? clean : new Set([...facts.clean, ...clean]);
+  return Object.freeze({ ...facts, clean: known });
 }
 
 /** Facts of a database in which nothing is labelled. */

@@ -4,8 +4,8 @@
  * No sockets, no clock, no knowledge of what a message means.
  */
 import { isUtf8 } from "node:buffer";
-import { FRAME_BYTES_MAX, READ_BYTES } from "../../base/limits.ts";
 import { ProtocolError } from "../../base/errors.ts";
+import { FRAME_BYTES_MAX, READ_BYTES } from "../../base/limits.ts";
 
 export const HEADER_BYTES = 5;
 /** What an inlet may hold: one whole frame and one read more. */
@@ -172,12 +172,12 @@ function textOf(bytes: Buffer, start: number, stop: number): string {
   for (let at = start; at < stop && at < start + 64; at++) {
     if ((bytes[at] as number) >= 0x80) return utf8Of(bytes.subarray(start, stop));
   }
-  return stop - start <= 64 ? bytes.latin1Slice(start, stop) : utf8Of(bytes.subarray(start, stop));
+  return stop - start <= 64 ? bytes.toString("latin1", start, stop) : utf8Of(bytes.subarray(start, stop));
 }
 
 function utf8Of(bytes: Buffer): string {
   if (!isUtf8(bytes)) throw new ProtocolError("TEXT_ENCODING", "Cannot read a text: it is not UTF-8");
-  return bytes.utf8Slice(0, bytes.length);
+  return bytes.toString("utf8", 0, bytes.length);
 }
 
 /**

@@ -2,8 +2,9 @@
  * Data of a COPY TO STDOUT in text or csv form, whole lines at a time, with what detectors find
  * masked. Labelled columns never come here: the analysis refuses a copy of them.
  */
-import { FRAME_BYTES_MAX } from "../../base/limits.ts";
+
 import { ProtocolError } from "../../base/errors.ts";
+import { FRAME_BYTES_MAX } from "../../base/limits.ts";
 import type { ValueMask } from "../../model/mask.ts";
 import { HEADER_BYTES, type Outlet } from "./codec.ts";
 import { SERVER } from "./messages.ts";
@@ -34,7 +35,10 @@ export class CopyMask {
     const whole = this.#begun.length === 0 && data.at(-1) === NEWLINE;
     if (this.#begun.length > 0) {
       if (this.#begun.length + data.length > FRAME_BYTES_MAX) {
-        throw new ProtocolError("COPY_LINE", `Cannot mask a line of a copy: it is longer than ${FRAME_BYTES_MAX} bytes`);
+        throw new ProtocolError(
+          "COPY_LINE",
+          `Cannot mask a line of a copy: it is longer than ${FRAME_BYTES_MAX} bytes`,
+        );
       }
       data = Buffer.concat([this.#begun, data]);
     }
@@ -123,12 +127,14 @@ const UNESCAPES: Readonly<Record<string, string>> = {
 /** The value that a field of the text form stands for. Source: manual, COPY, "Text Format". */
 function unescaped(field: Buffer): Buffer {
   if (!field.includes(BACKSLASH) || field.equals(NULL_TEXT)) return field;
-  const text = field.latin1Slice().replace(/\\(.)/gs, (_, char: string) => ESCAPES[char] ?? char);
+  const text = field.toString("latin1").replace(/\\(.)/gs, (_: string, char: string) => ESCAPES[char] ?? char);
   return Buffer.from(text, "latin1");
 }
 
 function escaped(value: Uint8Array): Buffer {
-  const text = Buffer.from(value).latin1Slice();
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the text form escapes exactly these
-  return Buffer.from(text.replace(/[\b\f\n\r\t\v\\]/g, (char) => UNESCAPES[char] ?? char), "latin1");
+  const text = Buffer.from(value).toString("latin1");
+  return Buffer.from(
+    text.replace(/[\b\f\n\r\t\v\\]/g, (char) => UNESCAPES[char] ?? char),
+    "latin1",
+  );
 }

@@ -58,8 +58,9 @@ function binaryText(bytes: Buffer, typeOid: number): string | undefined {
 }
 
 function plainText(bytes: Buffer): string | undefined {
-  if (bytes.length > RECORDED_TEXT_MAX) return `${bytes.utf8Slice(0, RECORDED_TEXT_MAX)}… (${bytes.length} bytes)`;
-  return isUtf8(bytes) ? bytes.utf8Slice(0, bytes.length) : undefined;
+  if (bytes.length > RECORDED_TEXT_MAX)
+    return `${bytes.toString("utf8", 0, RECORDED_TEXT_MAX)}… (${bytes.length} bytes)`;
+  return isUtf8(bytes) ? bytes.toString("utf8", 0, bytes.length) : undefined;
 }
 
 function hexText(bytes: Buffer, typeOid: number): string {

@@ -38,7 +38,7 @@ export type Next =
   /** Wait for more bytes. */
   | { readonly kind: "more" }
   /** A group of whole messages up to `end`. */
-  | { readonly kind: "group"; readonly end: number; readonly judged: boolean }
+  | { readonly kind: "group"; readonly end: number; readonly ends: "sync" | "open"; readonly isJudged: boolean }
   /** CopyData, CopyDone or CopyFail outside of a copy: the server would ignore it. */
   | { readonly kind: "stray"; readonly end: number }
   | { readonly kind: "terminate"; readonly end: number };
@@ -49,9 +49,9 @@ const GROUP_MESSAGES_MAX = 256;
 /** Throws MESSAGE_TYPE for what no client may send here. */
 export function nextOf(inlet: Inlet): Next {
   let at = inlet.at;
-  let judged = false;
+  let isJudged = false;
   for (let count = 0; ; count++) {
-    if (count === GROUP_MESSAGES_MAX) return { kind: "group", end: at, judged };
+    if (count === GROUP_MESSAGES_MAX) return { kind: "group", end: at, ends: "open", isJudged };
     const length = frameBytes(inlet.bytes, at, inlet.end);
     if (length === undefined) return { kind: "more" };
     const type = inlet.bytes[at] as number;
@@ -61,24 +61,25 @@ export function nextOf(inlet: Inlet): Next {
       case CLIENT.execute:
       case CLIENT.bind:
       case CLIENT.describe:
-        judged = true;
+        isJudged = true;
         break;
       case CLIENT.close:
         break;
       case CLIENT.sync:
+        return end > inlet.end ? { kind: "more" } : { kind: "group", end, ends: "sync", isJudged };
       case CLIENT.flush:
-        return end > inlet.end ? { kind: "more" } : { kind: "group", end, judged };
+        return end > inlet.end ? { kind: "more" } : { kind: "group", end, ends: "open", isJudged };
       case CLIENT.query:
       case CLIENT.functionCall:
-        if (count > 0) return { kind: "group", end: at, judged };
-        return end > inlet.end ? { kind: "more" } : { kind: "group", end, judged: true };
+        if (count > 0) return { kind: "group", end: at, ends: "open", isJudged };
+        return end > inlet.end ? { kind: "more" } : { kind: "group", end, ends: "open", isJudged: true };
       case CLIENT.copyData:
       case CLIENT.copyDone:
       case CLIENT.copyFail:
-        if (count > 0) return { kind: "group", end: at, judged };
+        if (count > 0) return { kind: "group", end: at, ends: "open", isJudged };
         return end > inlet.end ? { kind: "more" } : { kind: "stray", end };
       case CLIENT.terminate:
-        if (count > 0) return { kind: "group", end: at, judged };
+        if (count > 0) return { kind: "group", end: at, ends: "open", isJudged };
         return end > inlet.end ? { kind: "more" } : { kind: "terminate", end };
       default:
         throw new ProtocolError("MESSAGE_TYPE", `Cannot read a message: its type ${type} is not known`);
@@ -182,20 +183,27 @@ class Reading {
   #message(type: number, body: BodyReader, at: number): void {
     switch (type) {
       case CLIENT.query:
-        return this.#query(body);
+        this.#query(body);
+        return;
       case CLIENT.parse:
-        return this.#parse(body);
+        this.#parse(body);
+        return;
       case CLIENT.bind:
-        return this.#bind(body);
+        this.#bind(body);
+        return;
       case CLIENT.describe:
-        return this.#describe(body);
+        this.#describe(body);
+        return;
       case CLIENT.execute:
-        return this.#execute(body, at);
+        this.#execute(body, at);
+        return;
       case CLIENT.close:
-        return this.#close(body);
+        this.#close(body);
+        return;
       case CLIENT.functionCall:
         body.take(body.end - body.at);
-        return this.#forbid("function-call", "The fast path for function calls is not supported; use SELECT");
+        this.#forbid("function-call", "The fast path for function calls is not supported; use SELECT");
+        return;
       case CLIENT.sync:
         this.#steps.push({ kind: "sync", answer: this.#answer, series: this.#names.series++ });
         return;
@@ -207,7 +215,8 @@ class Reading {
   #query(body: BodyReader): void {
     if (body.end - body.at > STATEMENT_BYTES_MAX) {
       body.take(body.end - body.at);
-      return this.#forbidLength();
+      this.#forbidLength();
+      return;
     }
     const text = body.text();
     this.#noteNames(text);
@@ -215,7 +224,8 @@ class Reading {
     const step: Step = { kind: "query", answer: this.#answer, refusal: undefined, series: this.#names.series };
     this.#steps.push(step);
     if (statements.length > STATEMENTS_PER_QUERY_MAX) {
-      return this.#forbid("too-many-statements", `A query holds more than ${STATEMENTS_PER_QUERY_MAX} statements`, text);
+      this.#forbid("too-many-statements", `A query holds more than ${STATEMENTS_PER_QUERY_MAX} statements`, text);
+      return;
     }
     for (const statement of statements) {
       this.#asked.push({ operation: statement.operation, text: statement.text });
@@ -228,14 +238,19 @@ class Reading {
     const name = body.text();
     if (body.end - body.at > STATEMENT_BYTES_MAX + 4 * 65_535) {
       body.take(body.end - body.at);
-      return this.#forbidLength();
+      this.#forbidLength();
+      return;
     }
     const text = body.text();
     const types: number[] = [];
     for (let left = body.count(); left > 0; left--) types.push(body.oid());
-    if (Buffer.byteLength(text) > STATEMENT_BYTES_MAX) return this.#forbidLength();
+    if (Buffer.byteLength(text) > STATEMENT_BYTES_MAX) {
+      this.#forbidLength();
+      return;
+    }
     if (name.startsWith(RESERVED_PREFIX)) {
-      return this.#forbid("reserved-name", `Names of statements cannot begin with "${RESERVED_PREFIX}"`, text);
+      this.#forbid("reserved-name", `Names of statements cannot begin with "${RESERVED_PREFIX}"`, text);
+      return;
     }
     this.#noteNames(text);
     const statement: PreparedStatement = {
@@ -251,7 +266,8 @@ class Reading {
     };
     this.#makeRoom();
     if (!this.#names.statements.set(statement)) {
-      return this.#forbid("too-many-names", "The session has prepared too many statements", text);
+      this.#forbid("too-many-names", "The session has prepared too many statements", text);
+      return;
     }
     this.#undo.push(() => this.#names.statements.revert(statement));
     this.#unused.push(statement);
@@ -283,7 +299,8 @@ class Reading {
       before: undefined,
     };
     if (!this.#names.portals.set(portal)) {
-      return this.#forbid("too-many-names", "The session has opened too many portals");
+      this.#forbid("too-many-names", "The session has opened too many portals");
+      return;
     }
     this.#undo.push(() => this.#names.portals.revert(portal));
     this.#steps.push({ kind: "bind", answer: this.#answer, portal });

@@ -4,7 +4,7 @@
  */
 import { ProtocolError } from "../../base/errors.ts";
 import type { DataLabels } from "../../model/connection.ts";
-import type { ColumnFacts, Masked, MaskFor, ValueKind, ValueMask } from "../../model/mask.ts";
+import type { ColumnFacts, MaskFor, ValueKind, ValueMask } from "../../model/mask.ts";
 import { type CatalogFacts, everyLabel, isResolved, labelsOf } from "./catalog.ts";
 import { BodyReader, HEADER_BYTES, type Outlet } from "./codec.ts";
 import { SERVER } from "./messages.ts";
@@ -135,13 +135,9 @@ function columnMask(column: Column, format: number, source: PlanSource): ColumnM
   const kind = kindOf(column.typeOid);
   const facts = columnFacts(column, kind, format, source);
   const name = facts.table === "" ? facts.name : `${facts.table}.${facts.name}`;
-  if (format === 0) {
-    const mask = source.maskFor(facts);
-    return mask && { name, mask };
-  }
-  const asText = kind === "text-array" ? { ...facts, valueKind: "text" as const } : facts;
-  const mask = source.maskFor(asText);
-  return mask && { name, mask: binaryMask(column.typeOid, kind, mask) };
+  const mask = source.maskFor(facts);
+  if (mask === undefined) return undefined;
+  return { name, mask: format === 0 ? mask : binaryMask(column.typeOid, kind, mask) };
 }
 
 function columnFacts(column: Column, valueKind: ValueKind, format: number, source: PlanSource): ColumnFacts {
@@ -160,10 +156,9 @@ function columnFacts(column: Column, valueKind: ValueKind, format: number, sourc
 const FIRST_NORMAL_OID = 16_384;
 const TEXT_TYPES = new Set([18, 19, 25, 142, 705, 1042, 1043, 1790, 2249, 2275, 2287, 3614, 3615, 4072]);
 const JSON_TYPES = new Set([114, 3802]);
-const JSONB = 3802;
 const TEXT_ARRAYS = new Set([143, 199, 1002, 1003, 1009, 1014, 1015, 3807]);
 /** Types whose binary form is their text, so that a changed text is still a value of the type. */
-const PLAIN_BINARY = new Set([18, 19, 25, 114, 142, 705, 1042, 1043, 1790, 2275]);
+const PLAIN_BINARY = new Set([18, 19, 25, 142, 705, 1042, 1043, 1790, 2275]);
 
 /** What kind of text the values of a type are, by type OID. */
 export function kindOf(typeOid: number): ValueKind {
@@ -172,68 +167,11 @@ export function kindOf(typeOid: number): ValueKind {
   return TEXT_TYPES.has(typeOid) || typeOid >= FIRST_NORMAL_OID ? "text" : "other";
 }
 
-/** `mask` works on text; a value in binary form is opened for it and closed again, or becomes NULL. */
+/** A mask opens json and arrays in binary form itself; where binary is not text, a changed value becomes NULL. */
 function binaryMask(typeOid: number, kind: ValueKind, mask: ValueMask): ValueMask {
-  if (typeOid === JSONB) return (value) => maskJsonb(value, mask);
-  if (kind === "text-array") return (value) => maskArray(value, typeOid, mask);
-  if (PLAIN_BINARY.has(typeOid)) return mask;
+  if (kind === "json" || kind === "text-array" || PLAIN_BINARY.has(typeOid)) return mask;
   return (value) => {
     const masked = mask(value);
     return masked && { value: null, by: masked.by };
   };
-}
-
-/** jsonb's binary form is a version byte (1) and the text. */
-function maskJsonb(value: Uint8Array, mask: ValueMask): Masked | undefined {
-  const masked = mask(value[0] === 1 ? value.subarray(1) : value);
-  if (masked === undefined || masked.value === null || value[0] !== 1) return masked && { value: null, by: masked.by };
-  return { value: Buffer.concat([Buffer.of(1), masked.value]), by: masked.by };
-}
-
-/**
- * Binary array: dimensions, has-null flag, element type, (length, lower bound) per dimension, then each
- * element as length and bytes (array_send). What cannot be read is NULL rather than shown.
- */
-function maskArray(value: Uint8Array, arrayOid: number, mask: ValueMask): Masked | undefined {
-  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  const elementMask = arrayOid === 3807 ? (element: Uint8Array) => maskJsonb(element, mask) : mask;
-  try {
-    const body = new BodyReader(bytes, 0, bytes.length);
-    const dimensions = body.int32();
-    if (dimensions < 0 || dimensions > 6) return UNREADABLE;
-    body.take(8 + dimensions * 8);
-    const head = Buffer.from(bytes.subarray(0, body.at));
-    const pieces: Uint8Array[] = [head];
-    let by: string | undefined;
-    while (body.at < body.end) {
-      const lengthAt = body.at;
-      const length = body.int32();
-      if (length === -1) {
-        pieces.push(NULL_LENGTH);
-        continue;
-      }
-      const masked = elementMask(body.take(length));
-      if (masked === undefined) pieces.push(bytes.subarray(lengthAt, body.at));
-      else {
-        by = masked.by;
-        if (masked.value === null) head.writeInt32BE(1, 4);
-        pieces.push(lengthOf(masked.value), masked.value ?? NO_BYTES);
-      }
-    }
-    return by === undefined ? undefined : { value: Buffer.concat(pieces), by };
-  } catch (error) {
-    if (error instanceof ProtocolError) return UNREADABLE;
-    throw error;
-  }
-}
-
-const UNREADABLE: Masked = { value: null, by: "unreadable" };
-const NULL_LENGTH = Buffer.of(255, 255, 255, 255);
-const NO_BYTES = Buffer.alloc(0);
-
-function lengthOf(value: Uint8Array | null): Buffer {
-  if (value === null) return NULL_LENGTH;
-  const length = Buffer.alloc(4);
-  length.writeInt32BE(value.length);
-  return length;
 }

@@ -167,15 +167,21 @@ class Judge {
   #hasOpposites(parts: readonly unknown[]): boolean {
     if (parts.length > 64) return false;
     const seen = new Set(parts.map(fingerprint));
+    const shapes = new Set(parts.map(shapePrint));
     for (const part of parts) {
       const opposite = oppositeOf(part);
-      if (opposite === undefined) continue;
+      if (opposite === undefined || !shapes.has(shapePrint(opposite))) continue;
       // Another literal on one side would make it a real choice.
       this.literalsMatter = true;
       if (seen.has(fingerprint(opposite))) return true;
     }
     return false;
   }
+}
+
+/** As `fingerprint`, with every constant alike. */
+function shapePrint(value: unknown): string {
+  return JSON.stringify(value, (key, inner) => (key === "location" ? undefined : key === "A_Const" ? 0 : inner));
 }
 
 function oppositeOf(value: unknown): unknown {

@@ -1,0 +1,56 @@
+/** A recording as the control side shows it: an operation and its decision become one line. Adds nothing. */
+import type { SessionEntry } from "../control/ports.ts";
+import type { ReadEntry } from "../recorder/read.ts";
+import type { SessionState } from "../store/sessions.ts";
+
+/** `startedMs`: what offsets count from. A session that still runs is not called interrupted. */
+export async function* entriesOf(
+  entries: AsyncIterable<ReadEntry>,
+  startedMs: number,
+  state: SessionState,
+): AsyncGenerator<SessionEntry> {
+  let asked: string[] = [];
+  for await (const entry of entries) {
+    if (entry.kind === "action") {
+      const parameters = entry.parameters.map((value) => (value === null ? "NULL" : JSON.stringify(value)));
+      asked.push(parameters.length === 0 ? entry.text : `${entry.text}\n  with ${parameters.join(", ")}`);
+      continue;
+    }
+    if (entry.kind === "interrupted" && state === "open") continue;
+    const offsetMs = "atMs" in entry ? Math.max(0, entry.atMs - startedMs) : 0;
+    yield { offsetMs, ...say(entry, asked.join("\n")) };
+    asked = [];
+  }
+}
+
+function say(entry: Exclude<ReadEntry, { kind: "action" }>, asked: string): Omit<SessionEntry, "offsetMs"> {
+  switch (entry.kind) {
+    case "start": {
+      const { origin, agent, connection, upstreamTls } = entry;
+      const program = origin.executable === "" ? origin.comm : origin.executable;
+      const text = `${agent} to ${connection}: ${program}, pid ${origin.pid}, user ${origin.user}`;
+      return { kind: "start", text: upstreamTls === "verify-full" ? text : `${text}; upstream TLS: ${upstreamTls}` };
+    }
+    case "decision":
+      return { kind: "decision", text: asked, decision: entry.decision, rules: entry.rules, message: entry.message };
+    case "answer": {
+      const { rows, bytes, masks, outcome, error } = entry;
+      const message = error === undefined ? {} : { message: `${error.code} ${error.message}` };
+      return { kind: "answer", text: outcome, rows, bytes, masks, ...message };
+    }
+    case "end":
+      return { kind: "end", text: entry.fault === undefined ? entry.reason : `${entry.reason} (${entry.fault})` };
+    case "gap":
+      return { kind: "note", text: `${entry.operations} operations could not be recorded; all were denied` };
+    case "unknown":
+      return { kind: "note", text: "a record of a kind that this version does not know" };
+    case "missing":
+      return { kind: "note", text: `records ${entry.fromSequence} to ${entry.toSequence} are missing` };
+    case "damaged":
+      return { kind: "note", text: `the file cannot be read from byte ${entry.offset}: ${entry.why}` };
+    case "interrupted":
+      return { kind: "note", text: "interrupted: the recording has no end" };
+    default:
+      return entry satisfies never;
+  }
+}

@@ -1,0 +1,563 @@
+/**
+ * One walk over one statement's tree that writes down everything the judgement needs: relations,
+ * columns, functions, joins, WHEREs. It walks generically, so a node type that is not known here still
+ * shows every relation, column and function below it; knowing a type only adds meaning. Judges nothing.
+ */
+import { type Ast, type TypedNode, as, isAst, list, names, text, typed } from "./ast.ts";
+import { NO_WHERE, type Where, judgeWhere } from "./where.ts";
+
+export interface RelationUse {
+  readonly schema: string | undefined;
+  readonly name: string;
+  readonly alias: string | undefined;
+  readonly renamesColumns: boolean;
+  readonly access: "read" | "write";
+}
+
+/** A SELECT, or a data-changing statement with its target: what an unqualified `*` inside it means. */
+export interface QueryUse {
+  readonly relations: RelationUse[];
+}
+
+export interface ColumnUse {
+  /** Without the star. */
+  readonly fields: readonly string[];
+  readonly star: boolean;
+  /** A plain output column of the outermost statement. */
+  readonly bare: boolean;
+  /** In ORDER BY, GROUP BY or DISTINCT ON, where a name may mean an output column. */
+  readonly sorts: boolean;
+  readonly query: QueryUse | undefined;
+}
+
+export interface FunctionUse {
+  readonly schema: string | undefined;
+  readonly name: string;
+  readonly call: Ast;
+}
+
+export interface JoinUse {
+  readonly natural: boolean;
+  readonly using: readonly string[];
+  readonly alias: string | undefined;
+  readonly renamesColumns: boolean;
+  readonly relations: readonly RelationUse[];
+}
+
+export type DataChange = "insert" | "update" | "delete";
+
+/** One data-changing part: a statement may hold several, in WITH. */
+export interface ChangeUse {
+  readonly change: DataChange;
+  readonly kind: string;
+  readonly where: Where;
+  /** Columns written; "*" where the statement names none. */
+  readonly columns: readonly string[];
+  /** Relations of the whole part, its target among them. */
+  readonly relations: readonly RelationUse[];
+}
+
+export interface OutputUse {
+  readonly alias: string | undefined;
+  readonly column: ColumnUse | undefined;
+}
+
+export interface ConflictUse {
+  readonly target: RelationUse;
+  /** Named columns or expressions say which rows conflict, rather than a constraint or anything. */
+  readonly inferred: boolean;
+  /** Columns that the INSERT writes; empty for all. */
+  readonly columns: readonly string[];
+}
+
+export interface Survey {
+  readonly relations: RelationUse[];
+  readonly columns: ColumnUse[];
+  readonly functions: FunctionUse[];
+  /** OPERATOR(schema.+) outside pg_catalog, as "schema.+". */
+  readonly foreignOperators: string[];
+  readonly joins: JoinUse[];
+  readonly changes: ChangeUse[];
+  readonly conflicts: ConflictUse[];
+  /** Node types of every statement in it, itself first. */
+  readonly statements: TypedNode[];
+  /** VariableSetStmt bodies, wherever. */
+  readonly settings: Ast[];
+  /** Other names that may mean a whole row: OLD, NEW, excluded and what RETURNING WITH calls them. */
+  readonly rowNames: Set<string>;
+  /** Of the outermost SELECT or RETURNING, in order. */
+  readonly outputs: OutputUse[];
+  /** ORDER BY, GROUP BY or DISTINCT ON by position, of the outermost statement. */
+  readonly ordinals: number[];
+  where: Where;
+  selects: boolean;
+  /** INTO of a SELECT. */
+  into: boolean;
+  literalsMatter: boolean;
+}
+
+interface Context {
+  readonly query: QueryUse | undefined;
+  readonly ctes: ReadonlySet<string>;
+  readonly access: "read" | "write";
+  readonly outermost: boolean;
+  /** The query that the statement is about, be it wrapped in DECLARE, COPY or CREATE … AS. */
+  readonly leading: boolean;
+  readonly sorts: boolean;
+}
+
+/** Levels of nodes; beyond it the walk itself would be at risk. */
+const DEPTH_MAX = 1_500;
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+export class TooDeep extends Error {}
+
+/** Walks `tree`, a wrapped statement. Throws TooDeep. */
+export function survey(tree: Ast): Survey {
+  const surveyor = new Surveyor();
+  surveyor.visit(tree, {
+    query: undefined,
+    ctes: NO_NAMES,
+    access: "write",
+    outermost: true,
+    leading: true,
+    sorts: false,
+  });
+  return surveyor.found;
+}
+
+class Surveyor {
+  readonly found: Survey = {
+    relations: [],
+    columns: [],
+    functions: [],
+    foreignOperators: [],
+    joins: [],
+    changes: [],
+    conflicts: [],
+    statements: [],
+    settings: [],
+    rowNames: new Set(),
+    outputs: [],
+    ordinals: [],
+    where: NO_WHERE,
+    selects: false,
+    into: false,
+    literalsMatter: false,
+  };
+  #depth = 0;
+
+  /** Any value of a tree: wrapped node, bare body, list or scalar. */
+  visit(value: unknown, context: Context): void {
+    if (Array.isArray(value)) {
+      for (const item of value) this.visit(item, context);
+      return;
+    }
+    if (!isAst(value)) return;
+    if (++this.#depth > DEPTH_MAX) throw new TooDeep("Cannot judge a statement nested this deeply");
+    const node = typed(value);
+    if (node !== undefined) this.#enter(node.type, node.body, context);
+    else this.#enter(typeOfBare(value), value, context);
+    this.#depth--;
+  }
+
+  #enter(type: string, body: Ast, context: Context): void {
+    if (type.endsWith("Stmt")) this.found.statements.push({ type, body });
+    switch (type) {
+      case "SelectStmt":
+        return this.#select(body, context);
+      case "InsertStmt":
+        return this.#insert(body, context);
+      case "UpdateStmt":
+        return this.#update(body, context);
+      case "DeleteStmt":
+        return this.#delete(body, context);
+      case "MergeStmt":
+        return this.#merge(body, context);
+      case "TruncateStmt": {
+        const from = this.found.relations.length;
+        this.#rest(body, context, []);
+        this.found.changes.push({
+          change: "delete",
+          kind: "truncate",
+          where: NO_WHERE,
+          columns: [],
+          relations: this.found.relations.slice(from),
+        });
+        return;
+      }
+      case "RangeVar":
+        this.#relation(body, context);
+        return;
+      case "ColumnRef":
+        this.#column(body, context, false);
+        return;
+      case "A_Indirection": {
+        // `(row).field` and `(row).*`: the field by its name alone.
+        const fields = names(body["indirection"]);
+        for (const field of fields) {
+          this.found.columns.push({ fields: [field], star: false, bare: false, sorts: false, query: context.query });
+        }
+        return this.#rest(body, plain(context), []);
+      }
+      case "FuncCall": {
+        const path = names(body["funcname"]);
+        this.found.functions.push({ schema: path.at(-2), name: path.at(-1) ?? "", call: body });
+        return this.#rest(body, plain(context), ["funcname"]);
+      }
+      case "A_Expr":
+        this.#operator(body["name"]);
+        return this.#rest(body, plain(context), ["name"]);
+      case "SubLink":
+        this.#operator(body["operName"]);
+        return this.#rest(body, plain(context), ["operName"]);
+      case "SortBy":
+        this.#operator(body["useOp"]);
+        this.#ordinal(body["node"], context);
+        return this.#rest(body, context, ["useOp"]);
+      case "JoinExpr":
+        return this.#join(body, context);
+      case "RangeSubselect":
+      case "RangeFunction":
+      case "RangeTableFunc":
+        return this.#rest(body, plain(context), ["alias"]);
+      case "IndexElem":
+      case "StatsElem":
+        if (typeof body["name"] === "string") {
+          const fields = [body["name"]];
+          this.found.columns.push({ fields, star: false, bare: false, sorts: false, query: context.query });
+        }
+        return this.#rest(body, plain(context), []);
+      // Names a relation of FROM again, by its alias.
+      case "LockingClause":
+      // Types are named by themselves; their modifiers are constants.
+      case "TypeName":
+      case "A_Const":
+      case "String":
+        return;
+      case "VariableSetStmt":
+        this.found.settings.push(body);
+        return;
+      case "CopyStmt":
+        return this.#copy(body, context);
+      case "DeclareCursorStmt":
+      case "PrepareStmt":
+      case "CreateTableAsStmt":
+      case "ViewStmt":
+        return this.#rest(body, { ...context, outermost: false }, []);
+      case "ReturningOption":
+        this.found.rowNames.add(text(body["value"]));
+        return;
+      default:
+        return this.#rest(body, type === "" ? context : plain(context), []);
+    }
+  }
+
+  /** Every field that was not dealt with. */
+  #rest(body: Ast, context: Context, done: readonly string[]): void {
+    for (const key in body) if (!done.includes(key)) this.visit(body[key], context);
+  }
+
+  #select(body: Ast, outer: Context): void {
+    const query: QueryUse = { relations: [] };
+    const { found } = this;
+    // VALUES of an INSERT reads nothing by itself.
+    if (body["valuesLists"] === undefined || outer.leading) found.selects = true;
+    const context = this.#with(body, { ...plain(outer), query, access: "read" });
+    const isOutermost = outer.outermost;
+    const isPlain =
+      isOutermost &&
+      (body["op"] === undefined || body["op"] === "SETOP_NONE") &&
+      body["distinctClause"] === undefined &&
+      body["groupClause"] === undefined &&
+      body["havingClause"] === undefined &&
+      body["windowClause"] === undefined &&
+      body["intoClause"] === undefined;
+    if (body["intoClause"] !== undefined) {
+      if (isOutermost) found.into = true;
+      this.visit(body["intoClause"], { ...context, query: undefined, access: "write" });
+    }
+    this.visit(body["fromClause"], context);
+    this.#outputs(body["targetList"], context, isPlain, isOutermost);
+    const where = judgeWhere(body["whereClause"]);
+    if (where.literalsMatter) found.literalsMatter = true;
+    if (outer.leading) found.where = { present: where.present, tautology: where.tautology };
+    const sorting = { ...context, sorts: true, outermost: isOutermost };
+    for (const key of ["sortClause", "groupClause", "distinctClause"]) {
+      for (const item of list(body[key])) {
+        if (as(item, "SortBy") === undefined) this.#ordinal(item, sorting);
+        this.visit(item, sorting);
+      }
+    }
+    const done = ["withClause", "intoClause", "fromClause", "targetList", "sortClause", "groupClause", "distinctClause"];
+    this.#rest(body, context, [...done, "larg", "rarg"]);
+    // A set operation's sides; fields of a fixed type, so they come without their type's name.
+    for (const side of [body["larg"], body["rarg"]]) if (isAst(side)) this.#nested(side, context);
+  }
+
+  #nested(side: Ast, context: Context): void {
+    if (++this.#depth > DEPTH_MAX) throw new TooDeep("Cannot judge a statement nested this deeply");
+    this.#select(side, context);
+    this.#depth--;
+  }
+
+  #insert(body: Ast, outer: Context): void {
+    const { found } = this;
+    const from = found.relations.length;
+    const query: QueryUse = { relations: [] };
+    const context = this.#with(body, { ...plain(outer), query, access: "read" });
+    const target = this.#relation(body["relation"], { ...context, access: "write" });
+    const columns = targetNames(body["cols"]);
+    // Subscripts and fields of the targets may hold expressions.
+    this.visit(body["cols"], context);
+    this.visit(body["selectStmt"], { ...context, query: undefined });
+    const conflict = body["onConflictClause"];
+    if (isAst(conflict)) {
+      found.rowNames.add("excluded");
+      const inference = conflict["infer"];
+      const isInferred = isAst(inference) && inference["conname"] === undefined;
+      if (target !== undefined) found.conflicts.push({ target, inferred: isInferred, columns });
+      this.visit(conflict, context);
+    }
+    this.#returning(body["returningClause"], context, outer.outermost);
+    const relations = found.relations.slice(from);
+    const written = columns.length === 0 ? ["*"] : columns;
+    found.changes.push({ change: "insert", kind: "insert", where: NO_WHERE, columns: written, relations });
+    if (isAst(conflict) && conflict["action"] === "ONCONFLICT_UPDATE") {
+      const where = judgeWhere(conflict["whereClause"]);
+      if (where.literalsMatter) found.literalsMatter = true;
+      found.changes.push({
+        change: "update",
+        kind: "insert",
+        // The conflicting key selects, with or without a WHERE of its own.
+        where: { present: true, tautology: false },
+        columns: targetNames(conflict["targetList"]),
+        relations,
+      });
+    }
+  }
+
+  #update(body: Ast, outer: Context): void {
+    const { found } = this;
+    const from = found.relations.length;
+    const query: QueryUse = { relations: [] };
+    const context = this.#with(body, { ...plain(outer), query, access: "read" });
+    this.#relation(body["relation"], { ...context, access: "write" });
+    this.#rest(body, context, ["relation", "withClause", "returningClause"]);
+    this.#returning(body["returningClause"], context, outer.outermost);
+    this.#change("update", "update", body["whereClause"], targetNames(body["targetList"]), from);
+  }
+
+  #delete(body: Ast, outer: Context): void {
+    const { found } = this;
+    const from = found.relations.length;
+    const query: QueryUse = { relations: [] };
+    const context = this.#with(body, { ...plain(outer), query, access: "read" });
+    this.#relation(body["relation"], { ...context, access: "write" });
+    this.#rest(body, context, ["relation", "withClause", "returningClause"]);
+    this.#returning(body["returningClause"], context, outer.outermost);
+    this.#change("delete", "delete", body["whereClause"], [], from);
+  }
+
+  #merge(body: Ast, outer: Context): void {
+    const { found } = this;
+    const from = found.relations.length;
+    const query: QueryUse = { relations: [] };
+    const context = this.#with(body, { ...plain(outer), query, access: "read" });
+    this.#relation(body["relation"], { ...context, access: "write" });
+    this.#rest(body, context, ["relation", "withClause"]);
+    found.rowNames.add("old").add("new");
+    if (body["returningClause"] !== undefined) {
+      found.selects = true;
+      this.#readTarget(query);
+    }
+    const relations = found.relations.slice(from);
+    const join = judgeWhere(body["joinCondition"]);
+    if (join.literalsMatter) found.literalsMatter = true;
+    for (const item of list(body["mergeWhenClauses"])) {
+      const when = as(item, "MergeWhenClause");
+      if (when === undefined) continue;
+      const condition = judgeWhere(when["condition"]);
+      const columns = targetNames(when["targetList"]);
+      const isUnjoined = when["matchKind"] === "MERGE_WHEN_NOT_MATCHED_BY_SOURCE";
+      const where: Where = isUnjoined
+        ? { present: condition.present, tautology: condition.tautology }
+        : { present: true, tautology: join.tautology && (!condition.present || condition.tautology) };
+      switch (when["commandType"]) {
+        case "CMD_INSERT":
+          found.changes.push({
+            change: "insert",
+            kind: "merge",
+            where: NO_WHERE,
+            columns: columns.length === 0 ? ["*"] : columns,
+            relations,
+          });
+          break;
+        case "CMD_UPDATE":
+          found.changes.push({ change: "update", kind: "merge", where, columns, relations });
+          break;
+        case "CMD_DELETE":
+          found.changes.push({ change: "delete", kind: "merge", where, columns: [], relations });
+          break;
+        default:
+          break;
+      }
+    }
+  }
+
+  #copy(body: Ast, outer: Context): void {
+    const isFrom = body["is_from"] === true;
+    const query: QueryUse = { relations: [] };
+    const context: Context = { ...outer, query, access: isFrom ? "write" : "read", outermost: false };
+    const columns = names(body["attlist"]);
+    const from = this.found.relations.length;
+    this.#rest(body, context, []);
+    if (isFrom) {
+      const relations = this.found.relations.slice(from);
+      const written = columns.length === 0 ? ["*"] : columns;
+      this.found.changes.push({ change: "insert", kind: "copy-from", where: NO_WHERE, columns: written, relations });
+      return;
+    }
+    this.found.selects = true;
+    if (body["relation"] === undefined) return;
+    const reads = columns.length === 0 ? [undefined] : columns;
+    for (const column of reads) {
+      const fields = column === undefined ? [] : [column];
+      this.found.columns.push({ fields, star: column === undefined, bare: false, sorts: false, query });
+    }
+  }
+
+  #change(change: DataChange, kind: string, clause: unknown, columns: readonly string[], from: number): void {
+    const where = judgeWhere(clause);
+    if (where.literalsMatter) this.found.literalsMatter = true;
+    const relations = this.found.relations.slice(from);
+    const own = { present: where.present, tautology: where.tautology };
+    this.found.changes.push({ change, kind, where: own, columns, relations });
+  }
+
+  #returning(clause: unknown, context: Context, isOutermost: boolean): void {
+    if (!isAst(clause)) return;
+    this.found.selects = true;
+    this.found.rowNames.add("old").add("new");
+    this.visit(clause["options"], context);
+    this.#outputs(clause["exprs"], context, isOutermost, isOutermost);
+    this.#readTarget(context.query);
+  }
+
+  /** RETURNING shows rows of the target. */
+  #readTarget(query: QueryUse | undefined): void {
+    for (const relation of query?.relations ?? []) {
+      if (relation.access === "write") this.found.relations.push({ ...relation, access: "read" });
+    }
+  }
+
+  #outputs(targets: unknown, context: Context, areBare: boolean, isOutermost: boolean): void {
+    for (const item of list(targets)) {
+      const target = as(item, "ResTarget");
+      const reference = as(target?.["val"], "ColumnRef");
+      const column = reference === undefined ? undefined : this.#column(reference, context, areBare);
+      if (reference === undefined) this.visit(item, context);
+      const alias = target?.["name"];
+      if (isOutermost) this.found.outputs.push({ alias: typeof alias === "string" ? alias : undefined, column });
+    }
+  }
+
+  /** CTEs in order: a body sees the ones before it, all of them when recursive. */
+  #with(body: Ast, context: Context): Context {
+    const clause = body["withClause"];
+    if (!isAst(clause)) return context;
+    const ctes = list(clause["ctes"]).flatMap((item) => as(item, "CommonTableExpr") ?? []);
+    const visible = new Set(context.ctes);
+    if (clause["recursive"] === true) for (const cte of ctes) visible.add(text(cte["ctename"]));
+    for (const cte of ctes) {
+      this.#rest(cte, { ...context, query: undefined, ctes: new Set(visible) }, []);
+      visible.add(text(cte["ctename"]));
+    }
+    return { ...context, ctes: visible };
+  }
+
+  #join(body: Ast, context: Context): void {
+    const from = this.found.relations.length;
+    this.visit(body["larg"], context);
+    this.visit(body["rarg"], context);
+    const relations = this.found.relations.slice(from);
+    const alias = body["alias"];
+    const merged = body["join_using_alias"];
+    this.found.joins.push({
+      natural: body["isNatural"] === true,
+      using: names(body["usingClause"]),
+      alias: isAst(alias) ? text(alias["aliasname"]) : undefined,
+      renamesColumns: (isAst(alias) && "colnames" in alias) || (isAst(merged) && "colnames" in merged),
+      relations,
+    });
+    if (isAst(merged)) this.found.rowNames.add(text(merged["aliasname"]));
+    this.#rest(body, plain(context), ["larg", "rarg", "alias", "join_using_alias", "usingClause"]);
+  }
+
+  #relation(body: unknown, context: Context): RelationUse | undefined {
+    if (!isAst(body)) return undefined;
+    const name = text(body["relname"]);
+    const schema = typeof body["schemaname"] === "string" ? body["schemaname"] : undefined;
+    if (schema === undefined && context.access === "read" && context.ctes.has(name)) return undefined;
+    const alias = body["alias"];
+    const use: RelationUse = {
+      schema,
+      name,
+      alias: isAst(alias) ? text(alias["aliasname"]) : undefined,
+      renamesColumns: isAst(alias) && "colnames" in alias,
+      access: context.access,
+    };
+    this.found.relations.push(use);
+    context.query?.relations.push(use);
+    return use;
+  }
+
+  #column(body: Ast, context: Context, isBare: boolean): ColumnUse {
+    const fields = list(body["fields"]);
+    const use: ColumnUse = {
+      fields: names(fields),
+      star: as(fields.at(-1), "A_Star") !== undefined,
+      bare: isBare,
+      sorts: context.sorts,
+      query: context.query,
+    };
+    this.found.columns.push(use);
+    return use;
+  }
+
+  #operator(path: unknown): void {
+    const parts = names(path);
+    const schema = parts.at(-2);
+    if (schema !== undefined && schema !== "pg_catalog") this.found.foreignOperators.push(parts.join("."));
+  }
+
+  #ordinal(value: unknown, context: Context): void {
+    const constant = as(value, "A_Const");
+    const integer = constant?.["ival"];
+    if (!isAst(integer)) return;
+    this.found.literalsMatter = true;
+    if (context.outermost && context.sorts) this.found.ordinals.push(Number(integer["ival"] ?? 0));
+  }
+}
+
+/** Inside an expression or a sub-query nothing is an outermost output or a sort key by itself. */
+function plain(context: Context): Context {
+  return context.outermost || context.leading ? { ...context, outermost: false, leading: false } : context;
+}
+
+/** Fields of a fixed type come without their type's name; these are the ones that matter, by their fields. */
+function typeOfBare(body: Ast): string {
+  if ("relname" in body) return "RangeVar";
+  if ("funcname" in body && "funcformat" in body) return "FuncCall";
+  if ("limitOption" in body && "op" in body) return "SelectStmt";
+  if (typeof body["kind"] === "string" && body["kind"].startsWith("VAR_")) return "VariableSetStmt";
+  if ("typemod" in body) return "TypeName";
+  return "";
+}
+
+function targetNames(targets: unknown): readonly string[] {
+  return list(targets).flatMap((item) => {
+    const name = as(item, "ResTarget")?.["name"];
+    return typeof name === "string" ? [name] : [];
+  });
+}

@@ -1,0 +1,24 @@
+/** PostgreSQL as the rest of the tree sees it. */
+import type { Protocol } from "../../model/protocol.ts";
+import { analyse, POSTGRES_ACTIONS, prepareAnalysis } from "./actions.ts";
+import type { PostgresQuestion } from "./catalog.ts";
+import { PostgresLogin } from "./login.ts";
+import { CatalogLookup } from "./lookup.ts";
+import { cancelRequest } from "./messages.ts";
+import { PostgresSession } from "./session.ts";
+import type { LoginRequest } from "./startup.ts";
+
+export const postgres: Protocol = {
+  name: "postgres",
+  needsCredential: true,
+  actions: POSTGRES_ACTIONS,
+  prepare: prepareAnalysis,
+  session: (world) => new PostgresSession(world, analyse),
+  login: (request, world) => new PostgresLogin(request as LoginRequest, world),
+  lookup: (question) => new CatalogLookup(question as PostgresQuestion),
+  lookupLogin: (request) => ({
+    database: (request as LoginRequest).database,
+    parameters: { application_name: "sallyport" },
+  }),
+  cancelMessage: cancelRequest,
+};

@@ -1,0 +1,181 @@
+/**
+ * Asks the backend's catalog which relations carry or derive from labelled data. Runs on a login of its
+ * own, reads system catalogs only, and never sees a client. Names go to the server as hex, never as SQL text.
+ */
+import { createHash } from "node:crypto";
+import type { DatabaseError, DataRowMessage } from "pg-protocol/dist/messages.js";
+import { Parser } from "pg-protocol/dist/parser.js";
+import { ProtocolError } from "../../base/errors.ts";
+import { CATALOG_RELATIONS_MAX } from "../../base/limits.ts";
+import type { DataLabels, TableLabels } from "../../model/connection.ts";
+import type { LookupMachine } from "../../model/protocol.ts";
+import {
+  type CatalogColumn,
+  type CatalogFacts,
+  type CatalogRelation,
+  catalogFacts,
+  everyLabel,
+  type PostgresQuestion,
+} from "./catalog.ts";
+import { asBuffer, frameBytes, Inlet } from "./codec.ts";
+import { query } from "./messages.ts";
+
+/** Views that show other sessions' rows or samples of labelled columns, whatever the labels name. */
+const STATISTICS = ["pg_statistic", "pg_stats", "pg_statistic_ext_data", "pg_stats_ext", "pg_stats_ext_exprs"];
+const NO_LABELS: readonly string[] = Object.freeze([]);
+
+export class CatalogLookup implements LookupMachine {
+  readonly #question: PostgresQuestion;
+  readonly #tables: readonly { readonly key: string; readonly labels: TableLabels }[];
+  readonly #parser = new Parser();
+  readonly #inlet = new Inlet();
+  readonly #relations: CatalogRelation[] = [];
+  readonly #clean: number[] = [];
+  readonly #hash = createHash("sha256");
+
+  constructor(question: PostgresQuestion) {
+    this.#question = question;
+    this.#tables = Object.entries(question.labels).map(([key, labels]) => ({ key, labels }));
+    this.#hash.update(JSON.stringify(question.labels));
+  }
+
+  start(): Uint8Array {
+    const oids = this.#question.kind === "relations" ? this.#question.oids : [];
+    return query(catalogQuery(this.#question.labels, oids));
+  }
+
+  receive(bytes: Uint8Array): CatalogFacts | undefined {
+    const inlet = this.#inlet;
+    inlet.add(asBuffer(bytes));
+    let facts: CatalogFacts | undefined;
+    while (facts === undefined && inlet.unread > 0) {
+      const length = frameBytes(inlet.bytes, inlet.at, inlet.end);
+      if (length === undefined || length > inlet.unread) break;
+      const frame = Buffer.from(inlet.bytes.subarray(inlet.at, inlet.at + length));
+      inlet.at += length;
+      this.#parser.parse(frame, (message) => {
+        if (message.name === "dataRow") this.#row((message as DataRowMessage).fields);
+        else if (message.name === "readyForQuery") facts = this.#facts();
+        else if (message.name === "error") {
+          throw new ProtocolError("LOOKUP_FAILED", `Cannot read the catalog: ${(message as DatabaseError).code}`);
+        }
+      });
+    }
+    inlet.keep();
+    return facts;
+  }
+
+  /** what, oid, schema, name, kind, positions of the labelled tables behind it, columns as JSON. */
+  #row(fields: readonly (string | null)[]): void {
+    const [what, oid, schema = "", name = "", kind = "", roots, columns] = fields.map((field) => field ?? "");
+    if (what === "clean") {
+      this.#clean.push(Number(oid));
+      return;
+    }
+    this.#hash.update(JSON.stringify(fields));
+    if (this.#relations.length >= CATALOG_RELATIONS_MAX) {
+      throw new ProtocolError(
+        "LOOKUP_FAILED",
+        `Cannot read the catalog: over ${CATALOG_RELATIONS_MAX} labelled relations`,
+      );
+    }
+    const about = { oid: Number(oid), schema, name, kind };
+    if (what === "derived") {
+      const labels = everyLabel(this.#question.labels);
+      this.#relations.push({ ...about, standing: "derived", labels, columns: new Map() });
+      return;
+    }
+    const tables = (roots ?? "").split(",").flatMap((position) => this.#tables[Number(position)]?.labels ?? []);
+    this.#relations.push({
+      ...about,
+      standing: "labelled",
+      labels: union(tables.map(({ labels }) => labels)),
+      columns: columnsOf(JSON.parse(columns || "{}") as Record<string, string>, tables),
+    });
+  }
+
+  #facts(): CatalogFacts {
+    return catalogFacts(this.#hash.digest("base64url").slice(0, 22), this.#relations, this.#clean);
+  }
+}
+
+function columnsOf(names: Readonly<Record<string, string>>, tables: readonly TableLabels[]) {
+  const columns = new Map<number, CatalogColumn>();
+  for (const [attnum, name] of Object.entries(names)) {
+    const labels = tables.map((table) => (Object.hasOwn(table.columns, name) ? (table.columns[name] ?? []) : []));
+    columns.set(Number(attnum), { name, labels: union(labels) });
+  }
+  return columns;
+}
+
+function union(lists: readonly (readonly string[])[]): readonly string[] {
+  const all = lists.flat();
+  return all.length === 0 ? NO_LABELS : [...new Set(all)];
+}
+
+/**
+ * family: the labelled tables and all they inherit from or are inherited by (labels follow by column name).
+ * derived: views, materialized views and rules that read one, however far; TOAST tables; statistics.
+ */
+function catalogQuery(labels: DataLabels, oids: readonly number[]): string {
+  const named = Object.keys(labels).map((key, position) => {
+    const dot = key.indexOf(".");
+    return `(${position}, ${text(key.slice(0, dot))}, ${text(key.slice(dot + 1))})`;
+  });
+  if (named.length === 0) named.push("(-1, '', '')");
+  const asked = oids.map((oid) => Math.trunc(oid)).join(", ") || "0";
+  const statistics = STATISTICS.map(text).join(", ");
+  return `
+WITH RECURSIVE named(root, schema, name) AS (VALUES ${named.join(", ")}),
+seed AS (
+  SELECT named.root, c.oid FROM named
+  JOIN pg_catalog.pg_namespace n ON n.nspname::text OPERATOR(pg_catalog.=) named.schema
+  JOIN pg_catalog.pg_class c ON c.relnamespace OPERATOR(pg_catalog.=) n.oid
+    AND c.relname::text OPERATOR(pg_catalog.=) named.name
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+),
+family(oid, root) AS (
+  SELECT oid, root FROM seed
+  UNION
+  SELECT CASE WHEN i.inhrelid OPERATOR(pg_catalog.=) f.oid THEN i.inhparent ELSE i.inhrelid END, f.root
+  FROM family f JOIN pg_catalog.pg_inherits i
+    ON i.inhrelid OPERATOR(pg_catalog.=) f.oid OR i.inhparent OPERATOR(pg_catalog.=) f.oid
+),
+derived(oid) AS (
+  SELECT oid FROM family
+  UNION
+  SELECT r.ev_class FROM derived d
+  JOIN pg_catalog.pg_depend p ON p.refobjid OPERATOR(pg_catalog.=) d.oid
+    AND p.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+    AND p.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+  JOIN pg_catalog.pg_rewrite r ON r.oid OPERATOR(pg_catalog.=) p.objid
+),
+tainted AS (
+  SELECT oid FROM derived
+  UNION
+  SELECT c.reltoastrelid FROM derived d JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.oid
+  WHERE c.reltoastrelid OPERATOR(pg_catalog.<>) 0
+  UNION
+  SELECT c.oid FROM pg_catalog.pg_class c
+  WHERE c.relnamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace
+    AND c.relname::text IN (${statistics})
+)
+SELECT 'labelled', c.oid::text, n.nspname::text, c.relname::text, c.relkind::text,
+  (SELECT pg_catalog.string_agg(root::text, ',' ORDER BY root) FROM family f WHERE f.oid OPERATOR(pg_catalog.=) c.oid),
+  (SELECT pg_catalog.json_object_agg(a.attnum, a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped)::text
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+WHERE c.oid IN (SELECT oid FROM family)
+UNION ALL
+SELECT 'derived', c.oid::text, n.nspname::text, c.relname::text, c.relkind::text, NULL, NULL
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+WHERE c.oid IN (SELECT oid FROM tainted) AND c.oid NOT IN (SELECT oid FROM family)
+UNION ALL
+SELECT 'clean', c.oid::text, NULL, NULL, NULL, NULL, NULL FROM pg_catalog.pg_class c
+WHERE c.oid IN (${asked}) AND c.oid NOT IN (SELECT oid FROM tainted)
+ORDER BY 1, 2`;
+}
+
+function text(value: string): string {
+  return `pg_catalog.convert_from(pg_catalog.decode('${Buffer.from(value).toString("hex")}', 'hex'), 'UTF8')`;
+}

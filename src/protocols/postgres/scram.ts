@@ -1,0 +1,147 @@
+/**
+ * The client's half of SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677, RFC 5929), with the
+ * server's signature verified. Pure: the nonce comes from outside. Keys are wiped where they can be.
+ */
+import { createHash, createHmac, pbkdf2Sync, timingSafeEqual, X509Certificate } from "node:crypto";
+import { ProtocolError } from "../../base/errors.ts";
+
+/** RFC 7677; a rogue server that asks for less makes a cheap guess of what it gets. */
+const ITERATIONS_MIN = 4_096;
+/** Half a second of this thread; a server that asks for more would stop everybody. */
+const ITERATIONS_MAX = 1_000_000;
+const KEY_BYTES = 32;
+
+export interface ScramChoice {
+  readonly mechanism: "SCRAM-SHA-256" | "SCRAM-SHA-256-PLUS";
+  readonly gs2Header: string;
+  /** Bytes that bind to the channel; empty without. */
+  readonly binding: Uint8Array;
+}
+
+/**
+ * What to choose of `offered`. `certificate` (DER) is the server's where the connection is encrypted.
+ * Undefined: no SCRAM is offered.
+ */
+export function chooseScram(offered: readonly string[], certificate: Uint8Array | undefined): ScramChoice | undefined {
+  const binding = certificate === undefined ? undefined : serverEndPoint(certificate);
+  const isPlusOffered = offered.includes("SCRAM-SHA-256-PLUS");
+  if (isPlusOffered && binding !== undefined) {
+    return { mechanism: "SCRAM-SHA-256-PLUS", gs2Header: "p=tls-server-end-point,,", binding };
+  }
+  if (!offered.includes("SCRAM-SHA-256")) return undefined;
+  // "y": we could have bound, but the server did not offer it. Where somebody removed the offer, the server sees it.
+  const gs2Header = binding !== undefined && !isPlusOffered ? "y,," : "n,,";
+  return { mechanism: "SCRAM-SHA-256", gs2Header, binding: new Uint8Array() };
+}
+
+export class Scram {
+  readonly choice: ScramChoice;
+  readonly #password: Uint8Array;
+  readonly #nonce: string;
+  #serverSignature: Buffer | undefined;
+  #isVerified = false;
+
+  constructor(choice: ScramChoice, password: Uint8Array, nonce: Uint8Array) {
+    this.choice = choice;
+    this.#password = password;
+    this.#nonce = Buffer.from(nonce).toString("base64");
+  }
+
+  /** Whether the server has proven that it knows the password too. */
+  get isVerified(): boolean {
+    return this.#isVerified;
+  }
+
+  /** client-first-message. The user is the one of the startup message, as PostgreSQL has it. */
+  first(): string {
+    return `${this.choice.gs2Header}${this.#firstBare()}`;
+  }
+
+  /** From server-first-message to client-final-message. Throws UPSTREAM_SCRAM or UPSTREAM_SCRAM_WEAK. */
+  final(serverFirst: string): string {
+    const { nonce, salt, iterations } = readServerFirst(serverFirst);
+    if (!nonce.startsWith(this.#nonce) || nonce.length === this.#nonce.length) {
+      throw new ProtocolError("UPSTREAM_SCRAM", "Cannot log in: the server's nonce does not continue ours");
+    }
+    const { gs2Header, binding } = this.choice;
+    const channel = Buffer.concat([Buffer.from(gs2Header), binding]).toString("base64");
+    const withoutProof = `c=${channel},r=${nonce}`;
+    const message = `${this.#firstBare()},${serverFirst},${withoutProof}`;
+    const salted = pbkdf2Sync(this.#password, salt, iterations, KEY_BYTES, "sha256");
+    const clientKey = hmac(salted, "Client Key");
+    const serverKey = hmac(salted, "Server Key");
+    const storedKey = createHash("sha256").update(clientKey).digest();
+    const proof = hmac(storedKey, message);
+    for (let at = 0; at < proof.length; at++) proof[at] = (proof[at] as number) ^ (clientKey[at] as number);
+    this.#serverSignature = hmac(serverKey, message);
+    for (const key of [salted, clientKey, serverKey, storedKey]) key.fill(0);
+    return `${withoutProof},p=${proof.toString("base64")}`;
+  }
+
+  /** server-final-message. Throws UPSTREAM_SCRAM when the server does not know the password. */
+  verify(serverFinal: string): void {
+    const expected = this.#serverSignature;
+    const signature = Buffer.from(attribute(serverFinal, "v") ?? "", "base64");
+    if (expected === undefined || signature.length !== expected.length || !timingSafeEqual(signature, expected)) {
+      throw new ProtocolError("UPSTREAM_SCRAM", "Cannot log in: the server could not prove that it knows the password");
+    }
+    this.#isVerified = true;
+  }
+
+  #firstBare(): string {
+    return `n=,r=${this.#nonce}`;
+  }
+}
+
+/** SASLprep (RFC 4013) as PostgreSQL does it: what cannot be prepared is used as it is. */
+export function preparedPassword(password: Uint8Array): Buffer {
+  if (password.every((byte) => byte < 0x80)) return Buffer.from(password);
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(password);
+  } catch {
+    return Buffer.from(password);
+  }
+  return Buffer.from(text.replace(SPACES, " ").replace(MAPPED_TO_NOTHING, "").normalize("NFKC"));
+}
+
+/** RFC 3454, tables C.1.2 and B.1. */
+const SPACES = /[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]/gu;
+const MAPPED_TO_NOTHING = /\u00ad|\u034f|\u1806|[\u180b-\u180d]|\u200c|\u200d|\u2060|[\ufe00-\ufe0f]|\ufeff/gu;
+
+function readServerFirst(text: string): { nonce: string; salt: Buffer; iterations: number } {
+  const nonce = attribute(text, "r");
+  const salt = attribute(text, "s");
+  const iterations = Number(attribute(text, "i"));
+  if (nonce === undefined || salt === undefined || !Number.isSafeInteger(iterations)) {
+    throw new ProtocolError("UPSTREAM_SCRAM", "Cannot log in: the server's SCRAM message is not complete");
+  }
+  if (iterations < ITERATIONS_MIN) {
+    throw new ProtocolError("UPSTREAM_SCRAM_WEAK", `Cannot log in: ${iterations} SCRAM iterations are too few`);
+  }
+  if (iterations > ITERATIONS_MAX) {
+    throw new ProtocolError("UPSTREAM_SCRAM", `Cannot log in: ${iterations} SCRAM iterations are too many`);
+  }
+  return { nonce, salt: Buffer.from(salt, "base64"), iterations };
+}
+
+function attribute(text: string, name: string): string | undefined {
+  return text
+    .split(",")
+    .find((part) => part.startsWith(`${name}=`))
+    ?.slice(2);
+}
+
+function hmac(key: Uint8Array, text: string): Buffer {
+  return createHmac("sha256", key).update(text).digest();
+}
+
+/** tls-server-end-point (RFC 5929): the certificate hashed as it was signed, but at least with SHA-256. */
+function serverEndPoint(certificate: Uint8Array): Buffer | undefined {
+  const algorithm = new X509Certificate(certificate).signatureAlgorithm?.toLowerCase() ?? "";
+  const name = /sha-?(224|256|384|512)|sha-?1(?![0-9])|md5/.exec(algorithm)?.[0].replace("-", "");
+  if (name === undefined) return undefined;
+  return createHash(name === "sha1" || name === "md5" ? "sha256" : name)
+    .update(certificate)
+    .digest();
+}

@@ -1,0 +1,584 @@
+/** Settings: what is good becomes plain values; what is wrong is told by line, key and remedy, and never by value. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SETTINGS_BYTES_MAX, SETTINGS_PROBLEMS_MAX } from "../src/base/limits.ts";
+import { formatAddress, isOneHost, parseAddress } from "../src/config/address.ts";
+import { SettingsError } from "../src/config/problems.ts";
+import { readAddedConnection, readSettings } from "../src/config.ts";
+
+const FILE = "/etc/sallyport/sallyport.yaml";
+const PROTOCOLS = [
+  { name: "postgres", needsCredential: true },
+  { name: "opaque", needsCredential: false },
+];
+
+/** One connection, complete; `more` replaces or adds lines. */
+function orders(more: Readonly<Record<string, string>> = {}): string {
+  const lines = {
+    name: "orders",
+    protocol: "postgres",
+    addresses: '["orders.db.internal:5432"]',
+    credential: "{ user: orders_app, password: { file: /etc/secret } }",
+    ...more,
+  };
+  const entries = Object.entries(lines).filter(([, value]) => value !== "");
+  return `connections:\n${entries.map(([key, value], index) => `${index === 0 ? "  - " : "    "}${key}: ${value}`).join("\n")}\n`;
+}
+
+function settingsError(text: string): SettingsError {
+  try {
+    readSettings(text, FILE, PROTOCOLS);
+  } catch (error) {
+    assert.ok(error instanceof SettingsError, `not a SettingsError: ${error}`);
+    return error;
+  }
+  return assert.fail("the settings were accepted");
+}
+
+// name, text, line, column, key, what the message says
+const bad: readonly (readonly [string, string, number, number, string, RegExp])[] = [
+  ["an unknown key at the top", "agentz: []\n", 1, 1, "agentz", /not a known key; did you mean "agents"/],
+  ["a key far from any", "\nwhatever: 1\n", 2, 1, "whatever", /known here: agents, connections/],
+  ["a list at the top", "- a\n", 1, 1, "", /must be a mapping/],
+  ["a scalar at the top", "hello\n", 1, 1, "", /must be a mapping/],
+  ["a broken bracket", "agents: [\n", 2, 1, "", /a bracket before it is not closed/],
+  ["a tab that indents", "egress:\n\tallow: []\n", 2, 1, "", /tab|not valid YAML/],
+  ["a key that stands twice", "agents: []\nagents: []\n", 2, 1, "", /twice/],
+  ["two documents", "agents: []\n---\nagents: []\n", 2, 1, "", /second document/],
+  ["an alias without anchor", "agents: *list\n", 1, 9, "", /no anchor/],
+  ["an unknown tag", "agents: !list []\n", 1, 9, "", /unknown tag/],
+  ["a mapping where a list belongs", "agents:\n  name: ci\n", 2, 3, "agents", /must be a list/],
+  ["an agent without name", "agents:\n  - groups: [a]\n", 2, 5, "agents[0]", /lacks the key "name"/],
+  ["an agent with a capital", "agents:\n  - name: CI\n", 2, 11, "agents[0].name", /1 to 63 of a-z/],
+  ["an agent that begins with -", 'agents:\n  - name: "-x"\n', 2, 11, "agents[0].name", /not beginning with -/],
+  ["an agent with 64 letters", `agents:\n  - name: ${"a".repeat(64)}\n`, 2, 11, "agents[0].name", /1 to 63/],
+  ["an agent with a path", 'agents:\n  - name: "../a"\n', 2, 11, "agents[0].name", /1 to 63/],
+  ["two agents of one name", "agents:\n  - name: ci\n  - name: ci\n", 3, 11, "agents[1].name", /taken by agents\[0\]/],
+  ["a group twice", "agents:\n  - {name: ci, groups: [a, a]}\n", 2, 24, "agents[0].groups", /same entry twice/],
+  ["a group that is no text", "agents:\n  - {name: ci, groups: [1]}\n", 2, 25, "agents[0].groups[0]", /quote it/],
+  [
+    "an unknown key of an agent",
+    "agents:\n  - name: ci\n    group: [a]\n",
+    3,
+    5,
+    "agents[0].group",
+    /did you mean "groups"/,
+  ],
+  ["an empty match", "agents:\n  - {name: ci, match: {}}\n", 2, 23, "agents[0].match", /must not be empty/],
+  [
+    "an unknown matcher",
+    "agents:\n  - {name: ci, match: {units: x}}\n",
+    2,
+    24,
+    "agents[0].match.units",
+    /did you mean "unit"/,
+  ],
+  [
+    "a connection with an unknown key",
+    orders({ protocl: "postgres" }),
+    6,
+    5,
+    "connections[0].protocl",
+    /did you mean "protocol"/,
+  ],
+  ["a connection without addresses", orders({ addresses: "" }), 2, 5, "connections[0]", /lacks the key "addresses"/],
+  ["an empty list of addresses", orders({ addresses: "[]" }), 4, 16, "connections[0].addresses", /at least one/],
+  [
+    "an unknown protocol",
+    orders({ protocol: "postgras" }),
+    3,
+    15,
+    "connections[0].protocol",
+    /did you mean "postgres"/,
+  ],
+  ["a missing credential", orders({ credential: "" }), 2, 5, "connections[0]", /lacks the key "credential"/],
+  ["a connection name with _", orders({ name: "a_b" }), 2, 11, "connections[0].name", /1 to 63/],
+  ["an address without port", orders({ addresses: "[db]" }), 4, 17, "connections[0].addresses[0]", /end with a port/],
+  ["port 0", orders({ addresses: '["db:0"]' }), 4, 17, "connections[0].addresses[0]", /1 and 65535/],
+  ["port 65536", orders({ addresses: '["db:65536"]' }), 4, 17, "connections[0].addresses[0]", /1 and 65535/],
+  ["port *", orders({ addresses: '["db:*"]' }), 4, 17, "connections[0].addresses[0]", /must name one port/],
+  [
+    "IPv6 without brackets",
+    orders({ addresses: '["2001:db8::1"]' }),
+    4,
+    17,
+    "connections[0].addresses[0]",
+    /in brackets/,
+  ],
+  [
+    "v4-mapped IPv6",
+    orders({ addresses: '["[::ffff:192.0.2.1]:5"]' }),
+    4,
+    17,
+    "connections[0].addresses[0]",
+    /plain IPv4: "192\.0\.2\.1"/,
+  ],
+  [
+    "an interface behind %",
+    orders({ addresses: '["[fe80::1%eth0]:5"]' }),
+    4,
+    17,
+    "connections[0].addresses[0]",
+    /interface/,
+  ],
+  [
+    "a name in brackets",
+    orders({ addresses: '["[db]:5"]' }),
+    4,
+    17,
+    "connections[0].addresses[0]",
+    /IPv6 address inside/,
+  ],
+  [
+    "IPv4 with 256",
+    orders({ addresses: '["192.0.2.256:5"]' }),
+    4,
+    17,
+    "connections[0].addresses[0]",
+    /not a valid IPv4/,
+  ],
+  ["a name with a space", orders({ addresses: '["a b:5"]' }), 4, 17, "connections[0].addresses[0]", /host name/],
+  ["a URL", orders({ addresses: '["postgres://db:5"]' }), 4, 17, "connections[0].addresses[0]", /must be "host:port"/],
+  [
+    "a prefix behind a name",
+    orders({ addresses: '["db/8:5"]' }),
+    4,
+    17,
+    "connections[0].addresses[0]",
+    /IP address before the prefix/,
+  ],
+  [
+    "a prefix of 33",
+    orders({ addresses: '["192.0.2.0/33:5"]' }),
+    4,
+    17,
+    "connections[0].addresses[0]",
+    /between 0 and 32/,
+  ],
+  [
+    "bits behind the prefix",
+    orders({ addresses: '["10.0.0.1/8:5"]' }),
+    4,
+    17,
+    "connections[0].addresses[0]",
+    /did you mean 10\.0\.0\.0\/8/,
+  ],
+  [
+    "IPv6 bits behind the prefix",
+    orders({ addresses: '["[2001:db8::1/32]:5"]' }),
+    4,
+    17,
+    "connections[0].addresses[0]",
+    /2001:db8::\/32/,
+  ],
+  [
+    "a network without tls.name",
+    orders({ addresses: '["db:5", "10.0.0.0/8:5"]' }),
+    4,
+    25,
+    "connections[0].addresses[1]",
+    /rogue server/,
+  ],
+  [
+    "every address without tls.name",
+    orders({ addresses: '["*:5"]' }),
+    4,
+    17,
+    "connections[0].addresses[0]",
+    /rogue server/,
+  ],
+  [
+    "a network with mode require",
+    orders({ addresses: '["10.0.0.0/8:5"]', tls: "{ mode: require }" }),
+    4,
+    17,
+    "connections[0].addresses[0]",
+    /rogue server/,
+  ],
+  [
+    "a network with mode disable",
+    orders({ addresses: '["10.0.0.0/8:5"]', tls: "{ mode: disable }" }),
+    4,
+    17,
+    "connections[0].addresses[0]",
+    /rogue server/,
+  ],
+  [
+    "an unknown TLS mode",
+    orders({ tls: "{ mode: verify }" }),
+    6,
+    18,
+    "connections[0].tls.mode",
+    /one of "disable", "require", "verify-full"/,
+  ],
+  ["TLS mode prefer", orders({ tls: "{ mode: prefer }" }), 6, 18, "connections[0].tls.mode", /one of/],
+  [
+    "a TLS name with mode disable",
+    orders({ tls: "{ mode: disable, name: db }" }),
+    6,
+    27,
+    "connections[0].tls.name",
+    /means nothing/,
+  ],
+  [
+    "a CA with mode require",
+    orders({ tls: "{ mode: require, ca: ca.pem }" }),
+    6,
+    27,
+    "connections[0].tls.ca",
+    /means nothing/,
+  ],
+  ["a TLS name with a space", orders({ tls: '{ name: "a b" }' }), 6, 18, "connections[0].tls.name", /certificate/],
+  [
+    "a password itself",
+    orders({ credential: "{ user: a, password: hunter2 }" }),
+    5,
+    38,
+    "connections[0].credential.password",
+    /reference to the secret/,
+  ],
+  [
+    "a password in a wrong key",
+    orders({ credential: "{ user: a, password: { hunter2: x } }" }),
+    5,
+    38,
+    "connections[0].credential.password",
+    /reference to the secret/,
+  ],
+  [
+    "a password of two references",
+    orders({ credential: "{ user: a, password: { file: a, env: B } }" }),
+    5,
+    38,
+    "connections[0].credential.password",
+    /reference to the secret/,
+  ],
+  [
+    "an empty password",
+    orders({ credential: "{ user: a, password: {} }" }),
+    5,
+    38,
+    "connections[0].credential.password",
+    /reference to the secret/,
+  ],
+  [
+    "a bad name of a variable",
+    orders({ credential: "{ user: a, password: { env: a-b } }" }),
+    5,
+    45,
+    "connections[0].credential.password.env",
+    /name of a variable/,
+  ],
+  [
+    "a systemd credential with a path",
+    orders({ credential: "{ user: a, password: { systemd: ../a } }" }),
+    5,
+    49,
+    "connections[0].credential.password.systemd",
+    /systemd credential/,
+  ],
+  [
+    "a credential without user",
+    orders({ credential: "{ password: { file: a } }" }),
+    5,
+    17,
+    "connections[0].credential",
+    /lacks the key "user"/,
+  ],
+  ["a label that is a number", orders({ labels: "{ tier: 1 }" }), 6, 21, "connections[0].labels.tier", /quote it/],
+  [
+    "a label called __proto__",
+    orders({ labels: "{ __proto__: x }" }),
+    6,
+    15,
+    "connections[0].labels.__proto__",
+    /good name/,
+  ],
+  [
+    "a table without schema",
+    orders({ data: "{ customers: {} }" }),
+    6,
+    13,
+    "connections[0].data.customers",
+    /schema\.table/,
+  ],
+  [
+    "a column whose label is no list",
+    orders({ data: "{ public.c: { columns: { ssn: pii } } }" }),
+    6,
+    41,
+    'connections[0].data["public.c"].columns.ssn',
+    /must be a list/,
+  ],
+  [
+    "an unknown key of a table",
+    orders({ data: "{ public.c: { column: {} } }" }),
+    6,
+    25,
+    'connections[0].data["public.c"].column',
+    /did you mean "columns"/,
+  ],
+  ["a policies list", "policies: [a]\n", 1, 11, "policies", /must be a text/],
+  ["a port that is no number", "interception: { port: x }\n", 1, 23, "interception.port", /whole number/],
+  ["port 70000", "interception: { port: 70000 }\n", 1, 23, "interception.port", /at most 65535/],
+  ["a relative cgroup root", "interception: { cgroupRoot: sys }\n", 1, 29, "interception.cgroupRoot", /absolute path/],
+  ["an unknown side of egress", "egress: { alow: [] }\n", 1, 11, "egress.alow", /did you mean "allow"/],
+  ["egress without port", 'egress: { allow: ["10.0.0.0/8"] }\n', 1, 19, "egress.allow[0]", /port/],
+  [
+    "egress on both sides",
+    'egress: { allow: ["10.0.0.0/8:*"], deny: ["10.0.0.0/8:*"] }\n',
+    1,
+    19,
+    "egress.allow[0]",
+    /denied by egress\.deny/,
+  ],
+];
+
+for (const [name, text, line, column, key, says] of bad) {
+  test(`the settings are refused with their line for ${name}`, () => {
+    const { problems, code, remedy, message } = settingsError(text);
+    const [problem] = problems;
+    assert.deepEqual(
+      { code, problems: problems.length, line: problem?.line, column: problem?.column, key: problem?.key },
+      { code: "SETTINGS_INVALID", problems: 1, line, column, key },
+      message,
+    );
+    assert.match(problem?.message ?? "", says);
+    assert.match(message, new RegExp(`sallyport\\.yaml:${line}:${column}: `));
+    assert.notEqual(remedy, "");
+  });
+}
+
+const later: readonly (readonly [string, string, string])[] = [
+  ["automatic tagging", "agents:\n  - {name: ci, match: {unit: x.service}}\n", "agents[0].match"],
+  ["a name in egress", 'egress: { allow: ["registry.internal:443"] }\n', "egress.allow[0]"],
+  ["a wildcard name", orders({ addresses: '["*.db.internal:5432"]' }), "connections[0].addresses[0]"],
+];
+for (const [name, text, key] of later) {
+  test(`${name} is refused as not in this version, not skipped`, () => {
+    const error = settingsError(text);
+    assert.equal(error.code, "SETTINGS_NOT_YET");
+    assert.deepEqual(
+      error.problems.map((problem) => [problem.key, problem.code]),
+      [[key, "SETTINGS_NOT_YET"]],
+    );
+  });
+}
+
+test("settings that are wrong and too new at once are called wrong", () => {
+  const error = settingsError("agents:\n  - {name: ci, match: {unit: x}}\n  - {name: ci}\n");
+  assert.equal(error.code, "SETTINGS_INVALID");
+  assert.equal(error.problems.length, 2);
+});
+
+test("two connections may not have the same address, however it is spelled", () => {
+  const two = `${orders({ addresses: '["[2001:DB8::0:1]:5432"]' })}${orders({ name: "b", addresses: '["[2001:db8::1]:5432"]' }).replace("connections:\n", "")}`;
+  const error = settingsError(two);
+  assert.match(error.message, /connections\[1\]\.addresses has an address that connections\[0\] has too/);
+});
+
+test("two connections may not have the same name", () => {
+  const two = `${orders()}${orders({ addresses: '["b:5432"]' }).replace("connections:\n", "")}`;
+  assert.deepEqual(
+    settingsError(two).problems.map(({ key, line }) => [key, line]),
+    [["connections[1].name", 6]],
+  );
+});
+
+test("every problem of a file is told at once, in the order of its lines", () => {
+  const { problems } = settingsError("policies: 3\nagents: 3\negress: 3\n");
+  assert.deepEqual(
+    problems.map(({ line }) => line),
+    [1, 2, 3],
+  );
+});
+
+test("no more problems are told than fit a screen, and the rest is counted", () => {
+  const text = Array.from({ length: SETTINGS_PROBLEMS_MAX + 5 }, (_, index) => `zz${index}: 1`).join("\n");
+  const error = settingsError(text);
+  assert.equal(error.problems.length, SETTINGS_PROBLEMS_MAX);
+  assert.match(error.message, /and 5 more/);
+});
+
+test("settings above the size limit are refused before they are parsed", () => {
+  const error = settingsError(`# ${"x".repeat(SETTINGS_BYTES_MAX)}`);
+  assert.match(error.message, /larger than/);
+});
+
+test("a bomb of aliases is refused", () => {
+  const levels = Array.from({ length: 9 }, (_, n) => `a${n + 1}: &a${n + 1} [${Array(9).fill(`*a${n}`).join(",")}]`);
+  assert.equal(settingsError(`a0: &a0 [x]\n${levels.join("\n")}\n`).code, "SETTINGS_INVALID");
+});
+
+const misplacedSecrets = [
+  orders({ credential: "{ user: a, password: hunter2 }" }),
+  orders({ credential: "{ user: a, password: { hunter2 } }" }),
+  orders({ credential: "{ user: a, password: { file: [hunter2] } }" }),
+  orders({ credential: "{ user: a, password: *hunter2 }" }),
+  orders({ credential: "{ user: a, password: !hunter2 x }" }),
+  orders({ credential: "{ user: a, password: @hunter2 }" }),
+  orders({ credential: '{ user: a, password: "\\hunter2" }' }),
+  orders({ credential: "{ user: a, password: { env: hunter2-x } }" }),
+  orders({ tls: "{ mode: hunter2 }" }),
+  orders({ addresses: "[hunter2]" }),
+];
+for (const [index, text] of misplacedSecrets.entries()) {
+  test(`a secret in the wrong place is never shown in the error (${index + 1})`, () => {
+    const error = settingsError(text);
+    assert.doesNotMatch(`${error.message}${error.remedy}${error.stack}${JSON.stringify(error.problems)}`, /hunter2/);
+  });
+}
+
+test("good settings become plain values with defaults", () => {
+  const text = `
+agents:
+  - name: ci
+    groups: [ci, nightly]
+    claims: { team: payments }
+connections:
+  - name: orders
+    protocol: postgres
+    addresses: ["Orders.DB.internal.:5432", "192.0.2.7:5432", "[2001:DB8::0:1]:6432"]
+    credential: { user: orders_app, password: { file: secrets/orders } }
+    tls: { mode: verify-full, name: Orders.db.internal, ca: roots.pem }
+    labels: { environment: prod }
+    data:
+      public.customers: { labels: [], columns: { ssn: [pii], card: [pii, payment] } }
+egress:
+  allow: ["10.20.0.0/16:*", "*:443"]
+  deny: ["[2001:db8::/32]:443"]
+policies: policies
+interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
+`;
+  const settings = readSettings(text, FILE, PROTOCOLS);
+  assert.deepEqual(JSON.parse(JSON.stringify(settings)), {
+    file: FILE,
+    agents: [{ name: "ci", groups: ["ci", "nightly"], claims: { team: "payments" } }],
+    connections: [
+      {
+        connection: {
+          name: "orders",
+          protocol: "postgres",
+          addresses: [
+            { kind: "name", host: "orders.db.internal", port: 5432 },
+            { kind: "network", address: "192.0.2.7", family: 4, prefix: 32, port: 5432 },
+            { kind: "network", address: "2001:db8::1", family: 6, prefix: 128, port: 6432 },
+          ],
+          labels: { environment: "prod" },
+          tls: { mode: "verify-full", name: "orders.db.internal" },
+          data: { "public.customers": { labels: [], columns: { ssn: ["pii"], card: ["pii", "payment"] } } },
+        },
+        caFile: "/etc/sallyport/roots.pem",
+        credential: { user: "orders_app", password: { kind: "file", path: "/etc/sallyport/secrets/orders" } },
+      },
+    ],
+    egress: {
+      allow: [
+        { kind: "network", address: "10.20.0.0", family: 4, prefix: 16, port: 0 },
+        { kind: "any", port: 443 },
+      ],
+      deny: [{ kind: "network", address: "2001:db8::", family: 6, prefix: 32, port: 443 }],
+    },
+    policies: "/etc/sallyport/policies",
+    interception: { port: 6000, cgroupRoot: "/sys/fs/cgroup" },
+  });
+});
+
+const empty = [
+  ["an empty text", ""],
+  ["only a comment", "# nothing\n"],
+  ["an empty mapping", "{}\n"],
+] as const;
+for (const [name, text] of empty) {
+  test(`${name} gives the defaults`, () => {
+    assert.deepEqual(readSettings(text, FILE, PROTOCOLS), {
+      file: FILE,
+      agents: [],
+      connections: [],
+      egress: { allow: [], deny: [] },
+      interception: { port: 61_917 },
+    });
+  });
+}
+
+const good: readonly (readonly [string, string])[] = [
+  ["a protocol without login needs no credential", orders({ protocol: "opaque", credential: "" })],
+  [
+    "a network is fine with verify-full and a name",
+    orders({ addresses: '["10.0.0.0/8:5"]', tls: "{ name: db.internal }" }),
+  ],
+  [
+    "a network is fine where no login is given",
+    orders({ protocol: "opaque", credential: "", addresses: '["10.0.0.0/8:5"]' }),
+  ],
+  ["one host may go without TLS", orders({ addresses: '["127.0.0.1:5432"]', tls: "{ mode: disable }" })],
+  ["a /32 is one host", orders({ addresses: '["10.0.0.1/32:5"]', tls: "{ mode: require }" })],
+  ["a password may come from a variable", orders({ credential: "{ user: a, password: { env: PW } }" })],
+  ["a password may come from systemd", orders({ credential: "{ user: a, password: { systemd: pw } }" })],
+  ["a login may need no password", orders({ credential: "{ user: a }" })],
+  [
+    "blocks may be shared by anchors",
+    `${orders({ tls: "&t { name: a }" })}${orders({ name: "b", addresses: '["b:5"]', tls: "*t" }).replace("connections:\n", "")}`,
+  ],
+];
+for (const [name, text] of good)
+  test(name, () => assert.ok(readSettings(text, FILE, PROTOCOLS).connections.length > 0));
+
+test("verify-full is the default", () => {
+  assert.equal(readSettings(orders(), FILE).connections[0]?.connection.tls.mode, "verify-full");
+});
+
+test("a column called like a property of every object has no labels of its own", () => {
+  const text = orders({ data: "{ public.c: { columns: { ssn: [pii] } } }" });
+  const columns = readSettings(text, FILE).connections[0]?.connection.data["public.c"]?.columns ?? {};
+  assert.equal(columns["constructor"], undefined);
+  assert.deepEqual(columns["ssn"], ["pii"]);
+});
+
+const added = { name: "orders", protocol: "postgres", addresses: ["db:5432"] };
+const PEM = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+
+test("an added connection needs no credential and keeps its roots as text", () => {
+  const read = readAddedConnection({ ...added, tls: { ca: PEM } }, "connection orders", PROTOCOLS);
+  assert.equal(read.connection.tls.ca, PEM);
+  assert.equal(read.caFile, undefined);
+  assert.equal(read.credential, undefined);
+});
+
+const badAdded = [
+  ["a path as its roots", { ...added, tls: { ca: "/etc/ca.pem" } }],
+  ["a credential", { ...added, credential: { user: "a" } }],
+  ["a network without tls.name", { ...added, addresses: ["10.0.0.0/8:5432"] }],
+  ["an unknown protocol", { ...added, protocol: "nosql" }],
+  ["no addresses", { ...added, addresses: [] }],
+] as const;
+for (const [name, value] of badAdded) {
+  test(`an added connection is refused with ${name}`, () =>
+    assert.throws(() => readAddedConnection(value, "connection orders", PROTOCOLS), { code: "SETTINGS_INVALID" }));
+}
+
+const spellings = [
+  ["DB.Internal:1", "db.internal:1"],
+  ["192.0.2.1:65535", "192.0.2.1:65535"],
+  ["192.0.2.1/32:1", "192.0.2.1:1"],
+  ["0.0.0.0/0:1", "0.0.0.0/0:1"],
+  ["[2001:0db8:0:0:0:0:0:1]:1", "[2001:db8::1]:1"],
+  ["[2001:db8::/32]:1", "[2001:db8::/32]:1"],
+  ["[::]:1", "[::]:1"],
+  ["[::/0]:*", "[::/0]:*"],
+  ["*:*", "*:*"],
+] as const;
+for (const [text, spelled] of spellings) {
+  test(`the address ${text} is spelled ${spelled}, and that reads the same again`, () => {
+    const address = parseAddress(text, "or-any");
+    assert.equal(formatAddress(address), spelled);
+    assert.deepEqual(parseAddress(spelled, "or-any"), address);
+  });
+}
+
+test("a network of one host is one host, a wider one is not", () => {
+  assert.equal(isOneHost(parseAddress("10.0.0.1/32:1", "numbers")), true);
+  assert.equal(isOneHost(parseAddress("10.0.0.0/31:1", "numbers")), false);
+  assert.equal(isOneHost(parseAddress("[2001:db8::/127]:1", "numbers")), false);
+  assert.equal(isOneHost(parseAddress("*:1", "numbers")), false);
+});

@@ -1,0 +1,210 @@
+/** The real API server over ports that only remember: for tests of the API and of the command line. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import type { Log } from "../../src/base/log.ts";
+import type { Membership } from "../../src/control/api/callers.ts";
+import { startControlServer } from "../../src/control/api/server.ts";
+import type {
+  AgentListing,
+  ConnectionListing,
+  ControlPorts,
+  Peer,
+  SessionEntry,
+  SessionListing,
+} from "../../src/control/ports.ts";
+import type { AuditEvent } from "../../src/model/event.ts";
+
+export interface FakeDaemon {
+  readonly runDir: string;
+  readonly socketPath: string;
+  readonly log: readonly string[];
+  /** Name and arguments of every port that was called, secrets as text. */
+  readonly calls: readonly (readonly unknown[])[];
+  /** Who asks from now on; undefined: nobody knows. */
+  peer: Peer | undefined;
+  readonly watchers: Set<(event: AuditEvent) => void>;
+  close(): Promise<void>;
+}
+
+export const ROOT: Peer = { pid: 4242, uid: 0, gid: 0, cgroup: "/user.slice", tagged: false };
+export const MEMBER: Peer = { ...ROOT, uid: 1001, gid: 2002 };
+export const STRANGER: Peer = { ...ROOT, uid: 1002, gid: 1002 };
+const MEMBERS: Membership = ({ gid }) => gid === MEMBER.gid;
+
+export const SESSION: SessionListing = {
+  id: "s1",
+  agent: "ci",
+  connection: "orders",
+  protocol: "postgres",
+  user: "runner",
+  executable: "/usr/bin/psql",
+  address: "192.0.2.1:5432",
+  startedMs: 1_700_000_000_000,
+  endedMs: 1_700_000_002_500,
+  state: "ended",
+  statements: 2,
+  denied: 1,
+  masked: 3,
+  rows: 5,
+};
+
+export const ENTRIES: readonly SessionEntry[] = [
+  { offsetMs: 0, kind: "start", text: "connected" },
+  { offsetMs: 10, kind: "decision", text: "select *\nfrom c -- \u001b[2J\u202e", decision: "allow", rules: ["reads"] },
+  { offsetMs: 12, kind: "answer", text: "SELECT 5", rows: 5, masks: [{ column: "ssn", by: "label:pii", count: 3 }] },
+  { offsetMs: 20, kind: "decision", text: "drop table c", decision: "deny", rules: ["no-ddl"], message: "No DDL" },
+];
+
+const AGENT: AgentListing = {
+  agent: "ci",
+  groups: ["ci"],
+  cgroup: "/sallyport.slice/r1",
+  kind: "run",
+  runId: "r1",
+  uid: 0,
+  processes: 1,
+  sessions: 1,
+  sinceMs: 1_700_000_000_000,
+};
+
+const CONNECTION: ConnectionListing = {
+  name: "orders",
+  protocol: "postgres",
+  addresses: ["orders.db.internal:5432"],
+  labels: { environment: "prod" },
+  tls: "verify-full",
+  source: "vault",
+  user: "orders_app",
+  credential: "sealed",
+};
+
+const POLICY = { hash: "abcdef0123456789", rules: 3, files: ["/etc/p/a.yaml"], loadedMs: 1_700_000_000_000 };
+
+/** Starts one that ends with the test. `overrides` replace single ports. */
+export async function fakeDaemon(
+  context: TestContext,
+  overrides: (ports: ControlPorts) => Partial<ControlPorts> = () => ({}),
+): Promise<FakeDaemon> {
+  const runDir = mkdtempSync(join(tmpdir(), "sallyport-api-"));
+  const calls: unknown[][] = [];
+  const log: string[] = [];
+  const watchers = new Set<(event: AuditEvent) => void>();
+  const state: { peer: Peer | undefined } = { peer: ROOT };
+  const note = (...call: unknown[]) => void calls.push(call);
+  const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
+  const base: ControlPorts = {
+    peer: () => state.peer,
+    runs: {
+      environment: async (agent) => ({ SALLYPORT_AGENT: agent, PGSSLROOTCERT: "/ca.pem" }),
+      create: async ({ agent, pid }, caller) => {
+        note("runs.create", agent, pid, caller.uid);
+        return { id: "r1", agent, cgroup: "/sallyport.slice/r1" };
+      },
+      summary: async (id) =>
+        id === "r1"
+          ? { id, agent: "ci", sessions: 2, allowed: 14, denied: 1, held: 0, masked: 3, refused: 1 }
+          : undefined,
+    },
+    agents: {
+      list: async () => [AGENT],
+      tag: async ({ agent, target }) => {
+        note("agents.tag", agent, target);
+        return AGENT;
+      },
+      untag: async (target) => {
+        note("agents.untag", target);
+        return target.kind === "cgroup" && target.path === "/none" ? undefined : AGENT;
+      },
+    },
+    connections: {
+      list: async () => [CONNECTION],
+      add: async ({ password, ...rest }) => {
+        note("connections.add", rest, text(password));
+        return { ...CONNECTION, name: rest.name };
+      },
+      rotate: async (name, password) => note("connections.rotate", name, text(password)),
+      remove: async (name) => note("connections.remove", name),
+      test: async (name) => ({
+        ok: name === "orders",
+        steps: [{ name: "dial", ok: name === "orders", detail: "192.0.2.1:5432" }],
+      }),
+    },
+    sessions: {
+      list: async (query) => {
+        note("sessions.list", query);
+        return [SESSION];
+      },
+      show: async (id) => (id === "s1" ? SESSION : undefined),
+      entries: async (id) => (id === "s1" ? asynchronous(ENTRIES) : undefined),
+    },
+    policy: {
+      check: async (files) => ({
+        rules: files.length,
+        problems: files
+          .filter((file) => file.text.includes("bad"))
+          .map(({ path }) => ({ file: path, line: 2, column: 5, rule: "r", message: "is bad", remedy: "mend it" })),
+      }),
+      status: async () => POLICY,
+    },
+    trust: {
+      export: async () => ({
+        certificate: "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n",
+        bundleFile: "/run/sallyport/bundle.pem",
+        environment: { SSL_CERT_FILE: "/it's/bundle.pem" },
+      }),
+    },
+    daemon: {
+      status: async () => ({
+        version: "0.1.0",
+        pid: 1,
+        startedMs: 0,
+        stateDir: "/s",
+        runDir,
+        listenerPort: 61_917,
+        agents: 1,
+        connections: 1,
+        openSessions: 0,
+        policy: POLICY,
+        counters: { redirected: 7 },
+      }),
+      doctor: async () => ({ checks: [{ name: "BTF", verdict: "ok", found: "yes", remedy: "" }] }),
+      reload: async () => ({ connections: 1, agents: 1, policy: POLICY }),
+      shutdown: async (request) => {
+        note("daemon.shutdown", request);
+        return { removed: request.remove ? ["link connect4"] : [] };
+      },
+      leave: () => {
+        note("daemon.leave");
+        void server.close();
+      },
+    },
+    watchEvents: (onEvent) => {
+      watchers.add(onEvent);
+      return () => watchers.delete(onEvent);
+    },
+  };
+  const socketPath = join(runDir, "api.sock");
+  const server = await startControlServer({
+    socketPath,
+    ports: { ...base, ...overrides(base) },
+    log: rememberingLog(log),
+    isMember: MEMBERS,
+  });
+  const close = () => server.close().catch(() => {}); // a test that ended it itself
+  context.after(async () => {
+    await close();
+    rmSync(runDir, { recursive: true, force: true });
+  });
+  return Object.assign(state, { runDir, socketPath, log, calls, watchers, close });
+}
+
+async function* asynchronous<T>(values: readonly T[]): AsyncGenerator<T> {
+  yield* values;
+}
+
+function rememberingLog(lines: string[]): Log {
+  const write = (message: string, fields?: object) => void lines.push(`${message} ${JSON.stringify(fields ?? {})}`);
+  return { debug: write, info: write, warn: write, error: write };
+}

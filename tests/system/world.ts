@@ -1,0 +1,127 @@
+/** What most system tests need: a real PostgreSQL with invented people, a real daemon before it, and ways to ask both. */
+import pg from "pg";
+import { capture, Daemon, type Outcome } from "../kit/daemon.ts";
+import { type Postgres, startPostgres } from "../kit/postgres.ts";
+
+export const PASSWORD = "correct-horse-battery-staple-7731";
+export const SSN = "219-09-9999";
+export const CARD = "4111111111111111";
+
+export const PEOPLE = `
+  CREATE TABLE customers (id int PRIMARY KEY, name text, email text, card text, ssn text);
+  INSERT INTO customers VALUES
+    (1, 'Ada Lovelace', 'ada@example.com', '${CARD}', '${SSN}'),
+    (2, 'Grace Hopper', 'grace@example.com', '5555555555554444', '457-55-5462'),
+    (3, 'Alan Turing', 'alan@example.com', '378282246310005', '856-45-6789');
+  CREATE TABLE orders (id int PRIMARY KEY, customer int, amount int, note text);
+  INSERT INTO orders SELECT n, 1 + n % 3, n * 10, 'order ' || n FROM generate_series(1, 100) AS n;
+`;
+
+/** Everything is allowed that no other rule denies. */
+export const OPEN = `
+rules:
+  - name: reach-all
+    on: connect
+    allow: {}
+  - name: all-sql
+    on: sql
+    allow: {}
+`;
+
+export const HIDE = `
+rules:
+  - name: hide-pii
+    on: reveal
+    when: "'pii' in column.labels || detector in ['payment-card', 'us-ssn', 'secret']"
+    mask: { style: partial }
+`;
+
+/** The two rules of the guard suite: "no DDL, no whole-table writes", and reading and writing rows. */
+export const GUARDED = `
+rules:
+  - name: reach-all
+    on: connect
+    allow: {}
+  - name: rows
+    on: [sql.read, sql.insert, sql.update, sql.delete]
+    allow: {}
+  - name: no-ddl
+    on: [sql.define, sql.administer]
+    deny: { message: "Schema changes go through migrations, not agents" }
+  - name: whole-table-writes
+    on: [sql.delete, sql.update]
+    when: "!statement.where.present || statement.where.tautology"
+    deny: { message: "DELETE and UPDATE need a WHERE that selects" }
+`;
+
+export interface World {
+  readonly postgres: Postgres;
+  readonly daemon: Daemon;
+  /** What the agent dials: placeholder user and password, the ordinary address. */
+  readonly url: string;
+  /** As agent `ci`. */
+  psql(sql: string, options?: readonly string[], url?: string): Promise<Outcome>;
+  /** Outside of any agent, with the real password: the control run. */
+  direct(sql: string, options?: readonly string[]): Promise<Outcome>;
+  stop(): Promise<void>;
+}
+
+export interface WorldOptions {
+  readonly policies: Readonly<Record<string, string>>;
+  /** Labels ssn and card of public.customers. */
+  readonly labels?: boolean;
+  readonly version?: 15 | 18;
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export async function startWorld({ policies, labels = false, version = 15, settings }: WorldOptions): Promise<World> {
+  const postgres = await startPostgres({
+    version,
+    password: PASSWORD,
+    tls: { names: ["localhost", "127.0.0.1", "::1"] },
+    addresses: ["127.0.0.1", "::1"],
+    ...(settings === undefined ? {} : { settings }),
+  });
+  try {
+    await postgres.query(PEOPLE);
+    const data = labels ? "data: { public.customers: { columns: { ssn: [pii], card: [pii, payment] } } }" : "";
+    const daemon = await Daemon.start({
+      settings: `
+agents: [{ name: ci, groups: [ci] }]
+connections:
+  - name: orders
+    protocol: postgres
+    addresses: ["127.0.0.1:${postgres.port}", "[::1]:${postgres.port}"]
+    credential: { user: postgres, password: { file: FOLDER/secrets/orders } }
+    tls: { mode: verify-full, name: localhost, ca: ${postgres.caFile} }
+    ${data}
+`,
+      policies,
+      secrets: { orders: PASSWORD },
+    });
+    const url = `postgresql://agent:placeholder@127.0.0.1:${postgres.port}/postgres`;
+    const directUrl = `postgresql://postgres:${PASSWORD}@127.0.0.1:${postgres.port}/postgres`;
+    const flags = ["-X", "-A", "-t", "-v", "VERBOSITY=verbose"];
+    return {
+      postgres,
+      daemon,
+      url,
+      psql: (sql, options = [], to = url) => daemon.run("ci", ["psql", ...flags, ...options, to], { input: sql }),
+      direct: (sql, options = []) => capture("psql", [...flags, ...options, directUrl], { input: sql }),
+      async stop() {
+        await daemon.stop();
+        await postgres.stop();
+      },
+    };
+  } catch (error) {
+    await postgres.stop();
+    throw error;
+  }
+}
+
+/** An unguarded client of the test itself, for what must be true at the server. */
+export async function serverClient(postgres: Postgres): Promise<pg.Client> {
+  const client = new pg.Client({ host: postgres.socketFolder, port: postgres.port, user: "postgres", database: "postgres" });
+  await client.connect();
+  return client;
+}
