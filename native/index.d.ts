@@ -21,7 +21,10 @@ export interface LoaderError extends Error {
 export interface OpenOptions {
   /** The root of the cgroup2 mount, e.g. "/sys/fs/cgroup/unified"; its inode must be 1 (the host's real root). */
   readonly cgroupRoot: string;
-  /** A folder on bpffs that is ours alone; made if missing. Pins found there are adopted. */
+  /**
+   * A folder on bpffs that is ours alone; made if missing. Pins found there are adopted. A missing bpffs is mounted
+   * if the folder lies below /sys/fs/bpf.
+   */
   readonly pinDir: string;
   /** Program names not to attach, e.g. ["getpeername4"]: for the control runs of tests only. */
   readonly without?: readonly string[];
@@ -45,13 +48,26 @@ export interface Origin {
   readonly bootNs: bigint; // CLOCK_BOOTTIME-like ktime of the connect
 }
 
-/** One record of the ring buffer. */
+/**
+ * One record of the ring buffer. A packet ("backstop") has no calling task: pid, uid and comm are those of its socket's
+ * last redirect, 0 and "" if there was none; agent is 0 if the socket was never seen before (made before the tag).
+ * "deny" with "no-storage" is also told when an origin could not be published: that connection will be accepted without.
+ */
 export interface KernelEvent {
   readonly kind: "redirect" | "allow" | "deny" | "backstop" | "socket" | "bind";
   readonly reason:
-    | "registered" | "own-listener" | "nameserver" | "egress-rule"      // redirect, allow
-    | "unlisted" | "quarantined" | "no-listener" | "no-storage"          // deny
-    | "our-listener" | "socket-kind" | "listener-port" | "not-admitted"; // deny, socket, bind, backstop
+    | "registered"
+    | "own-listener"
+    | "nameserver"
+    | "egress-rule" // redirect, allow
+    | "unlisted"
+    | "quarantined"
+    | "no-listener"
+    | "no-storage" // deny
+    | "our-listener"
+    | "socket-kind"
+    | "listener-port"
+    | "not-admitted"; // deny, socket, bind, backstop
   readonly agent: number; // 0: an untagged task (only for "our-listener")
   readonly cgroupId: bigint;
   readonly pid: number;
@@ -65,7 +81,12 @@ export interface KernelEvent {
   readonly bootNs: bigint;
 }
 
-/** What the kernel does with an outbound flow of a tagged agent. The longest prefix wins; port 0 stands for every port. */
+/**
+ * What the kernel does with an outbound flow of a tagged agent. The longest prefix wins; port 0 stands for every port.
+ * On equal prefixes: intercept of the very port, deny, intercept of every port, allow. Host bits are ignored; IPv4 is
+ * written as IPv4 and covers v4-mapped dials; an IPv6 prefix never speaks for IPv4. UDP that is intercepted goes to the
+ * same port number as TCP, and its answers get their source restored (of the socket's last redirected datagram).
+ */
 export interface Destination {
   readonly address: string; // IPv4 or IPv6
   readonly prefix: number; // bits of that address's own family
@@ -99,20 +120,31 @@ export class Interceptor {
   constructor(options: OpenOptions);
   readonly adopted: boolean;
 
-  /** Puts a cgroup (host path) under protection. Deepest tag wins. Returns its cgroup id. Attaches the egress filter to it. */
+  /**
+   * Puts a cgroup (host path, at most 15 levels deep, never the root) under protection and attaches the egress filter
+   * to it. The deepest tag wins. `agent` is a slot above 0. Returns the cgroup id. Connections that were open before are
+   * cut by the filter, since no hook admitted them; sockets that a process brings along from another cgroup are not.
+   */
   tag(cgroupPath: string, agent: number): bigint;
   /** Ends it, by id, also when the folder is already gone. False if it was not tagged. */
   untag(cgroupId: bigint): boolean;
-  /** Denies everything new of that agent slot, or lifts it. */
+  /**
+   * Denies everything new of that agent slot, or lifts it. Flows that were only allowed are cut per packet; redirected
+   * ones stay open towards the listener, so that the daemon can end them in their own protocol.
+   */
   quarantine(agent: number, on: boolean): void;
   /** What is tagged now, from the kernel's own map (survives a restart). */
   tags(): { cgroupId: bigint; agent: number }[];
-  /** Replaces the destination table: what is new is added before what is gone is removed. */
+  /** Replaces the destination table, at most 32,768 rows: what is new is added before what is gone is removed. */
   setDestinations(all: readonly Destination[]): void;
   /** Tells connect4/6 which port listens in a network namespace (the caller's own by default). Port 0 forgets it. */
   setListener(port: number, netnsCookie?: bigint): void;
 
-  /** Accepts on a listening fd (from listenIn) and claims each connection's origin in the same turn. */
+  /**
+   * Accepts on a listening fd (from listenIn) and claims each connection's origin in the same turn. The listening fd
+   * stays the caller's, to be closed after close(). Out of descriptors, connections are accepted and closed unseen.
+   * Keeps the process and the Interceptor alive until close(), like events().
+   */
   accept(listenFd: number, onConnection: (accepted: Accepted) => void): { close(): void };
   /** Calls back for every ring-buffer record. Only one subscriber. */
   events(onEvent: (event: KernelEvent) => void): { close(): void };
@@ -142,4 +174,6 @@ export function netnsCookie(fd?: number): bigint;
 /** sd_notify(3) with optional descriptors (SCM_RIGHTS). False when NOTIFY_SOCKET is not set. */
 export function notify(state: string, fds?: readonly number[]): boolean;
 /** Each kernel feature we need, tried one by one. For `doctor` and for start-up. */
-export function probe(cgroupRoot: string): { feature: string; ok: boolean; needs: string; found: string; remedy: string }[];
+export function probe(
+  cgroupRoot: string,
+): { feature: string; ok: boolean; needs: string; found: string; remedy: string }[];

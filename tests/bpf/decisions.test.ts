@@ -9,7 +9,17 @@ const ROW_BYTES = 72;
 
 const QUESTIONS = { decide: 0, socketKind: 1, port: 2, packet: 3, pin: 4, loopback: 5 } as const;
 const ACTIONS = ["deny", "allow", "intercept"] as const;
-const REASONS = ["registered", "own-listener", "nameserver", "egress-rule", "unlisted", "quarantined", "no-listener", "no-storage", "our-listener"];
+const REASONS = [
+  "registered",
+  "own-listener",
+  "nameserver",
+  "egress-rule",
+  "unlisted",
+  "quarantined",
+  "no-listener",
+  "no-storage",
+  "our-listener",
+];
 const REACHES = ["nowhere", "loopback", "anywhere"] as const;
 
 interface Entry {
@@ -36,7 +46,11 @@ interface Row {
 function addressBytes(text: string): number[] {
   if (isIPv4(text)) return [...Array(10).fill(0), 0xff, 0xff, ...text.split(".").map(Number)];
   const [head = "", tail = ""] = text.split("::");
-  const words = (part: string) => part.split(":").filter((word) => word !== "").map((word) => Number.parseInt(word, 16));
+  const words = (part: string) =>
+    part
+      .split(":")
+      .filter((word) => word !== "")
+      .map((word) => Number.parseInt(word, 16));
   const front = words(head);
   const back = words(tail);
   const all = [...front, ...Array(8 - front.length - back.length).fill(0), ...back] as number[];
@@ -91,7 +105,10 @@ function ask(rows: readonly Row[]): Answer[] {
 const skip = process.getuid?.() === 0 ? {} : { skip: "needs root" };
 
 /** One test per row, one run of the kernel per table. */
-function table<R extends Row & { readonly name: string }>(rows: readonly R[], check: (row: R, answer: Answer) => void): void {
+function table<R extends Row & { readonly name: string }>(
+  rows: readonly R[],
+  check: (row: R, answer: Answer) => void,
+): void {
   let answers: Answer[] | undefined;
   for (const [index, row] of rows.entries())
     test(row.name, skip, () => {
@@ -110,47 +127,112 @@ const UNLISTED = "deny unlisted nowhere";
 const OWN = "allow own-listener loopback";
 const OURS = "deny our-listener nowhere";
 
+type DecisionRow = Omit<Row, "question"> & { readonly name: string; readonly verdict: string };
+const decisions: readonly DecisionRow[] = [
+  { name: "nothing listed is denied", verdict: UNLISTED },
+  { name: "UDP that is not listed is denied", protocol: 17, port: 443, verdict: UNLISTED },
+  { name: "a protocol without a number is denied", protocol: 0, verdict: UNLISTED },
+  { name: "a registered destination is intercepted", exact: intercept, verdict: INTERCEPTED },
+  { name: "a registered network is intercepted on any port", any: { ...intercept, prefix: 104 }, verdict: INTERCEPTED },
+  { name: "an egress rule allows", exact: allow, verdict: ALLOWED },
+  { name: "an egress rule for any port allows", any: allow, verdict: ALLOWED },
+  { name: "an egress rule denies", exact: deny, verdict: DENIED },
+  {
+    name: "a nameserver is allowed",
+    protocol: 17,
+    port: 53,
+    exact: { action: "allow", reason: "nameserver" },
+    verdict: "allow nameserver anywhere",
+  },
+  {
+    name: "the longer prefix wins: deny for any port",
+    exact: { ...allow, prefix: 104 },
+    any: { ...deny, prefix: 120 },
+    verdict: DENIED,
+  },
+  {
+    name: "the longer prefix wins: allow for this port",
+    exact: { ...allow, prefix: 120 },
+    any: { ...deny, prefix: 104 },
+    verdict: ALLOWED,
+  },
+  {
+    name: "the longer prefix wins: allow for any port",
+    exact: { ...deny, prefix: 104 },
+    any: { ...allow, prefix: 128 },
+    verdict: ALLOWED,
+  },
+  {
+    name: "the longer prefix wins: even over interception",
+    exact: { ...intercept, prefix: 104 },
+    any: { ...deny, prefix: 128 },
+    verdict: DENIED,
+  },
+  { name: "on a tie deny beats allow: any port", exact: allow, any: deny, verdict: DENIED },
+  { name: "on a tie deny beats allow: this port", exact: deny, any: allow, verdict: DENIED },
+  { name: "on a tie interception of this port beats deny", exact: intercept, any: deny, verdict: INTERCEPTED },
+  { name: "on a tie interception of this port beats allow", exact: intercept, any: allow, verdict: INTERCEPTED },
+  { name: "on a tie interception of any port beats allow", exact: allow, any: intercept, verdict: INTERCEPTED },
+  { name: "on a tie deny of this port beats interception of any", exact: deny, any: intercept, verdict: DENIED },
+  { name: "an IPv6 prefix does not speak for IPv4: allow", any: { ...allow, prefix: 0 }, verdict: UNLISTED },
+  { name: "an IPv6 prefix does not speak for IPv4: intercept", exact: { ...intercept, prefix: 80 }, verdict: UNLISTED },
+  {
+    name: "an IPv6 prefix does not hide an IPv4 rule",
+    exact: { ...deny, prefix: 0 },
+    any: { ...allow, prefix: 96 },
+    verdict: ALLOWED,
+  },
+  { name: "all of IPv4 is a prefix of 96 bits", any: { ...allow, prefix: 96 }, verdict: ALLOWED },
+  { name: "all of IPv6 is a prefix of 0 bits", address: "2001:db8::1", any: { ...allow, prefix: 0 }, verdict: ALLOWED },
+  { name: "no listener, no interception", exact: intercept, listener: 0, verdict: "deny no-listener nowhere" },
+  { name: "no listener, but a rule", exact: allow, listener: 0, verdict: ALLOWED },
+  { name: "quarantine beats a rule", exact: allow, quarantined: true, verdict: "deny quarantined nowhere" },
+  { name: "quarantine beats interception", exact: intercept, quarantined: true, verdict: "deny quarantined nowhere" },
+  { name: "quarantine beats an own listener", own: true, quarantined: true, verdict: "deny quarantined nowhere" },
+  { name: "an own listener is allowed", address: "127.0.0.1", own: true, verdict: OWN },
+  { name: "an own listener is allowed in spite of a rule", address: "127.0.0.1", own: true, any: deny, verdict: OWN },
+  {
+    name: "a registered destination comes before an own listener",
+    address: "127.0.0.1",
+    own: true,
+    exact: intercept,
+    verdict: INTERCEPTED,
+  },
+  {
+    name: "our listener is denied in spite of a rule",
+    address: "127.0.0.1",
+    port: 25_000,
+    exact: allow,
+    verdict: OURS,
+  },
+  { name: "our IPv6 listener is denied", address: "::1", port: 25_000, exact: allow, verdict: OURS },
+  {
+    name: "our listener is denied as a destination",
+    address: "127.0.0.1",
+    port: 25_000,
+    exact: intercept,
+    verdict: OURS,
+  },
+  {
+    name: "our port on another loopback address is a port like any",
+    address: "127.0.0.2",
+    port: 25_000,
+    exact: allow,
+    verdict: ALLOWED,
+  },
+  { name: "our port on another host is a port like any", port: 25_000, exact: allow, verdict: ALLOWED },
+  {
+    name: "our port over UDP is a port like any",
+    address: "127.0.0.1",
+    port: 25_000,
+    protocol: 17,
+    exact: allow,
+    verdict: ALLOWED,
+  },
+];
+
 table(
-  [
-    { name: "nothing listed is denied", verdict: UNLISTED },
-    { name: "UDP that is not listed is denied", protocol: 17, port: 443, verdict: UNLISTED },
-    { name: "a protocol without a number is denied", protocol: 0, verdict: UNLISTED },
-    { name: "a registered destination is intercepted", exact: intercept, verdict: INTERCEPTED },
-    { name: "a registered network is intercepted on any port", any: { ...intercept, prefix: 104 }, verdict: INTERCEPTED },
-    { name: "an egress rule allows", exact: allow, verdict: ALLOWED },
-    { name: "an egress rule for any port allows", any: allow, verdict: ALLOWED },
-    { name: "an egress rule denies", exact: deny, verdict: DENIED },
-    { name: "a nameserver is allowed", protocol: 17, port: 53, exact: { action: "allow", reason: "nameserver" }, verdict: "allow nameserver anywhere" },
-    { name: "the longer prefix wins: deny for any port", exact: { ...allow, prefix: 104 }, any: { ...deny, prefix: 120 }, verdict: DENIED },
-    { name: "the longer prefix wins: allow for this port", exact: { ...allow, prefix: 120 }, any: { ...deny, prefix: 104 }, verdict: ALLOWED },
-    { name: "the longer prefix wins: allow for any port", exact: { ...deny, prefix: 104 }, any: { ...allow, prefix: 128 }, verdict: ALLOWED },
-    { name: "the longer prefix wins: even over interception", exact: { ...intercept, prefix: 104 }, any: { ...deny, prefix: 128 }, verdict: DENIED },
-    { name: "on a tie deny beats allow: any port", exact: allow, any: deny, verdict: DENIED },
-    { name: "on a tie deny beats allow: this port", exact: deny, any: allow, verdict: DENIED },
-    { name: "on a tie interception of this port beats deny", exact: intercept, any: deny, verdict: INTERCEPTED },
-    { name: "on a tie interception of this port beats allow", exact: intercept, any: allow, verdict: INTERCEPTED },
-    { name: "on a tie interception of any port beats allow", exact: allow, any: intercept, verdict: INTERCEPTED },
-    { name: "on a tie deny of this port beats interception of any", exact: deny, any: intercept, verdict: DENIED },
-    { name: "an IPv6 prefix does not speak for IPv4: allow", any: { ...allow, prefix: 0 }, verdict: UNLISTED },
-    { name: "an IPv6 prefix does not speak for IPv4: intercept", exact: { ...intercept, prefix: 80 }, verdict: UNLISTED },
-    { name: "an IPv6 prefix does not hide an IPv4 rule", exact: { ...deny, prefix: 0 }, any: { ...allow, prefix: 96 }, verdict: ALLOWED },
-    { name: "all of IPv4 is a prefix of 96 bits", any: { ...allow, prefix: 96 }, verdict: ALLOWED },
-    { name: "all of IPv6 is a prefix of 0 bits", address: "2001:db8::1", any: { ...allow, prefix: 0 }, verdict: ALLOWED },
-    { name: "no listener, no interception", exact: intercept, listener: 0, verdict: "deny no-listener nowhere" },
-    { name: "no listener, but a rule", exact: allow, listener: 0, verdict: ALLOWED },
-    { name: "quarantine beats a rule", exact: allow, quarantined: true, verdict: "deny quarantined nowhere" },
-    { name: "quarantine beats interception", exact: intercept, quarantined: true, verdict: "deny quarantined nowhere" },
-    { name: "quarantine beats an own listener", own: true, quarantined: true, verdict: "deny quarantined nowhere" },
-    { name: "an own listener is allowed", address: "127.0.0.1", own: true, verdict: OWN },
-    { name: "an own listener is allowed in spite of a rule", address: "127.0.0.1", own: true, any: deny, verdict: OWN },
-    { name: "a registered destination comes before an own listener", address: "127.0.0.1", own: true, exact: intercept, verdict: INTERCEPTED },
-    { name: "our listener is denied in spite of a rule", address: "127.0.0.1", port: 25_000, exact: allow, verdict: OURS },
-    { name: "our IPv6 listener is denied", address: "::1", port: 25_000, exact: allow, verdict: OURS },
-    { name: "our listener is denied as a destination", address: "127.0.0.1", port: 25_000, exact: intercept, verdict: OURS },
-    { name: "our port on another loopback address is a port like any", address: "127.0.0.2", port: 25_000, exact: allow, verdict: ALLOWED },
-    { name: "our port on another host is a port like any", port: 25_000, exact: allow, verdict: ALLOWED },
-    { name: "our port over UDP is a port like any", address: "127.0.0.1", port: 25_000, protocol: 17, exact: allow, verdict: ALLOWED },
-  ].map((row) => ({ question: "decide" as const, ...row })),
+  decisions.map((row) => ({ question: "decide" as const, ...row })),
   (row, answer) => {
     assert.equal(answer.verdict, row.verdict);
     assert.equal(answer.connection, row.verdict === INTERCEPTED ? 7 : 0);

@@ -2,15 +2,31 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { UserError } from "../../src/base/errors.ts";
+import { runCommandLine } from "../../src/control/cli/program.ts";
+import type { DaemonModule, DaemonOptions } from "../../src/control/ports.ts";
 import { type FakeDaemon, fakeDaemon, MEMBER, ROOT } from "./fake-daemon.ts";
 
 const SALLYPORT = fileURLToPath(new URL("../../bin/sallyport", import.meta.url));
+
+const ESCAPE = "\u001b";
 
 interface Ended {
   readonly code: number | null;
@@ -48,6 +64,30 @@ async function sallyport(daemon: FakeDaemon | string, args: readonly string[], o
   return { code, out, err };
 }
 
+interface Inside {
+  readonly isTTY?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly main?: Partial<DaemonModule>;
+}
+
+/** The same without a process of its own: for what needs none. */
+async function inProcess(daemon: FakeDaemon | string, args: readonly string[], inside: Inside = {}): Promise<Ended> {
+  let [out, err] = ["", ""];
+  const isTTY = inside.isTTY ?? false;
+  const code = await runCommandLine({
+    argv: ["--run", typeof daemon === "string" ? daemon : daemon.runDir, ...args],
+    env: inside.env ?? {},
+    stdin: Readable.from([]),
+    stdout: { isTTY, write: (text) => (out += text) },
+    stderr: { isTTY, write: (text) => (err += text) },
+    loadDaemon: async () => {
+      if (inside.main === undefined) throw new Error("main.ts is not needed here");
+      return inside.main as DaemonModule;
+    },
+  });
+  return { code, out, err };
+}
+
 function folder(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), "sallyport-cli-"));
   t.after(() => rmSync(path, { recursive: true, force: true }));
@@ -80,7 +120,7 @@ const needingDaemon = [
 ];
 for (const args of needingDaemon) {
   test(`without a daemon, \`${args.join(" ")}\` ends with 3 and says how to start it`, async (t) => {
-    const { code, out, err } = await sallyport(folder(t), args);
+    const { code, out, err } = await inProcess(folder(t), args);
     assert.deepEqual([code, out], [3, ""]);
     assert.match(err, /^sallyport: DAEMON_UNREACHABLE: .*\nremedy: .*sallyport up/);
   });
@@ -114,7 +154,7 @@ const wrong = [
 ] as const;
 for (const [args, says] of wrong) {
   test(`wrong usage \`${args.join(" ")}\` ends with 2 before anything is asked`, async (t) => {
-    const { code, out, err } = await sallyport(folder(t), args);
+    const { code, out, err } = await inProcess(folder(t), args);
     assert.deepEqual([code, out], [2, ""]);
     assert.match(err, /sallyport: (USAGE|TOKEN_NOT_YET): .*\n(.*\n)?remedy: /);
     assert.match(err, says);
@@ -186,10 +226,10 @@ const listings = [
 ];
 for (const args of listings) {
   test(`\`${args.join(" ")} --json\` prints one JSON value, and text without the flag`, async (t) => {
-    const json = await sallyport(await fakeDaemon(t), [...args, "--json"]);
+    const json = await inProcess(await fakeDaemon(t), [...args, "--json"]);
     assert.deepEqual([json.code, json.err], [0, ""]);
     assert.equal(typeof JSON.parse(json.out), "object");
-    const text = await sallyport(await fakeDaemon(t), args);
+    const text = await inProcess(await fakeDaemon(t), args);
     assert.equal(text.code, 0);
     assert.notEqual(text.out, "");
     assert.throws(() => JSON.parse(text.out));
@@ -210,20 +250,111 @@ test("a replay with --json prints one JSON object a line", async (t) => {
 test("what an agent wrote cannot drive the reader's terminal or pretend to be a line of ours", async (t) => {
   for (const verb of ["show", "replay"]) {
     const { out } = await sallyport(await fakeDaemon(t), ["sessions", verb, "s1"]);
-    assert.doesNotMatch(out, /[\u001b\u202e]/u);
+    assert.equal(out.includes(ESCAPE) || out.includes("\u202e"), false);
     assert.match(out, /\\u\{1b\}\[2J\\u\{202e\}/);
     assert.match(out, /^ {18}from c --/m);
     assert.match(out, /deny {3}drop table c\n {18}rules: no-ddl\n {18}No DDL\n/);
   }
 });
 
-test("colour is shown on a terminal only, and not when NO_COLOR is set", async (t) => {
-  const piped = await sallyport(await fakeDaemon(t), ["agents"], { env: { FORCE_COLOR: "1" } });
-  assert.doesNotMatch(piped.out, /\u001b/u);
+test("colour is shown on a terminal only, and not when NO_COLOR is set or the terminal is dumb", async (t) => {
+  const daemon = await fakeDaemon(t);
+  const coloured = async (inside: Inside) => {
+    const listing = await inProcess(daemon, ["agents"], inside);
+    const failing = await inProcess(daemon, ["sessions", "show", "zz"], inside);
+    return [listing.out.includes(ESCAPE), failing.err.includes(ESCAPE)];
+  };
+  assert.deepEqual(await coloured({ isTTY: true }), [true, true]);
+  assert.deepEqual(await coloured({ isTTY: false, env: { FORCE_COLOR: "1" } }), [false, false]);
+  assert.deepEqual(await coloured({ isTTY: true, env: { NO_COLOR: "1" } }), [false, false]);
+  assert.deepEqual(await coloured({ isTTY: true, env: { TERM: "dumb" } }), [false, false]);
+});
+
+test("up hands its options to the daemon, and ends with it", async (t) => {
+  const runDir = folder(t);
+  const started: DaemonOptions[] = [];
+  const startDaemon: DaemonModule["startDaemon"] = async (options) => {
+    started.push(options);
+    options.log.info("ready");
+    return { stopped: Promise.resolve(), stop: async () => {}, reload: () => Promise.reject(new Error("not here")) };
+  };
+  const args = ["up", "--config", "mine.yaml", "--state", "/state", "--port", "6000"];
+  const { code, err } = await inProcess(runDir, args, { main: { startDaemon } });
+  assert.equal(code, 0);
+  assert.match(err, /ready/);
+  const [{ log, ...options } = { log: undefined }] = started;
+  assert.deepEqual(options, { configFile: "mine.yaml", stateDir: "/state", runDir, port: 6000 });
+  assert.notEqual(log, undefined);
+});
+
+test("up without options leaves the settings file to the daemon", async (t) => {
+  const started: DaemonOptions[] = [];
+  const startDaemon: DaemonModule["startDaemon"] = async (options) => {
+    started.push(options);
+    return { stopped: Promise.resolve(), stop: async () => {}, reload: () => Promise.reject(new Error("not here")) };
+  };
+  await inProcess(folder(t), ["up"], { main: { startDaemon } });
+  assert.deepEqual(Object.keys(started[0] ?? {}).sort(), ["log", "runDir", "stateDir"]);
+  assert.equal(started[0]?.stateDir, "/var/lib/sallyport");
+});
+
+test("up says why the daemon did not start, with its remedy", async (t) => {
+  const startDaemon = () => Promise.reject(new UserError("PORT_IN_USE", "Cannot listen", "Choose another with --port"));
+  const { code, err } = await inProcess(folder(t), ["up"], { main: { startDaemon } });
+  assert.equal(code, 1);
+  assert.equal(err, "sallyport: PORT_IN_USE: Cannot listen\nremedy: Choose another with --port\n");
+});
+
+test("SIGTERM stops the daemon in order", async (t) => {
+  const ended = Promise.withResolvers<void>();
+  const startDaemon: DaemonModule["startDaemon"] = async () => {
+    setImmediate(() => process.emit("SIGTERM"));
+    const stop = async () => ended.resolve();
+    return { stopped: ended.promise, stop, reload: () => Promise.reject(new Error("not here")) };
+  };
+  const { code } = await inProcess(folder(t), ["up"], { main: { startDaemon } });
+  assert.equal(code, 0);
+  assert.equal(process.listenerCount("SIGTERM"), 0);
+});
+
+test("down --remove removes everything also when no daemon runs", async (t) => {
+  const runDir = folder(t);
+  const removeEverything = async (folders: object) => [JSON.stringify(folders)];
+  const { code, out } = await inProcess(runDir, ["down", "--remove", "--state", "/s"], { main: { removeEverything } });
+  assert.equal(code, 0);
+  assert.equal(out, `removed ${JSON.stringify({ stateDir: "/s", runDir })}\n`);
+});
+
+test("policy check works without a daemon and for those whom the daemon refuses", async (t) => {
+  const path = file(t, "rules: []");
+  const checkPolicyFiles: DaemonModule["checkPolicyFiles"] = async (paths, settingsFile) => {
+    assert.equal(settingsFile, undefined);
+    return { rules: paths.length, problems: [] };
+  };
+  const main = { checkPolicyFiles };
+  const offline = await inProcess(folder(t), ["policy", "check", path], { main });
+  assert.deepEqual(offline, { code: 0, out: "ok: 1 rule\n", err: "" });
+  const daemon = await fakeDaemon(t);
+  daemon.peer = MEMBER;
+  assert.deepEqual(await inProcess(daemon, ["policy", "check", path], { main }), offline);
+});
+
+test("policy check names a file that it cannot read", async (t) => {
+  const { code, err } = await inProcess(folder(t), ["policy", "check", "/none/a.yaml"]);
+  assert.equal(code, 1);
+  assert.match(err, /FILE_UNREADABLE: Cannot read \/none\/a\.yaml: ENOENT/);
+});
+
+test("doctor looks for itself without a daemon, and ends with 1 when something failed", async (t) => {
+  const check = { name: "BTF", verdict: "failed", found: "no", remedy: "Boot a kernel with BTF" } as const;
+  const doctorReport = async () => ({ checks: [check] });
+  const { code, out } = await inProcess(folder(t), ["doctor"], { main: { doctorReport } });
+  assert.equal(code, 1);
+  assert.match(out, /failed BTF: Boot a kernel with BTF/);
 });
 
 test("a table is aligned under its titles", async (t) => {
-  const { out } = await sallyport(await fakeDaemon(t), ["connections"]);
+  const { out } = await inProcess(await fakeDaemon(t), ["connections"]);
   const [head = "", row = ""] = out.split("\n");
   assert.equal(head.indexOf("CREDENTIAL"), row.indexOf("sealed"));
   assert.equal(head.indexOf("LABELS"), row.indexOf("environment=prod"));
@@ -310,8 +441,8 @@ test("roots to trust are sent as text", async (t) => {
     "verify-full",
   ];
   await sallyport(daemon, [...args, "--tls-name", "db", "--tls-ca", file(t, "PEM")]);
-  const [call] = daemon.calls;
-  assert.deepEqual((call?.[1] as { tls: unknown }).tls, { mode: "verify-full", name: "db", ca: "PEM" });
+  const [[, request] = []] = daemon.calls;
+  assert.deepEqual((request as { tls: unknown }).tls, { mode: "verify-full", name: "db", ca: "PEM" });
 });
 
 test("a failed connection test ends with 1 and says at which step", async (t) => {
@@ -372,7 +503,7 @@ test("help of every command has an example", async (t) => {
     "man",
   ];
   for (const command of commands) {
-    const { code, out } = await sallyport(folder(t), [command, "--help"]);
+    const { code, out } = await inProcess(folder(t), [command, "--help"]);
     assert.equal(code, 0);
     assert.match(out, /Examples?:\n {2}/, command);
   }
@@ -384,7 +515,7 @@ test("--version prints the project's version", async (t) => {
 });
 
 test("the completion script is one that bash reads and knows every command", async (t) => {
-  const { out } = await sallyport(folder(t), ["completion", "bash"]);
+  const { out } = await inProcess(folder(t), ["completion", "bash"]);
   const script = `${out}\nCOMP_WORDS=(sallyport sessions re); COMP_CWORD=2; _sallyport; echo "\${COMPREPLY[*]}"`;
   const child = spawn("bash", ["-c", script]);
   const [chunk] = await once(child.stdout, "data");
@@ -392,7 +523,7 @@ test("the completion script is one that bash reads and knows every command", asy
 });
 
 test("the manual page names every command and escapes hyphens", async (t) => {
-  const { out } = await sallyport(folder(t), ["man"]);
+  const { out } = await inProcess(folder(t), ["man"]);
   assert.match(out, /^\.TH SALLYPORT 1/);
   assert.match(out, /\.SS "connections rotate/);
   assert.match(out, /\\-\\-password\\-file/);
@@ -530,8 +661,6 @@ for (const [name, expected] of [
 
   test(`${name} reaches the running command, whose own answer to it counts`, async (t) => {
     const script = `trap 'echo caught; exit 9' ${name.slice(3)}; echo ready; while :; do read -r line || exit 3; done`;
-    const stdin = createServer(); // keeps nothing open; the pipe below does
-    stdin.close();
     const ready = Promise.withResolvers<void>();
     const started = (child: ChildProcess) => {
       child.stdout?.once("data", () => ready.resolve());
@@ -601,7 +730,6 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 test("the launcher works through a link, and says what to do when the runtime is missing", async (t) => {
   const path = folder(t);
-  const { symlinkSync, cpSync, mkdirSync } = await import("node:fs");
   symlinkSync(SALLYPORT, join(path, "linked"));
   const linked = spawn(join(path, "linked"), ["--version"]);
   assert.deepEqual(await once(linked, "close"), [0, null]);
@@ -609,9 +737,10 @@ test("the launcher works through a link, and says what to do when the runtime is
   cpSync(SALLYPORT, join(path, "bin", "sallyport"));
   chmodSync(join(path, "bin", "sallyport"), 0o755);
   const bare = spawn(join(path, "bin", "sallyport"), ["--version"]);
-  const [chunk] = await once(bare.stderr, "data");
-  assert.match(String(chunk), /RUNTIME_MISSING/);
-  assert.match(String(chunk), /npm install/);
+  let err = "";
+  bare.stderr.on("data", (chunk) => (err += String(chunk)));
+  assert.deepEqual(await once(bare, "close"), [1, null]);
+  assert.match(err, /^sallyport: RUNTIME_MISSING: .*\nremedy: Run 'npm install'/);
 });
 
 /** Like `sallyport`, but stdin stays open until the process ends. */

@@ -4,7 +4,7 @@ import { execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, existsSync, readdirSync, rmdirSync } from "node:fs";
 import { Interceptor, removePinned } from "ebpf-loader";
-import { CGROUP_ROOT, kernelTest, listenOnLoopback, makeCgroup, python, Stand, uniqueName, undo } from "./kit.ts";
+import { CGROUP_ROOT, kernelTest, listenOnLoopback, makeCgroup, python, Stand, undo, uniqueName } from "./kit.ts";
 
 const PROGRAMS_AT_ROOT = 14;
 
@@ -12,7 +12,9 @@ const bpftool = (...words: string[]) => execFileSync("bpftool", ["--json", ...wo
 
 /** Ids of the programs behind the pinned links of one Sallyport. */
 function attachedPrograms(pinDir: string): number[] {
-  const paths = ["links", "egress"].flatMap((part) => readdirSync(`${pinDir}/${part}`).map((name) => `${pinDir}/${part}/${name}`));
+  const paths = ["links", "egress"].flatMap((part) =>
+    readdirSync(`${pinDir}/${part}`).map((name) => `${pinDir}/${part}/${name}`),
+  );
   return paths.map((path) => (JSON.parse(bpftool("link", "show", "pinned", path)) as { prog_id: number }).prog_id);
 }
 
@@ -39,7 +41,10 @@ kernelTest("kill -9 of the owner leaves its agents refused at once; the next one
   const next = new Interceptor({ cgroupRoot: CGROUP_ROOT, pinDir });
   undo(t, () => next.close());
   assert.equal(next.adopted, true);
-  assert.deepEqual(next.tags().map(({ agent }) => agent), [7]);
+  assert.deepEqual(
+    next.tags().map(({ agent }) => agent),
+    [7],
+  );
   assert.deepEqual(readdirSync(`${pinDir}/links`), links);
   const listener = listenOnLoopback();
   next.setListener(listener.port);
@@ -66,7 +71,10 @@ kernelTest("programs are swapped, not stacked, when they are adopted", (t) => {
   const after = attachedPrograms(first.pinDir);
   first.interceptor.close();
   assert.deepEqual([before.length, after.length], [PROGRAMS_AT_ROOT + 1, PROGRAMS_AT_ROOT + 1]);
-  assert.deepEqual(after.filter((id) => before.includes(id)), []);
+  assert.deepEqual(
+    after.filter((id) => before.includes(id)),
+    [],
+  );
   assert.deepEqual(before.filter(isLoaded), []);
   second.close();
   assert.deepEqual(after.filter(isLoaded), after);
@@ -80,7 +88,10 @@ kernelTest("the tag of a cgroup that is gone is forgotten on adoption", (t) => {
   rmdirSync(gone);
   const next = new Interceptor({ cgroupRoot: CGROUP_ROOT, pinDir: stand.pinDir });
   undo(t, () => next.close());
-  assert.deepEqual(next.tags().map(({ cgroupId }) => cgroupId), [stand.tagId]);
+  assert.deepEqual(
+    next.tags().map(({ cgroupId }) => cgroupId),
+    [stand.tagId],
+  );
 });
 
 kernelTest("removePinned() leaves nothing", (t) => {
@@ -95,7 +106,24 @@ kernelTest("removePinned() leaves nothing", (t) => {
 
 kernelTest("pins of another layout are refused with the remedy, and left alone", (t) => {
   const stand = new Stand(t);
-  execFileSync("bpftool", ["map", "update", "pinned", `${stand.pinDir}/maps/layout`, "key", "0", "0", "0", "0", "value", "99", ...Array(7).fill("0")]);
-  assert.throws(() => new Interceptor({ cgroupRoot: CGROUP_ROOT, pinDir: stand.pinDir }), { name: "LoaderError", code: "LAYOUT", remedy: /--remove/u });
+  execFileSync("bpftool", [
+    "map",
+    "update",
+    "pinned",
+    `${stand.pinDir}/maps/layout`,
+    "key",
+    "0",
+    "0",
+    "0",
+    "0",
+    "value",
+    "99",
+    ...Array(7).fill("0"),
+  ]);
+  assert.throws(() => new Interceptor({ cgroupRoot: CGROUP_ROOT, pinDir: stand.pinDir }), {
+    name: "LoaderError",
+    code: "LAYOUT",
+    remedy: /--remove/u,
+  });
   assert.equal(readdirSync(`${stand.pinDir}/links`).length, PROGRAMS_AT_ROOT);
 });

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import type { TestContext } from "node:test";
 import { allowed, CGROUP_ROOT, kernelTest, makeCgroup, python, Stand, undo, uniqueName } from "./kit.ts";
 
@@ -25,7 +25,10 @@ kernelTest("a TCP connection that connect4 did not see never comes about", async
   assert.ok(outcome !== undefined && "errno" in outcome, JSON.stringify(outcome));
   assert.equal(server.connections(), 0);
   const event = await stand.event({ kind: "backstop" });
-  assert.deepEqual([event.reason, event.agent, event.address, event.port], ["not-admitted", stand.agent, "127.0.0.1", server.port]);
+  assert.deepEqual(
+    [event.reason, event.agent, event.address, event.port],
+    ["not-admitted", stand.agent, "127.0.0.1", server.port],
+  );
   assert.equal(event.cgroupId, stand.tagId);
   assert.ok(stand.interceptor.counters().backstop > 0n);
 });
@@ -62,11 +65,14 @@ kernelTest("a connection made before the tag is cut by it", async (t) => {
   undo(t, () => void server.close());
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const outcome = await python(`
+  const outcome = await python(
+    `
 s = socket.create_connection(("127.0.0.1", ${port})); s.settimeout(0.5)
 step(lambda: s.recv(100).decode())
 step(lambda: s.sendall(b"late"))
-step(lambda: s.recv(100))`, late);
+step(lambda: s.recv(100))`,
+    late,
+  );
   assert.deepEqual(outcome[0], { value: "tagged" });
   await stand.event({ kind: "backstop", reason: "not-admitted", port });
   assert.equal(received, "");

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdirSync, rmdirSync } from "node:fs";
-import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
-import { CGROUP_ROOT, kernelTest, makeCgroup, python, registered, Stand, uniqueName, undo } from "./kit.ts";
+import { createServer } from "node:net";
+import { CGROUP_ROOT, kernelTest, makeCgroup, python, registered, Stand, undo, uniqueName } from "./kit.ts";
 
 const life = (port: number) => `
 dials("127.0.0.1", ${port})
@@ -29,12 +29,7 @@ kernelTest("an untagged process goes its own way", async (t) => {
   const { port } = server.address() as AddressInfo;
   const stand = new Stand(t, { destinations: [registered("127.0.0.1", port)] });
   const untagged = makeCgroup(t, `${CGROUP_ROOT}/${uniqueName()}`);
-  const expected = [
-    ...Array(3).fill({ value: "bystander" }),
-    { value: null },
-    { value: "x" },
-    { value: port },
-  ];
+  const expected = [...Array(3).fill({ value: "bystander" }), { value: null }, { value: "x" }, { value: port }];
   assert.deepEqual(await python(life(port)), expected);
   assert.deepEqual(await python(life(port), untagged), expected);
   assert.deepEqual(stand.events, []);

@@ -17,7 +17,9 @@ import {
   removePinned,
 } from "ebpf-loader";
 
-export const CGROUP_ROOT = existsSync("/sys/fs/cgroup/unified/cgroup.procs") ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup";
+export const CGROUP_ROOT = existsSync("/sys/fs/cgroup/unified/cgroup.procs")
+  ? "/sys/fs/cgroup/unified"
+  : "/sys/fs/cgroup";
 const PINS = "/sys/fs/bpf";
 const WAIT_MS = 5_000;
 const TEST_MS = 60_000;
@@ -28,7 +30,8 @@ const PORTS = { from: 20_000, to: 32_000 };
 /** What a client that is gone already makes of a write. */
 const HUNG_UP = new Set(["EPIPE", "ECONNRESET"]);
 
-const unable = process.getuid?.() !== 0 ? "needs root" : existsSync(`${CGROUP_ROOT}/cgroup.procs`) ? undefined : "needs cgroup2";
+const unable =
+  process.getuid?.() !== 0 ? "needs root" : existsSync(`${CGROUP_ROOT}/cgroup.procs`) ? undefined : "needs cgroup2";
 
 /** A test that needs the kernel. Where there is none it is skipped, with the reason. */
 export function kernelTest(name: string, body: (t: TestContext) => Promise<void> | void): void {
@@ -129,7 +132,11 @@ export class Stand {
   constructor(t: Owner, options: StandOptions = {}) {
     this.cgroup = makeCgroup(t, `${CGROUP_ROOT}/${this.name}`);
     this.listener = listenOnLoopback();
-    this.interceptor = new Interceptor({ cgroupRoot: CGROUP_ROOT, pinDir: this.pinDir, without: options.without ?? [] });
+    this.interceptor = new Interceptor({
+      cgroupRoot: CGROUP_ROOT,
+      pinDir: this.pinDir,
+      without: options.without ?? [],
+    });
     undo(t, () => this.close());
     this.tagId = this.interceptor.tag(this.cgroup, this.agent);
     this.interceptor.setListener(this.listener.port);
@@ -148,7 +155,10 @@ export class Stand {
     this.accepted.push(accepted);
     const { origin } = accepted;
     try {
-      writeSync(accepted.fd, origin === undefined ? "no origin" : `${origin.address} ${origin.port} ${origin.connection}`);
+      writeSync(
+        accepted.fd,
+        origin === undefined ? "no origin" : `${origin.address} ${origin.port} ${origin.connection}`,
+      );
     } catch (error) {
       if (!HUNG_UP.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
     } finally {
@@ -158,14 +168,17 @@ export class Stand {
 
   /** The first event that matches, waiting for it if need be. */
   async event(match: Partial<KernelEvent>): Promise<KernelEvent> {
-    const matches = (event: KernelEvent) => Object.entries(match).every(([key, value]) => event[key as keyof KernelEvent] === value);
+    const matches = (event: KernelEvent) =>
+      Object.entries(match).every(([key, value]) => event[key as keyof KernelEvent] === value);
     const deadline = AbortSignal.timeout(WAIT_MS);
     for (;;) {
       const found = this.events.find(matches);
       if (found !== undefined) return found;
       await new Promise<void>((resolve, reject) => {
         this.#waiting.push(resolve);
-        deadline.addEventListener("abort", () => reject(new Error(`No event ${JSON.stringify(match)} among ${this.events.length}`)));
+        deadline.addEventListener("abort", () =>
+          reject(new Error(`No event ${JSON.stringify(match)} among ${this.events.length}`)),
+        );
       });
     }
   }

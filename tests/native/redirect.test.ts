@@ -9,8 +9,20 @@ const backends = [registered(V4, PORT, 4), registered(V6, PORT, 6)];
 
 const families = [
   { name: "IPv4", dial: `dials("${V4}", ${PORT})`, answer: `${V4} ${PORT} 4`, family: 4, source: "127.0.0.1" },
-  { name: "IPv6", dial: `dials("${V6}", ${PORT}, socket.AF_INET6)`, answer: `${V6} ${PORT} 6`, family: 6, source: "::1" },
-  { name: "v4-mapped", dial: `dials("::ffff:${V4}", ${PORT}, socket.AF_INET6)`, answer: `${V4} ${PORT} 4`, family: 4, source: "127.0.0.1" },
+  {
+    name: "IPv6",
+    dial: `dials("${V6}", ${PORT}, socket.AF_INET6)`,
+    answer: `${V6} ${PORT} 6`,
+    family: 6,
+    source: "::1",
+  },
+  {
+    name: "v4-mapped",
+    dial: `dials("::ffff:${V4}", ${PORT}, socket.AF_INET6)`,
+    answer: `${V4} ${PORT} 4`,
+    family: 4,
+    source: "127.0.0.1",
+  },
 ] as const;
 
 for (const { name, dial, answer, family, source } of families)
@@ -25,7 +37,10 @@ for (const { name, dial, answer, family, source } of families)
     assert.equal(origin?.comm, "python3");
     assert.equal(stand.accepted[0]?.sourceAddress, source);
     const event = await stand.event({ kind: "redirect" });
-    assert.deepEqual([event.reason, event.agent, event.port, event.pid], ["registered", stand.agent, PORT, origin?.pid]);
+    assert.deepEqual(
+      [event.reason, event.agent, event.port, event.pid],
+      ["registered", stand.agent, PORT, origin?.pid],
+    );
   });
 
 const peers = `

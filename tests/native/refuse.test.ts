@@ -2,10 +2,21 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import type { TestContext } from "node:test";
-import { allowed, CGROUP_ROOT, kernelTest, makeCgroup, type Outcome, python, registered, Stand, uniqueName, undo } from "./kit.ts";
+import {
+  allowed,
+  CGROUP_ROOT,
+  kernelTest,
+  makeCgroup,
+  type Outcome,
+  python,
+  registered,
+  Stand,
+  undo,
+  uniqueName,
+} from "./kit.ts";
 
 /** At once: far below any timeout of TCP, far above a busy machine's hiccup. */
 const AT_ONCE_MS = 500;
@@ -74,7 +85,9 @@ kernelTest("UDP is refused but for a nameserver", async (t) => {
   server.on("message", (_, from) => server.send("answer", from.port, from.address));
   const { port } = server.address();
   const stand = new Stand(t, {
-    destinations: [{ address: "127.0.0.1", prefix: 32, port, protocol: "udp", action: "allow", reason: "nameserver", connection: 0 }],
+    destinations: [
+      { address: "127.0.0.1", prefix: 32, port, protocol: "udp", action: "allow", reason: "nameserver", connection: 0 },
+    ],
   });
   const outcome = await stand.agentRuns(`
 sends("192.0.2.1", 53)
@@ -110,7 +123,17 @@ step(lambda: ask(False, socket.AF_INET6, "::ffff:127.0.0.1"))`);
 
 kernelTest("a redirected datagram's answer comes from the dialled address", async (t) => {
   const stand = new Stand(t, {
-    destinations: [{ address: "192.0.2.53", prefix: 32, port: 53, protocol: "udp", action: "intercept", reason: "registered", connection: 2 }],
+    destinations: [
+      {
+        address: "192.0.2.53",
+        prefix: 32,
+        port: 53,
+        protocol: "udp",
+        action: "intercept",
+        reason: "registered",
+        connection: 2,
+      },
+    ],
   });
   const server = createSocket("udp4").bind(stand.listener.port, "127.0.0.1");
   undo(t, () => void server.close());
@@ -123,7 +146,9 @@ def ask():
     s.sendto(b"q", ("${host}", 53))
     return list(s.recvfrom(100)[1][:2])
 step(ask)`;
-  const outcome = await stand.agentRuns(ask("socket.AF_INET", "192.0.2.53") + ask("socket.AF_INET6", "::ffff:192.0.2.53"));
+  const outcome = await stand.agentRuns(
+    ask("socket.AF_INET", "192.0.2.53") + ask("socket.AF_INET6", "::ffff:192.0.2.53"),
+  );
   assert.deepEqual(outcome, [{ value: ["192.0.2.53", 53] }, { value: ["::ffff:192.0.2.53", 53] }]);
 });
 
@@ -226,7 +251,9 @@ kernelTest("a port that bind() did not check is checked once it is bound", async
   const stand = new Stand(t, { without: ["bind4", "bind6"] });
   const bind = (family: string, host: string) =>
     `step(lambda: socket.socket(${family}).bind(("${host}", ${stand.listener.port})))\n`;
-  const outcome = await stand.agentRuns(bind("socket.AF_INET", "127.0.0.2") + bind("socket.AF_INET6", "::ffff:127.0.0.2"));
+  const outcome = await stand.agentRuns(
+    bind("socket.AF_INET", "127.0.0.2") + bind("socket.AF_INET6", "::ffff:127.0.0.2"),
+  );
   assert.equal(outcome.length, 2);
   for (const one of outcome) refusedAtOnce(one);
   const event = await stand.event({ kind: "bind", reason: "listener-port", socketFamily: 2 });

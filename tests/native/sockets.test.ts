@@ -15,9 +15,15 @@ const fdOf = (socket: Socket) => (socket as unknown as { _handle: { fd: number }
 
 test("every feature that is needed is found by name", () => {
   const features = probe(CGROUP_ROOT);
-  assert.deepEqual(features.filter(({ ok }) => !ok), []);
+  assert.deepEqual(
+    features.filter(({ ok }) => !ok),
+    [],
+  );
   for (const name of ["kernel", "BTF", "cgroup/connect4", "cgroup_skb/egress", "sockops"])
-    assert.ok(features.some(({ feature }) => feature === name), name);
+    assert.ok(
+      features.some(({ feature }) => feature === name),
+      name,
+    );
 });
 
 test("the probe says what is wrong with a folder that is no cgroup root", () => {
@@ -78,14 +84,17 @@ kernelTest("originOf() claims an origin once", async (t) => {
 
 kernelTest("a listener in another network namespace serves the agents there", async (t) => {
   const stand = new Stand(t, { destinations: [registered("192.0.2.10", 5432)] });
-  const holder = spawn("unshare", ["--net", "sh", "-c", "ip link set lo up && echo up && exec cat"], { stdio: ["pipe", "pipe", "inherit"] });
+  const holder = spawn("unshare", ["--net", "sh", "-c", "ip link set lo up && echo up && exec cat"], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   undo(t, () => void holder.kill());
   await once(holder.stdout, "data");
   const netns = `/proc/${holder.pid}/ns/net`;
   const fd = listenIn(netns, "127.0.0.1", stand.listener.port, 128); // the same port is free over there
   const cookie = netnsCookie(fd);
   assert.notEqual(cookie, netnsCookie());
-  const inside = (code: string) => stand.agentRuns(`
+  const inside = (code: string) =>
+    stand.agentRuns(`
 netns = open("${netns}"); libc = __import__("ctypes").CDLL(None)
 if libc.setns(netns.fileno(), 0) != 0: raise SystemExit("setns failed")
 ${code}`);
@@ -106,11 +115,14 @@ ${code}`);
 
 kernelTest("a port that is taken is named", () => {
   const { port, fds } = listenOnLoopback();
-  assert.throws(() => listenIn(null, "127.0.0.1", port, 1), { code: "PORT_IN_USE", message: new RegExp(String(port), "u") });
+  assert.throws(() => listenIn(null, "127.0.0.1", port, 1), {
+    code: "PORT_IN_USE",
+    message: new RegExp(String(port), "u"),
+  });
   for (const fd of fds) closeSync(fd);
 });
 
-kernelTest("running out of descriptors sheds connections instead of spinning", async (t) => {
+kernelTest("running out of descriptors sheds connections instead of spinning", () => {
   const script = `
     import { closeSync, openSync } from "node:fs";
     import { Stand } from ${JSON.stringify(new URL("kit.ts", import.meta.url).href)};
@@ -131,7 +143,11 @@ kernelTest("running out of descriptors sheds connections instead of spinning", a
     for (const body of after) await body();
     console.log(JSON.stringify({ outcome, busyMs: (user + system) / 1000, accepted: stand.accepted.length }));
     process.exit(0);`;
-  const out = execFileSync("sh", ["-c", 'ulimit -n 64 && exec "$0" --input-type=module-typescript -e "$1"', process.execPath, script], { encoding: "utf8" });
+  const out = execFileSync(
+    "sh",
+    ["-c", 'ulimit -n 64 && exec "$0" --input-type=module-typescript -e "$1"', process.execPath, script],
+    { encoding: "utf8" },
+  );
   const { outcome, busyMs, accepted } = JSON.parse(out.trim().split("\n").at(-1) ?? "");
   assert.equal(accepted, 0);
   assert.ok("value" in outcome ? outcome.value === "" : outcome.errno === "ECONNRESET", out);
@@ -143,11 +159,18 @@ kernelTest("notify() hands state and descriptors to the service manager", async 
   const folder = mkdtempSync(join(tmpdir(), "sallyport-"));
   undo(t, () => rmSync(folder, { recursive: true }));
   const path = join(folder, "notify");
-  const manager = spawn("python3", ["-c", `
+  const manager = spawn(
+    "python3",
+    [
+      "-c",
+      `
 import array, os, socket
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind("${path}"); os.write(1, b"bound")
 message, fds, _, _ = socket.recv_fds(s, 4096, 4)
-print(message.decode().replace("\\n", " "), os.readlink(f"/proc/self/fd/{fds[0]}"))`], { stdio: ["ignore", "pipe", "inherit"] });
+print(message.decode().replace("\\n", " "), os.readlink(f"/proc/self/fd/{fds[0]}"))`,
+    ],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
   await once(manager.stdout, "data");
   process.env["NOTIFY_SOCKET"] = path;
   undo(t, () => void delete process.env["NOTIFY_SOCKET"]);
@@ -157,29 +180,45 @@ print(message.decode().replace("\\n", " "), os.readlink(f"/proc/self/fd/{fds[0]}
 });
 
 const refusals = [
-  { name: "a folder that is not cgroup2", options: { cgroupRoot: "/tmp", pinDir: "/sys/fs/bpf/x" }, code: "CGROUP2_MISSING" },
-  { name: "a pin folder that is not on bpffs", options: { cgroupRoot: CGROUP_ROOT, pinDir: "/tmp/sallyport-no-bpffs" }, code: "BPFFS_MISSING" },
+  {
+    name: "a folder that is not cgroup2",
+    options: { cgroupRoot: "/tmp", pinDir: "/sys/fs/bpf/x" },
+    code: "CGROUP2_MISSING",
+  },
+  {
+    name: "a pin folder that is not on bpffs",
+    options: { cgroupRoot: CGROUP_ROOT, pinDir: "/tmp/sallyport-no-bpffs" },
+    code: "BPFFS_MISSING",
+  },
 ] as const;
 
 for (const { name, options, code } of refusals)
   kernelTest(`opening refuses ${name}`, () =>
-    assert.throws(() => new Interceptor(options), (error: Error & { code?: string; remedy?: string }) => {
-      assert.equal(error.name, "LoaderError");
-      assert.equal(error.code, code);
-      assert.ok((error.remedy ?? "") !== "");
-      return true;
-    }));
+    assert.throws(
+      () => new Interceptor(options),
+      (error: Error & { code?: string; remedy?: string }) => {
+        assert.equal(error.name, "LoaderError");
+        assert.equal(error.code, code);
+        assert.ok((error.remedy ?? "") !== "");
+        return true;
+      },
+    ),
+  );
 
 kernelTest("opening refuses a child of the cgroup root", (t) => {
   const stand = new Stand(t);
-  assert.throws(() => new Interceptor({ cgroupRoot: stand.cgroup, pinDir: `${stand.pinDir}-child` }), { code: "CGROUP_NAMESPACE" });
+  assert.throws(() => new Interceptor({ cgroupRoot: stand.cgroup, pinDir: `${stand.pinDir}-child` }), {
+    code: "CGROUP_NAMESPACE",
+  });
 });
 
 kernelTest("opening without privileges says so", () => {
   const script = `import("ebpf-loader").then(({ Interceptor }) => {
     try { new Interceptor({ cgroupRoot: "${CGROUP_ROOT}", pinDir: "/sys/fs/bpf/sallyport-nobody" }) } catch (e) { console.log(e.code, "|", e.remedy) }
   })`;
-  const out = execFileSync("setpriv", ["--reuid", "65534", "--clear-groups", process.execPath, "-e", script], { encoding: "utf8" });
+  const out = execFileSync("setpriv", ["--reuid", "65534", "--clear-groups", process.execPath, "-e", script], {
+    encoding: "utf8",
+  });
   assert.match(out, /^PRIVILEGE \| Run as root/u);
 });
 
@@ -212,4 +251,3 @@ kernelTest("calls refuse what makes no sense", (t) => {
   stand.interceptor.close();
   assert.throws(() => stand.interceptor.tags(), /closed/u);
 });
-

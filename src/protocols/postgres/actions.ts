@@ -1,5 +1,11 @@
-/** The actions PostgreSQL asks policy for, and the facts each one brings. Declarations only; nothing is judged here. */
+/**
+ * The actions PostgreSQL asks policy for, and the facts each one brings; and, as the folder's other
+ * files see it, the analysis that finds them in a text. Nothing is judged here.
+ */
 import type { ActionDeclaration, FactType } from "../../model/operation.ts";
+
+export type { Analysis, AnalysisScope, Statement } from "./analysis/analyse.ts";
+export { analyse, prepareAnalysis } from "./analysis/analyse.ts";
 
 /**
  * The part of a statement that one action stands for. Names are as PostgreSQL folds them. There is no

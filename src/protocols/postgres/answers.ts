@@ -5,6 +5,7 @@
  */
 import { ProtocolError } from "../../base/errors.ts";
 import type { ValueMask } from "../../model/mask.ts";
+import { type Awaited, unexpected } from "./awaited.ts";
 import { BodyReader, frameBytes, HEADER_BYTES, Inlet, Outlet } from "./codec.ts";
 import { CopyMask } from "./copy.ts";
 import { type ErrorScrub, scrubError, scrubNotification } from "./errors.ts";
@@ -12,7 +13,7 @@ import { SERVER } from "./messages.ts";
 import { forbiddenParameter } from "./parameter-status.ts";
 import type { Requests } from "./requests.ts";
 import { type Column, maskRow, type Plan, type PlanSource, planOf, readColumns, unresolvedTables } from "./results.ts";
-import { type Answer, addMask, addOutcome, type Step } from "./steps.ts";
+import { addMask, addOutcome, type Step } from "./steps.ts";
 
 export interface AnswersWorld {
   readonly requests: Requests;
@@ -27,7 +28,6 @@ export interface AnswersWorld {
   copyInEnds(): void;
   /** Where the client waits for this step, it waits no more. */
   lift(step: Step): void;
-  answerDone(answer: Answer): void;
 }
 
 /** Results whose description was seen lately, by the description's bytes. */
@@ -46,10 +46,7 @@ export class Answers {
   readonly #world: AnswersWorld;
   readonly #inlet = new Inlet();
   readonly #outlet = new Outlet();
-  readonly #steps: Step[] = [];
-  #head = 0;
-  /** After an error the server skips everything until the next Sync. */
-  #skipping = false;
+  readonly #awaited: Awaited;
   /** Bytes of a message that still pass as they are. */
   #passing = 0;
   /** Until the client is greeted, and while facts are awaited. */
@@ -61,31 +58,14 @@ export class Answers {
   /** Tables that were looked for and not found, for the description that waits. */
   #unresolvable = false;
 
-  constructor(world: AnswersWorld) {
+  constructor(awaited: Awaited, world: AnswersWorld) {
+    this.#awaited = awaited;
     this.#world = world;
-  }
-
-  /** Answers that are awaited. */
-  get awaited(): number {
-    return this.#steps.length - this.#head;
   }
 
   /** Whether the client has got the beginning of a message only, so that nothing of our own may follow. */
   get isAmidMessage(): boolean {
     return this.#passing > 0;
-  }
-
-  /** To be called when these messages are forwarded. */
-  expect(steps: readonly Step[]): void {
-    if (this.#head > 1024) {
-      this.#steps.splice(0, this.#head);
-      this.#head = 0;
-    }
-    for (const step of steps) {
-      if (step.kind === "sync") this.#skipping = false;
-      if (this.#skipping) this.#drop(step);
-      else this.#steps.push(step);
-    }
   }
 
   /** Plans depend on policy and catalog. */
@@ -153,7 +133,7 @@ export class Answers {
   }
 
   #count(length: number): void {
-    const answer = this.#steps[this.#head]?.answer;
+    const answer = this.#awaited.head?.answer;
     if (answer === undefined) return;
     answer.rows++;
     answer.bytes += length;
@@ -165,7 +145,7 @@ export class Answers {
     const body = at + HEADER_BYTES;
     switch (type) {
       case SERVER.dataRow: {
-        const step = this.#current();
+        const step = this.#awaited.current();
         this.#count(end - at);
         maskRow(bytes, at, end, this.#rowPlan(), outlet, (column, by) => {
           if (step.answer) addMask(step.answer, column, by);
@@ -246,15 +226,15 @@ export class Answers {
   }
 
   #described({ columns, plan }: KnownResult, at: number, end: number): true {
-    const step = this.#current();
+    const step = this.#awaited.current();
     if (step.kind === "query" && columns !== NO_COLUMNS) this.#plan = plan;
     else if (step.kind === "describeStatement") {
       step.statement.columns = columns;
-      this.#done(step);
+      this.#awaited.done(step);
     } else if (step.kind === "describePortal") {
       step.portal.plan = plan;
       step.portal.statement.columns = columns;
-      this.#done(step);
+      this.#awaited.done(step);
       if (step.shown === "none") return true;
     } else throw unexpected("that describes rows");
     this.#outlet.pass(at, end);
@@ -263,7 +243,7 @@ export class Answers {
 
   /** The plan of the rows that come now. Throws when nobody has described them. */
   #rowPlan(): Plan {
-    const step = this.#current();
+    const step = this.#awaited.current();
     let plan: Plan | undefined;
     if (step.kind === "query") plan = this.#plan;
     else if (step.kind === "execute") {
@@ -280,34 +260,34 @@ export class Answers {
   }
 
   #complete(type: number, tag: string): void {
-    const step = this.#current();
+    const step = this.#awaited.current();
     if (step.answer && tag !== "") addOutcome(step.answer, tag);
     this.#world.copyInEnds();
-    if (step.kind === "execute") this.#done(step);
+    if (step.kind === "execute") this.#awaited.done(step);
     else if (step.kind === "query" && type !== SERVER.portalSuspended) this.#plan = undefined;
     else throw unexpected("that completes a statement");
   }
 
   #ready(status: number | undefined): void {
-    const step = this.#current();
+    const step = this.#awaited.current();
     if (step.kind !== "query" && step.kind !== "sync") throw unexpected("that is ready for a query");
     this.#plan = undefined;
     this.#copyOut = undefined;
     if (status === IDLE) this.#world.requests.dropPortals(step.series);
-    this.#done(step);
+    this.#awaited.done(step);
   }
 
   #prepared(type: number): void {
-    const step = this.#current();
+    const step = this.#awaited.current();
     const { statements, portals } = this.#world.requests;
     if (type === SERVER.parseComplete && step.kind === "parse" && step.statement) statements.confirm(step.statement);
     else if (type === SERVER.bindComplete && step.kind === "bind") portals.confirm(step.portal);
     else if (type !== SERVER.closeComplete || step.kind !== "close") throw unexpected(`of type ${type}`);
-    this.#done(step);
+    this.#awaited.done(step);
   }
 
   #parameterTypes(body: BodyReader): void {
-    const step = this.#current();
+    const step = this.#awaited.current();
     if (step.kind !== "describeStatement") throw unexpected("that describes parameters");
     const types: number[] = [];
     for (let left = body.count(); left > 0; left--) types.push(body.oid());
@@ -316,7 +296,7 @@ export class Answers {
 
   #error(bytes: Buffer, at: number, end: number): void {
     const error = scrubError(SERVER.error, bytes, at + HEADER_BYTES, end, this.#world.scrub);
-    const step = this.#steps[this.#head];
+    const step = this.#awaited.head;
     const refusal = step?.kind === "query" || step?.kind === "parse" ? step.refusal : undefined;
     this.#outlet.put(error.fatal ? error.shown : (refusal ?? error.shown));
     this.#plan = undefined;
@@ -328,16 +308,7 @@ export class Answers {
       if (step.kind === "query") this.#world.lift(step);
       return;
     }
-    this.#skipping = true;
-    while (this.#head < this.#steps.length) {
-      const next = this.#current();
-      if (next.kind === "sync") {
-        this.#skipping = false;
-        break;
-      }
-      this.#head++;
-      this.#drop(next);
-    }
+    this.#awaited.failSeries();
   }
 
   #parameterStatus(body: BodyReader): void {
@@ -348,20 +319,15 @@ export class Answers {
   }
 
   #copyInBegins(): void {
-    const step = this.#current();
+    const step = this.#awaited.current();
     if (step.kind !== "query" && step.kind !== "execute") throw unexpected("that begins a copy");
-    // In copy mode the server ignores a Sync that was sent ahead.
-    while (step.kind === "execute" && this.#steps[this.#head + 1]?.kind === "sync") {
-      const [sync] = this.#steps.splice(this.#head + 1, 1);
-      if (sync) this.#world.lift(sync);
-      if (sync?.answer) this.#release(sync.answer);
-    }
+    if (step.kind === "execute") this.#awaited.dropSyncs();
     this.#world.copyInBegins();
     this.#world.lift(step);
   }
 
   #copyOutBegins(body: BodyReader): void {
-    const step = this.#current();
+    const step = this.#awaited.current();
     if (step.kind !== "query" && step.kind !== "execute") throw unexpected("that begins a copy");
     const binary = body.byte() !== 0;
     const columns = body.count();
@@ -372,7 +338,7 @@ export class Answers {
   }
 
   #copyData(bytes: Buffer, at: number, end: number): void {
-    const step = this.#current();
+    const step = this.#awaited.current();
     if (this.#copyOut === undefined) throw unexpected("with data of a copy");
     this.#count(end - at);
     if (this.#copyOut === "shown") this.#outlet.pass(at, end);
@@ -384,7 +350,7 @@ export class Answers {
   }
 
   #copyOutEnds(): void {
-    const step = this.#current();
+    const step = this.#awaited.current();
     if (this.#copyOut === undefined) throw unexpected("that ends a copy");
     if (this.#copyOut !== "shown") {
       this.#copyOut.end(this.#outlet, (column, by) => {
@@ -393,46 +359,8 @@ export class Answers {
     }
     this.#copyOut = undefined;
   }
-
-  #current(): Step {
-    const step = this.#steps[this.#head];
-    if (step === undefined) throw unexpected("that nobody asked for");
-    return step;
-  }
-
-  #done(step: Step): void {
-    this.#head++;
-    if (this.#head === this.#steps.length) {
-      this.#steps.length = 0;
-      this.#head = 0;
-    }
-    this.#world.lift(step);
-    if (step.answer) this.#release(step.answer);
-  }
-
-  /** The server has not handled the message, or failed at it. */
-  #drop(step: Step): void {
-    const { statements, portals } = this.#world.requests;
-    if (step.kind === "parse" && step.statement) statements.revert(step.statement);
-    else if (step.kind === "bind") portals.revert(step.portal);
-    else if (step.kind === "close") step.restore?.();
-    this.#world.lift(step);
-    if (step.answer === undefined) return;
-    step.answer.error ??= SKIPPED;
-    this.#release(step.answer);
-  }
-
-  #release(answer: Answer): void {
-    answer.open--;
-    if (answer.open === 0) this.#world.answerDone(answer);
-  }
 }
 
 const IDLE = 0x49;
 /** A message that passes unseen may be as long as PostgreSQL makes them. */
 const BYTES_MAX = 0x7fff_ffff;
-const SKIPPED = Object.freeze({ code: "skipped", message: "An earlier message of the series failed" });
-
-function unexpected(what: string): ProtocolError {
-  return new ProtocolError("SERVER_MESSAGE", `Cannot go on: the server sent a message ${what}`);
-}

@@ -114,3 +114,23 @@ export class Names<T extends Named<T>> {
     return this.#byName.values();
   }
 }
+
+const NAMING = /prepare|deallocate|discard/i;
+
+/** SQL text can take names away, and give them anew, behind the protocol's back. */
+export function noteNaming(text: string, statements: Names<PreparedStatement>): void {
+  if (!NAMING.test(text)) return;
+  if (/deallocate|discard/i.test(text)) for (const entry of statements.values()) entry.unsure = true;
+  if (!/prepare/i.test(text)) return;
+  for (const entry of statements.values()) if (entry.unsure) statements.remove(entry.name);
+}
+
+/** Names that DEALLOCATE has freed are never closed: where all places are taken, the oldest of them makes room. */
+export function makeRoom(statements: Names<PreparedStatement>): void {
+  if (!statements.isFull) return;
+  for (const entry of statements.values()) {
+    if (!entry.unsure) continue;
+    statements.remove(entry.name);
+    return;
+  }
+}

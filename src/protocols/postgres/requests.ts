@@ -1,16 +1,15 @@
 /**
- * The client's side: finds the messages that belong together (one Query, or a series of extended
- * messages up to its Sync or Flush), works out what they ask for and what the server will answer.
- * Groups depend on the messages only, never on how they were cut into chunks. Decides nothing.
+ * One group of the client's messages: what it asks for, what the server will answer, and what each
+ * name in it stands for. Decides nothing and sends nothing.
  */
 import { ProtocolError } from "../../base/errors.ts";
 import { STATEMENT_BYTES_MAX, STATEMENTS_PER_QUERY_MAX } from "../../base/limits.ts";
 import type { Asked } from "../../model/operation.ts";
 import type { Analysis, AnalysisScope } from "./actions.ts";
-import { BodyReader, frameBytes, HEADER_BYTES, type Inlet } from "./codec.ts";
+import { BodyReader, HEADER_BYTES } from "./codec.ts";
 import { CLIENT, describePortal } from "./messages.ts";
 import { parameterText } from "./parameters.ts";
-import { Names, type Portal, type PreparedStatement } from "./prepared.ts";
+import { makeRoom, Names, noteNaming, type Portal, type PreparedStatement } from "./prepared.ts";
 import { forbidden, HOUSEKEEPING, RESERVED_PREFIX } from "./refuse.ts";
 import { type Answer, newAnswer, type Step } from "./steps.ts";
 
@@ -31,62 +30,6 @@ export interface Group {
   readonly definesSchema: boolean;
   /** Takes back what was noted of names: the group was refused. */
   undo(): void;
-}
-
-/** One look ahead at what comes next from the client. */
-export type Next =
-  /** Wait for more bytes. */
-  | { readonly kind: "more" }
-  /** A group of whole messages up to `end`. */
-  | { readonly kind: "group"; readonly end: number; readonly ends: "sync" | "open"; readonly isJudged: boolean }
-  /** CopyData, CopyDone or CopyFail outside of a copy: the server would ignore it. */
-  | { readonly kind: "stray"; readonly end: number }
-  | { readonly kind: "terminate"; readonly end: number };
-
-/** Messages of one group; a longer series is asked for in parts. */
-const GROUP_MESSAGES_MAX = 256;
-
-/** Throws MESSAGE_TYPE for what no client may send here. */
-export function nextOf(inlet: Inlet): Next {
-  let at = inlet.at;
-  let isJudged = false;
-  for (let count = 0; ; count++) {
-    if (count === GROUP_MESSAGES_MAX) return { kind: "group", end: at, ends: "open", isJudged };
-    const length = frameBytes(inlet.bytes, at, inlet.end);
-    if (length === undefined) return { kind: "more" };
-    const type = inlet.bytes[at] as number;
-    const end = at + length;
-    switch (type) {
-      case CLIENT.parse:
-      case CLIENT.execute:
-      case CLIENT.bind:
-      case CLIENT.describe:
-        isJudged = true;
-        break;
-      case CLIENT.close:
-        break;
-      case CLIENT.sync:
-        return end > inlet.end ? { kind: "more" } : { kind: "group", end, ends: "sync", isJudged };
-      case CLIENT.flush:
-        return end > inlet.end ? { kind: "more" } : { kind: "group", end, ends: "open", isJudged };
-      case CLIENT.query:
-      case CLIENT.functionCall:
-        if (count > 0) return { kind: "group", end: at, ends: "open", isJudged };
-        return end > inlet.end ? { kind: "more" } : { kind: "group", end, ends: "open", isJudged: true };
-      case CLIENT.copyData:
-      case CLIENT.copyDone:
-      case CLIENT.copyFail:
-        if (count > 0) return { kind: "group", end: at, ends: "open", isJudged };
-        return end > inlet.end ? { kind: "more" } : { kind: "stray", end };
-      case CLIENT.terminate:
-        if (count > 0) return { kind: "group", end: at, ends: "open", isJudged };
-        return end > inlet.end ? { kind: "more" } : { kind: "terminate", end };
-      default:
-        throw new ProtocolError("MESSAGE_TYPE", `Cannot read a message: its type ${type} is not known`);
-    }
-    if (end > inlet.end) return { kind: "more" };
-    at = end;
-  }
 }
 
 /** What a session keeps between groups. */
@@ -219,7 +162,7 @@ class Reading {
       return;
     }
     const text = body.text();
-    this.#noteNames(text);
+    noteNaming(text, this.#names.statements);
     const { statements } = this.#world.analyse(text, this.#world.scope);
     const step: Step = { kind: "query", answer: this.#answer, refusal: undefined, series: this.#names.series };
     this.#steps.push(step);
@@ -252,7 +195,7 @@ class Reading {
       this.#forbid("reserved-name", `Names of statements cannot begin with "${RESERVED_PREFIX}"`, text);
       return;
     }
-    this.#noteNames(text);
+    noteNaming(text, this.#names.statements);
     const statement: PreparedStatement = {
       name,
       text,
@@ -264,7 +207,7 @@ class Reading {
       unsure: false,
       before: undefined,
     };
-    this.#makeRoom();
+    makeRoom(this.#names.statements);
     if (!this.#names.statements.set(statement)) {
       this.#forbid("too-many-names", "The session has prepared too many statements", text);
       return;
@@ -408,27 +351,6 @@ class Reading {
     }
   }
 
-  /** SQL text can take names away and give them anew behind the protocol's back. */
-  #noteNames(text: string): void {
-    if (!NAMING.test(text)) return;
-    if (/deallocate|discard/i.test(text)) for (const entry of this.#names.statements.values()) entry.unsure = true;
-    if (!/prepare/i.test(text)) return;
-    for (const entry of this.#names.statements.values()) {
-      if (entry.unsure) this.#names.statements.remove(entry.name);
-    }
-  }
-
-  /** Names that DEALLOCATE has freed are never closed: the oldest makes room. */
-  #makeRoom(): void {
-    if (!this.#names.statements.isFull) return;
-    for (const entry of this.#names.statements.values()) {
-      if (entry.unsure) {
-        this.#names.statements.remove(entry.name);
-        return;
-      }
-    }
-  }
-
   #forbidLength(): void {
     this.#forbid("statement-length", `A statement is longer than ${STATEMENT_BYTES_MAX} bytes`);
   }
@@ -441,7 +363,6 @@ class Reading {
 
 const STATEMENT = 0x53;
 const PORTAL = 0x50;
-const NAMING = /prepare|deallocate|discard/i;
 const SYNC_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "Sync" });
 const OTHER_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "Close" });
 const EMPTY_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "" });

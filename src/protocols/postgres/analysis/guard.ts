@@ -7,7 +7,7 @@
 import type { Operation } from "../../../model/operation.ts";
 import type { TypedNode } from "./ast.ts";
 import { classify } from "./functions.ts";
-import { type AnalysisScope, type RelationLabels, fold, labelsOfRelation } from "./labels.ts";
+import { type AnalysisScope, fold, labelsOfRelation, type RelationLabels } from "./labels.ts";
 import type { ColumnUse, RelationUse, Survey } from "./survey.ts";
 
 type Forbidden = NonNullable<Operation["forbidden"]>;
@@ -111,7 +111,9 @@ function guardConnection(found: Survey): Forbidden | undefined {
   for (const { schema, name } of found.functions) {
     const known = classify(schema, name);
     if (known === "unknown" || known === "server") {
-      return unseen(`the function ${schema === undefined ? name : `${schema}.${name}`} can read labelled columns unseen`);
+      return unseen(
+        `the function ${schema === undefined ? name : `${schema}.${name}`} can read labelled columns unseen`,
+      );
     }
   }
   const operator = found.foreignOperators[0];
@@ -150,7 +152,9 @@ function guardRelations(scope: AnalysisScope, found: Survey): Forbidden | undefi
   if (first !== undefined && HARMLESS_TO_RELATION.has(first.type) && found.statements.length === 1) return undefined;
   const derived = guarded.find(({ labels }) => labels.derived);
   if (derived !== undefined) {
-    return labelled(`${derived.use.name} derives from a table with labelled columns; read the plain columns of that table`);
+    return labelled(
+      `${derived.use.name} derives from a table with labelled columns; read the plain columns of that table`,
+    );
   }
   const other = found.statements.find(({ type }) => !ROW_STATEMENTS.has(type) && type !== "ExplainStmt");
   if (other !== undefined || found.into) {
@@ -297,4 +301,3 @@ function nameOf(statement: TypedNode): string {
   const words = statement.type.replace(/Stmt$/, "").replace(/([a-z])([A-Z])/g, "$1 $2");
   return words.toUpperCase();
 }
-

@@ -1,6 +1,6 @@
 /** One parsed statement: its operation (actions with facts, or why it is forbidden) and what it does to the session. */
 import type { Action, Facts, Operation } from "../../../model/operation.ts";
-import { type Ast, type TypedNode, as, isAst, list, text, typed } from "./ast.ts";
+import { type Ast, as, isAst, list, type TypedNode, text, typed } from "./ast.ts";
 import { classify } from "./functions.ts";
 import { guard } from "./guard.ts";
 import { actionsOf, droppedRelations, isServerCopy, kindOf } from "./kinds.ts";
@@ -66,7 +66,9 @@ class Judged {
     this.#scope = scope;
     const executed = found.statements.filter(({ type }) => type === "ExecuteStmt");
     this.#functions = unique([
-      ...found.functions.map(({ schema, name }) => (schema === undefined || schema === "pg_catalog" ? name : `${schema}.${name}`)),
+      ...found.functions.map(({ schema, name }) =>
+        schema === undefined || schema === "pg_catalog" ? name : `${schema}.${name}`,
+      ),
       ...found.foreignOperators.map((operator) => `operator:${operator}`),
       ...executed.map(({ body }) => `execute:${text(body["name"])}`),
     ]);
@@ -126,19 +128,22 @@ class Judged {
       const dropped = statement.type === "DropStmt" ? droppedRelations(statement.body) : [];
       const relations: readonly RelationUse[] = [
         ...found.relations,
-        ...dropped.map((path): RelationUse => ({
-          schema: path.at(-2),
-          name: path.at(-1) ?? "",
-          alias: undefined,
-          renamesColumns: false,
-          access: "write",
-        })),
+        ...dropped.map(
+          (path): RelationUse => ({
+            schema: path.at(-2),
+            name: path.at(-1) ?? "",
+            alias: undefined,
+            renamesColumns: false,
+            access: "write",
+          }),
+        ),
       ];
       for (const action of actions) this.#add(action, kindOf(statement), relations);
     }
     for (const setting of found.settings) {
       const change = judgeVariableSet(setting);
-      if (change.kind === "forbidden") this.#forbidden ??= { rule: "built-in:statement-reading", message: change.message };
+      if (change.kind === "forbidden")
+        this.#forbidden ??= { rule: "built-in:statement-reading", message: change.message };
       else if (change.kind === "session" && this.#outer.type === "VariableSetStmt") {
         this.#add("sql.session", kindOf(this.#outer), []);
       }
@@ -175,7 +180,10 @@ class Judged {
   #system(): void {
     for (const relation of this.#found.relations) {
       const { schema, name, access } = relation;
-      if (name === "pg_settings" && (access === "write" || this.#found.statements.some(({ type }) => DEFINES.has(type)))) {
+      if (
+        name === "pg_settings" &&
+        (access === "write" || this.#found.statements.some(({ type }) => DEFINES.has(type)))
+      ) {
         // Its rules turn an UPDATE into set_config.
         this.#forbidden ??= {
           rule: "built-in:statement-reading",
@@ -191,9 +199,10 @@ class Judged {
   }
 
   #columnsRead(): readonly string[] {
-    return unique(
-      this.#found.columns.flatMap(({ fields, star }) => (star ? ["*"] : fields.slice(-1))),
-    ).slice(0, NAMES_MAX);
+    return unique(this.#found.columns.flatMap(({ fields, star }) => (star ? ["*"] : fields.slice(-1)))).slice(
+      0,
+      NAMES_MAX,
+    );
   }
 
   /** Adds an action; one of the same name and facts stands for all its occurrences. */
@@ -204,7 +213,13 @@ class Judged {
     columns: readonly string[] = [],
     where: Where = NO_WHERE,
   ): void {
-    const statement = { kind, tables: this.#tables(relations), columns: [...columns], functions: this.#functions, where };
+    const statement = {
+      kind,
+      tables: this.#tables(relations),
+      columns: [...columns],
+      functions: this.#functions,
+      where,
+    };
     const facts = { statement } as unknown as Facts;
     const key = JSON.stringify(facts);
     if (this.#actions.some((action) => action.name === name && JSON.stringify(action.facts) === key)) return;
@@ -225,12 +240,16 @@ class Judged {
   #effects(): Effects {
     const { type, body } = this.#outer;
     const copy =
-      type !== "CopyStmt" || isServerCopy(body) ? "none" : body["is_from"] === true ? ("in" as const) : ("out" as const);
+      type !== "CopyStmt" || isServerCopy(body)
+        ? "none"
+        : body["is_from"] === true
+          ? ("in" as const)
+          : ("out" as const);
     return {
-      definesSchema: this.#actions.some(({ name }) => CHANGES_CATALOG.has(name)) || /PREPARED$/.test(text(body["kind"])),
+      definesSchema:
+        this.#actions.some(({ name }) => CHANGES_CATALOG.has(name)) || /PREPARED$/.test(text(body["kind"])),
       copy,
-      returnsRows:
-        RETURNS_ROWS.has(type) ? !this.#found.into : isAst(body["returningClause"]) || type === "CallStmt",
+      returnsRows: RETURNS_ROWS.has(type) ? !this.#found.into : isAst(body["returningClause"]) || type === "CallStmt",
     };
   }
 }
@@ -310,4 +329,3 @@ export function deepFreeze<T>(value: T): T {
   }
   return value;
 }
-

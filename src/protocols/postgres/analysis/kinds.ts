@@ -1,5 +1,5 @@
 /** Statement kinds by node type: the actions each one is for by itself, and the name facts give it. A table, no judgement. */
-import { type Ast, type TypedNode, as, list, names, text } from "./ast.ts";
+import { type Ast, as, list, names, type TypedNode, text } from "./ast.ts";
 import { judgeVariableSet, kindOfSet } from "./settings.ts";
 
 const DEFINE = ["sql.define"] as const;

@@ -45,11 +45,7 @@ export function guardsColumns(data: DataLabels): boolean {
 }
 
 /** Without a schema the name means every relation of that name: the strictest of all together. */
-export function labelsOfRelation(
-  scope: AnalysisScope,
-  schema: string | undefined,
-  name: string,
-): RelationLabels {
+export function labelsOfRelation(scope: AnalysisScope, schema: string | undefined, name: string): RelationLabels {
   const tables = Object.entries(scope.data).filter(([key]) => isNamed(key, schema, name));
   const relations = scope.catalog === undefined ? [] : namesakes(scope.catalog, schema, name);
   if (tables.length === 0 && relations.length === 0) return NOTHING;
@@ -101,8 +97,7 @@ function namesakes(catalog: CatalogFacts, schema: string | undefined, name: stri
   const exact = relationsNamed(catalog, schema, name);
   if (folded === name && /^[^\u0080-\uffff]*$/.test(name)) return exact;
   return [...catalog.relations.values()].filter(
-    (relation) =>
-      fold(relation.name) === folded && (schema === undefined || fold(relation.schema) === fold(schema)),
+    (relation) => fold(relation.name) === folded && (schema === undefined || fold(relation.schema) === fold(schema)),
   );
 }
 

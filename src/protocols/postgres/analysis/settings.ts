@@ -85,4 +85,3 @@ export function kindOfSet(body: Ast): string {
     ? `set-${name.replaceAll("_", "-")}`
     : "set";
 }
-

@@ -3,8 +3,8 @@
  * columns, functions, joins, WHEREs. It walks generically, so a node type that is not known here still
  * shows every relation, column and function below it; knowing a type only adds meaning. Judges nothing.
  */
-import { type Ast, type TypedNode, as, isAst, list, names, text, typed } from "./ast.ts";
-import { NO_WHERE, type Where, judgeWhere } from "./where.ts";
+import { type Ast, as, isAst, list, names, type TypedNode, text, typed } from "./ast.ts";
+import { judgeWhere, NO_WHERE, type Where } from "./where.ts";
 
 export interface RelationUse {
   readonly schema: string | undefined;
@@ -165,15 +165,20 @@ class Surveyor {
     if (type.endsWith("Stmt")) this.found.statements.push({ type, body });
     switch (type) {
       case "SelectStmt":
-        return this.#select(body, context);
+        this.#select(body, context);
+        return;
       case "InsertStmt":
-        return this.#insert(body, context);
+        this.#insert(body, context);
+        return;
       case "UpdateStmt":
-        return this.#update(body, context);
+        this.#update(body, context);
+        return;
       case "DeleteStmt":
-        return this.#delete(body, context);
+        this.#delete(body, context);
+        return;
       case "MergeStmt":
-        return this.#merge(body, context);
+        this.#merge(body, context);
+        return;
       case "TruncateStmt": {
         const from = this.found.relations.length;
         this.#rest(body, context, []);
@@ -198,36 +203,44 @@ class Surveyor {
         for (const field of fields) {
           this.found.columns.push({ fields: [field], star: false, bare: false, sorts: false, query: context.query });
         }
-        return this.#rest(body, plain(context), []);
+        this.#rest(body, plain(context), []);
+        return;
       }
       case "FuncCall": {
         const path = names(body["funcname"]);
         this.found.functions.push({ schema: path.at(-2), name: path.at(-1) ?? "", call: body });
-        return this.#rest(body, plain(context), ["funcname"]);
+        this.#rest(body, plain(context), ["funcname"]);
+        return;
       }
       case "A_Expr":
         this.#operator(body["name"]);
-        return this.#rest(body, plain(context), ["name"]);
+        this.#rest(body, plain(context), ["name"]);
+        return;
       case "SubLink":
         this.#operator(body["operName"]);
-        return this.#rest(body, plain(context), ["operName"]);
+        this.#rest(body, plain(context), ["operName"]);
+        return;
       case "SortBy":
         this.#operator(body["useOp"]);
         this.#ordinal(body["node"], context);
-        return this.#rest(body, context, ["useOp"]);
+        this.#rest(body, context, ["useOp"]);
+        return;
       case "JoinExpr":
-        return this.#join(body, context);
+        this.#join(body, context);
+        return;
       case "RangeSubselect":
       case "RangeFunction":
       case "RangeTableFunc":
-        return this.#rest(body, plain(context), ["alias"]);
+        this.#rest(body, plain(context), ["alias"]);
+        return;
       case "IndexElem":
       case "StatsElem":
         if (typeof body["name"] === "string") {
           const fields = [body["name"]];
           this.found.columns.push({ fields, star: false, bare: false, sorts: false, query: context.query });
         }
-        return this.#rest(body, plain(context), []);
+        this.#rest(body, plain(context), []);
+        return;
       // Names a relation of FROM again, by its alias.
       case "LockingClause":
       // Types are named by themselves; their modifiers are constants.
@@ -239,17 +252,20 @@ class Surveyor {
         this.found.settings.push(body);
         return;
       case "CopyStmt":
-        return this.#copy(body, context);
+        this.#copy(body, context);
+        return;
       case "DeclareCursorStmt":
       case "PrepareStmt":
       case "CreateTableAsStmt":
       case "ViewStmt":
-        return this.#rest(body, { ...context, outermost: false }, []);
+        this.#rest(body, { ...context, outermost: false }, []);
+        return;
       case "ReturningOption":
         this.found.rowNames.add(text(body["value"]));
         return;
       default:
-        return this.#rest(body, type === "" ? context : plain(context), []);
+        this.#rest(body, type === "" ? context : plain(context), []);
+        return;
     }
   }
 
@@ -289,7 +305,15 @@ class Surveyor {
         this.visit(item, sorting);
       }
     }
-    const done = ["withClause", "intoClause", "fromClause", "targetList", "sortClause", "groupClause", "distinctClause"];
+    const done = [
+      "withClause",
+      "intoClause",
+      "fromClause",
+      "targetList",
+      "sortClause",
+      "groupClause",
+      "distinctClause",
+    ];
     this.#rest(body, context, [...done, "larg", "rarg"]);
     // A set operation's sides; fields of a fixed type, so they come without their type's name.
     for (const side of [body["larg"], body["rarg"]]) if (isAst(side)) this.#nested(side, context);
@@ -466,7 +490,10 @@ class Surveyor {
   #with(body: Ast, context: Context): Context {
     const clause = body["withClause"];
     if (!isAst(clause)) return context;
-    const ctes = list(clause["ctes"]).flatMap((item) => as(item, "CommonTableExpr") ?? []);
+    const ctes = list(clause["ctes"]).flatMap((item) => {
+      const cte = as(item, "CommonTableExpr");
+      return cte === undefined ? [] : [cte];
+    });
     const visible = new Set(context.ctes);
     if (clause["recursive"] === true) for (const cte of ctes) visible.add(text(cte["ctename"]));
     for (const cte of ctes) {
