@@ -25,8 +25,8 @@ struct target {
 	__u8 changed;
 };
 
-static __always_inline struct sallyport_destination *
-destination_of(const struct flow *flow, __u16 port)
+static __always_inline struct sallyport_destination *destination_of(const struct flow *flow,
+								    __u16 port)
 {
 	struct sallyport_destination_key key = {
 		.prefix_bits = SALLYPORT_KEY_BITS + 128,
@@ -57,13 +57,13 @@ static __always_inline int is_own_listener(struct bpf_sock_addr *ctx, const stru
 	if (is_ipv4(&flow->address)) {
 		__builtin_memcpy(&tuple.ipv4.daddr, &flow->address.bytes[12], 4);
 		tuple.ipv4.dport = bpf_htons(flow->port);
-		listener = bpf_sk_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv4),
-					     BPF_F_CURRENT_NETNS, 0);
+		listener = bpf_sk_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS,
+					     0);
 	} else {
 		__builtin_memcpy(tuple.ipv6.daddr, flow->address.bytes, 16);
 		tuple.ipv6.dport = bpf_htons(flow->port);
-		listener = bpf_sk_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv6),
-					     BPF_F_CURRENT_NETNS, 0);
+		listener = bpf_sk_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS,
+					     0);
 	}
 	if (!listener)
 		return 0;

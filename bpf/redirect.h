@@ -156,8 +156,7 @@ static __always_inline void deny(struct verdict *verdict, __u8 reason)
 /* What happens to a flow of a tagged agent. */
 static __always_inline void decide(const struct flow *flow,
 				   const struct sallyport_destination *exact,
-				   const struct sallyport_destination *any,
-				   struct verdict *verdict)
+				   const struct sallyport_destination *any, struct verdict *verdict)
 {
 	const struct sallyport_destination *chosen = choose(flow, exact, any);
 

@@ -36,20 +36,21 @@ static __always_inline void write4(struct bpf_sock_addr *ctx,
  * One word of a context. The verifier wants whole words at constant offsets from the context
  * itself; left alone, the compiler splits such a copy into bytes or moves the pointer first.
  */
-#define CONTEXT_WORD(ctx, field, index)                                                          \
-	({                                                                                       \
-		__u64 word;                                                                      \
-		asm volatile("%0 = *(u32 *)(%1 + %2)"                                            \
-			     : "=r"(word)                                                        \
-			     : "r"(ctx), "i"(__builtin_offsetof(typeof(*(ctx)), field) + 4 * (index))); \
-		(__u32)word;                                                                     \
+#define CONTEXT_WORD(ctx, field, index)                                                            \
+	({                                                                                         \
+		__u64 word;                                                                        \
+		asm volatile("%0 = *(u32 *)(%1 + %2)"                                              \
+			     : "=r"(word)                                                          \
+			     : "r"(ctx),                                                           \
+			       "i"(__builtin_offsetof(typeof(*(ctx)), field) + 4 * (index)));      \
+		(__u32) word;                                                                      \
 	})
 
-#define READ6(address, ctx, field)                                                               \
-	({                                                                                       \
-		__u32 words_be[4] = { CONTEXT_WORD(ctx, field, 0), CONTEXT_WORD(ctx, field, 1),  \
-				      CONTEXT_WORD(ctx, field, 2), CONTEXT_WORD(ctx, field, 3) }; \
-		__builtin_memcpy((address)->bytes, words_be, 16);                                \
+#define READ6(address, ctx, field)                                                                 \
+	({                                                                                         \
+		__u32 words_be[4] = { CONTEXT_WORD(ctx, field, 0), CONTEXT_WORD(ctx, field, 1),    \
+				      CONTEXT_WORD(ctx, field, 2), CONTEXT_WORD(ctx, field, 3) };  \
+		__builtin_memcpy((address)->bytes, words_be, 16);                                  \
 	})
 
 static __always_inline void write6(struct bpf_sock_addr *ctx,
@@ -189,7 +190,8 @@ int sallyport_recvmsg6(struct bpf_sock_addr *ctx)
 SEC("cgroup/sock_create")
 int sallyport_sock_create(struct bpf_sock *ctx)
 {
-	struct place place = { .protocol = ctx->protocol, .socket_family = ctx->family,
+	struct place place = { .protocol = ctx->protocol,
+			       .socket_family = ctx->family,
 			       .socket_type = ctx->type };
 	__u8 reason = SALLYPORT_REASON_SOCKET_KIND;
 	struct caller caller;
@@ -198,8 +200,8 @@ int sallyport_sock_create(struct bpf_sock *ctx)
 	if (!caller.agent)
 		return SOCK_PROCEED;
 	if (socket_kind_allowed(ctx->family, ctx->type, ctx->protocol)) {
-		struct socket_note *note =
-			bpf_sk_storage_get(&sockets, ctx, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		struct socket_note *note = bpf_sk_storage_get(&sockets, ctx, 0,
+							      BPF_SK_STORAGE_GET_F_CREATE);
 
 		if (note) {
 			note->creator_tag_cgroup_id = caller.tag_cgroup_id;
@@ -290,8 +292,10 @@ static __always_inline void publish_origin(struct bpf_sock_ops *ctx, struct sock
 {
 	struct sallyport_origin_key key = { .netns_cookie = note->origin.netns_cookie,
 					    .port = ctx->local_port };
-	struct place place = { .address = note->origin.dialled, .port = note->origin.dialled_port,
-			       .protocol = PROTOCOL_TCP, .socket_family = ctx->family,
+	struct place place = { .address = note->origin.dialled,
+			       .port = note->origin.dialled_port,
+			       .protocol = PROTOCOL_TCP,
+			       .socket_family = ctx->family,
 			       .socket_type = TYPE_STREAM };
 
 	/* The family on the wire: an IPv6 socket that dialled ::ffff:a.b.c.d arrives as IPv4. */
@@ -323,8 +327,7 @@ int sallyport_sockops(struct bpf_sock_ops *ctx)
 	if (ctx->op == BPF_SOCK_OPS_TCP_LISTEN_CB) {
 		note->admission = ADMITTED_LOOPBACK; /* for its answers; children inherit it */
 		note->redirect_port = 0;
-	} else if (note->redirect_port &&
-		   note->redirect_port == bpf_ntohl(ctx->remote_port)) {
+	} else if (note->redirect_port && note->redirect_port == bpf_ntohl(ctx->remote_port)) {
 		publish_origin(ctx, note);
 	}
 	return 1;

@@ -48,6 +48,21 @@ export interface Origin {
   readonly bootNs: bigint; // CLOCK_BOOTTIME-like ktime of the connect
 }
 
+/** Why a flow was redirected or allowed. */
+export type PermitReason = "registered" | "own-listener" | "nameserver" | "egress-rule";
+
+/** Why something was refused; "egress-rule" also refuses, where the rule says deny. */
+export type RefusalReason =
+  | "egress-rule"
+  | "unlisted"
+  | "quarantined"
+  | "no-listener"
+  | "no-storage"
+  | "our-listener"
+  | "socket-kind"
+  | "listener-port"
+  | "not-admitted";
+
 /**
  * One record of the ring buffer. A packet ("backstop") has no calling task: pid, uid and comm are those of its socket's
  * last redirect, 0 and "" if there was none; agent is 0 if the socket was never seen before (made before the tag).
@@ -55,19 +70,7 @@ export interface Origin {
  */
 export interface KernelEvent {
   readonly kind: "redirect" | "allow" | "deny" | "backstop" | "socket" | "bind";
-  readonly reason:
-    | "registered"
-    | "own-listener"
-    | "nameserver"
-    | "egress-rule" // redirect, allow
-    | "unlisted"
-    | "quarantined"
-    | "no-listener"
-    | "no-storage" // deny
-    | "our-listener"
-    | "socket-kind"
-    | "listener-port"
-    | "not-admitted"; // deny, socket, bind, backstop
+  readonly reason: PermitReason | RefusalReason;
   readonly agent: number; // 0: an untagged task (only for "our-listener")
   readonly cgroupId: bigint;
   readonly pid: number;
@@ -146,7 +149,7 @@ export class Interceptor {
    * Keeps the process and the Interceptor alive until close(), like events().
    */
   accept(listenFd: number, onConnection: (accepted: Accepted) => void): { close(): void };
-  /** Calls back for every ring-buffer record. Only one subscriber. */
+  /** Calls back for every ring-buffer record. Only one subscriber per pinDir, also across processes: reading consumes. */
   events(onEvent: (event: KernelEvent) => void): { close(): void };
   counters(): Counters;
   /** Deletes origins that nobody claimed for `ageMs`; returns how many. */

@@ -22,7 +22,7 @@ import { type Finding, formatPath, SettingsError } from "./config/problems.ts";
 import { addedConnectionSchema, settingsSchema } from "./config/schema.ts";
 import type { Address } from "./model/address.ts";
 
-export type { ConnectionSettings, CredentialReference, ProtocolTraits, SecretReference } from "./config/meaning.ts";
+export type { ConnectionSettings, CredentialReference, ProtocolTraits } from "./config/meaning.ts";
 
 /** Outside the default ip_local_port_range (32768 to 60999), so that no client is given it by chance. */
 export const LISTENER_PORT_DEFAULT = 61_917;

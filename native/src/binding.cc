@@ -16,8 +16,12 @@ namespace {
 
 constexpr int kAcceptsPerTurn = 64;  // so that a flood of connections cannot hold the loop
 
-uint32_t number(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
-std::string text(const Napi::Value& value) { return value.As<Napi::String>().Utf8Value(); }
+uint32_t number(const Napi::Value& value) {
+  return value.As<Napi::Number>().Uint32Value();
+}
+std::string text(const Napi::Value& value) {
+  return value.As<Napi::String>().Utf8Value();
+}
 uint64_t big(const Napi::Value& value) {
   bool lossless = false;
   return value.As<Napi::BigInt>().Uint64Value(&lossless);
@@ -85,13 +89,18 @@ Napi::Function InterceptorBinding::define(Napi::Env env) {
 
 // Handles must be gone before the environment is; a hook runs for workers and on every exit.
 InterceptorBinding::InterceptorBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<InterceptorBinding>(info) {
-  guarded(info.Env(), [&] { interceptor_ = std::make_unique<Interceptor>(options_from_js(info[0].As<Napi::Object>())); });
-  napi_add_env_cleanup_hook(info.Env(), [](void* self) { static_cast<InterceptorBinding*>(self)->close_all(); }, this);
+  guarded(info.Env(),
+          [&] { interceptor_ = std::make_unique<Interceptor>(options_from_js(info[0].As<Napi::Object>())); });
+  napi_add_env_cleanup_hook(info.Env(), &InterceptorBinding::close_on_exit, this);
 }
 
 void InterceptorBinding::Finalize(Napi::BasicEnv env) {
-  napi_remove_env_cleanup_hook(env, [](void* self) { static_cast<InterceptorBinding*>(self)->close_all(); }, this);
+  napi_remove_env_cleanup_hook(env, &InterceptorBinding::close_on_exit, this);
   close_all();
+}
+
+void InterceptorBinding::close_on_exit(void* self) {
+  static_cast<InterceptorBinding*>(self)->close_all();
 }
 
 Interceptor& InterceptorBinding::interceptor() const {
@@ -104,7 +113,8 @@ Napi::Value InterceptorBinding::adopted(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value InterceptorBinding::tag(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return Napi::BigInt::New(info.Env(), interceptor().tag(text(info[0]), number(info[1]))); });
+  return guarded(info.Env(),
+                 [&] { return Napi::BigInt::New(info.Env(), interceptor().tag(text(info[0]), number(info[1]))); });
 }
 
 Napi::Value InterceptorBinding::untag(const Napi::CallbackInfo& info) {
@@ -176,15 +186,17 @@ Napi::Value InterceptorBinding::events(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const Napi::Env env = info.Env();
     if (!events_poll_.expired() && !events_poll_.lock()->closed())
-      throw Failure("SYSTEM", "Cannot read events: somebody reads them already", {"map events", "Close the first reader.", ""});
+      throw Failure("SYSTEM", "Cannot read events: somebody reads them already",
+                    {"map events", "Close the first reader.", ""});
     const auto callback = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[0].As<Napi::Function>()));
     const auto self = std::make_shared<std::weak_ptr<Poll>>();
-    const auto reader = std::make_shared<EventReader>(interceptor().events_map(), [env, callback, self](const sallyport_event& event) {
-      const auto poll = self->lock();
-      if (poll->closed()) return;
-      const Napi::HandleScope scope(env);
-      poll->call(*callback, event_to_js(env, event));
-    });
+    const auto reader =
+        std::make_shared<EventReader>(interceptor().events_map(), [env, callback, self](const sallyport_event& event) {
+          const auto poll = self->lock();
+          if (poll->closed()) return;
+          const Napi::HandleScope scope(env);
+          poll->call(*callback, event_to_js(env, event));
+        });
     const auto poll = Poll::start(env, reader->fd(), [reader, owner = hold()] { reader->read_batch(); });
     *self = poll;
     events_poll_ = poll;
@@ -199,7 +211,8 @@ std::shared_ptr<Napi::ObjectReference> InterceptorBinding::hold() {
 
 // { close() }, which works once and is harmless afterwards.
 Napi::Value InterceptorBinding::closer(Napi::Env env, const std::shared_ptr<Poll>& poll) {
-  polls_.erase(std::remove_if(polls_.begin(), polls_.end(), [](const auto& one) { return one.expired(); }), polls_.end());
+  polls_.erase(std::remove_if(polls_.begin(), polls_.end(), [](const auto& one) { return one.expired(); }),
+               polls_.end());
   polls_.push_back(poll);
   Napi::Object object = Napi::Object::New(env);
   const std::weak_ptr<Poll> weak = poll;
@@ -221,7 +234,8 @@ Napi::Value InterceptorBinding::counters(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value InterceptorBinding::sweep_origins(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return Napi::Number::New(info.Env(), interceptor().sweep_origins(number(info[0]))); });
+  return guarded(info.Env(),
+                 [&] { return Napi::Number::New(info.Env(), interceptor().sweep_origins(number(info[0]))); });
 }
 
 Napi::Value InterceptorBinding::origin_of(const Napi::CallbackInfo& info) {
@@ -246,9 +260,12 @@ void InterceptorBinding::close_all() {
 
 void define_functions(Napi::Env env, Napi::Object exports) {
   const auto define = [&](const char* name, auto body) {
-    exports.Set(name, Napi::Function::New(env, [body](const Napi::CallbackInfo& info) -> Napi::Value {
-                  return guarded(info.Env(), [&] { return Napi::Value(body(info.Env(), info)); });
-                }, name));
+    exports.Set(name, Napi::Function::New(
+                          env,
+                          [body](const Napi::CallbackInfo& info) -> Napi::Value {
+                            return guarded(info.Env(), [&] { return Napi::Value(body(info.Env(), info)); });
+                          },
+                          name));
   };
   define("removePinned", [](Napi::Env scope, const Napi::CallbackInfo& info) {
     Napi::Array paths = Napi::Array::New(scope);
@@ -267,10 +284,12 @@ void define_functions(Napi::Env env, Napi::Object exports) {
   define("listenIn", [](Napi::Env scope, const Napi::CallbackInfo& info) {
     std::optional<std::string> netns;
     if (info[0].IsString()) netns = text(info[0]);
-    return Napi::Number::New(scope, listen_in(netns, text(info[1]), static_cast<uint16_t>(number(info[2])), static_cast<int>(number(info[3]))));
+    return Napi::Number::New(scope, listen_in(netns, text(info[1]), static_cast<uint16_t>(number(info[2])),
+                                              static_cast<int>(number(info[3]))));
   });
   define("netnsCookie", [](Napi::Env scope, const Napi::CallbackInfo& info) {
-    return Napi::BigInt::New(scope, info[0].IsNumber() ? netns_cookie(static_cast<int>(number(info[0]))) : own_netns_cookie());
+    return Napi::BigInt::New(scope,
+                             info[0].IsNumber() ? netns_cookie(static_cast<int>(number(info[0]))) : own_netns_cookie());
   });
   define("notify", [](Napi::Env scope, const Napi::CallbackInfo& info) {
     std::vector<int> fds;

@@ -38,6 +38,7 @@ class InterceptorBinding : public Napi::ObjectWrap<InterceptorBinding> {
 
   std::shared_ptr<Napi::ObjectReference> hold();
   Napi::Value closer(Napi::Env env, const std::shared_ptr<Poll>& poll);
+  static void close_on_exit(void* self);
   void close_all();
 
   std::unique_ptr<Interceptor> interceptor_;  // null after close()

@@ -15,8 +15,9 @@ constexpr int kBatchMax = 256;
 
 // In the order of enum sallyport_kind and enum sallyport_reason.
 constexpr const char* kKinds[] = {"redirect", "allow", "deny", "backstop", "socket", "bind"};
-constexpr const char* kReasons[] = {"registered",  "own-listener", "nameserver",   "egress-rule", "unlisted",      "quarantined",
-                                    "no-listener", "no-storage",   "our-listener", "socket-kind", "listener-port", "not-admitted"};
+constexpr const char* kReasons[] = {"registered",   "own-listener", "nameserver",    "egress-rule",
+                                    "unlisted",     "quarantined",  "no-listener",   "no-storage",
+                                    "our-listener", "socket-kind",  "listener-port", "not-admitted"};
 static_assert(std::size(kKinds) == SALLYPORT_KIND_BIND + 1);
 static_assert(std::size(kReasons) == SALLYPORT_REASON_NOT_ADMITTED + 1);
 
@@ -25,9 +26,13 @@ const char* name_in(const char* const (&names)[N], uint8_t index) {
   return index < N ? names[index] : "unknown";
 }
 
-std::string comm_of(const char (&comm)[SALLYPORT_COMM_BYTES]) { return std::string(comm, strnlen(comm, sizeof comm)); }
+std::string comm_of(const char (&comm)[SALLYPORT_COMM_BYTES]) {
+  return std::string(comm, strnlen(comm, sizeof comm));
+}
 
-Napi::BigInt big(Napi::Env env, uint64_t value) { return Napi::BigInt::New(env, value); }
+Napi::BigInt big(Napi::Env env, uint64_t value) {
+  return Napi::BigInt::New(env, value);
+}
 
 }  // namespace
 

@@ -45,7 +45,9 @@ Meaning meaning_of(int error) {
 
 }  // namespace
 
-std::string error_text(int error) { return std::generic_category().message(error); }
+std::string error_text(int error) {
+  return std::generic_category().message(error);
+}
 
 Failure system_failure(const std::string& what, int error, const std::string& feature) {
   const Meaning meaning = meaning_of(error);

@@ -42,8 +42,7 @@ auto guarded(Napi::Env env, Body&& body) {
   } catch (const Napi::Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw Failure("SYSTEM", error.what(), {"", "This is a fault of ebpf-loader; please report it.", ""})
-        .to_js(env);
+    throw Failure("SYSTEM", error.what(), {"", "This is a fault of ebpf-loader; please report it.", ""}).to_js(env);
   }
 }
 

@@ -58,7 +58,8 @@ std::vector<Key> keys_of(int map) {
 template <typename Key, typename Value>
 void update(const bpf_map* map, const Key& key, const Value& value) {
   if (bpf_map_update_elem(bpf_map__fd(map), &key, &value, BPF_ANY) != 0)
-    throw system_failure(std::string("write map ") + bpf_map__name(map), errno, std::string("map ") + bpf_map__name(map));
+    throw system_failure(std::string("write map ") + bpf_map__name(map), errno,
+                         std::string("map ") + bpf_map__name(map));
 }
 
 // How many levels below the root a cgroup lies. Throws if it is not below it at all.
@@ -83,7 +84,9 @@ std::string bytes_of(const sallyport_destination_key& key) {
 
 }  // namespace
 
-void SkeletonDeleter::operator()(sallyport_bpf* object) const noexcept { sallyport_bpf__destroy(object); }
+void SkeletonDeleter::operator()(sallyport_bpf* object) const noexcept {
+  sallyport_bpf__destroy(object);
+}
 
 Interceptor::Interceptor(OpenOptions options) : options_(std::move(options)) {
   require_kernel();
@@ -109,10 +112,11 @@ void Interceptor::check_layout() {
   const uint32_t zero = 0;
   uint64_t version = 0;
   if (bpf_map_lookup_elem(map.get(), &zero, &version) != 0 || (version != 0 && version != SALLYPORT_LAYOUT))
-    throw Failure("LAYOUT",
-                  "Cannot adopt " + options_.pin_dir + ": it was pinned with layout " + std::to_string(version) + ", this is layout " +
-                      std::to_string(SALLYPORT_LAYOUT),
-                  {"layout", "Remove the pins of the other version with `sallyport down --remove`, then start again.", ""});
+    throw Failure(
+        "LAYOUT",
+        "Cannot adopt " + options_.pin_dir + ": it was pinned with layout " + std::to_string(version) +
+            ", this is layout " + std::to_string(SALLYPORT_LAYOUT),
+        {"layout", "Remove the pins of the other version with `sallyport down --remove`, then start again.", ""});
   adopted_ = version != 0;  // 0: a first start that did not come to its end
 }
 
@@ -126,7 +130,9 @@ void Interceptor::open() {
   }
   for (const std::string& name : options_.without) {
     bpf_program* program = bpf_object__find_program_by_name(skeleton_->obj, ("sallyport_" + name).c_str());
-    if (program == nullptr) throw Failure("SYSTEM", "Cannot leave out program " + name + ": there is none of that name", {"", "See bpf/sallyport.bpf.c.", ""});
+    if (program == nullptr)
+      throw Failure("SYSTEM", "Cannot leave out program " + name + ": there is none of that name",
+                    {"", "See bpf/sallyport.bpf.c.", ""});
     bpf_program__set_autoload(program, false);
   }
   cgroup_root_ = Fd(::open(options_.cgroup_root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -160,9 +166,12 @@ void Interceptor::attach_at_root(bpf_program* program, const std::string& name) 
   const Link link(bpf_program__attach_cgroup(program, cgroup_root_.get()));
   if (!link) {
     const int error = errno;
-    throw Failure(error == EPERM ? "PRIVILEGE" : "KERNEL_FEATURE",
-                  "Cannot attach " + feature + " to " + options_.cgroup_root + ": " + error_text(error) + " (kernel " + kernel_release() + ")",
-                  {feature, "Run as root on Linux 6.1 or newer; a program attached there without BPF_F_ALLOW_MULTI must go first.", ""});
+    throw Failure(
+        error == EPERM ? "PRIVILEGE" : "KERNEL_FEATURE",
+        "Cannot attach " + feature + " to " + options_.cgroup_root + ": " + error_text(error) + " (kernel " +
+            kernel_release() + ")",
+        {feature,
+         "Run as root on Linux 6.1 or newer; a program attached there without BPF_F_ALLOW_MULTI must go first.", ""});
   }
   const int error = -bpf_link__pin(link.get(), path.c_str());
   if (error != 0) throw system_failure("pin " + path, error, feature);
@@ -195,7 +204,8 @@ void Interceptor::attach_egress(int cgroup_fd, uint64_t cgroup_id) {
   const std::string path = egress_path(cgroup_id);
   if (options_.without.count(kEgress) != 0 || access(path.c_str(), F_OK) == 0) return;
   const Link link(bpf_program__attach_cgroup(skeleton_->progs.sallyport_egress, cgroup_fd));
-  if (!link) throw system_failure("attach the egress filter to cgroup " + std::to_string(cgroup_id), errno, "cgroup_skb/egress");
+  if (!link)
+    throw system_failure("attach the egress filter to cgroup " + std::to_string(cgroup_id), errno, "cgroup_skb/egress");
   const int error = -bpf_link__pin(link.get(), path.c_str());
   if (error != 0) throw system_failure("pin " + path, error, "cgroup_skb/egress");
 }
@@ -205,7 +215,8 @@ uint64_t Interceptor::tag(const std::string& cgroup_path, uint32_t agent) {
   if (!cgroup) throw system_failure("open cgroup " + cgroup_path, errno, "cgroup2");
   struct statfs where {};
   struct stat found {};
-  if (fstatfs(cgroup.get(), &where) != 0 || fstat(cgroup.get(), &found) != 0) throw system_failure("look at " + cgroup_path, errno, "cgroup2");
+  if (fstatfs(cgroup.get(), &where) != 0 || fstat(cgroup.get(), &found) != 0)
+    throw system_failure("look at " + cgroup_path, errno, "cgroup2");
   if (where.f_type != CGROUP2_SUPER_MAGIC)
     throw Failure("CGROUP2_MISSING", "Cannot tag " + cgroup_path + ": it is not a cgroup2 folder",
                   {"cgroup2", "Give the path of a cgroup below " + options_.cgroup_root + ".", ""});
@@ -299,13 +310,16 @@ std::vector<uint64_t> Interceptor::counters() const {
   std::vector<uint64_t> per_cpu(static_cast<size_t>(libbpf_num_possible_cpus()));
   std::vector<uint64_t> sums(SALLYPORT_COUNTERS);
   for (uint32_t counter = 0; counter < SALLYPORT_COUNTERS; counter++) {
-    if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.counters), &counter, per_cpu.data()) != 0) throw system_failure("read the counters", errno);
+    if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.counters), &counter, per_cpu.data()) != 0)
+      throw system_failure("read the counters", errno);
     for (const uint64_t value : per_cpu) sums[counter] += value;
   }
   return sums;
 }
 
-int Interceptor::events_map() const { return bpf_map__fd(skeleton_->maps.events); }
+int Interceptor::events_map() const {
+  return bpf_map__fd(skeleton_->maps.events);
+}
 
 std::vector<std::string> remove_pinned(const std::string& pin_dir) {
   std::vector<std::string> removed;

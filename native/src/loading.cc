@@ -72,17 +72,21 @@ void load_skeleton(sallyport_bpf* skeleton) {
   const int error = -sallyport_bpf__load(skeleton);
   if (error == 0) return;
   const std::string feature = feature_of(log.text, skeleton);
-  const std::string verifier = last_lines(between(log.text, "-- BEGIN PROG LOAD LOG --", "-- END PROG LOAD LOG --"), kLogLines);
+  const std::string verifier =
+      last_lines(between(log.text, "-- BEGIN PROG LOAD LOG --", "-- END PROG LOAD LOG --"), kLogLines);
   const std::string found = " (errno " + std::to_string(error) + ", kernel " + kernel_release() + ")";
   if (log.text.find("parameter mismatch") != std::string::npos)
-    throw Failure("LAYOUT", "Cannot adopt " + feature + ": it was pinned with another shape" + found,
-                  {feature, "Remove the pins of the other version with `sallyport down --remove`, then start again.", ""});
+    throw Failure(
+        "LAYOUT", "Cannot adopt " + feature + ": it was pinned with another shape" + found,
+        {feature, "Remove the pins of the other version with `sallyport down --remove`, then start again.", ""});
   if (!verifier.empty())
-    throw Failure("VERIFIER", "Cannot load " + feature + ": the verifier refused it" + found,
-                  {feature, "Sallyport needs Linux 6.1 or newer; report this log with the kernel's version.", verifier});
+    throw Failure(
+        "VERIFIER", "Cannot load " + feature + ": the verifier refused it" + found,
+        {feature, "Sallyport needs Linux 6.1 or newer; report this log with the kernel's version.", verifier});
   if (error == EPERM || error == EACCES) throw system_failure("load " + feature, error, feature);
   throw Failure("KERNEL_FEATURE", "Cannot load " + feature + ": " + error_text(error) + found,
-                {feature, "Sallyport needs Linux 6.1 or newer with CONFIG_CGROUP_BPF, CONFIG_BPF_SYSCALL and BTF.", last_lines(log.text, kLogLines)});
+                {feature, "Sallyport needs Linux 6.1 or newer with CONFIG_CGROUP_BPF, CONFIG_BPF_SYSCALL and BTF.",
+                 last_lines(log.text, kLogLines)});
 }
 
 }  // namespace sallyport

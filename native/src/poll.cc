@@ -25,7 +25,9 @@ using Holder = std::shared_ptr<Poll>;
 }  // namespace
 
 Poll::Poll(Napi::Env env, std::function<void()> onReadable)
-    : env_(env), context_(std::make_shared<Napi::AsyncContext>(env, "sallyport")), on_readable_(std::move(onReadable)) {}
+    : env_(env),
+      context_(std::make_shared<Napi::AsyncContext>(env, "sallyport")),
+      on_readable_(std::move(onReadable)) {}
 
 std::shared_ptr<Poll> Poll::start(Napi::Env env, int fd, std::function<void()> onReadable) {
   uv_loop_s* loop = nullptr;

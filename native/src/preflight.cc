@@ -67,7 +67,8 @@ void require_cgroup_root(const std::string& path) {
   if (stat(path.c_str(), &found) != 0) throw system_failure("look at " + path, errno, "cgroup2");
   if (found.st_ino == 1) return;
   throw Failure("CGROUP_NAMESPACE",
-                "Cannot use " + path + ": it is not the host's cgroup root (its id is " + std::to_string(found.st_ino) + ", not 1)",
+                "Cannot use " + path + ": it is not the host's cgroup root (its id is " + std::to_string(found.st_ino) +
+                    ", not 1)",
                 {"cgroup2 root", "Run outside of containers and cgroup namespaces, and give the root itself.", ""});
 }
 
@@ -99,10 +100,12 @@ void try_program(const std::string& name) {
   Skeleton skeleton(sallyport_bpf__open());
   if (!skeleton) throw system_failure("open the BPF object", errno);
   bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, skeleton->obj) bpf_program__set_autoload(program, bpf_program__name(program) == name);
+  bpf_object__for_each_program(program, skeleton->obj)
+      bpf_program__set_autoload(program, bpf_program__name(program) == name);
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton->obj) {
-    if (bpf_map__type(map) == BPF_MAP_TYPE_HASH || bpf_map__type(map) == BPF_MAP_TYPE_LPM_TRIE) bpf_map__set_max_entries(map, 1);
+    if (bpf_map__type(map) == BPF_MAP_TYPE_HASH || bpf_map__type(map) == BPF_MAP_TYPE_LPM_TRIE)
+      bpf_map__set_max_entries(map, 1);
   }
   load_skeleton(skeleton.get());
 }

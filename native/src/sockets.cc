@@ -38,7 +38,7 @@ Fd pidfd_of_peer(int fd, pid_t pid) {
   socklen_t length = sizeof pidfd;
   if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &length) == 0) return Fd(pidfd);
   if (errno != ENOPROTOOPT) return Fd();  // the process is gone
-  // Before 6.5 the pid may have been given to another process since connect(); SECURITY.md says so.
+  // Before Linux 6.5 there is only the pid, which may have been given to another process since connect().
   return Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
 }
 
@@ -96,7 +96,8 @@ void enter_netns(const std::string& path) {
 Peer peer_of(int fd) {
   ucred credentials{};
   socklen_t length = sizeof credentials;
-  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) throw system_failure("read SO_PEERCRED", errno);
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0)
+    throw system_failure("read SO_PEERCRED", errno);
   Peer peer{credentials.pid, credentials.uid, credentials.gid, std::nullopt};
   const Fd pidfd = pidfd_of_peer(fd, peer.pid);
   if (!pidfd) return peer;
@@ -125,7 +126,8 @@ int listen_in(const std::optional<std::string>& netns, const std::string& addres
 uint64_t netns_cookie(int fd) {
   uint64_t cookie = 0;
   socklen_t length = sizeof cookie;
-  if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length) != 0) throw system_failure("read SO_NETNS_COOKIE", errno, "SO_NETNS_COOKIE");
+  if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length) != 0)
+    throw system_failure("read SO_NETNS_COOKIE", errno, "SO_NETNS_COOKIE");
   return cookie;
 }
 
@@ -141,7 +143,8 @@ bool notify(const std::string& state, const std::vector<int>& fds) {
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
   const size_t path_bytes = std::strlen(path);
-  if (path_bytes >= sizeof name.sun_path || fds.size() > kNotifyFdsMax) throw system_failure("notify the service manager", EINVAL);
+  if (path_bytes >= sizeof name.sun_path || fds.size() > kNotifyFdsMax)
+    throw system_failure("notify the service manager", EINVAL);
   std::memcpy(name.sun_path, path, path_bytes);
   if (path[0] == '@') name.sun_path[0] = '\0';
 
@@ -169,7 +172,8 @@ bool notify(const std::string& state, const std::vector<int>& fds) {
 Endpoint remote_endpoint(int fd) {
   sockaddr_storage name{};
   socklen_t length = sizeof name;
-  if (getpeername(fd, reinterpret_cast<sockaddr*>(&name), &length) != 0) throw system_failure("read the peer's address", errno);
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&name), &length) != 0)
+    throw system_failure("read the peer's address", errno);
   return endpoint_of(name);
 }
 

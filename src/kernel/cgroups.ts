@@ -1,7 +1,7 @@
 /** Cgroup folders: made, filled, watched and removed. Knows nothing of agents. Source: cgroups(7). */
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { messageOf, UserError } from "../base/errors.ts";
 
@@ -68,9 +68,9 @@ export function cgroupIdOf(path: string): bigint | undefined {
   }
 }
 
-/** A full path below the mount, from what a person typed. */
+/** A full path below the mount, from what a person typed. One spelling only: who is an agent is told by comparing paths. */
 export function resolveCgroup(cgroupRoot: string, text: string): string {
-  const path = text.startsWith(`${cgroupRoot}/`) ? text : join(cgroupRoot, text);
+  const path = resolve(text.startsWith(`${cgroupRoot}/`) ? text : join(cgroupRoot, text));
   if (!path.startsWith(`${cgroupRoot}/`) || cgroupIdOf(path) === undefined) {
     throw new UserError("CGROUP_UNKNOWN", `Cannot find the cgroup ${text} below ${cgroupRoot}`, "See: systemd-cgls, or cat /proc/PID/cgroup");
   }

@@ -82,7 +82,9 @@ async function networksOf(address: Address, resolve: Resolve, unresolved: string
   }
 }
 
-function hostNetwork(address: string): { address: string; prefix: number } {
+/** Without the zone of a link-local address ("%eth0"): the kernel side compares addresses only. */
+function hostNetwork(text: string): { address: string; prefix: number } {
+  const [address = ""] = text.split("%");
   return { address, prefix: isIP(address) === 4 ? 32 : 128 };
 }
 

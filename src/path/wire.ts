@@ -105,6 +105,7 @@ export class Wire {
 
   /** Becomes a TLS client; rejects when the peer cannot prove who it is. Resolves with its certificate (DER). */
   async secureAsClient(options: ConnectionOptions): Promise<Uint8Array> {
+    await new Promise(setImmediate); // not from inside a read of the socket that TLS takes over
     const secured = tlsConnect({ ...options, socket: this.#socket });
     await this.#become(secured, "secureConnect");
     return secured.getPeerCertificate(false).raw ?? new Uint8Array();
@@ -125,10 +126,14 @@ export class Wire {
     secured.on("data", (bytes: Buffer) => {
       this.#events?.bytes(bytes);
     });
-    secured.pause();
     this.#watch(secured);
     return new Promise((resolve, reject) => {
-      secured.once(done, () => resolve());
+      secured.once(done, () => {
+        // whoever waits for the handshake hears of it before it hears what came right behind
+        this.#wanted = false;
+        secured.pause();
+        resolve();
+      });
       secured.once("error", reject);
       secured.once("close", () => reject(new Error("Cannot finish the TLS handshake: the peer went away")));
     });

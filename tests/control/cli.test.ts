@@ -345,6 +345,13 @@ test("policy check names a file that it cannot read", async (t) => {
   assert.match(err, /FILE_UNREADABLE: Cannot read \/none\/a\.yaml: ENOENT/);
 });
 
+test("policy check of a folder without policies is an error, not a check of something else", async (t) => {
+  const checkPolicyFiles = async () => ({ rules: 9, problems: [] });
+  const { code, err } = await inProcess(folder(t), ["policy", "check", folder(t)], { main: { checkPolicyFiles } });
+  assert.equal(code, 1);
+  assert.match(err, /Cannot find a policy file/);
+});
+
 test("doctor looks for itself without a daemon, and ends with 1 when something failed", async (t) => {
   const check = { name: "BTF", verdict: "failed", found: "no", remedy: "Boot a kernel with BTF" } as const;
   const doctorReport = async () => ({ checks: [check] });
@@ -675,6 +682,44 @@ for (const [name, expected] of [
     assert.equal(code, 9);
   });
 }
+
+/** Runs a program on a terminal of its own once a line came, types Ctrl-C when it says ready, then a line when it says caught. */
+const TERMINAL = `
+import os, pty, sys
+wait, go = os.pipe()
+pid, terminal = pty.fork()
+if pid == 0:
+    os.read(wait, 1)
+    os.execv(sys.argv[1], sys.argv[1:])
+os.write(1, b"%d\\n" % pid)
+sys.stdin.readline()
+os.write(go, b"x")
+seen, typed = b"", 0
+while True:
+    try: data = os.read(terminal, 4096)
+    except OSError: break
+    if not data: break
+    seen += data
+    if typed == 0 and b"ready" in seen: os.write(terminal, b"\\x03"); typed = 1
+    if typed == 1 and b"caught" in seen: os.write(terminal, b"line\\n"); typed = 2
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), repr(seen), flush=True)
+`;
+
+test("Ctrl-C on a terminal reaches the command once, and run outlives it", async (t) => {
+  const daemon = await fakeDaemon(t);
+  const script = "trap 'echo caught' INT; echo ready; until read -r line; do :; done; echo got; exit 5";
+  const args = ["--run", daemon.runDir, "run", "--as", "ci", "--", "sh", "-c", script];
+  const child = spawn("python3", ["-c", TERMINAL, SALLYPORT, ...args], { stdio: ["pipe", "pipe", "inherit"] });
+  const [pid] = await once(child.stdout, "data");
+  daemon.peer = { ...ROOT, pid: Number(pid), uid: process.getuid?.() ?? 0, gid: MEMBER.gid };
+  let out = "";
+  child.stdout.on("data", (chunk) => (out += String(chunk)));
+  child.stdin.write("go\n");
+  await once(child, "close");
+  assert.match(out, /^5 b/m);
+  assert.match(out, /got[\s\S]*sallyport: ci \(run r1\)/);
+  assert.equal(out.match(/caught/g)?.length, 1, out);
+});
 
 test("when run is killed before the process is tagged, the waiting shell ends without the command", async (t) => {
   const mark = join(folder(t), "ran");

@@ -222,6 +222,18 @@ kernelTest("opening without privileges says so", () => {
   assert.match(out, /^PRIVILEGE \| Run as root/u);
 });
 
+kernelTest("an Interceptor that nobody holds any more is let go of", (t) => {
+  const stand = new Stand(t);
+  const script = `
+    import { Interceptor } from "ebpf-loader";
+    new Interceptor(${JSON.stringify({ cgroupRoot: CGROUP_ROOT, pinDir: stand.pinDir })});
+    for (let turn = 0; turn < 5; turn += 1) {
+      globalThis.gc();
+      await new Promise((resolve) => setImmediate(resolve));
+    }`;
+  execFileSync(process.execPath, ["--expose-gc", "--input-type=module", "-e", script]);
+});
+
 kernelTest("a worker that is terminated lets go of everything", async (t) => {
   const stand = new Stand(t);
   const worker = new Worker(

@@ -1,11 +1,11 @@
 /**
- * The actions PostgreSQL asks policy for, and the facts each one brings; and, as the folder's other
- * files see it, the analysis that finds them in a text. Nothing is judged here.
+ * The actions PostgreSQL asks policy for with the facts each one brings, and the analysis that finds
+ * them in a text. What they mean is decided in `analysis/`; nothing is judged here.
  */
 import type { ActionDeclaration, FactType } from "../../model/operation.ts";
+import { Analyser, type Analysis, type AnalysisScope } from "./analysis/analyse.ts";
 
 export type { Analysis, AnalysisScope, Statement } from "./analysis/analyse.ts";
-export { analyse, prepareAnalysis } from "./analysis/analyse.ts";
 
 /**
  * The part of a statement that one action stands for. Names are as PostgreSQL folds them. There is no
@@ -70,3 +70,16 @@ export const POSTGRES_ACTIONS: readonly ActionDeclaration[] = [
     facts: FACTS,
   },
 ];
+
+/** One parser and one memory for the process: sessions share what they have already seen. */
+const analyser = new Analyser();
+
+/** Loads the grammar. Until then `analyse` forbids everything. */
+export function prepareAnalysis(): Promise<void> {
+  return analyser.prepare();
+}
+
+/** Judges a text of any number of statements as `scope`'s connection would run it. Never throws. */
+export function analyse(text: string, scope: AnalysisScope): Analysis {
+  return analyser.analyse(text, scope);
+}

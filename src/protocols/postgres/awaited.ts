@@ -25,6 +25,11 @@ export class Awaited {
     return this.#steps.length - this.#head;
   }
 
+  /** Whether the server ignores everything before the next Sync. */
+  get isSkipping(): boolean {
+    return this.#skipping;
+  }
+
   /** What the server answers now; undefined when nothing is awaited. */
   get head(): Step | undefined {
     return this.#steps[this.#head];

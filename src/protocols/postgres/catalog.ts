@@ -76,10 +76,18 @@ export function catalogFacts(
   return Object.freeze({ version, relations: byOid, names: byName, clean: new Set(clean) });
 }
 
-/** The same facts, with more relations known to be clean. */
-export function withClean(facts: CatalogFacts, clean: ReadonlySet<number>): CatalogFacts {
-  const known = facts.clean.size + clean.size > CATALOG_RELATIONS_MAX ? clean : new Set([...facts.clean, ...clean]);
-  return Object.freeze({ ...facts, clean: known });
+/** What is known after `latest` came: where nothing changed, the relations that were found clean stay known. */
+export function updated(known: CatalogFacts, latest: CatalogFacts): CatalogFacts {
+  if (known.version !== latest.version) return latest;
+  if (latest.clean.size === 0) return known;
+  const isFull = known.clean.size + latest.clean.size > CATALOG_RELATIONS_MAX;
+  const clean = isFull ? latest.clean : new Set([...known.clean, ...latest.clean]);
+  return Object.freeze({ ...known, clean });
+}
+
+/** Whether an answer to a look can be used at all. */
+export function isCatalogFacts(answer: unknown): answer is CatalogFacts {
+  return typeof answer === "object" && answer !== null && "relations" in answer && answer.relations instanceof Map;
 }
 
 /** Facts of a database in which nothing is labelled. */

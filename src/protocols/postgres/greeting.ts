@@ -26,3 +26,9 @@ export function greetingBytes({ parameters, status }: Greeting, cancelKey: Uint8
     readyForQuery(status),
   ]);
 }
+
+/** The SQLSTATE of a failed login: the server's own, or one that says what kind of failure it was. */
+export function sqlState(code: string): string {
+  if (/^[0-9A-Z]{5}$/.test(code)) return code;
+  return code.startsWith("UPSTREAM_AUTH") || code.startsWith("UPSTREAM_SCRAM") ? "28000" : "08006";
+}

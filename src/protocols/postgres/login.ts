@@ -17,9 +17,9 @@ import { codeOf, messageOf, ProtocolError } from "../../base/errors.ts";
 import type { LoginWorld } from "../../model/protocol.ts";
 import type { Credential, LoginCommand, LoginEvent, LoginMachine } from "../../model/upstream.ts";
 import { frameBytes, HEADER_BYTES, Inlet } from "./codec.ts";
+import type { Greeting } from "./greeting.ts";
 import { SERVER, startup } from "./messages.ts";
 import { chooseScram, preparedPassword, Scram } from "./scram.ts";
-import type { Greeting } from "./session.ts";
 import type { LoginRequest } from "./startup.ts";
 
 /** No message of a login is long. */

@@ -6,6 +6,7 @@
 import type { Decision } from "../../model/decision.ts";
 import type { Asked, Operation } from "../../model/operation.ts";
 import { errorResponse, flush, parse, query, sync } from "./messages.ts";
+import type { Step } from "./steps.ts";
 
 /** Statements that clients may not name, so that our failing one never meets one of theirs. */
 export const RESERVED_PREFIX = "sallyport.";
@@ -27,12 +28,24 @@ export function forbidden(rule: `built-in:${string}`, message: string, text: str
   return { operation: { actions: [], forbidden: { rule, message } }, text };
 }
 
-/** In place of a refused Query or FunctionCall: fails, ends any transaction block, answers ReadyForQuery. */
-export const FAILING_QUERY: Buffer = query(FAILING_TEXT);
-/** In place of refused extended messages that end in Sync. */
-export const FAILING_SERIES: Buffer = Buffer.concat([parse(FAILING_NAME, FAILING_TEXT), sync()]);
-/** In place of refused extended messages whose Sync is still to come. */
-export const FAILING_PARSE: Buffer = Buffer.concat([parse(FAILING_NAME, FAILING_TEXT), flush()]);
+const FAILING_QUERY: Buffer = query(FAILING_TEXT);
+const FAILING_PARSE: Buffer = parse(FAILING_NAME, FAILING_TEXT);
+const FAILING_SERIES: Buffer = Buffer.concat([FAILING_PARSE, sync()]);
+const FAILING_PART: Buffer = Buffer.concat([FAILING_PARSE, flush()]);
+
+/** What goes to the server in place of a refused group; `error` is what the client gets for the server's own. */
+export function inPlaceOf(
+  group: { readonly kind: "query" | "series"; readonly ends: "sync" | "open" },
+  error: Buffer,
+  series: number,
+): { readonly bytes: Buffer; readonly steps: readonly Step[] } {
+  if (group.kind === "query") {
+    return { bytes: FAILING_QUERY, steps: [{ kind: "query", answer: undefined, refusal: error, series }] };
+  }
+  const failing: Step = { kind: "parse", answer: undefined, statement: undefined, refusal: error };
+  if (group.ends === "open") return { bytes: FAILING_PART, steps: [failing] };
+  return { bytes: FAILING_SERIES, steps: [failing, { kind: "sync", answer: undefined, series }] };
+}
 
 /** The ErrorResponse of a refusal: 42501 with rule and session, as the client shows any server error. */
 export function refusal(decision: Extract<Decision, { kind: "deny" }>, sessionId: string): Buffer {

@@ -170,6 +170,7 @@ class Reading {
       this.#forbid("too-many-statements", `A query holds more than ${STATEMENTS_PER_QUERY_MAX} statements`, text);
       return;
     }
+    if (statements.length === 0) this.#asked.push(EMPTY_ASKED);
     for (const statement of statements) {
       this.#asked.push({ operation: statement.operation, text: statement.text });
       this.#effects(statement, step);
@@ -355,7 +356,9 @@ class Reading {
     this.#forbid("statement-length", `A statement is longer than ${STATEMENT_BYTES_MAX} bytes`);
   }
 
+  /** The first reason is enough: the group is refused as a whole. */
   #forbid(rule: string, message: string, text = ""): void {
+    if (this.#refused) return;
     this.#refused = true;
     this.#asked.push(forbidden(`built-in:${rule}`, message, text));
   }

@@ -10,65 +10,41 @@ import type { ColumnFacts } from "../../model/mask.ts";
 import type { Asked } from "../../model/operation.ts";
 import type { SessionWorld } from "../../model/protocol.ts";
 import type { LookAnswer, Session, SessionCommand, SessionEvent } from "../../model/session.ts";
-import type { AnalysisScope } from "./actions.ts";
 import { Answers } from "./answers.ts";
-import { type CatalogFacts, hasLabels, type PostgresQuestion, withClean } from "./catalog.ts";
-import { frameBytes, Inlet } from "./codec.ts";
-import {
-  authenticationOk,
-  backendKeyData,
-  CLIENT,
-  fatal,
-  negotiateProtocolVersion,
-  parameterStatus,
-  readyForQuery,
-} from "./messages.ts";
-import { forbiddenParameter, NEEDED_PARAMETERS } from "./parameter-status.ts";
-import { FAILING_PARSE, FAILING_QUERY, FAILING_SERIES, fatalRefusal, housekeeping, refusal } from "./refuse.ts";
-import { type Analyse, type Group, type Next, nextOf, Requests } from "./requests.ts";
-import { type LoginRequest, readOpening, type Startup } from "./startup.ts";
+import { Awaited } from "./awaited.ts";
+import { type Next, nextOf, nextOfCopy } from "./boundaries.ts";
+import { type CatalogFacts, hasLabels, isCatalogFacts, type PostgresQuestion, updated } from "./catalog.ts";
+import { Inlet } from "./codec.ts";
+import { Doorway, unencrypted } from "./doorway.ts";
+import { type Greeting, greetingBytes, sqlState, unguardable } from "./greeting.ts";
+import { fatal, negotiateProtocolVersion } from "./messages.ts";
+import { fatalRefusal, inPlaceOf, refusal } from "./refuse.ts";
+import { type Analyse, type Group, Requests } from "./requests.ts";
+import type { LoginRequest, Startup } from "./startup.ts";
 import { entryOf, type Step } from "./steps.ts";
-
-/** What the login machine learned, for the client's greeting. */
-export interface Greeting {
-  readonly parameters: readonly (readonly [name: string, value: string])[];
-  /** Transaction status of the first ReadyForQuery. */
-  readonly status: string;
-}
-
-type Phase = "opening" | "securing" | "connecting" | "ready" | "closed";
-
-/** What an unanswered ask is for. */
-type Waiting =
-  | { readonly kind: "connect"; readonly startup: Startup }
-  | { readonly kind: "group"; readonly group: Group }
-  /** The failing statement in place of a refused group. */
-  | { readonly kind: "refusal"; readonly steps: readonly Step[] }
-  | { readonly kind: "copy"; readonly ends: "open" | "done" }
-  | { readonly kind: "sync"; readonly step: Step }
-  | { readonly kind: "terminate" };
-
-/** What facts are awaited for. */
-type Looking = "greeting" | "requests" | "rows";
+import {
+  COPY_ASKED,
+  type Looking,
+  type Phase,
+  REFUSED_ASKED,
+  SYNC_ASKED,
+  TERMINATE_ASKED,
+  type Waiting,
+} from "./waiting.ts";
 
 const TEXT_FACTS = { schema: "", table: "", labels: [], valueKind: "text", format: "text" } as const;
-const COPY_ASKED = housekeeping("CopyData");
-const SYNC_ASKED = housekeeping("Sync");
-const TERMINATE_ASKED = housekeeping("Terminate");
-const REFUSED_ASKED = housekeeping("(a statement that fails, in place of the refused one)");
-const NOTHING = Buffer.alloc(0);
-
 export class PostgresSession implements Session {
   readonly #world: SessionWorld;
   readonly #analyse: Analyse;
   readonly #labelled: boolean;
   readonly #masksCopies: boolean;
   readonly #inlet = new Inlet();
+  readonly #doorway = new Doorway();
   readonly #requests = new Requests();
+  readonly #awaited: Awaited;
   readonly #answers: Answers;
   #out: SessionCommand[] = [];
   #phase: Phase = "opening";
-  #encryption: "none" | "refused" | "on" = "none";
   /** Of asks and looks alike. */
   #lastId = 0;
   #waiting: Waiting | undefined;
@@ -92,8 +68,17 @@ export class PostgresSession implements Session {
     const copyFacts: ColumnFacts = { ...TEXT_FACTS, name: "copy" };
     const copyMask = world.maskFor(copyFacts);
     this.#masksCopies = copyMask !== undefined;
-    this.#answers = new Answers({
+    const lift = (step: Step) => {
+      if (step === this.#barrier) this.#barrier = undefined;
+    };
+    this.#awaited = new Awaited({
       requests: this.#requests,
+      lift,
+      answerDone: (answer) => this.#out.push({ kind: "note", entry: entryOf(answer) }),
+    });
+    this.#answers = new Answers(this.#awaited, {
+      requests: this.#requests,
+      lift,
       scrub: { labelled: this.#labelled, mask: world.maskFor({ ...TEXT_FACTS, name: "error" }) },
       copyMask,
       planSource: () => ({
@@ -108,10 +93,6 @@ export class PostgresSession implements Session {
       copyInEnds: () => {
         this.#copyIn = false;
       },
-      lift: (step) => {
-        if (step === this.#barrier) this.#barrier = undefined;
-      },
-      answerDone: (answer) => this.#out.push({ kind: "note", entry: entryOf(answer) }),
     });
   }
 
@@ -136,9 +117,7 @@ export class PostgresSession implements Session {
       case "start":
         return;
       case "client":
-        if (this.#phase === "securing") {
-          throw new ProtocolError("UNENCRYPTED", "Cannot go on: unencrypted data followed the request for TLS");
-        }
+        if (this.#phase === "securing") throw unencrypted();
         this.#inlet.add(event.bytes);
         return;
       case "server":
@@ -151,7 +130,7 @@ export class PostgresSession implements Session {
         this.#facts(event.id, event.answer);
         return;
       case "secured":
-        this.#encryption = "on";
+        this.#doorway.secured();
         this.#phase = "opening";
         return;
       case "loggedIn":
@@ -176,51 +155,37 @@ export class PostgresSession implements Session {
     while (this.#waiting === undefined && this.#looking === undefined && this.#barrier === undefined) {
       if (this.#phase === "opening") {
         if (!this.#open()) return;
-      } else if (this.#phase !== "ready" || this.#answers.awaited >= PIPELINE_MAX) return;
+      } else if (this.#phase !== "ready" || this.#awaited.count >= PIPELINE_MAX) return;
       else if (this.#copyIn ? !this.#copyNext() : !this.#requestNext()) return;
     }
   }
 
   /** False: wait. */
   #open(): boolean {
-    const opening = readOpening(this.#inlet);
-    switch (opening.kind) {
+    const next = this.#doorway.next(this.#inlet);
+    switch (next.kind) {
       case "more":
         return false;
-      case "sslRequest":
-        if (this.#encryption === "on" || this.#inlet.unread > 0) {
-          throw new ProtocolError("UNENCRYPTED", "Cannot go on: unencrypted data followed the request for TLS");
-        }
-        this.#toClient(Buffer.from("S"));
-        this.#out.push({ kind: "secure", side: "client", unread: NOTHING });
-        this.#phase = "securing";
-        return false;
-      case "directTls": {
-        if (this.#encryption !== "none") throw new ProtocolError("TLS_TWICE", "Cannot begin TLS here");
-        const { bytes, at, end } = this.#inlet;
-        const unread = Buffer.from(bytes.subarray(at, end));
-        this.#inlet.clear();
-        this.#out.push({ kind: "secure", side: "client", unread, alpn: "postgresql" });
-        this.#phase = "securing";
-        return false;
-      }
-      case "gssRequest":
-        if (this.#encryption !== "none") throw new ProtocolError("GSS_TWICE", "Cannot answer a second GSSENCRequest");
-        this.#encryption = "refused";
-        this.#toClient(Buffer.from("N"));
+      case "reply":
+        this.#toClient(next.bytes);
         return true;
+      case "secure":
+        this.#toClient(next.reply);
+        this.#out.push(next.command);
+        this.#phase = "securing";
+        return false;
       case "cancel":
-        this.#out.push({ kind: "cancel", key: opening.key });
+        this.#out.push({ kind: "cancel", key: next.key });
         this.#close("a cancel request");
         return false;
       case "refused":
-        this.#end(opening.code, opening.message, { isSilent: false });
+        this.#end(next.code, next.message, { isSilent: false });
         return false;
       case "startup":
-        this.#connect(opening.startup);
+        this.#connect(next.startup);
         return false;
       default:
-        return opening satisfies never;
+        return next satisfies never;
     }
   }
 
@@ -229,18 +194,13 @@ export class PostgresSession implements Session {
     if (isNewer || unsupported.length > 0) this.#toClient(negotiateProtocolVersion(unsupported));
     this.#phase = "connecting";
     const operation = { actions: [{ name: "connect", facts: { database, user } }] };
-    this.#ask([{ operation, text: `connect to ${database}` }], NOTHING, { kind: "connect", startup });
+    this.#ask([{ operation, text: `connect to ${database}` }], new Uint8Array(), { kind: "connect", startup });
   }
 
   #loggedIn(greeting: Greeting): void {
-    for (const name of NEEDED_PARAMETERS) {
-      if (greeting.parameters.some(([reported]) => reported === name)) continue;
-      this.#end("08P01", `The server did not report ${name}`, { isSilent: false });
-      return;
-    }
-    for (const [name, value] of greeting.parameters) {
-      if (!forbiddenParameter(name, value)) continue;
-      this.#end("08P01", `The server's ${name} has a value that cannot be guarded`, { isSilent: false });
+    const fault = unguardable(greeting);
+    if (fault !== undefined) {
+      this.#end("08P01", fault, { isSilent: false });
       return;
     }
     this.#greeting = greeting;
@@ -249,15 +209,7 @@ export class PostgresSession implements Session {
   }
 
   #greet(): void {
-    const { parameters, status } = this.#greeting as Greeting;
-    this.#toClient(
-      Buffer.concat([
-        authenticationOk(),
-        ...parameters.map(([name, value]) => parameterStatus(name, value)),
-        backendKeyData(this.#world.cancelKey),
-        readyForQuery(status),
-      ]),
-    );
+    this.#toClient(greetingBytes(this.#greeting as Greeting, this.#world.cancelKey));
     this.#phase = "ready";
     this.#toClient(this.#answers.begin());
   }
@@ -286,7 +238,7 @@ export class PostgresSession implements Session {
   #groupNext({ end, ends, isJudged }: Extract<Next, { kind: "group" }>): boolean {
     const inlet = this.#inlet;
     const { at, bytes } = inlet;
-    if (this.#dropping) {
+    if (this.#dropping || this.#awaited.isSkipping) {
       inlet.at = end;
       if (ends === "open") return true;
       this.#dropping = false;
@@ -301,7 +253,7 @@ export class PostgresSession implements Session {
     this.#looked = false;
     const group = this.#requests.read(bytes, at, end, {
       analyse: this.#analyse,
-      scope: this.#scope(),
+      scope: { data: this.#world.connection.data, catalog: this.#catalog },
       masksCopies: this.#masksCopies,
       labelled: this.#labelled,
     });
@@ -310,36 +262,16 @@ export class PostgresSession implements Session {
     return true;
   }
 
-  /** Forwards what there is of a copy's data. False: wait for more. */
+  /** Asks for the next data of a copy. False: wait for more. */
   #copyNext(): boolean {
     const inlet = this.#inlet;
-    const from = inlet.at;
-    for (let at = from; ; ) {
-      const length = frameBytes(inlet.bytes, at, inlet.end);
-      const whole = length !== undefined && at + length <= inlet.end;
-      const type = whole ? inlet.bytes[at] : undefined;
-      if (type === CLIENT.copyData) {
-        at += length as number;
-        inlet.at = at;
-        continue;
-      }
-      if (type === CLIENT.copyDone || type === CLIENT.copyFail) {
-        inlet.at = at + (length as number);
-        this.#ask(COPY_ASKED, inlet.bytes.subarray(from, inlet.at), { kind: "copy", ends: "done" });
-        return true;
-      }
-      if (at > from) {
-        this.#ask(COPY_ASKED, inlet.bytes.subarray(from, at), { kind: "copy", ends: "open" });
-        return true;
-      }
-      if (type === undefined) return false;
-      inlet.at = at + (length as number);
-      // The server ignores Flush and Sync while it copies.
-      if (type === CLIENT.flush || type === CLIENT.sync) return true;
-      if (type !== CLIENT.terminate) throw new ProtocolError("COPY_MESSAGE", "Cannot go on: a copy is under way");
-      this.#ask(TERMINATE_ASKED, inlet.bytes.subarray(at, inlet.at), { kind: "terminate" });
-      return true;
-    }
+    const next = nextOfCopy(inlet);
+    if (next.kind === "more") return false;
+    const bytes = inlet.bytes.subarray(inlet.at, next.end);
+    inlet.at = next.end;
+    if (next.kind === "data") this.#ask(COPY_ASKED, bytes, { kind: "copy", ends: next.ends });
+    else if (next.kind === "terminate") this.#ask(TERMINATE_ASKED, bytes, { kind: "terminate" });
+    return true;
   }
 
   #ask(asked: readonly Asked[], bytes: Uint8Array, waiting: Waiting): void {
@@ -373,14 +305,14 @@ export class PostgresSession implements Session {
         group.answer.askId = id;
         this.#barrier = group.barrier;
         if (group.definesSchema) this.#fresh = true;
-        this.#answers.expect(group.steps);
+        this.#awaited.push(group.steps);
         break;
       }
       case "refusal":
-        this.#answers.expect(waiting.steps);
+        this.#awaited.push(waiting.steps);
         break;
       case "sync":
-        this.#answers.expect([waiting.step]);
+        this.#awaited.push([waiting.step]);
         break;
       case "copy":
         if (waiting.ends === "done") this.#copyIn = false;
@@ -409,24 +341,9 @@ export class PostgresSession implements Session {
   /** Something that must fail goes to the server in place of the group, so that its transaction fails too. */
   #refuse(group: Group, error: Buffer): void {
     group.undo();
-    const series = this.#requests.series - 1;
-    if (group.kind === "query") {
-      const step: Step = { kind: "query", answer: undefined, refusal: error, series };
-      this.#ask(REFUSED_ASKED, FAILING_QUERY, { kind: "refusal", steps: [step] });
-      return;
-    }
-    const failing: Step = { kind: "parse", answer: undefined, statement: undefined, refusal: error };
-    if (group.ends === "open") {
-      this.#dropping = true;
-      this.#ask(REFUSED_ASKED, FAILING_PARSE, { kind: "refusal", steps: [failing] });
-      return;
-    }
-    const steps: Step[] = [failing, { kind: "sync", answer: undefined, series }];
-    this.#ask(REFUSED_ASKED, FAILING_SERIES, { kind: "refusal", steps });
-  }
-
-  #scope(): AnalysisScope {
-    return { data: this.#world.connection.data, catalog: this.#catalog };
+    if (group.kind === "series" && group.ends === "open") this.#dropping = true;
+    const { bytes, steps } = inPlaceOf(group, error, this.#requests.series - 1);
+    this.#ask(REFUSED_ASKED, bytes, { kind: "refusal", steps });
   }
 
   #catalogQuestion(): PostgresQuestion {
@@ -450,20 +367,15 @@ export class PostgresSession implements Session {
       });
       return;
     }
-    this.#learn(answer);
+    const known = this.#catalog;
+    this.#catalog = known === undefined ? answer : updated(known, answer);
+    if (known?.version !== answer.version) this.#answers.forgetPlans();
     if (looking.why === "greeting") this.#greet();
     else if (looking.why === "rows") this.#toClient(this.#answers.resume());
     else {
       this.#looked = true;
       this.#fresh = false;
     }
-  }
-
-  #learn(facts: CatalogFacts): void {
-    if (this.#catalog === undefined || this.#catalog.version !== facts.version) {
-      this.#catalog = facts;
-      this.#answers.forgetPlans();
-    } else if (facts.clean.size > 0) this.#catalog = withClean(this.#catalog, facts.clean);
   }
 
   #toClient(bytes: Uint8Array | undefined): void {
@@ -487,13 +399,3 @@ export class PostgresSession implements Session {
 
 /** A Sync has no body. */
 const SYNC_BYTES = 5;
-
-/** The SQLSTATE of a failed login: the server's own, or one that says what kind of failure it was. */
-function sqlState(code: string): string {
-  if (/^[0-9A-Z]{5}$/.test(code)) return code;
-  return code.startsWith("UPSTREAM_AUTH") || code.startsWith("UPSTREAM_SCRAM") ? "28000" : "08006";
-}
-
-function isCatalogFacts(answer: LookAnswer): answer is CatalogFacts {
-  return typeof answer === "object" && answer !== null && "relations" in answer && answer.relations instanceof Map;
-}

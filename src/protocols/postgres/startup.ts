@@ -92,14 +92,17 @@ function readStartup(body: BodyReader, minor: number): Opening {
   if (user === "") return refused("28000", "The startup packet names no user");
   const unsupported = [...given.keys()].filter((name) => name.startsWith("_pq_."));
   const database = given.get("database") || user;
-  const parameters: Record<string, string> = Object.create(null);
+  const parameters = new Map<string, string>();
   for (const [name, value] of given) {
     if (name === "user" || name === "database" || name.startsWith("_pq_.")) continue;
     const refusal = judge(name, value);
     if (refusal !== undefined) return refusal;
-    if (name !== "options" && name !== "replication") parameters[name] = value;
+    if (name !== "options" && name !== "replication") parameters.set(name, value);
   }
-  return { kind: "startup", startup: { user, database, unsupported, isNewer: minor > 0, parameters } };
+  return {
+    kind: "startup",
+    startup: { user, database, unsupported, isNewer: minor > 0, parameters: Object.fromEntries(parameters) },
+  };
 }
 
 function judge(name: string, value: string): Opening | undefined {

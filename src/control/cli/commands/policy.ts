@@ -44,8 +44,15 @@ async function check(shell: Shell, paths: readonly string[], settingsFile: strin
 
 /** The daemon knows the connections that rules may name; without one, or without permission, the settings are read here. */
 async function judge(shell: Shell, paths: readonly string[], settingsFile: string | undefined): Promise<PolicyCheck> {
+  const files = paths.flatMap(filesAt);
+  if (paths.length > 0 && files.length === 0) {
+    throw new UserError(
+      "FILE_UNREADABLE",
+      `Cannot find a policy file in ${paths.join(", ")}`,
+      "Name *.yaml files, or their folder",
+    );
+  }
   if (paths.length > 0 && settingsFile === undefined) {
-    const files = paths.flatMap(filesAt);
     try {
       return await shell.api.post<PolicyCheck>("/v1/policy/check", { files });
     } catch (error) {
@@ -53,7 +60,8 @@ async function judge(shell: Shell, paths: readonly string[], settingsFile: strin
     }
   }
   const { checkPolicyFiles } = await shell.world.loadDaemon();
-  return checkPolicyFiles(paths, settingsFile);
+  const named = files.map(({ path }) => path);
+  return checkPolicyFiles(named, settingsFile);
 }
 
 function filesAt(path: string): PolicyFile[] {

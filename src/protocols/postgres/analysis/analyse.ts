@@ -45,17 +45,7 @@ const CACHED_CHARACTERS_MAX = ANALYSES_MAX * 2_048;
 /** Scopes (labels of a connection and version of a catalog) whose analyses are kept apart. */
 const SCOPES_MAX = 1_024;
 
-/** Loads the grammar. Until then `analyse` forbids everything. */
-export async function prepareAnalysis(): Promise<void> {
-  await analyser.prepare();
-}
-
-/** Judges a text as `scope`'s connection would run it. Never throws. */
-export function analyse(text: string, scope: AnalysisScope): Analysis {
-  return analyser.analyse(text, scope);
-}
-
-/** The parser and the memory of one process. `analyse` uses one for all; tests make their own. */
+/** The parser and its memory. A process has one (`actions.ts`); tests make their own. */
 export class Analyser {
   readonly #parser = new Parser();
   readonly #cache: TextCache<Cached>;
@@ -67,11 +57,12 @@ export class Analyser {
     this.#cache = new TextCache(entriesMax, CACHED_CHARACTERS_MAX);
   }
 
+  /** Loads the grammar. Until then everything is forbidden. */
   prepare(): Promise<void> {
     return this.#parser.prepare();
   }
 
-  /** Statements, and whether they were judged before. */
+  /** Never throws. */
   analyse(text: string, scope: AnalysisScope): Analysis {
     const prefix = this.#prefix(scope);
     const shape = shapeOf(text);
@@ -132,8 +123,6 @@ export class Analyser {
 type Cached =
   | { readonly kind: "shared"; readonly judgement: { readonly operation: Operation; readonly effects: Effects } }
   | { readonly kind: "exact"; readonly analysis: Analysis };
-
-const analyser = new Analyser();
 
 function statement({ operation, effects }: Judgement, text: string): Statement {
   return { operation, text, effects };

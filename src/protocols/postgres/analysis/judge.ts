@@ -45,6 +45,7 @@ export function judge(tree: Ast, scope: AnalysisScope): Judgement {
   const explained = outer.type === "ExplainStmt" ? outer.body["query"] : undefined;
   const isPlan = outer.type === "ExplainStmt" && !analyzes(outer.body);
   const found = survey(isAst(explained) ? explained : tree);
+  if (isAst(explained)) explain(found);
   if (isPlan) runNothing(found);
   const judged = new Judged(outer, isPlan, found, scope);
   return judged.judgement();
@@ -106,7 +107,7 @@ class Judged {
     const { type } = this.#outer;
     const reads = found.relations.filter(({ access }) => access === "read");
     if (found.selects || reads.length > 0) {
-      const kind = this.#isPlan ? "explain" : type === "CopyStmt" ? "copy-to" : readKind(type);
+      const kind = readKind(type);
       this.#add("sql.read", kind, reads, this.#columnsRead(), found.where);
     }
     for (const { change, kind, columns, relations, where } of found.changes) {
@@ -125,6 +126,8 @@ class Judged {
         continue;
       }
       if (this.#isPlan && statement.type !== "ExecuteStmt") continue;
+      // SET of a role, a database or a function is part of that statement.
+      if (statement.type === "VariableSetStmt" && this.#outer.type !== "VariableSetStmt") continue;
       const dropped = statement.type === "DropStmt" ? droppedRelations(statement.body) : [];
       const relations: readonly RelationUse[] = [
         ...found.relations,
@@ -167,7 +170,7 @@ class Judged {
           break;
         }
         case "unknown":
-          this.#add("sql.call", "function", found.relations);
+          if (this.#outer.type !== "CallStmt") this.#add("sql.call", "function", found.relations);
           break;
         default:
           this.#add(`sql.${known}`, "function", found.relations, [], { present: true, tautology: false });
@@ -290,6 +293,10 @@ function readKind(type: string): string {
       return "declare";
     case "PrepareStmt":
       return "prepare";
+    case "ExplainStmt":
+      return "explain";
+    case "CopyStmt":
+      return "copy-to";
     default:
       return "select";
   }
@@ -306,16 +313,17 @@ function analyzes(body: Ast): boolean {
   });
 }
 
-/** EXPLAIN without ANALYZE changes nothing, and reads statistics of all it names. */
+/** A plan reads the statistics of all it names. */
+function explain(found: Survey): void {
+  found.selects = true;
+  const written = found.relations.filter(({ access }) => access === "write");
+  for (const relation of written) found.relations.push({ ...relation, access: "read" });
+}
+
+/** EXPLAIN without ANALYZE changes nothing. */
 function runNothing(found: Survey): void {
   found.changes.length = 0;
-  found.selects = true;
   found.into = false;
-  for (const [at, relation] of found.relations.entries()) {
-    // Guarded relations are recognised by identity in joins and queries, so only real writes are replaced.
-    if (relation.access === "write") found.relations.push({ ...relation, access: "read" });
-    if (at > NAMES_MAX) return;
-  }
 }
 
 function unique(values: readonly string[]): readonly string[] {

@@ -1,7 +1,6 @@
 /** The WebAssembly factory inside libpg-query: each call makes an instance of its own, which can be thrown away. */
 declare module "libpg-query/wasm/libpg-query.js" {
   export interface PgQueryModule {
-    readonly HEAPU8: Uint8Array;
     _malloc(bytes: number): number;
     _free(pointer: number): void;
     _wasm_parse_query_raw(text: number): number;
@@ -11,5 +10,6 @@ declare module "libpg-query/wasm/libpg-query.js" {
     UTF8ToString(pointer: number): string;
     getValue(pointer: number, type: "i32"): number;
   }
+  // biome-ignore lint/style/noDefaultExport: this is how the package exports it.
   export default function createModule(): Promise<PgQueryModule>;
 }

@@ -21,8 +21,8 @@ export type Parsed =
   /** For the agent; names no literal. */
   | { readonly kind: "refused"; readonly message: string };
 
-/** An instance whose memory grew past this is replaced: WebAssembly memory never shrinks. */
-const HEAP_BYTES_MAX = 64 * 1024 * 1024;
+/** An instance that made a tree of more characters is replaced: the memory it used never shrinks again. */
+const TREE_CHARACTERS_MAX = 8 * 1024 * 1024;
 /**
  * Characters of one run of operator characters. The scanner looks at the whole run again for each
  * operator or nested comment in it: 400 KB of them took 67 s.
@@ -59,8 +59,8 @@ export class Parser {
       this.#retire();
       return { kind: "refused", message: "the statement is too deeply nested or too large to parse" };
     }
-    if (module.HEAPU8.length > HEAP_BYTES_MAX) this.#retire();
     if (typeof outcome !== "string") return { kind: "refused", message: `syntax error at byte ${outcome.atByte}` };
+    if (outcome.length > TREE_CHARACTERS_MAX) this.#retire();
     try {
       return { kind: "statements", statements: statementsOf(JSON.parse(outcome), text) };
     } catch {
