@@ -68,7 +68,7 @@ export class Runs implements RunPorts {
         const number = (name: string) => Number(event.fields?.[name] ?? 0);
         counts.sessions += 1;
         counts.denied += number("denied");
-        counts.allowed += number("statements") - number("denied");
+        counts.allowed += Math.max(0, number("statements") - number("denied"));
         counts.masked += number("masked");
       } else {
         counts.refused += 1;

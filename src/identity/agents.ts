@@ -31,6 +31,7 @@ export class Agents {
   readonly #store: TagStore;
   readonly #clock: Clock;
   readonly #emit: (event: AuditEvent) => void;
+  readonly #ownCgroup: () => string | undefined;
   readonly #tags = new Map<bigint, Tag>();
   #settings = new Map<string, AgentSettings>();
 
@@ -39,11 +40,14 @@ export class Agents {
     readonly store: TagStore;
     readonly clock: Clock;
     readonly emit: (event: AuditEvent) => void;
+    /** Of the daemon, as a v2 path. */
+    readonly ownCgroup?: () => string | undefined;
   }) {
     this.#interception = parts.interception;
     this.#store = parts.store;
     this.#clock = parts.clock;
     this.#emit = parts.emit;
+    this.#ownCgroup = parts.ownCgroup ?? (() => cgroupOf(process.pid));
   }
 
   configure(settings: readonly AgentSettings[]): void {
@@ -83,7 +87,7 @@ export class Agents {
 
   async tag(request: TagRequest): Promise<Tag> {
     const path = resolveCgroup(this.#interception.cgroupRoot, request.path);
-    const own = `${this.#interception.cgroupRoot}${cgroupOf(process.pid) ?? "/"}/`;
+    const own = `${this.#interception.cgroupRoot}${this.#ownCgroup() ?? "/"}/`;
     if (own.startsWith(`${path}/`)) {
       throw new UserError("TAG_OWN", `Cannot tag ${path}: the daemon itself lives in it`, "Tag a cgroup beside it");
     }
@@ -95,12 +99,14 @@ export class Agents {
     const { as: agent, kind, uid } = request;
     const createdMs = this.#clock.nowMs();
     const tag: Tag = { cgroupId, cgroup: path, agent, slot, kind, runId: request.runId, uid, createdMs };
+    const before = this.#tags.get(cgroupId);
     await this.#store.put(tag);
     this.#tags.set(cgroupId, tag);
     try {
       this.#interception.tag(path, slot);
     } catch (error) {
-      await this.#forget(tag);
+      if (before === undefined) await this.#forget(tag);
+      else await this.#keep(before); // guarded as before: a tag that failed must not end another
       throw error;
     }
     this.#say("agent.tag", tag, `${path} is guarded as ${agent}`);
@@ -122,10 +128,10 @@ export class Agents {
   /** Ends tags whose cgroup is gone, and runs in which nobody lives any more. Called once a second. */
   async sweep(): Promise<void> {
     for (const tag of this.list()) {
-      const populated = isPopulated(tag.cgroup);
-      if (populated === undefined || (tag.kind === "run" && !populated)) {
+      const gone = cgroupIdOf(tag.cgroup) !== tag.cgroupId; // or another one took its path
+      if (gone || (tag.kind === "run" && !isPopulated(tag.cgroup))) {
         await this.untag(tag.cgroupId);
-        if (tag.kind === "run") removeCgroup(tag.cgroup);
+        if (tag.kind === "run" && !gone) removeCgroup(tag.cgroup);
       }
     }
   }
@@ -134,6 +140,11 @@ export class Agents {
     this.#interception.untag(tag.cgroupId);
     this.#tags.delete(tag.cgroupId);
     await this.#store.remove(tag.cgroupId);
+  }
+
+  async #keep(tag: Tag): Promise<void> {
+    this.#tags.set(tag.cgroupId, tag);
+    await this.#store.put(tag);
   }
 
   #agent(tag: Tag): Agent {

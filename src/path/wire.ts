@@ -38,7 +38,7 @@ export class Wire {
   static accepted(fd: number): Wire {
     return new Wire((onread) => {
       const socket = new Socket({ fd, allowHalfOpen: true, manualStart: true, onread } as object);
-      socket.pause();
+      quieten(socket);
       return socket;
     });
   }
@@ -55,7 +55,7 @@ export class Wire {
       signal.addEventListener("abort", abort, { once: true });
       wire.#raw.once("connect", () => {
         signal.removeEventListener("abort", abort);
-        wire.pause();
+        quieten(wire.#raw); // a server may speak first, and nobody listens yet
         resolve(wire);
       });
       wire.#raw.once("error", reject);
@@ -135,7 +135,8 @@ export class Wire {
         resolve();
       });
       secured.once("error", reject);
-      secured.once("close", () => reject(new Error("Cannot finish the TLS handshake: the peer went away")));
+      const gone = () => reject(new Error("Cannot finish the TLS handshake: the peer went away"));
+      secured.once("end", gone).once("close", gone);
     });
   }
 
@@ -156,6 +157,12 @@ export class Wire {
     if (this.busyElsewhere()) this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES);
     return this.#buffer;
   }
+}
+
+/** Not reading, and staying so until `resume`: a stream's first read starts its handle even while it is paused. */
+function quieten(socket: Socket): void {
+  socket.read(0);
+  socket.pause();
 }
 
 interface OnRead {

@@ -31,9 +31,14 @@ export interface RecordingSummary {
   readonly bytesOut: number;
 }
 
+/** Housekeeping and the connect itself are recorded like the rest, but are nobody's statement. */
+export function isStatement(actions: readonly { readonly name: string }[]): boolean {
+  return actions.some(({ name }) => name !== "connect");
+}
+
 /** What the recorder counts by itself. */
 export interface RecordingCounts {
-  /** Operations asked for. */
+  /** Operations asked for, housekeeping apart. */
   readonly statements: number;
   readonly denied: number;
   /** Values that were masked. */

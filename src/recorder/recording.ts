@@ -18,6 +18,7 @@ import {
   encodeGap,
   encodeHead,
   encodeStart,
+  isStatement,
   type RecordingCounts,
   type RecordingStart,
   type RecordingSummary,
@@ -136,7 +137,7 @@ export class OpenRecording implements Recording {
     }
     this.#pending.decision(this.#next(), atMs, askId, decision);
     if (decision.kind === "allow") this.#asks.push(askId);
-    this.#statements += asked.length;
+    this.#statements += asked.filter(({ operation }) => isStatement(operation.actions)).length;
     if (decision.kind === "deny") this.#denied += asked.length;
     this.#wake();
   }

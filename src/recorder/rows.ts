@@ -1,7 +1,7 @@
 /** What a recording says, as rows of the index: how the index is rebuilt. Writes nothing by itself. */
 import { PIPELINE_MAX } from "../base/limits.ts";
 import type { ActionRow, SessionRow } from "../store/sessions.ts";
-import type { ActionEntry, DecisionEntry, StartEntry } from "./format.ts";
+import { type ActionEntry, type DecisionEntry, isStatement, type StartEntry } from "./format.ts";
 import type { ReadEntry } from "./read.ts";
 
 export interface Rows {
@@ -54,7 +54,7 @@ export function createRows(file: string): Rows {
         start = entry;
         return [];
       case "action": {
-        totals.statements += 1;
+        if (isStatement(entry.actions)) totals.statements += 1;
         const ask = asks.get(entry.askId);
         if (ask === undefined || ask.decision !== undefined) asks.set(entry.askId, { actions: [entry] });
         else ask.actions.push(entry);

@@ -227,6 +227,10 @@ export const LABEL_ATTACKS: readonly Attack[] = [
   { name: "a function as if a column", sql: "SELECT c.to_jsonb FROM customers c" },
   { name: "a function as if a column, by table name", sql: "SELECT customers.row_to_json FROM customers" },
   { name: "a function as if a column, schema and all", sql: "SELECT public.customers.to_json FROM public.customers" },
+  {
+    name: "a function as if a column of a join",
+    sql: "SELECT j.to_jsonb FROM (customers JOIN (SELECT 1 AS one) o ON true) AS j",
+  },
   { name: "a column as if a function", sql: "SELECT ssn(customers) FROM customers" },
   { name: "a column as if a function of an alias", sql: "SELECT card(c) FROM customers c" },
   { name: "a field of a row", sql: "SELECT (c).ssn FROM customers c" },

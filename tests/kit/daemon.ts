@@ -151,6 +151,7 @@ export function capture(
         resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr });
       },
     );
+    child.stdin?.on("error", () => {}); // a command that ends early leaves its input unread
     child.stdin?.end(options.input ?? "");
   });
 }

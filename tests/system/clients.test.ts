@@ -118,3 +118,13 @@ test("an agent may not speak to the daemon's API, even as root", async () => {
   const inside = await world.daemon.run("ci", [new URL("../../bin/sallyport", import.meta.url).pathname, "--run", world.daemon.runDir, "status"]);
   assert.equal(inside.code, 4, inside.stderr);
 });
+
+test("Ctrl-C in psql reaches the right backend, and only that one", async () => {
+  const script = `
+    psql -X -A -t -c "SELECT 'other', pg_sleep(3)" "$0" & other=$!
+    psql -X -c "SELECT pg_sleep(30)" "$0" & mine=$!
+    sleep 1; kill -INT $mine; wait $mine; wait $other`;
+  const { stdout, stderr } = await world.daemon.run("ci", ["bash", "-c", script, world.url]);
+  assert.match(stderr, /canceling statement due to user request/);
+  assert.equal(stdout, "other|\n");
+});

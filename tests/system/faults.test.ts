@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { SALLYPORT } from "../kit/daemon.ts";
+import { capture, SALLYPORT } from "../kit/daemon.ts";
 import { OPEN, startWorld, type World } from "./world.ts";
 
 const LOADER = fileURLToPath(new URL("../kit/clients/load-client.mjs", import.meta.url));
@@ -24,6 +24,7 @@ function agentShell() {
   });
   let output = "";
   let waiting: (() => void) | undefined;
+  child.once("exit", () => waiting?.());
   child.stdout.on("data", (bytes: Buffer) => {
     output += bytes;
     waiting?.();
@@ -37,6 +38,7 @@ function agentShell() {
       for (;;) {
         const done = /^([\s\S]*)=(\d+)\n$/.exec(output);
         if (done !== null) return { text: done[1] ?? "", code: Number(done[2]), ms: performance.now() - started };
+        if (child.exitCode !== null) throw new Error(`The agent's shell ended with ${child.exitCode}`);
         await new Promise<void>((resolve) => {
           waiting = resolve;
         });
@@ -68,6 +70,7 @@ test("kill -9: the next connect fails at once, and works again after a restart w
 
 test(`${KILLS} kills under load: every statement in the backend's log has a decision in the recordings`, async () => {
   const shell = agentShell();
+  await shell.does("true"); // it is guarded from here on
   const node = `${process.execPath} --disable-warning=ExperimentalWarning`;
   const loading = shell.does(`${node} ${LOADER} '${world.url}' ${KILLS * 1_500}`);
   for (let kill = 0; kill < KILLS; kill++) {
@@ -93,5 +96,14 @@ test(`${KILLS} kills under load: every statement in the backend's log has a deci
     }
   }
   const lost = [...marks].filter((mark) => !decided.has(mark));
-  assert.deepEqual(lost, []);
+  assert.deepEqual(lost, [], await describe(lost));
 });
+
+/** Where the recordings hold a mark, for whoever reads the failure. */
+async function describe(lost: readonly string[]): Promise<string> {
+  const [mark] = lost;
+  if (mark === undefined) return "";
+  const found = await capture("grep", ["-rl", `mark ${mark} `, `${world.daemon.stateDir}/recordings`]);
+  const { stdout } = await world.daemon.cli(["sessions", "--limit", "1000"]);
+  return `${lost.length} lost, the first is ${mark}, in files: ${found.stdout || "none"}\n${stdout}`;
+}

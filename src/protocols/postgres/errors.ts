@@ -33,12 +33,7 @@ const MASKED_FIELDS = new Set(["M", ...VALUE_FIELDS]);
 
 /** Body of an ErrorResponse or NoticeResponse; `type` is its type byte. */
 export function scrubError(type: number, bytes: Buffer, at: number, end: number, scrub: ErrorScrub): ServerError {
-  const body = new BodyReader(bytes, at, end);
-  const fields: ErrorField[] = [];
-  for (let letter = body.byte(); letter !== 0; letter = body.byte()) {
-    fields.push([String.fromCharCode(letter), body.text()]);
-  }
-  body.done();
+  const fields = readFields(bytes, at, end);
   const get = (letter: string) => fields.find(([name]) => name === letter)?.[1] ?? "";
   const raised = get("C").startsWith("P0") || get("R") === "exec_stmt_raise";
   const values: Values = { code: get("C"), raised };
@@ -55,6 +50,17 @@ export function scrubError(type: number, bytes: Buffer, at: number, end: number,
     fatal: ["FATAL", "PANIC"].includes(get("V") || get("S")),
     shown: changed ? frame(type, errorBody(shown)) : bytes.subarray(at - 5, end),
   };
+}
+
+/** Fields of an ErrorResponse or NoticeResponse by its body. Throws ProtocolError. */
+export function readFields(bytes: Buffer, at: number, end: number): readonly ErrorField[] {
+  const body = new BodyReader(bytes, at, end);
+  const fields: ErrorField[] = [];
+  for (let letter = body.byte(); letter !== 0; letter = body.byte()) {
+    fields.push([String.fromCharCode(letter), body.text()]);
+  }
+  body.done();
+  return fields;
 }
 
 /** Body of a NotificationResponse: process id, channel, payload. */

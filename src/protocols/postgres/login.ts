@@ -17,6 +17,7 @@ import { codeOf, messageOf, ProtocolError } from "../../base/errors.ts";
 import type { LoginWorld } from "../../model/protocol.ts";
 import type { Credential, LoginCommand, LoginEvent, LoginMachine } from "../../model/upstream.ts";
 import { frameBytes, HEADER_BYTES, Inlet } from "./codec.ts";
+import { readFields } from "./errors.ts";
 import type { Greeting } from "./greeting.ts";
 import { SERVER, startup } from "./messages.ts";
 import { chooseScram, preparedPassword, Scram } from "./scram.ts";
@@ -110,6 +111,8 @@ export class PostgresLogin implements LoginMachine {
       const frame = Buffer.from(inlet.bytes.subarray(inlet.at, inlet.at + length));
       inlet.at += length;
       if (frame[0] === SERVER.backendKeyData) this.#cancel = frame.subarray(HEADER_BYTES);
+      // Without an end to its fields, pg-protocol would look for it for ever.
+      if (frame[0] === SERVER.error || frame[0] === SERVER.notice) readFields(frame, HEADER_BYTES, frame.length);
       let answer: LoginCommand | undefined;
       this.#parser.parse(frame, (message) => {
         answer = this.#message(message);

@@ -17,8 +17,9 @@ import {
   everyLabel,
   type PostgresQuestion,
 } from "./catalog.ts";
-import { asBuffer, frameBytes, Inlet } from "./codec.ts";
-import { query } from "./messages.ts";
+import { asBuffer, frameBytes, HEADER_BYTES, Inlet } from "./codec.ts";
+import { readFields } from "./errors.ts";
+import { query, SERVER } from "./messages.ts";
 
 /** Views that show other sessions' rows or samples of labelled columns, whatever the labels name. */
 const STATISTICS = ["pg_statistic", "pg_stats", "pg_statistic_ext_data", "pg_stats_ext", "pg_stats_ext_exprs"];
@@ -53,6 +54,8 @@ export class CatalogLookup implements LookupMachine {
       if (length === undefined || length > inlet.unread) break;
       const frame = Buffer.from(inlet.bytes.subarray(inlet.at, inlet.at + length));
       inlet.at += length;
+      // Without an end to its fields, pg-protocol would look for it for ever.
+      if (frame[0] === SERVER.error || frame[0] === SERVER.notice) readFields(frame, HEADER_BYTES, frame.length);
       this.#parser.parse(frame, (message) => {
         if (message.name === "dataRow") this.#row((message as DataRowMessage).fields);
         else if (message.name === "readyForQuery") facts = this.#facts();

@@ -1,6 +1,7 @@
 // Speaks the extended protocol by hand: Parse, Bind, Execute for each statement, one Sync at the end, one write.
 import { createConnection } from "node:net";
-import { Parser, serialize } from "pg-protocol";
+import { serialize } from "pg-protocol";
+import { Parser } from "pg-protocol/dist/parser.js";
 
 const [, , url, ...statements] = process.argv;
 const { hostname, port, username, pathname } = new URL(url);

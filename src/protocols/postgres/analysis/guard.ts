@@ -6,9 +6,9 @@
  */
 import type { Operation } from "../../../model/operation.ts";
 import type { TypedNode } from "./ast.ts";
+import type { ColumnUse, RelationUse, Survey } from "./found.ts";
 import { classify } from "./functions.ts";
 import { type AnalysisScope, fold, labelsOfRelation, type RelationLabels } from "./labels.ts";
-import type { ColumnUse, RelationUse, Survey } from "./survey.ts";
 
 type Forbidden = NonNullable<Operation["forbidden"]>;
 
@@ -227,7 +227,12 @@ function guardColumn(
     if (owner !== undefined && owner.labels.isColumn(last) !== true) {
       return labelled(`${last} is not known as a column of ${owner.use.name} and may be a function of the whole row`);
     }
-    if (owner === undefined && isLabelled(guarded, last)) return misuse(last);
+    if (owner === undefined) {
+      if (isLabelled(guarded, last)) return misuse(last);
+      if (!guarded.some(({ labels }) => labels.isColumn(last) === true)) {
+        return labelled(`${last} is not known as a column of ${qualifier} and may be a function of the whole row`);
+      }
+    }
   }
   if (use.sorts && aliases.has(fold(last))) return misuse(last);
   return isLabelled(guarded, last) && !use.bare ? misuse(last) : undefined;
@@ -262,12 +267,13 @@ function guardOrdinals(found: Survey, guarded: readonly Guarded[]): Forbidden | 
  */
 function rowNames(found: Survey, guarded: readonly Guarded[]): ReadonlyMap<string, Guarded | undefined> {
   const rows = new Map<string, Guarded | undefined>();
-  for (const name of found.rowNames) rows.set(fold(name), undefined);
+  if (guarded.some(({ use }) => use.access === "write")) {
+    for (const name of found.rowNames) rows.set(fold(name), undefined);
+  }
   const uses = new Set(guarded.map(({ use }) => use));
   for (const join of found.joins) {
-    if (join.alias !== undefined && join.relations.some((relation) => uses.has(relation))) {
-      rows.set(fold(join.alias), undefined);
-    }
+    if (!join.relations.some((relation) => uses.has(relation))) continue;
+    for (const alias of join.aliases) rows.set(fold(alias), undefined);
   }
   for (const own of guarded) rows.set(fold(own.use.alias ?? own.use.name), own);
   return rows;

@@ -1,12 +1,13 @@
 /** One parsed statement: its operation (actions with facts, or why it is forbidden) and what it does to the session. */
 import type { Action, Facts, Operation } from "../../../model/operation.ts";
 import { type Ast, as, isAst, list, type TypedNode, text, typed } from "./ast.ts";
+import type { RelationUse, Survey } from "./found.ts";
 import { classify } from "./functions.ts";
 import { guard } from "./guard.ts";
 import { actionsOf, droppedRelations, isServerCopy, kindOf } from "./kinds.ts";
 import { type AnalysisScope, guardsColumns, labelsOfRelation } from "./labels.ts";
 import { judgeSetConfig, judgeVariableSet } from "./settings.ts";
-import { type RelationUse, type Survey, survey } from "./survey.ts";
+import { survey } from "./survey.ts";
 import { NO_WHERE, type Where } from "./where.ts";
 
 export interface Effects {
@@ -97,8 +98,13 @@ class Judged {
     return {
       operation: deepFreeze(operation),
       effects: this.#effects(),
-      shareable: SHAREABLE.has(type) && !found.literalsMatter && isSafe && !found.into,
+      shareable: SHAREABLE.has(type) && isSafe && !found.into && !this.#literalsMatter(),
     };
+  }
+
+  /** Whether other literals could bring other facts; positions of sorting only matter to the label guard. */
+  #literalsMatter(): boolean {
+    return this.#found.literalsMatter || (this.#found.ordinals.length > 0 && guardsColumns(this.#scope.data));
   }
 
   /** Reading and changing rows. */
@@ -145,10 +151,8 @@ class Judged {
     }
     for (const setting of found.settings) {
       const change = judgeVariableSet(setting);
-      if (change.kind === "forbidden")
+      if (change.kind === "forbidden") {
         this.#forbidden ??= { rule: "built-in:statement-reading", message: change.message };
-      else if (change.kind === "session" && this.#outer.type === "VariableSetStmt") {
-        this.#add("sql.session", kindOf(this.#outer), []);
       }
     }
   }

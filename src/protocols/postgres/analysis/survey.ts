@@ -3,98 +3,9 @@
  * columns, functions, joins, WHEREs. It walks generically, so a node type that is not known here still
  * shows every relation, column and function below it; knowing a type only adds meaning. Judges nothing.
  */
-import { type Ast, as, isAst, list, names, type TypedNode, text, typed } from "./ast.ts";
+import { type Ast, as, isAst, list, names, text, typed } from "./ast.ts";
+import { type ColumnUse, type DataChange, emptySurvey, type QueryUse, type RelationUse, type Survey } from "./found.ts";
 import { judgeWhere, NO_WHERE, type Where } from "./where.ts";
-
-export interface RelationUse {
-  readonly schema: string | undefined;
-  readonly name: string;
-  readonly alias: string | undefined;
-  readonly renamesColumns: boolean;
-  readonly access: "read" | "write";
-}
-
-/** A SELECT, or a data-changing statement with its target: what an unqualified `*` inside it means. */
-export interface QueryUse {
-  readonly relations: RelationUse[];
-}
-
-export interface ColumnUse {
-  /** Without the star. */
-  readonly fields: readonly string[];
-  readonly star: boolean;
-  /** A plain output column of the outermost statement. */
-  readonly bare: boolean;
-  /** In ORDER BY, GROUP BY or DISTINCT ON, where a name may mean an output column. */
-  readonly sorts: boolean;
-  readonly query: QueryUse | undefined;
-}
-
-export interface FunctionUse {
-  readonly schema: string | undefined;
-  readonly name: string;
-  readonly call: Ast;
-}
-
-export interface JoinUse {
-  readonly natural: boolean;
-  readonly using: readonly string[];
-  readonly alias: string | undefined;
-  readonly renamesColumns: boolean;
-  readonly relations: readonly RelationUse[];
-}
-
-export type DataChange = "insert" | "update" | "delete";
-
-/** One data-changing part: a statement may hold several, in WITH. */
-export interface ChangeUse {
-  readonly change: DataChange;
-  readonly kind: string;
-  readonly where: Where;
-  /** Columns written; "*" where the statement names none. */
-  readonly columns: readonly string[];
-  /** Relations of the whole part, its target among them. */
-  readonly relations: readonly RelationUse[];
-}
-
-export interface OutputUse {
-  readonly alias: string | undefined;
-  readonly column: ColumnUse | undefined;
-}
-
-export interface ConflictUse {
-  readonly target: RelationUse;
-  /** Named columns or expressions say which rows conflict, rather than a constraint or anything. */
-  readonly inferred: boolean;
-  /** Columns that the INSERT writes; empty for all. */
-  readonly columns: readonly string[];
-}
-
-export interface Survey {
-  readonly relations: RelationUse[];
-  readonly columns: ColumnUse[];
-  readonly functions: FunctionUse[];
-  /** OPERATOR(schema.+) outside pg_catalog, as "schema.+". */
-  readonly foreignOperators: string[];
-  readonly joins: JoinUse[];
-  readonly changes: ChangeUse[];
-  readonly conflicts: ConflictUse[];
-  /** Node types of every statement in it, itself first. */
-  readonly statements: TypedNode[];
-  /** VariableSetStmt bodies, wherever. */
-  readonly settings: Ast[];
-  /** Other names that may mean a whole row: OLD, NEW, excluded and what RETURNING WITH calls them. */
-  readonly rowNames: Set<string>;
-  /** Of the outermost SELECT or RETURNING, in order. */
-  readonly outputs: OutputUse[];
-  /** ORDER BY, GROUP BY or DISTINCT ON by position, of the outermost statement. */
-  readonly ordinals: number[];
-  where: Where;
-  selects: boolean;
-  /** INTO of a SELECT. */
-  into: boolean;
-  literalsMatter: boolean;
-}
 
 interface Context {
   readonly query: QueryUse | undefined;
@@ -127,24 +38,7 @@ export function survey(tree: Ast): Survey {
 }
 
 class Surveyor {
-  readonly found: Survey = {
-    relations: [],
-    columns: [],
-    functions: [],
-    foreignOperators: [],
-    joins: [],
-    changes: [],
-    conflicts: [],
-    statements: [],
-    settings: [],
-    rowNames: new Set(),
-    outputs: [],
-    ordinals: [],
-    where: NO_WHERE,
-    selects: false,
-    into: false,
-    literalsMatter: false,
-  };
+  readonly found: Survey = emptySurvey();
   #depth = 0;
 
   /** Any value of a tree: wrapped node, bare body, list or scalar. */
@@ -283,7 +177,6 @@ class Surveyor {
     const isOutermost = outer.outermost;
     const isPlain =
       isOutermost &&
-      (body["op"] === undefined || body["op"] === "SETOP_NONE") &&
       body["distinctClause"] === undefined &&
       body["groupClause"] === undefined &&
       body["havingClause"] === undefined &&
@@ -513,11 +406,10 @@ class Surveyor {
     this.found.joins.push({
       natural: body["isNatural"] === true,
       using: names(body["usingClause"]),
-      alias: isAst(alias) ? text(alias["aliasname"]) : undefined,
+      aliases: [alias, merged].flatMap((own) => (isAst(own) ? [text(own["aliasname"])] : [])),
       renamesColumns: (isAst(alias) && "colnames" in alias) || (isAst(merged) && "colnames" in merged),
       relations,
     });
-    if (isAst(merged)) this.found.rowNames.add(text(merged["aliasname"]));
     this.#rest(body, plain(context), ["larg", "rarg", "alias", "join_using_alias", "usingClause"]);
   }
 
@@ -562,7 +454,6 @@ class Surveyor {
     const constant = as(value, "A_Const");
     const integer = constant?.["ival"];
     if (!isAst(integer)) return;
-    this.found.literalsMatter = true;
     if (context.outermost && context.sorts) this.found.ordinals.push(Number(integer["ival"] ?? 0));
   }
 }

@@ -1,0 +1,274 @@
+import assert from "node:assert/strict";
+import { createHash, type Hash } from "node:crypto";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import type { Socket } from "node:net";
+import { before, type TestContext, test } from "node:test";
+import { connect as tlsConnect, TLSSocket } from "node:tls";
+import { Wire } from "../../src/path/wire.ts";
+import { makeCertificate } from "../kit/certificate.ts";
+import { accept, acceptedWire, backendOf, bytes, dialledWire, reader, textOf, turn, turns, until } from "./kit.ts";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const credentials = { cert: "", key: "", ca: "" };
+before(() => {
+  const folder = mkdtempSync(join(tmpdir(), "sallyport-test-"));
+  const { caFile, certificateFile, keyFile } = makeCertificate(folder, ["db.example"]);
+  credentials.cert = readFileSync(certificateFile, "utf8");
+  credentials.key = readFileSync(keyFile, "utf8");
+  credentials.ca = readFileSync(caFile, "utf8");
+  rmSync(folder, { recursive: true });
+});
+
+function listen(wire: Wire) {
+  const heard = { text: "", ends: 0, error: undefined as Error | undefined };
+  wire.start({
+    bytes: (view) => {
+      heard.text += textOf(view);
+    },
+    ended: (error) => {
+      heard.ends += 1;
+      heard.error = error;
+    },
+    drained: () => {},
+  });
+  return heard;
+}
+
+test("an accepted wire hands over what the client sends, from the first byte on", async (t) => {
+  const { client, wire } = await acceptedWire(t);
+  client.write("early");
+  await turns(5);
+  const heard = listen(wire);
+  await until(() => heard.text === "early", "the bytes sent before start");
+  client.write(" late");
+  await until(() => heard.text === "early late", "the bytes sent after start");
+});
+
+test("a dialled wire loses nothing of a server that speaks first", async (t) => {
+  const port = await backendOf(t, (socket) => socket.write("220 ready"));
+  const wire = await Wire.dial("127.0.0.1", port, AbortSignal.timeout(5_000));
+  t.after(() => wire.destroy());
+  await turns(50); // credentials may be fetched before anybody listens
+  const heard = listen(wire);
+  await until(() => heard.text === "220 ready", "the server's greeting");
+});
+
+test("a paused wire hands over nothing until it is resumed", async (t) => {
+  const { client, wire } = await acceptedWire(t);
+  const heard = listen(wire);
+  wire.pause();
+  client.write("held");
+  await turns(50);
+  assert.equal(heard.text, "");
+  wire.resume();
+  await until(() => heard.text === "held", "the bytes after resume");
+});
+
+test("a wire tells once that its peer will send no more, and can still write", async (t) => {
+  const { client, wire } = await acceptedWire(t);
+  const heard = listen(wire);
+  client.end("last");
+  await until(() => heard.ends > 0, "the end");
+  assert.equal(heard.text, "last");
+  const answer = reader(client);
+  wire.write(bytes("answer"));
+  wire.end();
+  await until(() => answer.ended(), "the client's end");
+  await turns(5);
+  assert.deepEqual([answer.text(), heard.ends, heard.error], ["answer", 1, undefined]);
+});
+
+test("a wire whose peer resets tells why, once", async (t) => {
+  const { client, wire } = await acceptedWire(t);
+  const heard = listen(wire);
+  client.resetAndDestroy();
+  await until(() => heard.ends > 0, "the end");
+  await turns(5);
+  assert.equal(heard.ends, 1);
+  assert.match(String(heard.error), /ECONNRESET/);
+});
+
+test("whoever listens after the end is told so", async (t) => {
+  const { server, wire } = await dialledWire(t);
+  listen(wire);
+  server.destroy();
+  await turns(20);
+  const heard = listen(wire);
+  assert.equal(heard.ends, 1);
+});
+
+test("dialling a port that nobody has fails with the system's code", async (t) => {
+  const port = await backendOf(t, () => {});
+  const { wire } = await dialledWire(t);
+  wire.destroy();
+  await assert.rejects(Wire.dial("127.0.0.2", port, AbortSignal.timeout(5_000)), { code: "ECONNREFUSED" });
+});
+
+test("dialling is given up when its time is over", async (t) => {
+  const port = await backendOf(t, () => {});
+  await assert.rejects(Wire.dial("127.0.0.1", port, AbortSignal.abort()), /in time/);
+});
+
+const PATTERN_BYTES = 50 * 1024 * 1024;
+
+/** Bytes that repeat with no period of a buffer's size, so that a buffer used again too early shows. */
+function pattern(length: number): Buffer {
+  const made = Buffer.allocUnsafe(length);
+  for (let at = 0; at < length; at += 4) made.writeUInt32LE((Math.imul(at, 2_654_435_761) ^ (at >>> 7)) >>> 0, at);
+  return made;
+}
+
+/** In pieces that fill no read buffer, so that reads go on while a part of the last one still waits to be written. */
+async function send(socket: Socket, all: Buffer): Promise<void> {
+  const piece = 30_011;
+  for (let at = 0; at < all.length; at += piece) {
+    if (!socket.write(all.subarray(at, at + piece))) await once(socket, "drain");
+    await turn();
+  }
+  socket.end();
+}
+
+/** Reads a little, rests a few turns, reads on. */
+function hashSlowly(socket: Socket): Promise<{ hash: string; length: number; pauses: number }> {
+  const hash: Hash = createHash("sha256");
+  let [length, pauses, next] = [0, 0, 0];
+  socket.on("data", (chunk: Buffer) => {
+    hash.update(chunk);
+    length += chunk.length;
+    if (length < next) return;
+    next = length + 3_000_000;
+    pauses += 1;
+    socket.pause();
+    void turns(30).then(() => socket.resume());
+  });
+  return once(socket, "end").then(() => ({ hash: hash.digest("hex"), length, pauses }));
+}
+
+/** Everything that `from` reads goes to `to`, as the driver does it: paused while `to` is behind. */
+function relay(from: Wire, to: Wire): { reads: number; waits: number } {
+  const counts = { reads: 0, waits: 0 };
+  const busy = () => from.backlog > 0 || to.backlog > 0;
+  from.busyElsewhere = busy;
+  to.busyElsewhere = busy;
+  const relieve = () => {
+    if (to.congested) {
+      counts.waits += 1;
+      from.pause();
+    } else from.resume();
+  };
+  to.start({ bytes: () => {}, ended: () => {}, drained: relieve });
+  from.start({
+    bytes: (view) => {
+      counts.reads += 1;
+      to.write(view);
+      relieve();
+    },
+    ended: () => to.end(),
+    drained: () => {},
+  });
+  return counts;
+}
+
+async function comparesEqual(from: Wire, source: Socket, to: Wire, sink: Socket): Promise<void> {
+  const all = pattern(PATTERN_BYTES);
+  const expected = createHash("sha256").update(all).digest("hex");
+  const counts = relay(from, to);
+  const read = hashSlowly(sink);
+  await send(source, all);
+  const { hash, length, pauses } = await read;
+  assert.deepEqual({ hash, length }, { hash: expected, length: all.length });
+  assert.ok(pauses > 10 && counts.waits > 10, `the reader must have been slow (${pauses} rests, ${counts.waits} waits)`);
+}
+
+test("50 MB through two wires arrive unchanged at a slow reader", async (t) => {
+  const { client, wire: to } = await acceptedWire(t);
+  const { server, wire: from } = await dialledWire(t);
+  await comparesEqual(from, server, to, client);
+});
+
+/** An accepted wire that is encrypted, and the client's side of it. */
+async function securedPair(t: TestContext): Promise<{ wire: Wire; client: TLSSocket }> {
+  const { client: raw, wire } = await acceptedWire(t);
+  const client = tlsConnect({ socket: raw, ca: credentials.ca, servername: "db.example" });
+  t.after(() => client.destroy());
+  client.on("error", () => {});
+  await Promise.all([wire.secureAsServer(credentials, new Uint8Array()), once(client, "secureConnect")]);
+  return { wire, client };
+}
+
+/** A dialled wire that is encrypted, and the server's side of it. */
+async function securedDial(t: TestContext): Promise<{ wire: Wire; server: TLSSocket; certificate: Uint8Array }> {
+  const { server: raw, wire } = await dialledWire(t);
+  const server = new TLSSocket(raw, { ...credentials, isServer: true });
+  server.on("error", () => {});
+  const certificate = await wire.secureAsClient({ ca: credentials.ca, servername: "db.example", host: "db.example" });
+  return { wire, server, certificate };
+}
+
+test("50 MB through two encrypted wires arrive unchanged at a slow reader", async (t) => {
+  const { wire: to, client } = await securedPair(t);
+  const { wire: from, server } = await securedDial(t);
+  await comparesEqual(from, server, to, client);
+});
+
+test("50 MB from a plain to an encrypted wire arrive unchanged at a slow reader", async (t) => {
+  const { wire: to, client } = await securedPair(t);
+  const { wire: from, server } = await dialledWire(t);
+  await comparesEqual(from, server, to, client);
+});
+
+test("a wire becomes encrypted with handshake bytes that were already read", async (t) => {
+  const { client: raw, fd } = await accept(t);
+  const wire = Wire.accepted(fd);
+  t.after(() => wire.destroy());
+  const client = tlsConnect({ socket: raw, ca: credentials.ca, servername: "db.example" });
+  const hello = await new Promise<Uint8Array>((resolve) => {
+    wire.start({
+      bytes: (view) => {
+        wire.pause();
+        resolve(view.slice());
+      },
+      ended: () => {},
+      drained: () => {},
+    });
+  });
+  await Promise.all([wire.secureAsServer(credentials, hello), once(client, "secureConnect")]);
+  const heard = listen(wire);
+  client.write("secret");
+  await until(() => heard.text === "secret", "the decrypted bytes");
+});
+
+test("a client wire learns the certificate of its server", async (t) => {
+  const { certificate } = await securedDial(t);
+  assert.match(Buffer.from(certificate).toString("latin1"), /Test server/);
+});
+
+test("a client wire hears nothing before its handshake is over, and everything after", async (t) => {
+  const { server: raw, wire } = await dialledWire(t);
+  const heard = listen(wire);
+  const server = new TLSSocket(raw, { ...credentials, isServer: true });
+  server.write("right behind the handshake");
+  await wire.secureAsClient({ ca: credentials.ca, servername: "db.example", host: "db.example" });
+  assert.equal(heard.text, "");
+  wire.resume();
+  await until(() => heard.text === "right behind the handshake", "the server's first words");
+});
+
+test("a handshake with a peer that goes away fails, and the wire's end is told", async (t) => {
+  const { client, wire } = await acceptedWire(t);
+  const heard = listen(wire);
+  const secured = wire.secureAsServer(credentials, new Uint8Array());
+  client.destroy();
+  await assert.rejects(secured);
+  await until(() => heard.ends === 1, "the end");
+});
+
+test("a handshake with a peer that speaks no TLS fails", async (t) => {
+  const { client, wire } = await acceptedWire(t);
+  listen(wire);
+  client.write("GET / HTTP/1.1\r\n\r\n");
+  await assert.rejects(wire.secureAsServer(credentials, new Uint8Array()));
+});

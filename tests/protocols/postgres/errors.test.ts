@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type ErrorScrub, scrubError, scrubNotification } from "../../../src/protocols/postgres/errors.ts";
+import { fieldsOf, messagesIn, server } from "../../kit/wire.ts";
+import { CARD, maskPlainly } from "./kit.ts";
+
+const ERROR = 0x45;
+const text = { schema: "", table: "", name: "error", labels: [], valueKind: "text", format: "text" } as const;
+const detecting: ErrorScrub = { labelled: false, mask: maskPlainly(text) };
+const labelled: ErrorScrub = { labelled: true, mask: maskPlainly(text) };
+const bare: ErrorScrub = { labelled: false, mask: undefined };
+
+function scrub(fields: Readonly<Record<string, string>>, how: ErrorScrub) {
+  const bytes = server.error({ S: "ERROR", V: "ERROR", C: "22000", ...fields });
+  const found = scrubError(ERROR, bytes, 5, bytes.length, how);
+  const [message, ...rest] = messagesIn(found.shown);
+  assert.ok(message !== undefined && message.type === "E" && rest.length === 0);
+  return { ...found, shown: fieldsOf(message.body), bytes, raw: found.shown };
+}
+
+const blanked = [
+  {
+    code: "22P02",
+    from: 'invalid input syntax for type integer: "123-45"',
+    to: "invalid input syntax for type integer: …",
+  },
+  {
+    code: "22P02",
+    from: 'invalid input syntax for type integer: "a" b "c"',
+    to: "invalid input syntax for type integer: …",
+  },
+  { code: "22003", from: 'value "99999999999" is out of range', to: 'value "…" is out of range' },
+  {
+    code: "22021",
+    from: 'invalid byte sequence for encoding "UTF8": 0xe2 0x28',
+    to: 'invalid byte sequence for encoding "…": …',
+  },
+  {
+    code: "23505",
+    from: 'duplicate key value violates unique constraint "k"',
+    to: 'duplicate key value violates unique constraint "…"',
+  },
+  { code: "42703", from: "column «geheim» existiert nicht", to: "column «…» existiert nicht" },
+  { code: "22012", from: "division by zero", to: "division by zero" },
+  { code: "P0001", from: "the number is 123456789", to: "…" },
+] as const;
+for (const { code, from, to } of blanked) {
+  test(`on a connection with labels "${from}" is told as "${to}"`, () => {
+    assert.equal(scrub({ C: code, M: from }, labelled).shown["M"], to);
+  });
+}
+
+test("on a connection with labels everything that can hold a value is blanked, and names and codes stay", () => {
+  const { shown } = scrub(
+    {
+      M: "failed",
+      D: "Key (ssn)=(1) exists.",
+      H: "try 1",
+      W: "PL/pgSQL 1",
+      q: "select 1",
+      s: "public",
+      t: "c",
+      c: "ssn",
+      n: "k",
+      P: "7",
+    },
+    labelled,
+  );
+  const blank = { D: "…", H: "…", W: "…", q: "…" };
+  assert.deepEqual(shown, {
+    S: "ERROR",
+    V: "ERROR",
+    C: "22000",
+    M: "failed",
+    ...blank,
+    s: "public",
+    t: "c",
+    c: "ssn",
+    n: "k",
+    P: "7",
+  });
+});
+
+test("a RAISE on a connection with labels is blanked, whatever its code", () => {
+  assert.equal(scrub({ C: "00000", M: "it is 1", R: "exec_stmt_raise" }, labelled).shown["M"], "…");
+});
+
+test("on other connections detectors look at every text, and the rest passes untouched", () => {
+  const { shown } = scrub({ M: `no ${CARD}`, D: `Key (a)=(${CARD})`, W: "line 1" }, detecting);
+  assert.deepEqual([shown["M"], shown["D"], shown["W"]], ["no [card]", "Key (a)=([card])", "line 1"]);
+  const clean = scrub({ M: 'relation "x" does not exist' }, detecting);
+  assert.deepEqual(Buffer.from(clean.raw), clean.bytes);
+});
+
+test("what is noted holds no quoted value even where the client sees it", () => {
+  const { message, shown } = scrub({ C: "22P02", M: 'invalid input syntax for type integer: "secret"' }, bare);
+  assert.equal(message, "invalid input syntax for type integer: …");
+  assert.match(shown["M"] ?? "", /secret/);
+});
+
+test("FATAL and PANIC are known as such", () => {
+  assert.equal(scrub({ V: "FATAL" }, bare).fatal, true);
+  assert.equal(scrub({ V: "ERROR" }, bare).fatal, false);
+});
+
+test("payloads of notifications are masked, and blanked where there are labels", () => {
+  const bytes = server.notification("news", `paid with ${CARD}`);
+  const shown = (how: ErrorScrub) => scrubNotification(0x41, bytes, 5, bytes.length, how).subarray(9).toString();
+  assert.equal(shown(detecting), "news\0paid with [card]\0");
+  assert.equal(shown(labelled), "news\0…\0");
+  assert.equal(shown(bare), `news\0paid with ${CARD}\0`);
+});
