@@ -6,8 +6,8 @@ export const READ_BYTES = 64 * 1024;
 export const FRAME_BYTES_MAX = 64 * 1024 * 1024;
 /** A StartupMessage; PostgreSQL's own limit (MAX_STARTUP_PACKET_LENGTH). */
 export const STARTUP_BYTES_MAX = 10_000;
-/** A statement's text: the parser needs 40 ms a megabyte and blocks the thread for it. */
-export const STATEMENT_BYTES_MAX = 1024 * 1024;
+/** A statement's text: hostile ones (lists of a hundred thousand constants) block the thread for 2 µs a byte. */
+export const STATEMENT_BYTES_MAX = 256 * 1024;
 /** Statements of one simple Query; each one is judged and recorded by itself. */
 export const STATEMENTS_PER_QUERY_MAX = 1_000;
 /** Prepared statements and portals of one session. */
@@ -58,8 +58,6 @@ export const LEAVES_MAX = 1_000;
 export const RESOLVE_EVERY_MS = 30_000;
 /** Calls that may wait for the database; a caller beyond that is told so at once. */
 export const DATABASE_WAITING_MAX = 10_000;
-/** A statement's text in the index; the recording itself holds up to RECORDED_TEXT_MAX. */
-export const INDEXED_TEXT_MAX = 2_048;
 /** Rows of one listing. */
 export const LISTED_ROWS_MAX = 10_000;
 /** Records of one session that wait for its file: a full pipeline's answers, or a disk that is full. */
@@ -72,6 +70,8 @@ export const RECORDED_MARGIN = 8 * 1024;
 export const SECRET_BYTES_MAX = 64 * 1024;
 /** A record that no later operation carried to the file is written after this. */
 export const RECORD_IDLE_MS = 500;
+/** What the index shows of a session that runs may be this old: one row per busy session each time. */
+export const SESSION_ROW_AGE_MS = 5_000;
 /** Rows wait this long for others before the index is written. */
 export const INDEX_WAIT_MS = 50;
 /** Problems told at once for one settings file: a screen; more are counted. */

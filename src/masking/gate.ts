@@ -43,13 +43,20 @@ CLASS.fill(NOT_ASCII, 0x80);
 
 /**
  * The bits of `wanted` for which `value` holds evidence. `value` is UTF-8, or any bytes. With
- * `escapes` the text may hide characters behind "\u0034", so those are evidence of everything.
+ * `escapes` the text may hide characters behind "\u0034", so those are evidence of everything. Only
+ * bytes from `start` to `end` are searched; a neighbour may be looked at, which can add evidence only.
  */
-export function gate(value: Uint8Array, wanted: number, escapes: "json" | "none"): number {
+export function gate(
+  value: Uint8Array,
+  wanted: number,
+  escapes: "json" | "none",
+  start = 0,
+  end = value.length,
+): number {
   let found = 0;
   let run = 0;
   let gap = 0;
-  for (let at = 0; at < value.length; at++) {
+  for (let at = start; at < end; at++) {
     // In range by the loop's condition.
     const byte = value[at] as number;
     const kind = CLASS[byte];

@@ -3,12 +3,12 @@
  * to the column itself and to each detector. Fails closed: what it cannot read but finds something in
  * becomes NULL.
  */
-import type { ColumnFacts, Masked, MaskStyle, ValueMask } from "../model/mask.ts";
+import type { ColumnFacts, InPlaceMask, Masked, MaskStyle, ValueMask } from "../model/mask.ts";
 import { binaryElements, replaceInArray } from "./arrays.ts";
 import { DETECTORS, type Detector, evidenceOf, type MergedFinding, SECRET, scanText } from "./detectors.ts";
 import { EVERYTHING, gate } from "./gate.ts";
 import { type Replace, replaceInJson } from "./json.ts";
-import { REDACTED, replaceText, strictest } from "./replace.ts";
+import { REDACTED, replaceText, starDigits, strictest } from "./replace.ts";
 import { scrub } from "./scrub.ts";
 
 export interface Masker {
@@ -29,7 +29,8 @@ export function createMasker(key: Uint8Array): Masker {
       const styles = detectorStyles(column, styleOf);
       const own = styleOf("");
       if (own === undefined && styles.size === 0) return undefined;
-      return new ColumnMasker(column, own, styles, key).mask;
+      const masker = new ColumnMasker(column, own, styles, key);
+      return Object.assign(masker.mask, { inPlace: masker.inPlace });
     },
   };
 }
@@ -75,11 +76,30 @@ class ColumnMasker {
     this.#ownBy = label === undefined ? "column" : `label:${label}`;
   }
 
-  readonly mask: ValueMask = (value) => {
+  /** Bulk reads: values without evidence, and plain numbers of which the last four digits stay. */
+  get inPlace(): InPlaceMask {
+    const evidence = this.#evidence;
+    const escapes = this.#escapes;
+    const stars = this.#own === "partial" && this.#column.valueKind === "text" && !this.#searchWhole;
+    const searches = this.#own === undefined;
+    return {
+      by: this.#ownBy,
+      apply: (bytes, start, end) => {
+        if (searches) return gate(bytes, evidence, escapes, start, end) === 0 ? "shown" : "ask";
+        return stars && starDigits(bytes, start, end) ? "masked" : "ask";
+      },
+    };
+  }
+
+  readonly mask = (value: Uint8Array): Masked | undefined => {
     if (this.#own !== undefined) return { value: this.#whole(value, this.#own), by: this.#ownBy };
-    const evidence = gate(value, this.#evidence, this.#column.valueKind === "json" ? "json" : "none");
+    const evidence = gate(value, this.#evidence, this.#escapes);
     return evidence === 0 ? undefined : this.#search(value, evidence);
   };
+
+  get #escapes(): "json" | "none" {
+    return this.#column.valueKind === "json" ? "json" : "none";
+  }
 
   /** The column's own style, or a stricter one of what is in the value. */
   #whole(value: Uint8Array, own: MaskStyle): Uint8Array | null {

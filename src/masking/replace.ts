@@ -67,3 +67,27 @@ function lastFour(text: string): string {
   }
   return characters.join("");
 }
+
+/**
+ * What `partial` does to a whole value that is nothing but an ASCII number with separators, done where it
+ * stands: every digit but the last four becomes a star. False, and nothing changed, for any other value.
+ */
+export function starDigits(bytes: Uint8Array, start: number, end: number): boolean {
+  let digits = 0;
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] as number;
+    if (byte >= 0x30 && byte <= 0x39) digits++;
+    else if (!SEPARATORS.has(byte)) return false;
+  }
+  if (digits !== 9 && (digits < 12 || digits > 19)) return false;
+  for (let at = start, left = digits; left > 4; at++) {
+    const byte = bytes[at] as number;
+    if (byte < 0x30 || byte > 0x39) continue;
+    bytes[at] = 0x2a;
+    left--;
+  }
+  return true;
+}
+
+/** Space and its like, "-", "." and "/": the ASCII ones of isNumberLike. */
+const SEPARATORS = new Set([0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x20, 0x2d, 0x2e, 0x2f]);

@@ -25,7 +25,18 @@ export interface Masked {
 }
 
 /** Undefined: the value is shown as it is. `value` is a view that is valid during the call only. */
-export type ValueMask = (value: Uint8Array) => Masked | undefined;
+export interface ValueMask {
+  (value: Uint8Array): Masked | undefined;
+  readonly inPlace?: InPlaceMask;
+}
+
+/** The quick way for bulk reads; what it leaves open ("ask") goes to the function itself. */
+export interface InPlaceMask {
+  /** Looks at bytes[start, end) and may change them there, to the same length. */
+  apply(bytes: Uint8Array, start: number, end: number): "shown" | "masked" | "ask";
+  /** As in Masked, for every value that `apply` masks. */
+  readonly by: string;
+}
 
 /** Undefined: no value of this column can ever be masked, so it need not be looked at. */
 export type MaskFor = (column: ColumnFacts) => ValueMask | undefined;

@@ -2,7 +2,8 @@
  * A protocol session as a pure machine: events in, commands out. It has no socket, no clock and no
  * secret; client bytes reach the server only as a redeemed permit.
  *
- * Bytes in events are views that are valid during `handle` only: a session copies what it keeps.
+ * Bytes in events are views that are valid during `handle` only: a session copies what it keeps, and may
+ * mask the server's bytes where they stand.
  * Bytes in commands are used before the next event of the same session is given.
  */
 import type { Decision } from "./decision.ts";

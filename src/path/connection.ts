@@ -79,7 +79,7 @@ export async function guardConnection(accepted: Accepted, parts: PathParts): Pro
     policy: judge.current.policy,
     startedAtMs: parts.clock.nowMs(),
   });
-  const cancelKey = randomBytes(8);
+  const cancelKey = newCancelKey();
   const session = protocol.session({
     sessionId,
     connection,
@@ -89,7 +89,7 @@ export async function guardConnection(accepted: Accepted, parts: PathParts): Pro
   });
 
   // 6-9 the driver turns bytes into actions, asks, forwards with permits, masks answers
-  let loginRequest: unknown;
+  let look: ReturnType<Lookups["of"]> | undefined;
   let fault: string | undefined;
   const driver = new Driver(sessionId, session, client, {
     decide: (id, asked, bytes) => judge.current.decide(id, asked, bytes),
@@ -100,13 +100,16 @@ export async function guardConnection(accepted: Accepted, parts: PathParts): Pro
     recordAnswered: (entry) => recording.answered(entry),
     flush: () => recording.flush(),
     logIn: async (request) => {
-      loginRequest = request;
       const login = await logIn(backend, request, parts.credentialOf);
       if (login.cancel !== undefined) parts.sessions.rememberCancel(cancelKey, sessionId, agent, backend, login.cancel);
       clearTimeout(startup);
+      if (protocol.lookup !== undefined) look = parts.lookups.of(backend, request);
       return login;
     },
-    look: (question) => parts.lookups.look(backend, loginRequest, question),
+    look: (question) => {
+      if (look === undefined) throw new Error("Cannot look up facts before the login");
+      return look(question);
+    },
     secure: async (wire, unread, alpn) => {
       const names = leafNames(connection.addresses, origin.address);
       await wire.secureAsServer(await serverOptions(parts.leafFor, names, alpn), unread);
@@ -208,6 +211,13 @@ function denial(
 
 function about(parts: PathParts, agent: Agent, connection: Connection, sessionId: string) {
   return { atMs: parts.clock.nowMs(), agent: agent.name, connection: connection.name, sessionId };
+}
+
+/** Four bytes that clients print as a positive process id, then four of secret. */
+function newCancelKey(): Uint8Array {
+  const key = randomBytes(8);
+  key[0] = (key[0] ?? 0) & 0x7f;
+  return key;
 }
 
 /** 80 random bits in lower-case base 32: short enough to read out, too many to guess. */

@@ -170,7 +170,7 @@ export class Driver {
       },
       (error: unknown) => {
         this.#waits--;
-        this.#fail(error);
+        if (this.#closing === undefined) this.#fail(error);
       },
     );
   }

@@ -21,23 +21,37 @@ export class Lookups {
     this.#credentialOf = credentialOf;
   }
 
-  /** At once when known and young; a question that says `fresh` is always asked anew. */
-  look(backend: Backend, sessionLogin: unknown, question: LookQuestion): LookAnswer | Promise<LookAnswer> {
+  /**
+   * A session's way to ask. At once when known and young; a question that says `fresh` is always asked anew.
+   * Questions that a session asks again are the same object, so that their key is made once.
+   */
+  of(backend: Backend, sessionLogin: unknown): (question: LookQuestion) => LookAnswer | Promise<LookAnswer> {
     const { lookup, lookupLogin } = backend.protocol;
     if (lookup === undefined || lookupLogin === undefined) {
       throw new ProtocolError("LOOKUP_NONE", `Cannot look up facts: ${backend.protocol.name} has no lookup`);
     }
     const request = lookupLogin(sessionLogin);
-    const { fresh, ...rest } = question as { readonly fresh?: true };
-    const key = JSON.stringify([backend.connection, backend.address, backend.port, request, rest]);
+    const where = JSON.stringify([backend.connection, backend.address, backend.port, request]);
+    const keys = new WeakMap<object, string>();
+    return (question) => {
+      const { fresh, ...rest } = question as { readonly fresh?: true };
+      const key = keys.get(question as object) ?? where + JSON.stringify(rest);
+      keys.set(question as object, key);
+      const known = fresh === undefined ? this.#young(key) : undefined;
+      if (known !== undefined) return known;
+      const running = fresh === undefined ? this.#running.get(key) : undefined;
+      return running ?? this.#ask(key, () => lookUp(backend, request, lookup(question), this.#credentialOf));
+    };
+  }
+
+  #young(key: string): LookAnswer | undefined {
     const known = this.#known.get(key);
-    if (fresh === undefined && known !== undefined && this.#clock.nowMs() - known.atMs < CATALOG_AGE_MS) {
-      return known.answer;
-    }
-    const running = fresh === undefined ? this.#running.get(key) : undefined;
-    if (running !== undefined) return running;
+    return known !== undefined && this.#clock.nowMs() - known.atMs < CATALOG_AGE_MS ? known.answer : undefined;
+  }
+
+  #ask(key: string, ask: () => Promise<LookAnswer>): Promise<LookAnswer> {
     const atMs = this.#clock.nowMs(); // of the question: the answer may already be older than its arrival
-    const asked = lookUp(backend, request, lookup(question), this.#credentialOf)
+    const asked = ask()
       .then((answer) => {
         this.#keep(key, { answer, atMs });
         return answer;
@@ -50,6 +64,7 @@ export class Lookups {
   }
 
   #keep(key: string, known: Known): void {
+    if ((this.#known.get(key)?.atMs ?? 0) > known.atMs) return; // a later question was answered sooner
     if (this.#known.size >= SESSIONS_MAX) this.#known.clear();
     this.#known.set(key, known);
   }

@@ -76,6 +76,7 @@ export class Sessions {
   }
 
   rememberCancel(key: Uint8Array, sessionId: string, agent: Agent, backend: Backend, cancel: Uint8Array): void {
+    if (!this.#live.has(sessionId)) return; // its login came too late; nobody would forget the key
     this.#cancels.set(hex(key), { sessionId, agent, backend, cancel });
   }
 

@@ -123,6 +123,7 @@ function runLogin(
     return Promise.resolve({ wire, greeting: undefined, unread: new Uint8Array(), cancel: undefined });
   }
   return new Promise((resolve, reject) => {
+    let securing = false;
     const obey = (commands: readonly LoginCommand[]) => {
       for (const command of commands) {
         switch (command.kind) {
@@ -130,9 +131,11 @@ function runLogin(
             wire.write(command.bytes);
             break;
           case "secure":
+            securing = true;
             wire
               .secureAsClient(clientOptions(connection, backend.address))
               .then((certificate) => {
+                securing = false;
                 wire.resume();
                 step(() => machine.handle({ kind: "secured", certificate }));
               })
@@ -159,13 +162,12 @@ function runLogin(
         reject(error);
       }
     };
-    const ended = (error: Error | undefined) =>
-      reject(
-        new ProtocolError(
-          "UPSTREAM_CLOSED",
-          `Cannot log in to ${connection.name}: ${error === undefined ? "the backend hung up" : messageOf(error)}`,
-        ),
-      );
+    const ended = (error: Error | undefined) => {
+      const why = error === undefined ? "the backend hung up" : messageOf(error);
+      const closed = new ProtocolError("UPSTREAM_CLOSED", `Cannot log in to ${connection.name}: ${why}`);
+      if (securing) setImmediate(reject, closed); // what the handshake itself says of it comes first
+      else reject(closed);
+    };
     step(() => machine.handle({ kind: "start" }));
     wire.start({ bytes: (bytes) => step(() => machine.handle({ kind: "server", bytes })), ended, drained: () => {} });
   });

@@ -21,12 +21,11 @@ const ANSWER = 13;
 
 /** An action in the form it is stored: scrubbed, cut, facts as JSON. */
 export interface PackedAction {
-  readonly askId: number;
   readonly text: string;
   readonly textTruncated: boolean;
   readonly parameters: readonly (string | null)[];
   readonly parametersTruncated: boolean;
-  /** Fields 6 and 7 of `Action`, from `packOperation`. */
+  /** Fields 6 and 7 of `Action`, packed once per operation. */
   readonly operation: Uint8Array;
 }
 
@@ -61,10 +60,10 @@ export class Packer {
     this.#length += message.length;
   }
 
-  action(sequence: number, atMs: number, action: PackedAction): void {
+  action(sequence: number, atMs: number, askId: number, action: PackedAction): void {
     const frame = this.#beginFrame(sequence, atMs);
     const body = this.#begin(ACTION);
-    this.#number(1, action.askId);
+    this.#number(1, askId);
     this.#string(2, action.text);
     this.#number(3, action.textTruncated ? 1 : 0);
     for (const value of action.parameters) {
@@ -198,9 +197,15 @@ export class Packer {
   #varint(value: number): void {
     this.#room(8);
     let rest = Number.isSafeInteger(value) && value >= 0 ? value : 0;
+    // Times do not fit 32 bits: whole numbers beyond them are divided, the rest is shifted, which is far cheaper.
+    while (rest > 0x7fff_ffff) {
+      const above = Math.floor(rest / 0x80);
+      this.#bytes[this.#length++] = (rest - above * 0x80) | 0x80;
+      rest = above;
+    }
     while (rest >= 0x80) {
-      this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
-      rest = Math.floor(rest / 0x80);
+      this.#bytes[this.#length++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
     }
     this.#bytes[this.#length++] = rest;
   }

@@ -1,19 +1,15 @@
-/** What is stored of an operation: scrubbed first, then cut. Nothing reaches a file or an index unscrubbed. */
+/** What is stored of an operation: scrubbed first, then cut. Nothing reaches a file unscrubbed. */
 import { RECORDED_MARGIN, RECORDED_TEXT_MAX } from "../base/limits.ts";
 import type { Asked, Fact, Operation } from "../model/operation.ts";
-import { Packer } from "./pack.ts";
+import { isStatement } from "./format.ts";
+import { type PackedAction, Packer } from "./pack.ts";
 
 /** Replaces what detectors find in a text. Linear in its length; throws nothing. */
 export type Scrub = (text: string) => string;
 
-export interface Prepared {
-  readonly text: string;
-  readonly textTruncated: boolean;
-  readonly parameters: readonly (string | null)[];
-  readonly parametersTruncated: boolean;
-  /** Packed once per operation. */
-  readonly operation: Uint8Array;
-  readonly actionNames: readonly string[];
+export interface Prepared extends PackedAction {
+  /** Whether it counts as a statement. */
+  readonly statement: boolean;
 }
 
 const NO_PARAMETERS: readonly (string | null)[] = [];
@@ -25,7 +21,13 @@ export function createPrepare(scrub: Scrub): (asked: Asked) => Prepared {
   return ({ operation, text, parameters }) => {
     let about = known.get(operation);
     if (about === undefined) {
-      about = { ...packOperation(operation, scrub), text: "", cut: { text: "", truncated: false } };
+      about = {
+        packed: packOperation(operation, scrub),
+        // What is forbidden has no actions, but is no housekeeping either.
+        statement: isStatement(operation.actions) || operation.forbidden !== undefined,
+        text: "",
+        cut: { text: "", truncated: false },
+      };
       known.set(operation, about);
     }
     if (about.text !== text) {
@@ -39,14 +41,14 @@ export function createPrepare(scrub: Scrub): (asked: Asked) => Prepared {
       parameters: values.parameters,
       parametersTruncated: values.truncated,
       operation: about.packed,
-      actionNames: about.names,
+      statement: about.statement,
     };
   };
 }
 
 interface Known {
   readonly packed: Uint8Array;
-  readonly names: readonly string[];
+  readonly statement: boolean;
   text: string;
   cut: Cut;
 }
@@ -99,7 +101,7 @@ function prepareParameters(values: readonly (string | null)[], scrub: Scrub): ty
   return { parameters, truncated };
 }
 
-function packOperation(operation: Operation, scrub: Scrub): { packed: Uint8Array; names: readonly string[] } {
+function packOperation(operation: Operation, scrub: Scrub): Uint8Array {
   const packer = new Packer();
   packer.operation(
     operation.actions.map(({ name, facts }) => {
@@ -109,7 +111,7 @@ function packOperation(operation: Operation, scrub: Scrub): { packed: Uint8Array
     }),
     operation.forbidden,
   );
-  return { packed: Uint8Array.from(packer.view()), names: operation.actions.map(({ name }) => name) };
+  return Uint8Array.from(packer.view());
 }
 
 function scrubFact(fact: Fact, scrub: Scrub): Fact {

@@ -14,7 +14,7 @@ import type { RecordingStart } from "./format.ts";
 import { createPrepare, type Scrub } from "./prepare.ts";
 import { dayOf, listDays, listSessions, readRecording, segmentName } from "./read.ts";
 import { OpenRecording, type Recording, type RecordingWorld } from "./recording.ts";
-import { createRows } from "./rows.ts";
+import { createTally } from "./tally.ts";
 
 export type { Recording } from "./recording.ts";
 
@@ -76,19 +76,13 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
 
   /** Reads one recording into the index. */
   async function indexOne(sessionId: string, day: string): Promise<"ended" | "interrupted" | undefined> {
-    const rows = createRows(join(day, segmentName(sessionId, 1)));
-    let put = 0;
+    const tally = createTally(join(day, segmentName(sessionId, 1)));
     for await (const entry of readRecording(dir, sessionId, day)) {
       if (entry.kind === "damaged")
         log.warn("A recording ends early", { file: entry.file, offset: entry.offset, why: entry.why });
-      for (const row of rows.add(entry)) {
-        index.action(row);
-        put += 1;
-        // The index's queue is bounded; a long recording waits for it rather than losing rows.
-        if (put % FLUSH_EVERY === 0) await index.flush();
-      }
+      tally.add(entry);
     }
-    const session = rows.session();
+    const session = tally.session();
     if (session === undefined) return undefined;
     index.put(session);
     await index.flush();
@@ -166,7 +160,6 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
 }
 
 const DAY_MS = 86_400_000;
-const FLUSH_EVERY = 1_000;
 
 /** One recording that cannot be read keeps no other from being indexed. */
 function reportSkip(log: Log, sessionId: string): (error: unknown) => undefined {

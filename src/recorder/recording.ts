@@ -6,19 +6,18 @@ import { mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { messageOf, UserError } from "../base/errors.ts";
-import { RECORD_PENDING_BYTES_MAX, SEGMENT_AGE_MS, SEGMENT_BYTES_MAX } from "../base/limits.ts";
+import { RECORD_PENDING_BYTES_MAX, SEGMENT_AGE_MS, SEGMENT_BYTES_MAX, SESSION_ROW_AGE_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Decision, RuleName } from "../model/decision.ts";
 import type { Asked } from "../model/operation.ts";
 import type { AnswerEntry } from "../model/session.ts";
 import { openSegment, type Segment, type WriteBytes } from "../store/segment.ts";
-import type { ActionRow, SessionRow, SessionState, SessionStore } from "../store/sessions.ts";
+import type { SessionRow, SessionState, SessionStore } from "../store/sessions.ts";
 import {
   encodeEnd,
   encodeGap,
   encodeHead,
   encodeStart,
-  isStatement,
   type RecordingCounts,
   type RecordingStart,
   type RecordingSummary,
@@ -71,11 +70,11 @@ export class OpenRecording implements Recording {
   #sequence = 0;
   /** Sequence of the first record that waits; the start is written at once. */
   #firstPending = 2;
-  /** Rows for the index and allowed asks that no flush has carried to the file yet. */
-  #rows: ActionRow[] = [];
-  #asks: number[] = [];
+  /** Asks that were allowed and that no flush has carried to the file yet. */
+  #allowed: { readonly askId: number; readonly operations: number }[] = [];
   #unrecorded = 0;
   #awake = false;
+  #rowPutMs = 0;
   #ended = false;
   #statements = 0;
   #denied = 0;
@@ -119,26 +118,13 @@ export class OpenRecording implements Recording {
     }
     const prepared = asked.map(this.#world.prepare);
     const atMs = this.#world.clock.nowMs();
-    const message = decision.kind === "deny" ? decision.message : "";
     for (const one of prepared) {
-      const sequence = this.#next();
-      this.#pending.action(sequence, atMs, { askId, ...one });
-      this.#rows.push({
-        sessionId: this.#start.sessionId,
-        sequence,
-        askId,
-        atMs,
-        text: one.text,
-        actions: one.actionNames,
-        decision: decision.kind,
-        rules: decision.rules,
-        message,
-      });
+      this.#pending.action(this.#next(), atMs, askId, one);
+      if (one.statement) this.#statements += 1;
     }
     this.#pending.decision(this.#next(), atMs, askId, decision);
-    if (decision.kind === "allow") this.#asks.push(askId);
-    this.#statements += asked.filter(({ operation }) => isStatement(operation.actions)).length;
-    if (decision.kind === "deny") this.#denied += asked.length;
+    if (decision.kind === "allow") this.#allowed.push({ askId, operations: asked.length });
+    else this.#denied += asked.length;
     this.#wake();
   }
 
@@ -162,12 +148,10 @@ export class OpenRecording implements Recording {
       this.#withdraw();
       throw this.#failed(cause);
     }
-    for (const row of this.#rows) this.#world.index.action(row);
-    if (this.#rows.length > 0) this.#rows = [];
-    if (this.#asks.length > 0) this.#asks = [];
+    this.#allowed.length = 0;
   }
 
-  /** Called some time after `wake`: writes what no operation has carried along, and shows the counts. */
+  /** Called some time after `wake`: writes what no operation has carried along, and now and then shows the counts. */
   idle(): void {
     this.#awake = false;
     if (this.#ended) return;
@@ -177,7 +161,10 @@ export class OpenRecording implements Recording {
       this.#world.log.error("Cannot write a recording", { session: this.#start.sessionId, error: messageOf(error) });
       this.#wake();
     }
-    this.#putRow("open", undefined, 0, 0);
+    const age = this.#world.clock.nowMs() - this.#rowPutMs;
+    // A clock that was set back shows them at once; a session that falls silent shows them later all the same.
+    if (age >= 0 && age < SESSION_ROW_AGE_MS) this.#wake();
+    else this.#putRow("open", undefined, 0, 0);
   }
 
   async end(summary: RecordingSummary): Promise<void> {
@@ -250,13 +237,11 @@ export class OpenRecording implements Recording {
     const atMs = this.#world.clock.nowMs();
     const message = "The recording could not be written";
     const denied: Decided = { kind: "deny", rules: [UNRECORDED], message, policy: this.#start.policy };
-    for (const askId of this.#asks) this.#pending.decision(this.#next(), atMs, askId, denied);
-    this.#asks = [];
-    this.#rows = this.#rows.map((row) => {
-      if (row.decision === "deny") return row;
-      this.#denied += 1;
-      return { ...row, decision: "deny", rules: denied.rules, message };
-    });
+    for (const { askId, operations } of this.#allowed) {
+      this.#pending.decision(this.#next(), atMs, askId, denied);
+      this.#denied += operations;
+    }
+    this.#allowed.length = 0;
   }
 
   #next(): number {
@@ -301,5 +286,6 @@ export class OpenRecording implements Recording {
       file: this.#indexFile,
     };
     this.#world.index.put(row);
+    this.#rowPutMs = this.#world.clock.nowMs();
   }
 }

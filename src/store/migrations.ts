@@ -18,12 +18,6 @@ const STEPS: readonly string[] = [
    CREATE INDEX sessions_by_agent ON sessions (agent, started_ms);
    CREATE INDEX sessions_not_ended ON sessions (state) WHERE state = 'open';
 
-   CREATE TABLE actions (
-     session_id TEXT NOT NULL, sequence INTEGER NOT NULL, ask_id INTEGER NOT NULL, at_ms INTEGER NOT NULL,
-     text TEXT NOT NULL, actions TEXT NOT NULL, decision TEXT NOT NULL, rules TEXT NOT NULL, message TEXT NOT NULL,
-     PRIMARY KEY (session_id, sequence)
-   ) WITHOUT ROWID;
-
    CREATE TABLE events (
      id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, kind TEXT NOT NULL,
      agent TEXT, session_id TEXT, connection TEXT, message TEXT NOT NULL, fields TEXT NOT NULL

@@ -1,8 +1,8 @@
 /**
- * The index of recordings: what sessions there are and what was asked in them. Written behind the data
- * path in batches and rebuilt from the recordings when lost; the recording is the truth.
+ * The index of recordings: what sessions there are and what they come to. Written behind the data path in
+ * batches and rebuilt from the recordings when lost; what was asked in them is in the recordings alone.
  */
-import { EVENTS_QUEUED_MAX, INDEXED_TEXT_MAX, LISTED_ROWS_MAX } from "../base/limits.ts";
+import { EVENTS_QUEUED_MAX, LISTED_ROWS_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { createBatches } from "./batches.ts";
 import type { Database, SqlValue } from "./database.ts";
@@ -35,20 +35,6 @@ export interface SessionRow {
   readonly file: string;
 }
 
-export interface ActionRow {
-  readonly sessionId: string;
-  /** Of its record in the recording: with the session the key of this row. */
-  readonly sequence: number;
-  readonly askId: number;
-  readonly atMs: number;
-  /** Scrubbed; cut to INDEXED_TEXT_MAX here. */
-  readonly text: string;
-  readonly actions: readonly string[];
-  readonly decision: "allow" | "deny";
-  readonly rules: readonly string[];
-  readonly message: string;
-}
-
 export interface SessionQuery {
   readonly agent?: string;
   readonly connection?: string;
@@ -60,34 +46,23 @@ export interface SessionQuery {
 }
 
 export interface SessionStore {
-  /** Queued; a later row of the same session replaces an earlier one that still waits. */
+  /**
+   * Queued; a later row of the same session replaces an earlier one that still waits. Counted in `lost`
+   * when the queue is full.
+   */
   put(row: SessionRow): void;
-  /** Queued; counted in `lost` when the queue is full. */
-  action(row: ActionRow): void;
   readonly lost: number;
   /** Everything put before is in the database, or counted as lost. */
   flush(): Promise<void>;
   get(id: string): Promise<SessionRow | undefined>;
   /** Newest first. */
   list(query?: SessionQuery): Promise<readonly SessionRow[]>;
-  /** In the order asked. */
-  actions(sessionId: string, limit?: number): Promise<readonly ActionRow[]>;
   /** Forgets one session, or all, before its rows are put again from the recordings. */
   forget(id: string | "all"): Promise<void>;
 }
 
 export function createSessionStore(database: Database, log: Log): SessionStore {
   const sessions = new Map<string, SessionRow>();
-  const failed = (what: string) => (error: unknown, rows: number) =>
-    log.error(`Cannot write ${what} to the index`, { rows, error: String(error) });
-
-  const actions = createBatches<ActionRow>({
-    rowsMax: EVENTS_QUEUED_MAX,
-    write: async (rows) => {
-      await database.run(PUT_ACTIONS, [JSON.stringify(rows.map(actionValues))]);
-    },
-    failed: failed("actions"),
-  });
   // Carries ids only: the row written is the newest one put, so a busy session costs one row a batch.
   const changed = createBatches<string>({
     rowsMax: EVENTS_QUEUED_MAX,
@@ -96,7 +71,7 @@ export function createSessionStore(database: Database, log: Log): SessionStore {
       for (const id of ids) sessions.delete(id);
       await database.run(PUT_SESSIONS, [JSON.stringify(rows.map(sessionValues))]);
     },
-    failed: failed("sessions"),
+    failed: (error, rows) => log.error("Cannot write sessions to the index", { rows, error: String(error) }),
   });
 
   return {
@@ -104,16 +79,10 @@ export function createSessionStore(database: Database, log: Log): SessionStore {
       if (sessions.has(row.id)) sessions.set(row.id, row);
       else if (changed.add(row.id)) sessions.set(row.id, row);
     },
-    action(row) {
-      actions.add(row);
-    },
     get lost() {
-      return actions.lost + changed.lost;
+      return changed.lost;
     },
-    async flush() {
-      await changed.flush();
-      await actions.flush();
-    },
+    flush: () => changed.flush(),
     async get(id) {
       const raw = await database.one<RawSession>(`${SELECT_SESSIONS} WHERE id = ?`, [id]);
       return raw && sessionOf(raw);
@@ -137,21 +106,9 @@ export function createSessionStore(database: Database, log: Log): SessionStore {
       );
       return raws.map(sessionOf);
     },
-    async actions(sessionId, limit) {
-      const raws = await database.all<RawAction>(
-        "SELECT * FROM actions WHERE session_id = ? ORDER BY sequence LIMIT ?",
-        [sessionId, rowLimit(limit ?? LISTED_ROWS_MAX)],
-      );
-      return raws.map(actionOf);
-    },
     async forget(id) {
-      await database.transaction(async (inside) => {
-        if (id === "all") await inside.script("DELETE FROM actions; DELETE FROM sessions");
-        else {
-          await inside.run("DELETE FROM actions WHERE session_id = ?", [id]);
-          await inside.run("DELETE FROM sessions WHERE id = ?", [id]);
-        }
-      });
+      if (id === "all") await database.run("DELETE FROM sessions");
+      else await database.run("DELETE FROM sessions WHERE id = ?", [id]);
     },
   };
 }
@@ -162,9 +119,8 @@ export function rowLimit(asked: number | undefined): number {
 }
 
 // One value per statement, a JSON list of lists: a batch is one call, one thread hop and one transaction.
-const columns = (count: number) => Array.from({ length: count }, (_, at) => `value ->> ${at}`).join(", ");
-const PUT_SESSIONS = `INSERT OR REPLACE INTO sessions SELECT ${columns(20)} FROM json_each(?)`;
-const PUT_ACTIONS = `INSERT OR REPLACE INTO actions SELECT ${columns(9)} FROM json_each(?)`;
+const COLUMNS = Array.from({ length: 20 }, (_, at) => `value ->> ${at}`).join(", ");
+const PUT_SESSIONS = `INSERT OR REPLACE INTO sessions SELECT ${COLUMNS} FROM json_each(?)`;
 const SELECT_SESSIONS = "SELECT * FROM sessions";
 
 interface RawSession {
@@ -188,18 +144,6 @@ interface RawSession {
   readonly bytes_out: number;
   readonly state: SessionState;
   readonly file: string;
-}
-
-interface RawAction {
-  readonly session_id: string;
-  readonly sequence: number;
-  readonly ask_id: number;
-  readonly at_ms: number;
-  readonly text: string;
-  readonly actions: string;
-  readonly decision: "allow" | "deny";
-  readonly rules: string;
-  readonly message: string;
 }
 
 /** In the order of the table's columns. */
@@ -236,34 +180,5 @@ function sessionOf(raw: RawSession): SessionRow {
     endedMs: ended_ms ?? undefined,
     bytesIn: bytes_in,
     bytesOut: bytes_out,
-  };
-}
-
-/** In the order of the table's columns. */
-function actionValues(row: ActionRow): readonly (string | number)[] {
-  return [
-    row.sessionId,
-    row.sequence,
-    row.askId,
-    row.atMs,
-    row.text.slice(0, INDEXED_TEXT_MAX),
-    JSON.stringify(row.actions),
-    row.decision,
-    JSON.stringify(row.rules),
-    row.message,
-  ];
-}
-
-function actionOf(raw: RawAction): ActionRow {
-  return {
-    sessionId: raw.session_id,
-    sequence: raw.sequence,
-    askId: raw.ask_id,
-    atMs: raw.at_ms,
-    text: raw.text,
-    actions: JSON.parse(raw.actions) as string[],
-    decision: raw.decision,
-    rules: JSON.parse(raw.rules) as string[],
-    message: raw.message,
   };
 }

@@ -165,15 +165,3 @@ export function fieldsOf(body: Buffer): Readonly<Record<string, string>> {
     .filter((text) => text !== "");
   return Object.fromEntries(texts.map((text) => [text.slice(0, 1), text.slice(1)]));
 }
-
-/** The values of a DataRow. */
-export function valuesOf(body: Buffer): readonly (string | null)[] {
-  const values: (string | null)[] = [];
-  let at = 2;
-  for (let left = body.readInt16BE(0); left > 0; left--) {
-    const length = body.readInt32BE(at);
-    values.push(length < 0 ? null : body.toString("latin1", at + 4, at + 4 + length));
-    at += 4 + Math.max(0, length);
-  }
-  return values;
-}

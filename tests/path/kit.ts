@@ -1,6 +1,6 @@
 /** Loopback sockets as the kernel side would hand them over, backends that a test scripts, and ports that remember. */
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket, type TcpSocketConnectOpts } from "node:net";
 import type { TestContext } from "node:test";
 import type { Decision } from "../../src/model/decision.ts";
 import type { Asked, Operation } from "../../src/model/operation.ts";
@@ -13,10 +13,13 @@ import { Wire } from "../../src/path/wire.ts";
 const HANDED_OVER: Socket[] = [];
 
 /** A client and the descriptor of its accepted end. Whoever takes the descriptor owns it. */
-export async function accept(t: TestContext): Promise<{ readonly client: Socket; readonly fd: number }> {
+export async function accept(
+  t: TestContext,
+  more: Pick<TcpSocketConnectOpts, "onread"> = {},
+): Promise<{ readonly client: Socket; readonly fd: number }> {
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  const client = connect({ port: portOf(server), host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
+  const client = connect({ port: portOf(server), host: "127.0.0.1", allowHalfOpen: true, noDelay: true, ...more });
   const [accepted] = (await once(server, "connection")) as [Socket];
   if (client.connecting) await once(client, "connect");
   server.close();
@@ -27,8 +30,11 @@ export async function accept(t: TestContext): Promise<{ readonly client: Socket;
   return { client, fd };
 }
 
-export async function acceptedWire(t: TestContext): Promise<{ readonly client: Socket; readonly wire: Wire }> {
-  const { client, fd } = await accept(t);
+export async function acceptedWire(
+  t: TestContext,
+  more: Pick<TcpSocketConnectOpts, "onread"> = {},
+): Promise<{ readonly client: Socket; readonly wire: Wire }> {
+  const { client, fd } = await accept(t, more);
   const wire = Wire.accepted(fd);
   t.after(() => wire.destroy());
   return { client, wire };

@@ -1,5 +1,8 @@
 /** What most system tests need: a real PostgreSQL with invented people, a real daemon before it, and ways to ask both. */
+import { fileURLToPath } from "node:url";
+import { parse } from "libpg-query";
 import pg from "pg";
+import type { RowJob, RowReport, RowsJob } from "../kit/clients/rows-client.ts";
 import { capture, Daemon, type Outcome } from "../kit/daemon.ts";
 import { type Postgres, startPostgres } from "../kit/postgres.ts";
 
@@ -124,4 +127,39 @@ export async function serverClient(postgres: Postgres): Promise<pg.Client> {
   const client = new pg.Client({ host: postgres.socketFolder, port: postgres.port, user: "postgres", database: "postgres" });
   await client.connect();
   return client;
+}
+
+/** Each row spoken byte by byte, as agent `ci`, in one process. */
+export async function rowsAsAgent(world: World, rows: readonly RowJob[]): Promise<readonly RowReport[]> {
+  const job: RowsJob = { host: "127.0.0.1", port: world.postgres.port, user: "agent", rows };
+  const input = JSON.stringify(job);
+  return reported(rows, await world.daemon.run("ci", [...ROWS_CLIENT], { input }));
+}
+
+/** The same at the server itself, as its superuser: the control run. */
+export async function rowsDirect(world: World, rows: readonly RowJob[]): Promise<readonly RowReport[]> {
+  const { socketFolder: host, port } = world.postgres;
+  const [node = "", ...args] = ROWS_CLIENT;
+  return reported(rows, await capture(node, args, { input: JSON.stringify({ host, port, user: "postgres", rows }) }));
+}
+
+const ROWS_CLIENT = [
+  process.execPath,
+  "--disable-warning=ExperimentalWarning",
+  fileURLToPath(new URL("../kit/clients/rows-client.ts", import.meta.url)),
+];
+
+function reported(rows: readonly RowJob[], { stdout, stderr }: Outcome): readonly RowReport[] {
+  const reports = JSON.parse(stdout || "[]") as RowReport[];
+  if (reports.length !== rows.length) throw new Error(`${reports.length} of ${rows.length} rows came back: ${stderr}`);
+  return reports;
+}
+
+/** The statements of a text, apart, for the extended protocol; read by PostgreSQL's own grammar. */
+export async function statementsOf(sql: string): Promise<readonly string[]> {
+  const bytes = Buffer.from(sql);
+  const { stmts } = (await parse(sql)) as { stmts: readonly { stmt_location?: number; stmt_len?: number }[] };
+  return stmts.map(({ stmt_location: at = 0, stmt_len: length = bytes.length - at }) =>
+    bytes.subarray(at, at + length).toString().trim(),
+  );
 }

@@ -113,6 +113,7 @@ export class Answers {
   #message(inlet: Inlet): boolean {
     const { bytes, at, end } = inlet;
     const type = bytes[at];
+    if (type === SERVER.dataRow && this.#wholeRows(inlet)) return true;
     if (type === SERVER.dataRow || type === SERVER.copyData) {
       const length = frameBytes(bytes, at, end, BYTES_MAX);
       if (length === undefined) return false;
@@ -125,6 +126,34 @@ export class Answers {
     const length = frameBytes(bytes, at, end);
     if (length === undefined || at + length > end) return false;
     if (this.#take(type as number, bytes, at, at + length)) inlet.at = at + length;
+    return true;
+  }
+
+  /** Every whole row that is here, in one go: nothing but the server's next message can change their plan. */
+  #wholeRows(inlet: Inlet): boolean {
+    const { bytes, end } = inlet;
+    const plan = this.#rowPlan();
+    const { answer } = this.#awaited.current();
+    const tally = (column: string, by: string) => {
+      if (answer !== undefined) addMask(answer, column, by);
+    };
+    const from = inlet.at;
+    let at = from;
+    let rows = 0;
+    while (at < end && bytes[at] === SERVER.dataRow) {
+      const length = frameBytes(bytes, at, end, BYTES_MAX);
+      if (length === undefined || at + length > end) break;
+      if (plan.masks !== undefined) maskRow(bytes, at, at + length, plan, this.#outlet, tally);
+      at += length;
+      rows++;
+    }
+    if (rows === 0) return false;
+    if (plan.masks === undefined) this.#outlet.pass(from, at);
+    if (answer !== undefined) {
+      answer.rows += rows;
+      answer.bytes += at - from;
+    }
+    inlet.at = at;
     return true;
   }
 
@@ -144,14 +173,6 @@ export class Answers {
     const outlet = this.#outlet;
     const body = at + HEADER_BYTES;
     switch (type) {
-      case SERVER.dataRow: {
-        const step = this.#awaited.current();
-        this.#count(end - at);
-        maskRow(bytes, at, end, this.#rowPlan(), outlet, (column, by) => {
-          if (step.answer) addMask(step.answer, column, by);
-        });
-        return true;
-      }
       case SERVER.rowDescription:
         return this.#rowDescription(bytes, at, end);
       case SERVER.commandComplete:

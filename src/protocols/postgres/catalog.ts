@@ -90,9 +90,6 @@ export function isCatalogFacts(answer: unknown): answer is CatalogFacts {
   return typeof answer === "object" && answer !== null && "relations" in answer && answer.relations instanceof Map;
 }
 
-/** Facts of a database in which nothing is labelled. */
-export const NO_CATALOG: CatalogFacts = catalogFacts("none", [], []);
-
 /** The relations that a name may mean; without a schema, every relation of that name. */
 export function relationsNamed(
   facts: CatalogFacts,

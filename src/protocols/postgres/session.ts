@@ -6,7 +6,6 @@
 import { ProtocolError } from "../../base/errors.ts";
 import { PIPELINE_MAX } from "../../base/limits.ts";
 import type { Decision } from "../../model/decision.ts";
-import type { ColumnFacts } from "../../model/mask.ts";
 import type { Asked } from "../../model/operation.ts";
 import type { SessionWorld } from "../../model/protocol.ts";
 import type { LookAnswer, Session, SessionCommand, SessionEvent } from "../../model/session.ts";
@@ -37,6 +36,8 @@ export class PostgresSession implements Session {
   readonly #world: SessionWorld;
   readonly #analyse: Analyse;
   readonly #labelled: boolean;
+  /** One object for the whole session: whoever answers keeps what it worked out from it. */
+  readonly #question: PostgresQuestion;
   readonly #masksCopies: boolean;
   readonly #inlet = new Inlet();
   readonly #doorway = new Doorway();
@@ -63,10 +64,10 @@ export class PostgresSession implements Session {
 
   constructor(world: SessionWorld, analyse: Analyse) {
     this.#world = world;
+    this.#question = { kind: "catalog", labels: world.connection.data };
     this.#analyse = analyse;
     this.#labelled = hasLabels(world.connection.data);
-    const copyFacts: ColumnFacts = { ...TEXT_FACTS, name: "copy" };
-    const copyMask = world.maskFor(copyFacts);
+    const copyMask = world.maskFor({ ...TEXT_FACTS, name: "copy" });
     this.#masksCopies = copyMask !== undefined;
     const lift = (step: Step) => {
       if (step === this.#barrier) this.#barrier = undefined;
@@ -347,8 +348,7 @@ export class PostgresSession implements Session {
   }
 
   #catalogQuestion(): PostgresQuestion {
-    const question = { kind: "catalog", labels: this.#world.connection.data } as const;
-    return this.#fresh ? { ...question, fresh: true } : question;
+    return this.#fresh ? { ...this.#question, fresh: true } : this.#question;
   }
 
   #look(why: Looking, question: PostgresQuestion): void {

@@ -36,7 +36,7 @@ export interface Answer {
   open: number;
   rows: number;
   bytes: number;
-  masks: Map<string, { column: string; by: string; count: number }> | undefined;
+  masks: { readonly column: string; readonly by: string; count: number }[] | undefined;
   outcome: string;
   error: { readonly code: string; readonly message: string } | undefined;
 }
@@ -53,19 +53,22 @@ export function addOutcome(answer: Answer, tag: string): void {
   else if (answer.outcome.length < OUTCOME_MAX) answer.outcome += `; ${tag}`;
 }
 
+/** A result masks few columns for few reasons: a list is searched faster than a key is made. */
 export function addMask(answer: Answer, column: string, by: string): void {
-  answer.masks ??= new Map();
-  const key = `${column}\0${by}`;
-  const tally = answer.masks.get(key);
-  if (tally === undefined) answer.masks.set(key, { column, by, count: 1 });
-  else tally.count++;
+  answer.masks ??= [];
+  for (const tally of answer.masks) {
+    if (tally.column !== column || tally.by !== by) continue;
+    tally.count++;
+    return;
+  }
+  answer.masks.push({ column, by, count: 1 });
 }
 
 const NO_MASKS: readonly MaskTally[] = Object.freeze([]);
 
 export function entryOf(answer: Answer): AnswerEntry {
   const { askId, rows, bytes, outcome } = answer;
-  const masks = answer.masks === undefined ? NO_MASKS : [...answer.masks.values()];
+  const masks = answer.masks ?? NO_MASKS;
   const entry = { askId, rows, bytes, masks, outcome };
   return answer.error === undefined ? entry : { ...entry, error: answer.error };
 }

@@ -32,7 +32,7 @@ const NAMES_MAX = 2_000;
 const NOTHING: Effects = { definesSchema: false, copy: "none", returnsRows: false };
 const SHAREABLE: ReadonlySet<string> = new Set(["SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt"]);
 
-export const HOUSEKEEPING: Operation = Object.freeze({ actions: Object.freeze([]) });
+const HOUSEKEEPING: Operation = Object.freeze({ actions: Object.freeze([]) });
 
 export function forbid(rule: `built-in:${string}`, message: string, effects: Effects = NOTHING): Judgement {
   const operation = deepFreeze({ actions: [], forbidden: { rule, message } });
@@ -334,7 +334,7 @@ function unique(values: readonly string[]): readonly string[] {
   return [...new Set(values)];
 }
 
-export function deepFreeze<T>(value: T): T {
+function deepFreeze<T>(value: T): T {
   if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value);
     for (const inner of Object.values(value)) deepFreeze(inner);

@@ -21,7 +21,7 @@ interface Context {
 const DEPTH_MAX = 1_500;
 const NO_NAMES: ReadonlySet<string> = new Set();
 
-export class TooDeep extends Error {}
+class TooDeep extends Error {}
 
 /** Walks `tree`, a wrapped statement. Throws TooDeep. */
 export function survey(tree: Ast): Survey {

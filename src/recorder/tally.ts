@@ -1,12 +1,11 @@
-/** What a recording says, as rows of the index: how the index is rebuilt. Writes nothing by itself. */
+/** What a recording says, as its row of the index: how the index is rebuilt. Writes nothing by itself. */
 import { PIPELINE_MAX } from "../base/limits.ts";
-import type { ActionRow, SessionRow } from "../store/sessions.ts";
-import { type ActionEntry, type DecisionEntry, isStatement, type StartEntry } from "./format.ts";
+import type { SessionRow } from "../store/sessions.ts";
+import { type DecisionEntry, isStatement, type StartEntry } from "./format.ts";
 import type { ReadEntry } from "./read.ts";
 
-export interface Rows {
-  /** Takes the next entry; returns the action rows that are complete with it. */
-  add(entry: ReadEntry): readonly ActionRow[];
+export interface Tally {
+  add(entry: ReadEntry): void;
   /** The session as far as it was read; undefined when its start could not be read. */
   session(): SessionRow | undefined;
 }
@@ -20,68 +19,57 @@ interface Totals {
   bytesOut: number;
 }
 
-export function createRows(file: string): Rows {
+export function createTally(file: string): Tally {
   let start: (StartEntry & { readonly atMs: number }) | undefined;
   let lastMs = 0;
   let ended = false;
   let totals: Totals = { statements: 0, denied: 0, masked: 0, rows: 0, bytesIn: 0, bytesOut: 0 };
-  /** Actions by ask, also after their decision: a later one may replace it. */
-  const asks = new Map<number, { readonly actions: (ActionEntry & At)[]; decision?: "allow" | "deny" }>();
+  /** How many operations each ask had, also after its decision: a later one may replace it. */
+  const asks = new Map<number, { operations: number; decision?: "allow" | "deny" }>();
 
-  function decide(entry: DecisionEntry): readonly ActionRow[] {
-    const ask = asks.get(entry.askId);
-    if (ask === undefined || start === undefined) return [];
-    if (ask.decision !== "deny" && entry.decision === "deny") totals.denied += ask.actions.length;
-    ask.decision = entry.decision;
-    const { sessionId } = start;
-    return ask.actions.map(({ sequence, atMs, askId, text, actions }) => ({
-      sessionId,
-      sequence,
-      askId,
-      atMs,
-      text,
-      actions: actions.map(({ name }) => name),
-      decision: entry.decision,
-      rules: entry.rules,
-      message: entry.message,
-    }));
+  function decide({ askId, decision }: DecisionEntry): void {
+    const ask = asks.get(askId);
+    if (ask === undefined) return;
+    if (ask.decision !== "deny" && decision === "deny") totals.denied += ask.operations;
+    ask.decision = decision;
   }
 
-  function add(entry: ReadEntry): readonly ActionRow[] {
+  function add(entry: ReadEntry): void {
     if ("atMs" in entry) lastMs = Math.max(lastMs, entry.atMs);
     switch (entry.kind) {
       case "start":
         start = entry;
-        return [];
+        return;
       case "action": {
-        if (isStatement(entry.actions)) totals.statements += 1;
+        if (isStatement(entry.actions) || entry.forbidden !== undefined) totals.statements += 1;
         const ask = asks.get(entry.askId);
-        if (ask === undefined || ask.decision !== undefined) asks.set(entry.askId, { actions: [entry] });
-        else ask.actions.push(entry);
+        if (ask === undefined || ask.decision !== undefined) asks.set(entry.askId, { operations: 1 });
+        else ask.operations += 1;
         for (const oldest of asks.keys()) {
           if (asks.size <= PIPELINE_MAX) break;
           asks.delete(oldest);
         }
-        return [];
+        return;
       }
       case "decision":
-        return decide(entry);
+        decide(entry);
+        return;
       case "answer":
         totals.rows += entry.rows;
         for (const { count } of entry.masks) totals.masked += count;
-        return [];
+        return;
       case "end": {
         const { statements, denied, masked, rows, bytesIn, bytesOut } = entry;
         totals = { statements, denied, masked, rows, bytesIn, bytesOut };
         ended = true;
-        return [];
+        return;
       }
       case "gap":
       case "unknown":
       case "missing":
       case "damaged":
       case "interrupted":
-        return [];
+        return;
     }
   }
 
@@ -107,9 +95,4 @@ export function createRows(file: string): Rows {
       };
     },
   };
-}
-
-interface At {
-  readonly sequence: number;
-  readonly atMs: number;
 }

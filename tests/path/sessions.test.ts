@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SESSIONS_MAX } from "../../src/base/limits.ts";
+import { type LiveSession, Sessions } from "../../src/path/sessions.ts";
+import type { Backend } from "../../src/path/upstream.ts";
+import { SAMPLE_AGENT, SAMPLE_ORIGIN } from "../kit/policy.ts";
+import { turns } from "./kit.ts";
+
+const BACKEND = { address: "192.0.2.1", port: 5432 } as Backend;
+const KEY = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+const OTHER = Uint8Array.of(8, 7, 6, 5, 4, 3, 2, 1);
+
+function live(sessionId: string, stop: (reason: string) => void = () => {}): LiveSession {
+  const connection = { name: "orders", protocol: "postgres", addresses: [], labels: {}, tls: { mode: "disable" }, data: {} } as const;
+  return { sessionId, agent: SAMPLE_AGENT, connection, origin: SAMPLE_ORIGIN, stop };
+}
+
+test("the house is full at its maximum and has room again when one leaves", () => {
+  const sessions = new Sessions();
+  for (let count = 1; count < SESSIONS_MAX; count++) sessions.add(live(`s${count}`));
+  assert.equal(sessions.full, false);
+  sessions.add(live("last"));
+  assert.equal(sessions.full, true);
+  sessions.remove("s1", KEY);
+  assert.equal(sessions.full, false);
+});
+
+test("a cancel key finds its session until it leaves", () => {
+  const sessions = new Sessions();
+  sessions.add(live("s1"));
+  sessions.rememberCancel(KEY, "s1", SAMPLE_AGENT, BACKEND, OTHER);
+  assert.deepEqual(sessions.findCancel(KEY.slice()), { sessionId: "s1", agent: SAMPLE_AGENT, backend: BACKEND, cancel: OTHER });
+  assert.equal(sessions.findCancel(OTHER), undefined);
+  sessions.remove("s1", KEY);
+  assert.equal(sessions.findCancel(KEY), undefined);
+});
+
+test("the key of a login that came after its session's end is not kept", () => {
+  const sessions = new Sessions();
+  sessions.add(live("s1"));
+  sessions.remove("s1", KEY);
+  sessions.rememberCancel(KEY, "s1", SAMPLE_AGENT, BACKEND, OTHER);
+  assert.equal(sessions.findCancel(KEY), undefined);
+});
+
+test("stop reaches the chosen ones and counts them", () => {
+  const sessions = new Sessions();
+  const stopped: string[] = [];
+  for (const id of ["s1", "s2", "s3"]) sessions.add(live(id, (reason) => stopped.push(`${id} ${reason}`)));
+  assert.equal(sessions.stop(({ sessionId }) => sessionId !== "s2", "enough"), 2);
+  assert.deepEqual(stopped, ["s1 enough", "s3 enough"]);
+});
+
+test("settled waits for those that are asked for, and for no others", async () => {
+  const sessions = new Sessions();
+  for (const id of ["s1", "s2"]) sessions.add(live(id));
+  let isSettled = false;
+  const waiting = sessions.settled(({ sessionId }) => sessionId === "s1", 60_000).then(() => {
+    isSettled = true;
+  });
+  sessions.remove("s2", OTHER);
+  await turns(3);
+  assert.equal(isSettled, false);
+  sessions.remove("s1", KEY);
+  await waiting;
+});
+
+test("settled waits no longer than it may", async () => {
+  const sessions = new Sessions();
+  sessions.add(live("s1"));
+  await sessions.settled(() => true, 5);
+  assert.equal(sessions.list().length, 1);
+});
+
+test("end stops all and resolves when they have left", async () => {
+  const sessions = new Sessions();
+  for (const id of ["s1", "s2"]) sessions.add(live(id, () => setImmediate(() => sessions.remove(id, KEY))));
+  await sessions.end("going down");
+  assert.deepEqual(sessions.list(), []);
+});

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isResolved, isTainted, labelsOf } from "../../../src/protocols/postgres/catalog.ts";
+import { CatalogLookup } from "../../../src/protocols/postgres/lookup.ts";
+import { join, message, messagesIn, server } from "../../kit/wire.ts";
+
+const LABELS = {
+  "public.customers": { labels: ["people"], columns: { ssn: ["pii"] } },
+  "public.cards": { labels: [], columns: { card: ["payment"] } },
+};
+const ROWS = [
+  server.row("clean", "20009", null, null, null, null, null),
+  server.row("derived", "20005", "public", "v", "v", null, null),
+  server.row("labelled", "20001", "public", "customers", "r", "0", '{"1":"id","2":"ssn"}'),
+  server.row("labelled", "20002", "sales", "both", "r", "0,1", '{"1":"card","4":"ssn"}'),
+];
+const columns = server.columns(...["a", "b", "c", "d", "e", "f", "g"].map((name) => ({ name })));
+const ANSWER = join(columns, ...ROWS, server.complete("SELECT 4"), server.ready());
+
+function asked(oids: readonly number[] = [20_009]) {
+  const lookup = new CatalogLookup({ kind: "relations", labels: LABELS, oids, fresh: true });
+  return { lookup, text: messagesIn(lookup.start())[0]?.body.toString() ?? "" };
+}
+
+function found(answer: Uint8Array = ANSWER) {
+  const facts = asked().lookup.receive(answer);
+  assert.ok(facts !== undefined);
+  return facts;
+}
+
+test("labels follow tables and columns by name, through inheritance from several", () => {
+  const facts = found();
+  assert.deepEqual(labelsOf(facts, 20_001, 1), ["people"]);
+  assert.deepEqual(labelsOf(facts, 20_001, 2), ["people", "pii"]);
+  assert.deepEqual(labelsOf(facts, 20_002, 1), ["people", "payment"]);
+  assert.deepEqual(labelsOf(facts, 20_002, 4), ["people", "pii"]);
+});
+
+test("derived relations and columns that nobody knows have no answer but everything", () => {
+  const facts = found();
+  assert.equal(labelsOf(facts, 20_005, 1), undefined);
+  assert.equal(labelsOf(facts, 20_001, 9), undefined);
+  assert.equal(labelsOf(facts, 31_337, 1), undefined);
+  assert.equal(isTainted(facts, undefined, "v"), true);
+  assert.equal(isTainted(facts, "other", "v"), false);
+  assert.equal(isTainted(facts, "public", "customers"), false);
+});
+
+test("expressions, system tables and tables that were found clean carry no labels", () => {
+  const facts = found();
+  for (const oid of [0, 1259, 20_009]) assert.deepEqual(labelsOf(facts, oid, 1), []);
+  assert.equal(isResolved(facts, 31_337), false);
+});
+
+test("the version follows the content, not what was asked for by number", () => {
+  const other = join(columns, ...ROWS.slice(0, 3), server.complete("SELECT 3"), server.ready());
+  const withoutClean = join(columns, ...ROWS.slice(1), server.complete("SELECT 3"), server.ready());
+  assert.equal(found().version, found().version);
+  assert.equal(found().version, found(withoutClean).version);
+  assert.notEqual(found().version, found(other).version);
+});
+
+test("the answer may come byte by byte", () => {
+  const { lookup } = asked();
+  const answers = [...ANSWER].map((byte) => lookup.receive(Buffer.of(byte)));
+  assert.equal(answers.at(-1)?.relations.size, 3);
+  assert.equal(answers.filter((answer) => answer !== undefined).length, 1);
+});
+
+test("names reach the server as hex, never as SQL", () => {
+  const labels = { "public.a'; drop table x; --": { labels: [], columns: {} } };
+  const text = messagesIn(new CatalogLookup({ kind: "catalog", labels }).start())[0]?.body.toString() ?? "";
+  assert.ok(!text.includes("drop table"));
+  assert.ok(text.includes(Buffer.from("a'; drop table x; --").toString("hex")));
+});
+
+const broken = [
+  { name: "an error", bytes: server.error({ S: "ERROR", C: "42501", M: "no" }), code: "LOOKUP_FAILED" },
+  { name: "an error without an end", bytes: message("E", Buffer.from("SA")), code: "FRAME_BODY" },
+] as const;
+for (const { name, bytes, code } of broken) {
+  test(`${name} of the server fails the lookup`, () => {
+    assert.throws(() => asked().lookup.receive(bytes), { code });
+  });
+}
