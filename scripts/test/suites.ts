@@ -43,6 +43,7 @@ export const SUITES: readonly Suite[] = [
   unit("audit"),
   unit("path"),
   unit("control"),
+  unit("daemon"),
   unit("config"),
   kernel("bpf"),
   kernel("native"),

@@ -5,9 +5,10 @@ import { UserError } from "../base/errors.ts";
 import { RUNS_REMEMBERED_MAX, RUN_SETTLE_MS } from "../base/limits.ts";
 import type { Caller, Run, RunPorts, RunSummary } from "../control/ports.ts";
 import type { Agents } from "../identity/agents.ts";
-import { confine } from "../kernel/cgroups.ts";
+import { confine, removeCgroup } from "../kernel/cgroups.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Sessions } from "../path/sessions.ts";
+import type { Tag } from "../store/tags.ts";
 
 interface Known {
   readonly run: Run;
@@ -21,6 +22,7 @@ export interface RunParts {
   readonly sessions: Sessions;
   readonly cgroupRoot: string;
   readonly environment: Readonly<Record<string, string>>;
+  readonly confine?: typeof confine;
 }
 
 export class Runs implements RunPorts {
@@ -38,18 +40,30 @@ export class Runs implements RunPorts {
   async create({ agent, pid }: { readonly agent: string; readonly pid: number }, caller: Caller): Promise<Run> {
     const id = randomBytes(8).toString("hex");
     const startedAt = startTimeOf(pid);
-    const path = await confine(this.#parts.cgroupRoot, `run-${id}`, pid);
-    // the number may have passed to another process between the caller's word and the move
-    if (startedAt === undefined || startTimeOf(pid) !== startedAt) {
-      throw new UserError("RUN_PROCESS_GONE", `Cannot guard process ${pid}: it ended`, "Try again");
-    }
-    const tag = await this.#parts.agents.tag({ as: agent, path, kind: "run", runId: id, uid: caller.uid });
+    const gone = () => new UserError("RUN_PROCESS_GONE", `Cannot guard process ${pid}: it ended`, "Try again");
+    if (startedAt === undefined) throw gone();
+    const path = await (this.#parts.confine ?? confine)(this.#parts.cgroupRoot, `run-${id}`, pid);
+    const tag = await this.#tag(agent, path, id, caller, () => {
+      // the number may have passed to another process between the caller's word and the move
+      if (startTimeOf(pid) !== startedAt) throw gone();
+    });
     const run: Run = { id, agent, cgroup: path };
     const counts = { sessions: 0, allowed: 0, denied: 0, masked: 0, refused: 0 };
     this.#known.set(id, { run, uid: caller.uid, cgroupId: tag.cgroupId, counts });
     const [oldest] = this.#known.keys();
     if (this.#known.size > RUNS_REMEMBERED_MAX && oldest !== undefined) this.#known.delete(oldest);
     return run;
+  }
+
+  /** A cgroup that could not be guarded does not stay. */
+  async #tag(agent: string, path: string, runId: string, caller: Caller, check: () => void): Promise<Tag> {
+    try {
+      check();
+      return await this.#parts.agents.tag({ as: agent, path, kind: "run", runId, uid: caller.uid });
+    } catch (error) {
+      removeCgroup(path);
+      throw error;
+    }
   }
 
   /** Waits a moment for sessions of the run to end, so that their counts are in. */

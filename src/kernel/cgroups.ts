@@ -15,7 +15,12 @@ export async function confine(cgroupRoot: string, name: string, pid: number): Pr
   if (existsSync("/run/systemd/system")) return confineInScope(cgroupRoot, `${name}.scope`, pid);
   const path = join(cgroupRoot, "sallyport.slice", name);
   mkdirSync(path, { recursive: true });
-  writeFileSync(join(path, "cgroup.procs"), String(pid));
+  try {
+    writeFileSync(join(path, "cgroup.procs"), String(pid));
+  } catch (error) {
+    removeCgroup(path);
+    throw error;
+  }
   return path;
 }
 

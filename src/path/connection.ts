@@ -46,7 +46,15 @@ export interface PathParts {
 export async function guardConnection(accepted: Accepted, parts: PathParts): Promise<void> {
   // 1 accept
   const client = Wire.accepted(accepted.fd);
+  try {
+    await guard(client, accepted, parts);
+  } catch (error) {
+    refuse(client, parts, "connection.refused", "A connection was closed by our own fault", accepted);
+    throw error;
+  }
+}
 
+async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promise<void> {
   // 2 origin: where was it going, from which cgroup, which process
   if (accepted.origin === undefined) {
     return refuse(client, parts, "origin.missing", "A connection without an origin was closed", accepted);

@@ -42,6 +42,8 @@ export class Driver {
   #waits = 0;
   #toClient: Uint8Array[] = [];
   #toServer: Uint8Array[] = [];
+  /** Something was decided that the file does not hold yet. */
+  #decided = false;
   #closing: string | undefined;
   #finish: (reason: string) => void = () => {};
   bytesIn = 0;
@@ -107,6 +109,7 @@ export class Driver {
       case "ask": {
         const decision = this.#ports.decide(command.id, command.asked, command.bytes);
         this.#ports.recordAsked(command.id, command.asked, decision);
+        this.#decided = true;
         this.#events.push({ kind: "verdict", id: command.id, decision });
         return;
       }
@@ -196,13 +199,21 @@ export class Driver {
     return events;
   }
 
-  /** Recorded first, then sent: one record write and one socket write a side, whatever the batch held. */
+  /**
+   * Recorded first, then sent: one record write and one socket write a side, whatever the batch held. What
+   * only answers something goes to the file with the next decision, or when the recording has been idle.
+   */
   #flush(): void {
-    this.#ports.flush();
-    if (this.#toServer.length > 0) this.#server?.write(join(this.#toServer));
-    if (this.#toClient.length > 0) this.#client.write(join(this.#toClient));
-    this.#toServer = [];
-    this.#toClient = [];
+    if (this.#decided) this.#ports.flush();
+    this.#decided = false;
+    if (this.#toServer.length > 0) {
+      this.#server?.write(join(this.#toServer));
+      this.#toServer = [];
+    }
+    if (this.#toClient.length > 0) {
+      this.#client.write(join(this.#toClient));
+      this.#toClient = [];
+    }
   }
 
   /** Reads a side only while the other can take it and nothing is being waited for. */

@@ -12,7 +12,8 @@ function written(least?: LogLevel): string[] {
 }
 
 for (const [index, least] of levels.entries()) {
-  test(`a log from ${least} up leaves out what ranks lower`, () => assert.deepEqual(written(least), levels.slice(index)));
+  test(`a log from ${least} up leaves out what ranks lower`, () =>
+    assert.deepEqual(written(least), levels.slice(index)));
 }
 
 test("a log writes from info up when nothing is said", () => assert.deepEqual(written(), ["info", "warn", "error"]));

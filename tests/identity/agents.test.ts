@@ -13,8 +13,6 @@ import { folder, handClock, quietLog } from "../store/folder.ts";
 class FakeKernel {
   readonly cgroupRoot: string;
   readonly tagged = new Map<bigint, number>();
-  /** Rows in the store when the kernel was told; undefined: not told yet. */
-  beforeTag: () => Promise<unknown> | undefined = () => undefined;
   fault: Error | undefined;
 
   constructor(cgroupRoot: string) {
@@ -58,7 +56,13 @@ async function world(t: TestContext, ownCgroup = "/daemon/inner") {
   return { root, add, store: store.tags, kernel, events, make, agents: make() };
 }
 
-const request = (path: string, more: Partial<TagRequest> = {}): TagRequest => ({ as: "ci", path, kind: "tag", uid: 1000, ...more });
+const request = (path: string, more: Partial<TagRequest> = {}): TagRequest => ({
+  as: "ci",
+  path,
+  kind: "tag",
+  uid: 1000,
+  ...more,
+});
 const kinds = (events: readonly AuditEvent[]) => events.map(({ kind }) => kind);
 
 test("a tagged cgroup is an agent with the groups and claims of the settings", async (t) => {
@@ -131,10 +135,18 @@ test("the row is written before the kernel guards", async (t) => {
   const { kernel, store, make } = await world(t);
   const steps: string[] = [];
   const told = {
-    ...{ cgroupRoot: kernel.cgroupRoot, untag: (id: bigint) => kernel.untag(id) },
-    tag: (path: string, slot: number) => (steps.push("kernel"), kernel.tag(path, slot)),
+    cgroupRoot: kernel.cgroupRoot,
+    untag: (id: bigint) => kernel.untag(id),
+    tag: (path: string, slot: number) => {
+      steps.push("kernel");
+      return kernel.tag(path, slot);
+    },
   };
-  const written = { ...store, put: async (tag: Tag) => (await store.put(tag), void steps.push("store")) };
+  const put = async (tag: Tag) => {
+    await store.put(tag);
+    steps.push("store");
+  };
+  const written = { ...store, put };
   await make(told as unknown as FakeKernel, written).tag(request("/a/b"));
   assert.deepEqual(steps, ["store", "kernel"]);
 });

@@ -6,7 +6,10 @@ import { connectionNumber, hostNameservers, planDestinations } from "../../src/k
 import type { Address } from "../../src/model/address.ts";
 import { folder } from "../store/folder.ts";
 
-const NAMES: Readonly<Record<string, readonly string[]>> = { "db.example": ["192.0.2.1", "2001:db8::1"], "empty.example": [] };
+const NAMES: Readonly<Record<string, readonly string[]>> = {
+  "db.example": ["192.0.2.1", "2001:db8::1"],
+  "empty.example": [],
+};
 
 async function resolve(name: string): Promise<readonly string[]> {
   const found = NAMES[name];
@@ -55,9 +58,21 @@ test("connections are intercepted under their number, egress is allowed or denie
     resolve,
   );
   assert.deepEqual(
-    destinations.map(({ address, protocol, action, reason, connection }) => ({ address, protocol, action, reason, connection })),
+    destinations.map(({ address, protocol, action, reason, connection }) => ({
+      address,
+      protocol,
+      action,
+      reason,
+      connection,
+    })),
     [
-      { address: "192.0.2.1", protocol: "tcp", action: "intercept", reason: "registered", connection: connectionNumber("orders") },
+      {
+        address: "192.0.2.1",
+        protocol: "tcp",
+        action: "intercept",
+        reason: "registered",
+        connection: connectionNumber("orders"),
+      },
       { address: "192.0.2.2", protocol: "tcp", action: "allow", reason: "egress-rule", connection: 0 },
       { address: "192.0.2.3", protocol: "tcp", action: "deny", reason: "egress-rule", connection: 0 },
       { address: "192.0.2.53", protocol: "udp", action: "allow", reason: "nameserver", connection: 0 },
@@ -81,7 +96,10 @@ test("one name that does not resolve keeps no other from its rows", async () => 
 
 test("a nameserver with a zone becomes a row that the kernel can compare", async () => {
   const { destinations } = await planDestinations({ ...NOTHING, nameservers: ["fe80::1%eth0"] }, resolve);
-  assert.deepEqual(destinations.map(({ address, prefix }) => [address, prefix]), [["fe80::1", 128]]);
+  assert.deepEqual(
+    destinations.map(({ address, prefix }) => [address, prefix]),
+    [["fe80::1", 128]],
+  );
 });
 
 test("a connection's number is that of its name in every process", () => {
@@ -99,7 +117,11 @@ test("numbers of a thousand names are distinct and fit the kernel's field", () =
 });
 
 const files = [
-  { name: "comments and other keywords", text: "# a\n; b\nsearch x\noptions edns0\nnameserver 192.0.2.1\n", found: ["192.0.2.1"] },
+  {
+    name: "comments and other keywords",
+    text: "# a\n; b\nsearch x\noptions edns0\nnameserver 192.0.2.1\n",
+    found: ["192.0.2.1"],
+  },
   { name: "tabs and trailing words", text: "nameserver\t2001:db8::1  # x\n", found: ["2001:db8::1"] },
   { name: "what is no address", text: "nameserver dns.example\nnameserver\nnameserver 999.1.1.1\n", found: [] },
   { name: "a keyword that only begins like it", text: "nameservers 192.0.2.1\n", found: [] },

@@ -1,6 +1,6 @@
 /** Loopback sockets as the kernel side would hand them over, backends that a test scripts, and ports that remember. */
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Server, type Socket, type TcpSocketConnectOpts } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import type { Decision } from "../../src/model/decision.ts";
 import type { Asked, Operation } from "../../src/model/operation.ts";
@@ -9,13 +9,18 @@ import type { Session, SessionCommand, SessionEvent } from "../../src/model/sess
 import type { DriverPorts } from "../../src/path/driver.ts";
 import { Wire } from "../../src/path/wire.ts";
 
+/** Where a client's bytes go instead of "data" events. */
+export interface Reading {
+  readonly onread?: { readonly buffer: Uint8Array; readonly callback: (count: number) => boolean };
+}
+
 /** Sockets whose descriptor belongs to somebody else by now; they must never be closed by their first owner. */
 const HANDED_OVER: Socket[] = [];
 
 /** A client and the descriptor of its accepted end. Whoever takes the descriptor owns it. */
 export async function accept(
   t: TestContext,
-  more: Pick<TcpSocketConnectOpts, "onread"> = {},
+  more: Reading = {},
 ): Promise<{ readonly client: Socket; readonly fd: number }> {
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -32,7 +37,7 @@ export async function accept(
 
 export async function acceptedWire(
   t: TestContext,
-  more: Pick<TcpSocketConnectOpts, "onread"> = {},
+  more: Reading = {},
 ): Promise<{ readonly client: Socket; readonly wire: Wire }> {
   const { client, fd } = await accept(t, more);
   const wire = Wire.accepted(fd);

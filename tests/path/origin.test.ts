@@ -13,7 +13,10 @@ const users = (uid: number) => (uid === 1000 ? "runner" : "");
 
 test("the origin of a process that runs is completed by /proc", () => {
   const origin = completeOrigin({ ...KERNEL_ORIGIN, pid: process.pid }, users);
-  assert.deepEqual([origin.executable, origin.cgroup, origin.user], [process.execPath, cgroupOf(process.pid), "runner"]);
+  assert.deepEqual(
+    [origin.executable, origin.cgroup, origin.user],
+    [process.execPath, cgroupOf(process.pid), "runner"],
+  );
 });
 
 test("the origin of a process that is gone is what the kernel remembered, and empty texts", () => {

@@ -5,7 +5,17 @@ import { Permit } from "../../src/model/permit.ts";
 import type { SessionCommand, SessionEvent } from "../../src/model/session.ts";
 import { Driver } from "../../src/path/driver.ts";
 import { policyOf, subjectOf } from "../kit/policy.ts";
-import { acceptedWire, asked, bytes, dialledWire, portsOf, reader, relayScript, ScriptedSession, until } from "./kit.ts";
+import {
+  acceptedWire,
+  asked,
+  bytes,
+  dialledWire,
+  portsOf,
+  reader,
+  relayScript,
+  ScriptedSession,
+  until,
+} from "./kit.ts";
 
 const cheats: readonly { name: string; permit: (real: Permit) => Permit }[] = [
   { name: "an object that was cast", permit: () => ({ kind: "permit" }) as unknown as Permit },

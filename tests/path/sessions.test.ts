@@ -11,7 +11,14 @@ const KEY = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
 const OTHER = Uint8Array.of(8, 7, 6, 5, 4, 3, 2, 1);
 
 function live(sessionId: string, stop: (reason: string) => void = () => {}): LiveSession {
-  const connection = { name: "orders", protocol: "postgres", addresses: [], labels: {}, tls: { mode: "disable" }, data: {} } as const;
+  const connection = {
+    name: "orders",
+    protocol: "postgres",
+    addresses: [],
+    labels: {},
+    tls: { mode: "disable" },
+    data: {},
+  } as const;
   return { sessionId, agent: SAMPLE_AGENT, connection, origin: SAMPLE_ORIGIN, stop };
 }
 
@@ -29,7 +36,12 @@ test("a cancel key finds its session until it leaves", () => {
   const sessions = new Sessions();
   sessions.add(live("s1"));
   sessions.rememberCancel(KEY, "s1", SAMPLE_AGENT, BACKEND, OTHER);
-  assert.deepEqual(sessions.findCancel(KEY.slice()), { sessionId: "s1", agent: SAMPLE_AGENT, backend: BACKEND, cancel: OTHER });
+  assert.deepEqual(sessions.findCancel(KEY.slice()), {
+    sessionId: "s1",
+    agent: SAMPLE_AGENT,
+    backend: BACKEND,
+    cancel: OTHER,
+  });
   assert.equal(sessions.findCancel(OTHER), undefined);
   sessions.remove("s1", KEY);
   assert.equal(sessions.findCancel(KEY), undefined);
@@ -47,7 +59,10 @@ test("stop reaches the chosen ones and counts them", () => {
   const sessions = new Sessions();
   const stopped: string[] = [];
   for (const id of ["s1", "s2", "s3"]) sessions.add(live(id, (reason) => stopped.push(`${id} ${reason}`)));
-  assert.equal(sessions.stop(({ sessionId }) => sessionId !== "s2", "enough"), 2);
+  assert.equal(
+    sessions.stop(({ sessionId }) => sessionId !== "s2", "enough"),
+    2,
+  );
   assert.deepEqual(stopped, ["s1 enough", "s3 enough"]);
 });
 
@@ -55,9 +70,11 @@ test("settled waits for those that are asked for, and for no others", async () =
   const sessions = new Sessions();
   for (const id of ["s1", "s2"]) sessions.add(live(id));
   let isSettled = false;
-  const waiting = sessions.settled(({ sessionId }) => sessionId === "s1", 60_000).then(() => {
-    isSettled = true;
-  });
+  const waiting = sessions
+    .settled(({ sessionId }) => sessionId === "s1", 60_000)
+    .then(() => {
+      isSettled = true;
+    });
   sessions.remove("s2", OTHER);
   await turns(3);
   assert.equal(isSettled, false);

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, type TestContext, test } from "node:test";
-import { connect as tlsConnect, TLSSocket } from "node:tls";
+import { TLSSocket, connect as tlsConnect } from "node:tls";
 import type { Address } from "../../src/model/address.ts";
 import type { Connection, UpstreamTls } from "../../src/model/connection.ts";
 import { clientOptions, type Leaf, leafNames, serverOptions } from "../../src/path/tls.ts";
@@ -29,18 +29,28 @@ const connectionOf = (tls: UpstreamTls, addresses: readonly Address[]): Connecti
 });
 
 const leaves = [
-  { addresses: [name("a.example"), name("b.example")], dialled: "192.0.2.1", names: ["a.example", "b.example", "192.0.2.1"] },
+  {
+    addresses: [name("a.example"), name("b.example")],
+    dialled: "192.0.2.1",
+    names: ["a.example", "b.example", "192.0.2.1"],
+  },
   { addresses: [network], dialled: "127.0.0.1", names: ["127.0.0.1"] },
   { addresses: [name("a.example"), name("a.example")], dialled: "a.example", names: ["a.example"] },
 ] as const;
 for (const { addresses, dialled, names } of leaves) {
-  test(`the leaf for ${dialled} carries ${names.join(", ")}`, () => assert.deepEqual(leafNames(addresses, dialled), names));
+  test(`the leaf for ${dialled} carries ${names.join(", ")}`, () =>
+    assert.deepEqual(leafNames(addresses, dialled), names));
 }
 
 /** A TLS handshake of ours with the test's server. Resolves with the name that was asked for by SNI. */
 async function handshake(t: TestContext, tls: UpstreamTls, addresses: readonly Address[], dialled = "127.0.0.1") {
   const { server: raw, wire } = await dialledWire(t);
-  const peer = new TLSSocket(raw, { cert: server.cert, key: server.key, isServer: true, SNICallback: (_asked, done) => done(null) });
+  const peer = new TLSSocket(raw, {
+    cert: server.cert,
+    key: server.key,
+    isServer: true,
+    SNICallback: (_asked, done) => done(null),
+  });
   peer.on("error", () => {});
   t.after(() => peer.destroy());
   await wire.secureAsClient(clientOptions(connectionOf(tls, addresses), dialled));
@@ -48,20 +58,67 @@ async function handshake(t: TestContext, tls: UpstreamTls, addresses: readonly A
 }
 
 const accepted: readonly { name: string; tls: () => UpstreamTls; addresses: readonly Address[]; sni: string }[] = [
-  { name: "the first name among the addresses", tls: () => ({ mode: "verify-full", ca: server.ca }), addresses: [name("db.example")], sni: "db.example" },
-  { name: "the name in the settings", tls: () => ({ mode: "verify-full", ca: server.ca, name: "db.example" }), addresses: [name("other.example")], sni: "db.example" },
-  { name: "the address that was dialled", tls: () => ({ mode: "verify-full", ca: server.ca }), addresses: [network], sni: "" },
-  { name: "no name and no chain with `require`", tls: () => ({ mode: "require" }), addresses: [name("other.example")], sni: "other.example" },
+  {
+    name: "the first name among the addresses",
+    tls: () => ({ mode: "verify-full", ca: server.ca }),
+    addresses: [name("db.example")],
+    sni: "db.example",
+  },
+  {
+    name: "the name in the settings",
+    tls: () => ({ mode: "verify-full", ca: server.ca, name: "db.example" }),
+    addresses: [name("other.example")],
+    sni: "db.example",
+  },
+  {
+    name: "the address that was dialled",
+    tls: () => ({ mode: "verify-full", ca: server.ca }),
+    addresses: [network],
+    sni: "",
+  },
+  {
+    name: "no name and no chain with `require`",
+    tls: () => ({ mode: "require" }),
+    addresses: [name("other.example")],
+    sni: "other.example",
+  },
 ];
 for (const { name: what, tls, addresses, sni } of accepted) {
   test(`a backend is accepted by ${what}`, async (t) => assert.equal(await handshake(t, tls(), addresses), sni));
 }
 
-const refused: readonly { name: string; tls: () => UpstreamTls; addresses: readonly Address[]; dialled?: string; code: string }[] = [
-  { name: "has another name", tls: () => ({ mode: "verify-full", ca: server.ca }), addresses: [name("other.example")], code: "ERR_TLS_CERT_ALTNAME_INVALID" },
-  { name: "has another name than the settings want", tls: () => ({ mode: "verify-full", ca: server.ca, name: "x.example" }), addresses: [name("db.example")], code: "ERR_TLS_CERT_ALTNAME_INVALID" },
-  { name: "has another address", tls: () => ({ mode: "verify-full", ca: server.ca }), addresses: [network], dialled: "127.0.0.2", code: "ERR_TLS_CERT_ALTNAME_INVALID" },
-  { name: "is signed by nobody whom we trust", tls: () => ({ mode: "verify-full" }), addresses: [name("db.example")], code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" },
+const refused: readonly {
+  name: string;
+  tls: () => UpstreamTls;
+  addresses: readonly Address[];
+  dialled?: string;
+  code: string;
+}[] = [
+  {
+    name: "has another name",
+    tls: () => ({ mode: "verify-full", ca: server.ca }),
+    addresses: [name("other.example")],
+    code: "ERR_TLS_CERT_ALTNAME_INVALID",
+  },
+  {
+    name: "has another name than the settings want",
+    tls: () => ({ mode: "verify-full", ca: server.ca, name: "x.example" }),
+    addresses: [name("db.example")],
+    code: "ERR_TLS_CERT_ALTNAME_INVALID",
+  },
+  {
+    name: "has another address",
+    tls: () => ({ mode: "verify-full", ca: server.ca }),
+    addresses: [network],
+    dialled: "127.0.0.2",
+    code: "ERR_TLS_CERT_ALTNAME_INVALID",
+  },
+  {
+    name: "is signed by nobody whom we trust",
+    tls: () => ({ mode: "verify-full" }),
+    addresses: [name("db.example")],
+    code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  },
 ];
 for (const { name: what, tls, addresses, dialled, code } of refused) {
   test(`a backend that ${what} is refused`, async (t) => {
@@ -72,9 +129,18 @@ for (const { name: what, tls, addresses, dialled, code } of refused) {
 /** A client's handshake with a leaf of ours; all leaves are the one certificate of the test. */
 async function guarded(t: TestContext, servername: string, leafFor?: (names: readonly string[]) => Promise<Leaf>) {
   const asked: (readonly string[])[] = [];
-  const leaf = async (names: readonly string[]) => (asked.push(names), { certPem: server.cert, keyPem: server.key });
+  const leaf = async (names: readonly string[]) => {
+    asked.push(names);
+    return { certPem: server.cert, keyPem: server.key };
+  };
   const { client: raw, wire } = await acceptedWire(t);
-  const client = tlsConnect({ socket: raw, ca: server.ca, servername, ALPNProtocols: ["postgresql"], checkServerIdentity: () => undefined });
+  const client = tlsConnect({
+    socket: raw,
+    ca: server.ca,
+    servername,
+    ALPNProtocols: ["postgresql"],
+    checkServerIdentity: () => undefined,
+  });
   t.after(() => client.destroy());
   const heard = once(client, "secureConnect");
   const options = await serverOptions(leafFor ?? leaf, ["db.example", "127.0.0.1"], "postgresql");

@@ -41,8 +41,14 @@ test("a login says the vault's words and hands over the wire, the greeting and w
   const { wire, greeting, unread, cancel } = await logIn(backend, undefined, credentialOf);
   t.after(() => wire.destroy());
   assert.deepEqual(heard, ["app hunter2\n"]);
-  assert.deepEqual([greeting, textOf(unread), textOf(cancel ?? new Uint8Array())], ["welcome", "behind", "upstream key"]);
-  assert.deepEqual(held.map(({ wiped }) => wiped), [true]);
+  assert.deepEqual(
+    [greeting, textOf(unread), textOf(cancel ?? new Uint8Array())],
+    ["welcome", "behind", "upstream key"],
+  );
+  assert.deepEqual(
+    held.map(({ wiped }) => wiped),
+    [true],
+  );
 });
 
 test("a protocol that has nothing to say gets the wire as it is, and no credential is fetched", async (t) => {
@@ -51,16 +57,29 @@ test("a protocol that has nothing to say gets the wire as it is, and no credenti
   const { wire } = await logIn(backendAt(port, {}, quiet), undefined, () => assert.fail("fetched"));
   t.after(() => wire.destroy());
   let heard = "";
-  wire.start({ bytes: (view) => void (heard += textOf(view)), ended: () => {}, drained: () => {} });
+  const bytes = (view: Uint8Array) => {
+    heard += textOf(view);
+  };
+  wire.start({ bytes, ended: () => {}, drained: () => {} });
   await until(() => heard === "220 ready", "the server's first words");
 });
 
-const failures: readonly { name: string; serve: (socket: Socket) => void; code: string; signal?: () => AbortSignal }[] = [
-  { name: "the backend refuses", serve: (socket) => socket.write("no BAD_PASSWORD\n"), code: "BAD_PASSWORD" },
-  { name: "the backend hangs up", serve: (socket) => socket.end(), code: "UPSTREAM_CLOSED" },
-  { name: "the backend resets", serve: (socket) => socket.once("data", () => socket.resetAndDestroy()), code: "UPSTREAM_CLOSED" },
-  { name: "the backend says nothing in time", serve: () => {}, code: "UPSTREAM_CLOSED", signal: () => AbortSignal.timeout(20) },
-];
+const failures: readonly { name: string; serve: (socket: Socket) => void; code: string; signal?: () => AbortSignal }[] =
+  [
+    { name: "the backend refuses", serve: (socket) => socket.write("no BAD_PASSWORD\n"), code: "BAD_PASSWORD" },
+    { name: "the backend hangs up", serve: (socket) => socket.end(), code: "UPSTREAM_CLOSED" },
+    {
+      name: "the backend resets",
+      serve: (socket) => socket.once("data", () => socket.resetAndDestroy()),
+      code: "UPSTREAM_CLOSED",
+    },
+    {
+      name: "the backend says nothing in time",
+      serve: () => {},
+      code: "UPSTREAM_CLOSED",
+      signal: () => AbortSignal.timeout(20),
+    },
+  ];
 for (const { name, serve, code, signal } of failures) {
   test(`when ${name}, the login fails with ${code}, the wire is closed and the credential wiped`, async (t) => {
     const sockets: Socket[] = [];
@@ -76,7 +95,10 @@ for (const { name, serve, code, signal } of failures) {
       assert.doesNotMatch(error.message, /hunter2/);
       return true;
     });
-    assert.deepEqual(held.map(({ wiped, password }) => [wiped, textOf(password)]), [[true, "\0".repeat(7)]]);
+    assert.deepEqual(
+      held.map(({ wiped, password }) => [wiped, textOf(password)]),
+      [[true, "\0".repeat(7)]],
+    );
     const [socket] = sockets;
     assert.ok(socket !== undefined);
     const { ended } = reader(socket);
@@ -87,7 +109,10 @@ for (const { name, serve, code, signal } of failures) {
 test("a backend that nobody serves is unreachable, and no credential is fetched", async (t) => {
   const port = await backendOf(t, () => {});
   const backend: Backend = { ...backendAt(port), address: "127.0.0.2" };
-  await assert.rejects(logIn(backend, undefined, () => assert.fail("fetched")), { code: "UPSTREAM_UNREACHABLE" });
+  await assert.rejects(
+    logIn(backend, undefined, () => assert.fail("fetched")),
+    { code: "UPSTREAM_UNREACHABLE" },
+  );
 });
 
 test("a vault that fails ends the login and closes the wire", async (t) => {
@@ -130,7 +155,9 @@ for (const { name, tls } of trusted) {
 
 test("a backend that cannot prove its name never hears the credential", async (t) => {
   const heard: string[] = [];
-  const backend = backendAt(await encrypted(t, heard), { tls: { mode: "verify-full", ca: server.ca, name: "x.example" } });
+  const backend = backendAt(await encrypted(t, heard), {
+    tls: { mode: "verify-full", ca: server.ca, name: "x.example" },
+  });
   const { held, credentialOf } = vaultOf();
   await assert.rejects(logIn(backend, undefined, credentialOf), { code: "UPSTREAM_TLS" });
   assert.deepEqual([heard, held[0]?.wiped], [[], true]);

@@ -1,16 +1,15 @@
 import assert from "node:assert/strict";
 import { createHash, type Hash } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { before, type TestContext, test } from "node:test";
-import { connect as tlsConnect, TLSSocket } from "node:tls";
+import { TLSSocket, connect as tlsConnect } from "node:tls";
 import { Wire } from "../../src/path/wire.ts";
 import { makeCertificate } from "../kit/certificate.ts";
 import { accept, acceptedWire, backendOf, bytes, dialledWire, reader, textOf, turn, turns, until } from "./kit.ts";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 
 const credentials = { cert: "", key: "", ca: "" };
 before(() => {

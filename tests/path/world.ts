@@ -55,7 +55,8 @@ export class LineLogin implements LoginMachine {
 
   #answer(): readonly LoginCommand[] {
     if (this.#heard === "S") return [{ kind: "secure" }];
-    if (this.#heard === "N") return [{ kind: "failed", code: "UPSTREAM_TLS_REFUSED", message: "The backend has no TLS" }];
+    if (this.#heard === "N")
+      return [{ kind: "failed", code: "UPSTREAM_TLS_REFUSED", message: "The backend has no TLS" }];
     const line = /^(ok|no) (\w+)\n(.*)$/s.exec(this.#heard);
     if (line === null) return [];
     const [, kind, word = "", unread = ""] = line;
@@ -96,7 +97,11 @@ const noSession = (): Session => {
   throw new Error("Cannot make a session: this test has none");
 };
 
-export function backendAt(port: number, changes: Partial<Connection> = {}, protocol: Protocol = protocolOf(noSession)): Backend {
+export function backendAt(
+  port: number,
+  changes: Partial<Connection> = {},
+  protocol: Protocol = protocolOf(noSession),
+): Backend {
   return { connection: { ...CONNECTION, ...changes }, protocol, address: "127.0.0.1", port };
 }
 

@@ -14,12 +14,16 @@ import {
 import { join } from "node:path";
 import { test } from "node:test";
 import {
+  RECORD_IDLE_MS,
   RECORD_PENDING_BYTES_MAX,
   RECORDED_TEXT_MAX,
   SEGMENT_AGE_MS,
   SEGMENT_BYTES_MAX,
+  SESSION_ROW_AGE_MS,
 } from "../../src/base/limits.ts";
 import type { Operation } from "../../src/model/operation.ts";
+import { createRecorder } from "../../src/recorder/recorder.ts";
+import type { SessionStore } from "../../src/store/sessions.ts";
 import { allow, answer, ask, DAY, deny, entries, NOON, outline, start, summary, world } from "./kit.ts";
 
 test("a session reads back as it was recorded, in order and complete", async (t) => {
@@ -148,6 +152,16 @@ test("a session reads back as it was recorded, in order and complete", async (t)
   ]);
 });
 
+test("numbers of every size read back as they were, and what is no such number as 0", async (t) => {
+  const { dir, recorder } = await world(t);
+  const recording = recorder.open(start("s1"));
+  const numbers = [0, 1, 127, 128, 2 ** 14, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 38 + 127, 2 ** 53 - 1];
+  for (const bytes of [...numbers, -1, 1.5, Number.NaN, 2 ** 53]) recording.answered({ ...answer(1), bytes });
+  await recording.end(summary);
+  const read = (await entries(dir, "s1")).flatMap((entry) => (entry.kind === "answer" ? [entry.bytes] : []));
+  assert.deepEqual(read, [...numbers, 0, 0, 0, 0]);
+});
+
 test("a session's file is there with its start before anything is asked, for the owner alone", async (t) => {
   const { dir, recorder } = await world(t);
   recorder.open(start("s1"));
@@ -190,13 +204,13 @@ test("what detectors find is in no byte of recording or index", async (t) => {
   await recording.end(summary);
   await index.flush();
   assert.equal(readFileSync(join(dir, DAY, "s1.0001.rec")).includes("4111"), false);
-  assert.equal((await index.actions("s1"))[0]?.text, "SELECT '[card]'");
   for (const name of readdirSync(join(dir, ".."))) {
     if (name.startsWith("sallyport.db"))
       assert.equal(readFileSync(join(dir, "..", name)).includes("4111"), false, name);
   }
   const action = (await entries(dir, "s1")).find(({ kind }) => kind === "action");
   assert.ok(action?.kind === "action");
+  assert.equal(action.text, "SELECT '[card]'");
   assert.deepEqual(action.parameters, ["[card]", null]);
   assert.equal(action.actions[0]?.facts, '{"where":{"values":["[card]"],"deep":{"a":"[card]"}}}');
 });
@@ -288,27 +302,21 @@ test("a full disk denies, keeps what was written, and recording goes on when the
     "end",
   ]);
   // The last word on what was never forwarded is a denial.
-  const last = new Map(all.flatMap((entry) => (entry.kind === "decision" ? [[entry.askId, entry.decision]] : [])));
+  const last = new Map(
+    all.flatMap((entry) => (entry.kind === "decision" ? [[entry.askId, [entry.decision, entry.rules[0]]]] : [])),
+  );
   assert.deepEqual(
     [...last],
     [
-      [1, "allow"],
-      [2, "deny"],
-      [3, "deny"],
-      [4, "allow"],
+      [1, ["allow", "read-clean-tables"]],
+      [2, ["deny", "built-in:recording"]],
+      [3, ["deny", "built-in:recording"]],
+      [4, ["allow", "read-clean-tables"]],
     ],
   );
   assert.equal(recording.counts.denied, 2);
   await index.flush();
-  assert.deepEqual(
-    (await index.actions("s1")).map(({ askId, decision, rules }) => [askId, decision, rules[0]]),
-    [
-      [1, "allow", "read-clean-tables"],
-      [2, "deny", "built-in:recording"],
-      [3, "deny", "built-in:recording"],
-      [4, "allow", "read-clean-tables"],
-    ],
-  );
+  assert.equal((await index.get("s1"))?.denied, 2);
 });
 
 test("a disk that stays full bounds what waits, and the gap is counted in the recording", async (t) => {
@@ -464,7 +472,7 @@ test("after a crash open sessions are interrupted and indexed from their files, 
   await ended.end(summary);
   await index.flush();
   const file = join(dir, DAY, "s1.0001.rec");
-  // The moment of the crash: half of the next record, and no row of the actions in the index.
+  // The moment of the crash: half of the next record, and no row in the index.
   appendFileSync(file, Buffer.from("000000ff0102", "hex"));
   await index.forget("s1");
   const before = readFileSync(file);
@@ -483,14 +491,6 @@ test("after a crash open sessions are interrupted and indexed from their files, 
     },
     { state: "interrupted", statements: 3, denied: 1, rows: 7, masked: 3, pid: 42 },
   );
-  assert.deepEqual(
-    (await index.actions("s1")).map(({ text, decision }) => [text, decision]),
-    [
-      ["SELECT 1", "allow"],
-      ["SELECT 2", "allow"],
-      ["DROP TABLE a", "deny"],
-    ],
-  );
   assert.equal((await index.get("s2"))?.state, "ended");
   assert.deepEqual(readFileSync(file), before, "evidence is not changed by recovery");
   assert.deepEqual(await second.recoverOpen(), { interrupted: 0, indexed: 0 });
@@ -505,6 +505,32 @@ test("an open session without a file is closed as interrupted, too", async (t) =
   assert.equal((await index.get("s1"))?.state, "interrupted");
 });
 
+test("counts from a recording that has no end equal those of the one who wrote it", async (t) => {
+  const { recorder, index, disk, restart } = await world(t);
+  const recording = recorder.open(start("s1"));
+  const forbidden: Operation = { actions: [], forbidden: { rule: "built-in:unparsable", message: "Not SQL" } };
+  const connect: Operation = { actions: [{ name: "connect", facts: {} }] };
+  recording.asked(0, [{ operation: connect, text: "" }], allow);
+  recording.asked(1, [ask("SELECT 1"), { operation: { actions: [] }, text: "BEGIN" }], allow);
+  recording.asked(2, [{ operation: forbidden, text: "nonsense" }], deny);
+  recording.flush();
+  disk.room = 5;
+  recording.asked(3, [ask("SELECT 3"), ask("SELECT 4")], allow);
+  assert.throws(() => recording.flush());
+  disk.room = Number.POSITIVE_INFINITY;
+  recording.answered({ ...answer(1, 7), masks: [{ column: "a", by: "label:pii", count: 3 }] });
+  recording.flush();
+  assert.deepEqual(recording.counts, { statements: 4, denied: 3, masked: 3, rows: 7 });
+  await index.flush();
+  await (await restart()).recoverOpen();
+  const row = await index.get("s1");
+  assert.equal(row?.state, "interrupted");
+  assert.deepEqual(
+    { statements: row.statements, denied: row.denied, masked: row.masked, rows: row.rows },
+    recording.counts,
+  );
+});
+
 test("the index built anew from the recordings equals the one that grew with them", async (t) => {
   const { recorder, index, disk } = await world(t);
   for (const id of ["s1", "s2", "s3"]) {
@@ -514,18 +540,61 @@ test("the index built anew from the recordings equals the one that grew with the
     recording.answered({ ...answer(1, 5), masks: [{ column: "a", by: "label:pii", count: 2 }] });
     recording.asked(2, [ask("DROP TABLE a")], deny);
     disk.room = 5;
-    recording.asked(3, [ask("SELECT 3")], allow);
+    recording.asked(3, [ask("SELECT 3"), ask("SELECT 4")], allow);
     assert.throws(() => recording.flush());
     disk.room = Number.POSITIVE_INFINITY;
     await recording.end(summary);
   }
   await index.flush();
-  const grown = await Promise.all((await index.list()).map(async (row) => [row, await index.actions(row.id)] as const));
-  assert.equal(grown.length, 3);
+  const grown = await index.list();
+  assert.deepEqual(
+    grown.map(({ statements, denied }) => [statements, denied]),
+    Array.from({ length: 3 }, () => [5, 3]),
+  );
   await index.forget("all");
   assert.equal(await recorder.reindex(), 3);
-  const built = await Promise.all((await index.list()).map(async (row) => [row, await index.actions(row.id)] as const));
-  assert.deepEqual(built, grown);
+  assert.deepEqual(await index.list(), grown);
+});
+
+test("a session's row is put when it opens, then at most once in a while, and at its end", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { dir, clock, log, index } = await world(t);
+  const puts: [state: string, statements: number][] = [];
+  const counted: SessionStore = {
+    ...index,
+    put: ({ state, statements }) => void puts.push([state, statements]),
+  };
+  const recorder = await createRecorder({ dir, clock, log, index: counted, scrub: (text) => text });
+  const pass = (ms: number) => {
+    clock.advance(ms);
+    t.mock.timers.tick(ms);
+  };
+  const recording = recorder.open(start("s1"));
+  const says = (id: number) => {
+    recording.asked(id, [ask(`SELECT ${id}`)], allow);
+    recording.flush();
+  };
+  for (let id = 1; id * RECORD_IDLE_MS < SESSION_ROW_AGE_MS; id += 1) {
+    says(id);
+    pass(RECORD_IDLE_MS);
+  }
+  const said = recording.counts.statements;
+  assert.ok(said > 1);
+  assert.deepEqual(puts, [["open", 0]]);
+  // It says no more, and its counts are shown nevertheless: once.
+  for (let times = 0; times < 30; times += 1) pass(RECORD_IDLE_MS);
+  assert.deepEqual(puts.slice(1), [["open", said]]);
+
+  says(said + 1);
+  pass(RECORD_IDLE_MS);
+  assert.deepEqual(puts.slice(2), [["open", said + 1]], "the last row is old enough");
+  says(said + 2);
+  pass(RECORD_IDLE_MS);
+  clock.advance(-3_600_000);
+  pass(RECORD_IDLE_MS);
+  assert.deepEqual(puts.slice(3), [["open", said + 2]], "a clock set back");
+  await recording.end(summary);
+  assert.deepEqual(puts.slice(4), [["ended", said + 2]]);
 });
 
 test("closing the recorder writes what lies idle", async (t) => {

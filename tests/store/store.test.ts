@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { EVENTS_QUEUED_MAX } from "../../src/base/limits.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { migrate } from "../../src/store/migrations.ts";
-import type { ActionRow, SessionRow } from "../../src/store/sessions.ts";
+import type { SessionRow } from "../../src/store/sessions.ts";
 import { openStore } from "../../src/store/store.ts";
 import { folder, quietLog } from "./folder.ts";
 
@@ -32,27 +33,12 @@ const session = (id: string, more: Partial<SessionRow> = {}): SessionRow => ({
   ...more,
 });
 
-const action = (sequence: number, more: Partial<ActionRow> = {}): ActionRow => ({
-  sessionId: "s1",
-  sequence,
-  askId: sequence,
-  atMs: 1_700_000_000_001,
-  text: "SELECT '𝔘nicode', \"quoted\"",
-  actions: ["sql.read"],
-  decision: "allow",
-  rules: ["read-clean-tables"],
-  message: "",
-  ...more,
-});
-
 test("what is put is found again after the store was closed and opened", async (t) => {
   const dir = folder(t);
   const store = await openStore(dir, quietLog());
   store.sessions.put(session("s1"));
   store.sessions.put(session("s1", { state: "ended", endedMs: 1_700_000_000_009, rows: 7 }));
   store.sessions.put(session("s2", { startedMs: 1_700_000_000_500, agent: "bot" }));
-  store.sessions.action(action(2));
-  store.sessions.action(action(4, { decision: "deny", rules: ["no-ddl"], message: "no" }));
   await store.close();
 
   const again = await openStore(dir, quietLog());
@@ -77,31 +63,19 @@ test("what is put is found again after the store was closed and opened", async (
     (await again.sessions.list({ state: "open" })).map(({ id }) => id),
     ["s2"],
   );
-  assert.deepEqual(await again.sessions.actions("s1"), [
-    action(2),
-    action(4, { decision: "deny", rules: ["no-ddl"], message: "no" }),
-  ]);
-});
-
-test("an action put twice is there once, as it was put last", async (t) => {
-  const store = await openStore(folder(t), quietLog());
-  t.after(() => store.close());
-  store.sessions.action(action(2));
-  store.sessions.action(action(2, { decision: "deny" }));
-  await store.sessions.flush();
-  assert.deepEqual(
-    (await store.sessions.actions("s1")).map(({ decision }) => decision),
-    ["deny"],
-  );
 });
 
 test("rows beyond the queue are counted as lost, and the others are kept", async (t) => {
   const store = await openStore(folder(t), quietLog());
   t.after(() => store.close());
-  for (let at = 1; at <= 100_003; at += 1) store.sessions.action(action(at, { text: "", rules: [] }));
+  for (let at = 1; at <= EVENTS_QUEUED_MAX + 3; at += 1) store.sessions.put(session(`s${at}`));
+  // A row that waits may change, full as the queue is.
+  store.sessions.put(session("s1", { rows: 9 }));
   await store.sessions.flush();
   assert.equal(store.sessions.lost, 3);
-  assert.equal((await store.sessions.actions("s1", 10_000)).length, 10_000);
+  assert.equal((await store.sessions.get("s1"))?.rows, 9);
+  assert.notEqual(await store.sessions.get(`s${EVENTS_QUEUED_MAX}`), undefined);
+  assert.equal(await store.sessions.get(`s${EVENTS_QUEUED_MAX + 1}`), undefined);
 });
 
 test("rows that the database refuses are counted and reported", async (t) => {
@@ -114,15 +88,15 @@ test("rows that the database refuses are counted and reported", async (t) => {
   assert.deepEqual(log.lines, ["error Cannot write sessions to the index"]);
 });
 
-test("a session that is forgotten leaves no action behind", async (t) => {
+test("one session is forgotten, or all", async (t) => {
   const store = await openStore(folder(t), quietLog());
   t.after(() => store.close());
-  store.sessions.put(session("s1"));
-  store.sessions.action(action(2));
+  for (const id of ["s1", "s2", "s3"]) store.sessions.put(session(id));
   await store.sessions.flush();
   await store.sessions.forget("s1");
-  assert.equal(await store.sessions.get("s1"), undefined);
-  assert.deepEqual(await store.sessions.actions("s1"), []);
+  assert.deepEqual((await store.sessions.list()).map(({ id }) => id).sort(), ["s2", "s3"]);
+  await store.sessions.forget("all");
+  assert.deepEqual(await store.sessions.list(), []);
 });
 
 test("folder, database and its side files are for the owner alone, whatever the umask", async (t) => {

@@ -109,7 +109,7 @@ async function open(job: RowsJob, database: string): Promise<Talk> {
 
 async function perform(talk: Talk, { name, form, statements }: RowJob): Promise<RowReport> {
   talk.forget();
-  if (form === "simple") await talk.send(client.query(statements.join(";\n")));
+  if (form === "simple") await talk.send(client.query(statements.join("\n;\n")));
   else {
     const results = [form === "binary" ? 1 : 0];
     for (const statement of statements) {

@@ -1,0 +1,310 @@
+/**
+ * Masked means gone. Labelled columns: every attempt to read them in another form gives a value away when nothing
+ * guards the server, and as an agent is refused or brings no piece of one. Unlabelled columns: what the detectors
+ * know leaves in no format and by no message, and stands in no recording.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { LABEL_ATTACKS, LABEL_ORACLES } from "../kit/attacks.ts";
+import type { RowJob, RowReport } from "../kit/clients/rows-client.ts";
+import { capture } from "../kit/daemon.ts";
+import { piecesIn } from "./pieces.ts";
+import { CARD, HIDE, OPEN, rowsAsAgent, rowsDirect, SSN, startWorld, statementsOf, type World } from "./world.ts";
+
+const ROWS_MIN = 60;
+const FORMS = ["simple", "text", "binary"] as const;
+type Form = (typeof FORMS)[number];
+const BY = { simple: "the simple protocol", text: "the extended protocol", binary: "binary results" } as const;
+
+/** No digit of a labelled value stays. */
+const REDACT = `
+rules:
+  - name: hide-pii
+    on: reveal
+    when: "'pii' in column.labels"
+    mask: { style: redact }
+`;
+
+const SECRETS = [
+  ...[CARD, "5555555555554444", "378282246310005"],
+  ...[SSN, "457-55-5462", "856-45-6789"],
+] as const;
+
+const arrived = ({ bytes }: RowReport) => Buffer.from(bytes, "base64");
+const isRefused = ({ errors, closed }: RowReport) => !closed && errors.some(({ C }) => C === "42501");
+const database = "postgres";
+
+async function rowsOf(list: readonly { readonly name: string; readonly sql: string }[], form: Form): Promise<RowJob[]> {
+  return Promise.all(
+    list.map(async ({ name, sql }) => {
+      return { name, database, form, statements: form === "simple" ? [sql] : await statementsOf(sql) };
+    }),
+  );
+}
+
+describe("labelled columns", () => {
+  let world: World;
+  before(async () => {
+    world = await startWorld({ labels: true, policies: { "open.yaml": OPEN, "hide.yaml": REDACT } });
+  });
+  after(() => world.stop());
+
+  test(`both lists have at least ${ROWS_MIN} rows together, none twice`, () => {
+    const all = [...LABEL_ATTACKS, ...LABEL_ORACLES];
+    assert.ok(LABEL_ATTACKS.length >= ROWS_MIN);
+    assert.equal(new Set(all.map(({ sql }) => sql)).size, all.length);
+  });
+
+  test("control: each attack brings a piece of a value when nothing guards the server", async () => {
+    const reports = await rowsDirect(world, await rowsOf(LABEL_ATTACKS, "simple"));
+    const weak = reports.filter((report) => piecesIn(arrived(report), SECRETS).length === 0);
+    assert.deepEqual(weak.map(({ name, errors }) => `${name}: ${errors[0]?.["M"]}`), []);
+  });
+
+  for (const form of FORMS) {
+    test(`no attack brings a piece of a value by ${BY[form]}`, async () => {
+      const reports = await rowsAsAgent(world, await rowsOf(LABEL_ATTACKS, form));
+      const leaks = reports.flatMap((report) =>
+        piecesIn(arrived(report), SECRETS).map((piece) => `${report.name}: ${piece}`),
+      );
+      assert.deepEqual(leaks, []);
+      const open = reports.filter((report) => report.closed || (!isRefused(report) && report.errors.length > 0));
+      assert.deepEqual(open.map(({ name, errors }) => `${name}: ${errors[0]?.["M"]}`), [], "refused, or answered masked");
+    });
+  }
+
+  test("control: each oracle is answered when nothing guards the server", async () => {
+    const rows = (await rowsOf(LABEL_ORACLES, "simple")).map((row) => {
+      return { ...row, statements: ["BEGIN", ...row.statements, "ROLLBACK"] };
+    });
+    const reports = await rowsDirect(world, rows);
+    const weak = reports.filter(({ errors }) => errors.some(({ C }) => C?.startsWith("42")));
+    assert.deepEqual(weak.map(({ name, errors }) => `${name}: ${errors[0]?.["M"]}`), []);
+  });
+
+  for (const form of FORMS) {
+    test(`each oracle is refused by ${BY[form]}`, async () => {
+      const reports = await rowsAsAgent(world, await rowsOf(LABEL_ORACLES, form));
+      assert.deepEqual(reports.filter((report) => !isRefused(report)).map(({ name }) => name), []);
+      assert.deepEqual(reports.flatMap((report) => piecesIn(arrived(report), SECRETS)), []);
+    });
+  }
+
+  const clean: readonly (readonly [sql: string, answer: RegExp])[] = [
+    ["SELECT count(*) FROM customers", /3/],
+    ["SELECT id, name FROM customers WHERE id = 1", /Ada Lovelace/],
+    ["SELECT c.name, o.amount FROM customers c JOIN orders o ON o.customer = c.id WHERE o.id = 3", /Ada Lovelace/],
+    ["SELECT name, sum(amount) FROM customers JOIN orders ON customer = customers.id GROUP BY name", /Grace Hopper/],
+    ["SELECT * FROM orders WHERE id = 7", /order 7/],
+    ["SELECT id, ssn, card FROM customers WHERE id = 1", /REDACTED/i],
+    ["SELECT * FROM customers ORDER BY id", /Alan Turing/],
+    ["INSERT INTO customers VALUES (9, 'New Person', 'n@example.com', '4000056655665556', '219-09-8888')", /INSERT 0 1/],
+    ["INSERT INTO customers (id, name, ssn) VALUES (10, 'Another', '219-09-7777') RETURNING id, name", /Another/],
+    ["UPDATE customers SET ssn = '219-09-6666' WHERE id = 9 RETURNING name", /New Person/],
+    ["UPDATE customers SET card = NULL WHERE id = 10", /UPDATE 1/],
+    ["DELETE FROM customers WHERE id IN (9, 10) RETURNING id", /DELETE 2/],
+    ["COPY (SELECT id, name FROM customers) TO STDOUT", /Ada Lovelace/],
+    ["COPY customers (id, name) TO STDOUT", /Ada Lovelace/],
+    ["EXPLAIN SELECT id FROM customers WHERE id = 1", /customers/],
+  ];
+  for (const form of ["simple", "text"] as const) {
+    test(`clean statements keep working by ${BY[form]}`, async () => {
+      const rows = clean.map(([sql]) => ({ name: sql, database, form, statements: [sql] }));
+      const reports = await rowsAsAgent(world, rows);
+      const failed = reports.flatMap((report, at) => {
+        const { name, errors } = report;
+        if (errors.length > 0) return [`${name}: ${errors[0]?.["M"]}`];
+        return clean[at]?.[1].test(arrived(report).toString("latin1")) ? [] : [`${name}: ${arrived(report)}`];
+      });
+      assert.deepEqual(failed, []);
+      assert.deepEqual(reports.flatMap((report) => piecesIn(arrived(report), SECRETS)), []);
+    });
+  }
+
+  test("psql's \\d and \\dt, which look around in the catalog, keep working", async () => {
+    const { stdout, stderr } = await world.psql("\\dt\n\\d customers\n\\d+ orders\n\\l\n");
+    assert.equal(stderr.replace(/^sallyport: .*\n/gm, ""), "");
+    assert.match(stdout, /public\|customers\|table/);
+    assert.match(stdout, /ssn\|text/);
+    assert.match(stdout, /note\|text/);
+  });
+
+  test("pg_dump is refused or brings nothing labelled; control: direct it brings all", async () => {
+    const dump = ["pg_dump", "--data-only"];
+    const direct = await capture(dump[0] ?? "", [...dump.slice(1), "-h", world.postgres.socketFolder, "-p", `${world.postgres.port}`, "-U", "postgres", "postgres"]);
+    assert.ok(piecesIn(Buffer.from(direct.stdout), SECRETS).length > 0, direct.stderr);
+    const guarded = await world.daemon.run("ci", [...dump, world.url]);
+    assert.deepEqual(piecesIn(Buffer.from(guarded.stdout + guarded.stderr), SECRETS), []);
+    assert.ok(guarded.code === 0 || /42501|Sallyport/i.test(guarded.stderr), guarded.stderr);
+  });
+
+  /** Made by somebody else before: the agent names nothing that has a label. */
+  const DERIVED = `
+    CREATE SCHEMA other;
+    CREATE VIEW other.plain AS SELECT id, ssn AS x FROM public.customers;
+    CREATE VIEW other.made AS SELECT id, upper(ssn) AS x FROM public.customers;
+    CREATE VIEW other.twice AS SELECT x || '' AS y FROM other.plain;
+    CREATE VIEW other.row AS SELECT c AS x FROM public.customers c;
+    CREATE MATERIALIZED VIEW other.kept AS SELECT id, reverse(card) AS x FROM public.customers;
+    CREATE VIEW other.of_kept AS SELECT x FROM other.kept;
+    CREATE TABLE other.parent (id int, name text, email text, card text, ssn text);
+    ALTER TABLE public.customers INHERIT other.parent;
+    CREATE TABLE other.child () INHERITS (public.customers);
+    INSERT INTO other.child VALUES (77, 'Child', 'c@example.com', '4111111111111111', '219-09-9999');
+    CREATE FUNCTION other.steal() RETURNS SETOF text LANGUAGE sql AS 'SELECT ssn FROM public.customers';
+    CREATE FUNCTION other.first(text, text) RETURNS text LANGUAGE sql AS 'SELECT ssn FROM public.customers LIMIT 1';
+    CREATE OPERATOR other.=== (leftarg = text, rightarg = text, function = other.first);
+    CREATE TABLE other.trap (id int, x text);
+    CREATE FUNCTION other.fill() RETURNS trigger LANGUAGE plpgsql AS
+      'BEGIN NEW.x := (SELECT ssn FROM public.customers LIMIT 1); RETURN NEW; END';
+    CREATE TRIGGER fill BEFORE INSERT ON other.trap FOR EACH ROW EXECUTE FUNCTION other.fill();
+    CREATE TABLE other.rewritten (x text);
+    CREATE RULE steal AS ON INSERT TO other.rewritten DO INSTEAD SELECT ssn || '' AS x FROM public.customers;
+    CREATE TABLE other.defaulted (id int, x text DEFAULT other.first('', ''));
+  `;
+  const derived = [
+    ["a view", "SELECT x FROM other.plain"],
+    ["a view's star", "SELECT * FROM other.plain"],
+    ["a view in an expression", "SELECT upper(x) FROM other.plain"],
+    ["a view with an expression", "SELECT x FROM other.made"],
+    ["a view of a view", "SELECT y FROM other.twice"],
+    ["a view of whole rows", "SELECT x FROM other.row"],
+    ["a materialized view", "SELECT x FROM other.kept"],
+    ["a view of a materialized view", "SELECT x FROM other.of_kept"],
+    ["a parent", "SELECT upper(ssn) FROM other.parent"],
+    ["a child", "SELECT upper(ssn) FROM other.child"],
+    ["COPY of a child", "COPY other.child TO STDOUT"],
+    ["COPY of a view's query", "COPY (SELECT x FROM other.plain) TO STDOUT"],
+    ["a function", "SELECT other.steal()"],
+    ["a function in FROM", "SELECT * FROM other.steal()"],
+    ["an operator", "SELECT 'a' OPERATOR(other.===) 'b'"],
+    ["a trigger", "BEGIN; INSERT INTO other.trap (id) VALUES (1) RETURNING x; ROLLBACK"],
+    ["a rule", "BEGIN; INSERT INTO other.rewritten VALUES (''); ROLLBACK"],
+    ["a default", "BEGIN; INSERT INTO other.defaulted (id) VALUES (1) RETURNING x; ROLLBACK"],
+  ].map(([name = "", sql = ""]) => ({ name, sql }));
+
+  test("what was derived from labelled columns before leaks no piece either; control: it does direct", async () => {
+    await world.postgres.query(DERIVED);
+    const direct = await rowsDirect(world, await rowsOf(derived, "simple"));
+    const weak = direct.filter((report) => piecesIn(arrived(report), SECRETS).length === 0);
+    assert.deepEqual(weak.map(({ name, errors }) => `${name}: ${errors[0]?.["M"]}`), []);
+    for (const form of FORMS) {
+      const reports = await rowsAsAgent(world, await rowsOf(derived, form));
+      const leaks = reports.filter((report) => piecesIn(arrived(report), SECRETS).length > 0);
+      assert.deepEqual(leaks.map(({ name }) => name), [], BY[form]);
+    }
+    await world.postgres.query("DROP SCHEMA other CASCADE");
+  });
+
+  const errors: readonly (readonly [name: string, sql: string])[] = [
+    ["a broken unique key's detail", "CREATE UNIQUE INDEX ON customers (ssn); INSERT INTO customers VALUES (20, 'x', 'x', 'x', '219-09-9999')"],
+    ["a row that breaks NOT NULL", `INSERT INTO customers VALUES (NULL, 'x', 'x', '${CARD}', '${SSN}')`],
+    ["a row that breaks a check", `INSERT INTO customers VALUES (-1, 'x', 'x', '${CARD}', '${SSN}')`],
+    ["a number that is too large", `SELECT '${CARD}'::int`],
+    ["a date that is none", `SELECT '${SSN}'::date`],
+    ["json that is none", `SELECT '{"card": ${CARD}'::json`],
+  ];
+  test("errors of the server quote nothing of a row", async () => {
+    await world.postgres.query("ALTER TABLE customers ADD CONSTRAINT positive CHECK (id > 0)");
+    const rows = errors.map(([name, sql]) => ({ name, database, form: "simple", statements: [sql] }) as const);
+    const quoted = (reports: readonly RowReport[]) =>
+      reports.filter((report) => piecesIn(arrived(report), SECRETS).length > 0).map(({ name }) => name);
+    assert.deepEqual(quoted(await rowsDirect(world, rows)), errors.map(([name]) => name), "control");
+    const reports = await rowsAsAgent(world, rows);
+    assert.deepEqual(quoted(reports), []);
+    assert.ok(reports.every((report) => report.errors.length > 0));
+  });
+});
+
+describe("what detectors find in columns without labels", () => {
+  let world: World;
+  before(async () => {
+    world = await startWorld({ policies: { "open.yaml": OPEN, "hide.yaml": HIDE } });
+    await world.postgres.query(`
+      CREATE TABLE notes (id int, body text, doc json, docb jsonb, list text[], code varchar(40), fixed char(40));
+      INSERT INTO notes SELECT id, 'paid with ' || card || ', ssn ' || ssn, json_build_object('card', card, 'deep', ARRAY[ssn]),
+        jsonb_build_object('card', card, 'deep', ARRAY[ssn]), ARRAY['ssn ' || ssn, card], card, card FROM customers;`);
+  });
+  after(() => world.stop());
+
+  /** Partial masks leave the last four digits. */
+  const SHOWN = 4;
+  const pieces = (report: RowReport) => piecesIn(arrived(report), SECRETS, SHOWN + 2);
+  const whole = (report: RowReport) => SECRETS.filter((secret) => arrived(report).includes(secret));
+
+  const reads: readonly (readonly [name: string, sql: string])[] = [
+    ["text", "SELECT body FROM notes"],
+    ["json", "SELECT doc FROM notes"],
+    ["jsonb", "SELECT docb FROM notes"],
+    ["an array", "SELECT list FROM notes"],
+    ["varchar and char", "SELECT code, fixed FROM notes"],
+    ["a concatenation", "SELECT id || ': ' || body FROM notes"],
+    ["a whole row", "SELECT notes FROM notes"],
+    ["row_to_json", "SELECT row_to_json(notes) FROM notes"],
+    ["json_agg", "SELECT json_agg(doc) FROM notes"],
+    ["array_agg", "SELECT array_agg(code) FROM notes"],
+    ["string_agg", "SELECT string_agg(body, E'\\n') FROM notes"],
+    ["a cursor", "BEGIN; DECLARE c CURSOR FOR SELECT body FROM notes; FETCH ALL FROM c; ROLLBACK"],
+    ["RETURNING", "BEGIN; UPDATE notes SET id = id RETURNING body, docb; ROLLBACK"],
+    ["COPY TO STDOUT", "COPY notes TO STDOUT"],
+    ["COPY as csv", "COPY (SELECT body, code FROM notes) TO STDOUT WITH (FORMAT csv)"],
+    ["an error's message", `SELECT '${CARD}'::int`],
+    ["an error's detail", `CREATE TEMP TABLE u (a text UNIQUE); INSERT INTO u VALUES ('${CARD}'); INSERT INTO u VALUES ('${CARD}')`],
+    ["a notice", `DO $$ BEGIN RAISE NOTICE 'card %', '${CARD}'; END $$`],
+    ["a notice with a detail", `DO $$ BEGIN RAISE WARNING 'x' USING DETAIL = 'card ${CARD}', HINT = '${CARD}'; END $$`],
+    ["an exception", `DO $$ BEGIN RAISE EXCEPTION 'card %', '${CARD}'; END $$`],
+    ["a binary cursor", "BEGIN; DECLARE b BINARY CURSOR FOR SELECT body, docb, list FROM notes; FETCH ALL FROM b; ROLLBACK"],
+    ["binary COPY", "COPY (SELECT body, code FROM notes) TO STDOUT WITH (FORMAT binary)"],
+    ["xml", "SELECT xmlelement(name note, body) FROM notes"],
+    ["an array of json", "SELECT ARRAY[docb] FROM notes"],
+    ["a row with an array", "SELECT ROW(1, list) FROM notes"],
+    ["an array of rows", "SELECT array_agg(notes) FROM notes"],
+    ["a name", "SELECT code::name FROM notes"],
+    ["a range", "SELECT int8range(1, 2)::text || code FROM notes"],
+    ["a quoted literal", "SELECT quote_literal(body) FROM notes"],
+    ["a text search vector", "SELECT to_tsvector('simple', body) FROM notes"],
+    ["a column's name", `SELECT 1 AS "card ${CARD}"`],
+    ["a setting", `SET application_name = '${CARD}'`],
+    ["a command's echo", `SELECT current_query() /* ${CARD} */`],
+    ["a notification", `LISTEN mail; NOTIFY mail, 'card ${CARD}'`],
+  ];
+  for (const form of FORMS) {
+    test(`leaves in no answer by ${BY[form]}`, async () => {
+      const rows = await rowsOf(reads.map(([name, sql]) => ({ name, sql })), form);
+      const direct = await rowsDirect(world, rows);
+      const weak = direct.filter((report) => whole(report).length === 0).map(({ name }) => name);
+      assert.deepEqual(weak, [], "control: each brings a whole value");
+      const reports = await rowsAsAgent(world, rows);
+      const leaks = reports.filter((report) => whole(report).length > 0 || pieces(report).length > 0);
+      assert.deepEqual(leaks.map(({ name }) => name), []);
+      assert.deepEqual(reports.filter(({ closed }) => closed).map(({ name }) => name), []);
+    });
+  }
+
+  test("answers keep their shape: the rows are there, with a mask instead of the value", async () => {
+    const { stdout } = await world.psql("SELECT id, body, docb, list FROM notes ORDER BY id;\n");
+    assert.equal(stdout.split("\n").length, 4, stdout);
+    assert.match(stdout, /^1\|paid with \S*\*\S*1111, ssn \S*\*/);
+    assert.match(stdout, /\{"card": "\*+1111"/);
+  });
+
+  test("stands in no recording, no listing and no log, also when the agent itself sent it", async () => {
+    const sent = `SELECT '${CARD}' AS card, 'my ssn is ${SSN}' AS note, 1 AS marker_7731`;
+    await rowsAsAgent(world, [
+      { name: "simple", database, form: "simple", statements: [sent] },
+      { name: "extended", database, form: "text", statements: [sent] },
+    ]);
+    const sessions = await world.daemon.json<{ id: string }[]>(["sessions", "--limit", "1000"]);
+    const shown = await Promise.all(sessions.map(({ id }) => world.daemon.cli(["--json", "sessions", "show", id])));
+    const everything = shown.map(({ stdout }) => stdout).join("\n");
+    assert.match(everything, /marker_7731/);
+    for (const secret of SECRETS) {
+      assert.ok(!everything.includes(secret), secret);
+      const grep = await capture("grep", ["-rlaF", secret, world.daemon.stateDir, world.daemon.runDir]);
+      assert.equal(grep.stdout, "", secret);
+      assert.ok(!world.daemon.output.includes(secret), secret);
+    }
+    const control = await capture("grep", ["-rlaF", "marker_7731", world.daemon.stateDir]);
+    assert.notEqual(control.stdout, "", "control: recordings can be searched for text");
+  });
+});
