@@ -7,11 +7,11 @@ import type { Clock } from "./base/clock.ts";
 import { messageOf } from "./base/errors.ts";
 import { ORIGIN_AGE_MS, RESOLVE_EVERY_MS } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
-import { startControlServer } from "./control/api/server.ts";
+import { refuseSecondDaemon, startControlServer } from "./control/api/server.ts";
 import type { DaemonOptions, RunningDaemon } from "./control/ports.ts";
 import { type Configuration, loadConfiguration } from "./daemon/configuration.ts";
 import { auditKernelEvent, isRefusal } from "./daemon/kernel-events.ts";
-import { createPorts, reloadResult, type PortParts } from "./daemon/ports.ts";
+import { createPorts, type PortParts, reloadResult } from "./daemon/ports.ts";
 import { removeEverything } from "./daemon/removal.ts";
 import { Runs } from "./daemon/runs.ts";
 import { trustEnvironment } from "./daemon/trust.ts";
@@ -31,9 +31,12 @@ import { openStore } from "./store/store.ts";
 import { openAuthority } from "./vault/authority.ts";
 import { createVault } from "./vault/vault.ts";
 
+// biome-ignore-start lint/performance/noBarrelFile: what the command line does without a daemon; it loads this one module
 export { doctorReport } from "./daemon/doctor.ts";
 export { checkPolicyFiles } from "./daemon/policy-check.ts";
 export { removeEverything } from "./daemon/removal.ts";
+
+// biome-ignore-end lint/performance/noBarrelFile: as above
 
 const SETTINGS_FILE = "/etc/sallyport/sallyport.yaml";
 
@@ -47,6 +50,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   try {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     mkdirSync(runDir, { recursive: true, mode: 0o755 });
+    await refuseSecondDaemon(join(runDir, "api.sock"));
 
     // what is kept between lives
     const store = await openStore(stateDir, log);

@@ -14,12 +14,14 @@ const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, e
 
 /** A log that hands each line from `least` up to `write`, as "info  message  key=value …". */
 export function createLog(write: (line: string) => void, least: LogLevel = "info"): Log {
-  const at = (level: LogLevel) => (message: string, fields: LogFields = {}) => {
-    if (RANK[level] < RANK[least]) return;
-    const tail = Object.entries(fields)
-      .filter(([, value]) => value !== undefined)
-      .map(([key, value]) => `${key}=${typeof value === "string" ? JSON.stringify(value) : value}`);
-    write([level.padEnd(5), message, ...tail].join(" "));
-  };
+  const at =
+    (level: LogLevel) =>
+    (message: string, fields: LogFields = {}) => {
+      if (RANK[level] < RANK[least]) return;
+      const tail = Object.entries(fields)
+        .filter(([, value]) => value !== undefined)
+        .map(([key, value]) => `${key}=${typeof value === "string" ? JSON.stringify(value) : value}`);
+      write([level.padEnd(5), message, ...tail].join(" "));
+    };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }

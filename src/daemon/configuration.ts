@@ -67,12 +67,18 @@ export function loadSettings(configFile: string | undefined, added: readonly Add
 export function readPolicyFolder(folder: string): PolicyFile[] {
   let names: string[];
   try {
-    names = readdirSync(folder).filter((name) => /\.ya?ml$/.test(name)).sort();
+    names = readdirSync(folder)
+      .filter((name) => /\.ya?ml$/.test(name))
+      .sort();
   } catch (cause) {
     throw unreadable("POLICY_UNREADABLE", folder, cause);
   }
   if (names.length > POLICY_FILES_MAX) {
-    throw new UserError("POLICY_FILES", `Cannot load ${names.length} policy files from ${folder}`, `Join them: at most ${POLICY_FILES_MAX}`);
+    throw new UserError(
+      "POLICY_FILES",
+      `Cannot load ${names.length} policy files from ${folder}`,
+      `Join them: at most ${POLICY_FILES_MAX}`,
+    );
   }
   return names.map((name) => ({ name: join(folder, name), text: readText(join(folder, name), "POLICY_UNREADABLE") }));
 }
@@ -80,11 +86,15 @@ export function readPolicyFolder(folder: string): PolicyFile[] {
 export function compilePolicy(files: readonly PolicyFile[], connections: readonly Connection[]): Policy {
   const tables = connections.flatMap(({ data }) => Object.values(data));
   const labels = tables.flatMap((table) => [...table.labels, ...Object.values(table.columns).flat()]);
-  return loadPolicy(files, protocols.flatMap(({ actions }) => actions), {
-    labels: [...new Set(labels)],
-    detectors: DETECTOR_NAMES,
-    connections: connections.map(({ name }) => name),
-  });
+  return loadPolicy(
+    files,
+    protocols.flatMap(({ actions }) => actions),
+    {
+      labels: [...new Set(labels)],
+      detectors: DETECTOR_NAMES,
+      connections: connections.map(({ name }) => name),
+    },
+  );
 }
 
 function numbered(connections: readonly Connection[]): Map<number, Connection> {
@@ -96,7 +106,9 @@ function numbered(connections: readonly Connection[]): Map<number, Connection> {
       throw new UserError(
         "CONNECTION_NAMES",
         `Cannot use the connection names ${other.name} and ${connection.name} together`,
-        other.name === connection.name ? "Names must differ: rename or remove one" : "Rename one of them: their numbers in the kernel collide",
+        other.name === connection.name
+          ? "Names must differ: rename or remove one"
+          : "Rename one of them: their numbers in the kernel collide",
       );
     }
     byNumber.set(number, connection);
@@ -137,6 +149,7 @@ function readText(file: string, code: string): string {
 }
 
 function unreadable(code: string, path: string, cause: unknown): UserError {
-  const remedy = codeOf(cause) === "ENOENT" ? "Check the path, or create it" : "Check its owner and mode; the daemon runs as root";
+  const remedy =
+    codeOf(cause) === "ENOENT" ? "Check the path, or create it" : "Check its owner and mode; the daemon runs as root";
   return new UserError(code, `Cannot read ${path}: ${messageOf(cause)}`, remedy, { cause });
 }

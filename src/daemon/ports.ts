@@ -1,6 +1,7 @@
 /** What the API may ask of the daemon, bound to the parts that know. Translates; decides nothing. */
-import type { Socket } from "node:net";
+
 import { readFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import { peerOf } from "ebpf-loader";
 import type { Clock } from "../base/clock.ts";
 import { codeOf, messageOf, UserError } from "../base/errors.ts";
@@ -32,7 +33,7 @@ import type { Tag } from "../store/tags.ts";
 import type { Authority } from "../vault/authority.ts";
 import { describeReference } from "../vault/references.ts";
 import type { Vault } from "../vault/vault.ts";
-import { compilePolicy, type Configuration } from "./configuration.ts";
+import { type Configuration, compilePolicy } from "./configuration.ts";
 import { doctorReport } from "./doctor.ts";
 import { entriesOf } from "./entries.ts";
 import type { Runs } from "./runs.ts";
@@ -162,7 +163,11 @@ export function createPorts(parts: PortParts): ControlPorts {
         return reloadResult(parts);
       },
       shutdown: async ({ remove }, caller) => {
-        say("daemon.stop", remove ? "The daemon was asked to stop and remove itself" : "The daemon was asked to stop", caller);
+        say(
+          "daemon.stop",
+          remove ? "The daemon was asked to stop and remove itself" : "The daemon was asked to stop",
+          caller,
+        );
         return { removed: await parts.shutdown(remove) };
       },
       leave: parts.leave,
@@ -186,8 +191,9 @@ export function checkPolicy(files: readonly { name: string; text: string }[], co
   }
 }
 
-const VERSION = (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string })
-  .version;
+const VERSION = (
+  JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }
+).version;
 
 /** A process that is gone has no cgroup and is refused by whoever asks. */
 function peer(socket: Socket, agents: Agents) {
@@ -252,13 +258,19 @@ async function testConnection(name: string, parts: PortParts): Promise<Connectio
   const host = address?.kind === "name" ? address.host : address?.kind === "network" ? address.address : "";
   try {
     const request = protocol.lookupLogin?.(undefined);
-    const login = await logIn({ connection, protocol, address: host, port: address?.port ?? 0 }, request, parts.credentialOf);
+    const login = await logIn(
+      { connection, protocol, address: host, port: address?.port ?? 0 },
+      request,
+      parts.credentialOf,
+    );
     login.wire.destroy();
     return { ok: true, steps: [{ name: "login", ok: true, detail: `${host} port ${address?.port}` }] };
   } catch (error) {
     const code = codeOf(error);
     const step = code === "UPSTREAM_UNREACHABLE" ? "dial" : code.startsWith("UPSTREAM_TLS") ? "tls" : "login";
-    return { ok: false, steps: [{ name: step, ok: false, detail: `${code}: ${messageOf(error)}` }] };
+    const cause = error instanceof Error && error.cause instanceof UserError ? error.cause : undefined;
+    const detail = cause === undefined ? messageOf(error) : `${cause.message}. ${cause.remedy}`;
+    return { ok: false, steps: [{ name: step, ok: false, detail: `${code}: ${detail}` }] };
   }
 }
 

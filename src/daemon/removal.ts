@@ -39,7 +39,10 @@ export async function removeEverything({ stateDir, runDir }: RemovalOptions): Pr
 /** The cgroups that `run` made and that may still be there. A damaged store must not keep the rest from being removed. */
 async function runCgroups(stateDir: string): Promise<string[]> {
   if (!existsSync(join(stateDir, "sallyport.db"))) return [];
-  const store = await openStore(stateDir, createLog(() => {})).catch(() => undefined);
+  const store = await openStore(
+    stateDir,
+    createLog(() => {}),
+  ).catch(() => undefined);
   if (store === undefined) return [];
   try {
     return (await store.tags.all()).filter(({ kind }) => kind === "run").map(({ cgroup }) => cgroup);

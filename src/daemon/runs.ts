@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { UserError } from "../base/errors.ts";
-import { RUNS_REMEMBERED_MAX, RUN_SETTLE_MS } from "../base/limits.ts";
+import { RUN_SETTLE_MS, RUNS_REMEMBERED_MAX } from "../base/limits.ts";
 import type { Caller, Run, RunPorts, RunSummary } from "../control/ports.ts";
 import type { Agents } from "../identity/agents.ts";
 import { confine, removeCgroup } from "../kernel/cgroups.ts";

@@ -5,8 +5,8 @@
 import type { Clock } from "../base/clock.ts";
 import { UserError } from "../base/errors.ts";
 import { TAGS_MAX } from "../base/limits.ts";
-import type { Interception } from "../kernel/interception.ts";
 import { cgroupIdOf, cgroupOf, isPopulated, removeCgroup, resolveCgroup } from "../kernel/cgroups.ts";
+import type { Interception } from "../kernel/interception.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Tag, TagStore } from "../store/tags.ts";
@@ -93,7 +93,11 @@ export class Agents {
     }
     const cgroupId = cgroupIdOf(path);
     if (cgroupId === undefined || this.#tags.size >= TAGS_MAX) {
-      throw new UserError("TAG_FAILED", `Cannot tag ${path}: it is gone, or ${TAGS_MAX} cgroups are tagged`, "End some: untag");
+      throw new UserError(
+        "TAG_FAILED",
+        `Cannot tag ${path}: it is gone, or ${TAGS_MAX} cgroups are tagged`,
+        "End some: untag",
+      );
     }
     const slot = await this.#store.slotOf(request.as);
     const { as: agent, kind, uid } = request;

@@ -26,7 +26,19 @@ export async function confine(cgroupRoot: string, name: string, pid: number): Pr
 
 /** Source: org.freedesktop.systemd1(5), StartTransientUnit. */
 async function confineInScope(cgroupRoot: string, unit: string, pid: number): Promise<string> {
-  const properties = ["3", "PIDs", "au", "1", String(pid), "Slice", "s", "sallyport.slice", "CollectMode", "s", "inactive-or-failed"];
+  const properties = [
+    "3",
+    "PIDs",
+    "au",
+    "1",
+    String(pid),
+    "Slice",
+    "s",
+    "sallyport.slice",
+    "CollectMode",
+    "s",
+    "inactive-or-failed",
+  ];
   const target = ["org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"];
   await run("busctl", ["call", ...target, "StartTransientUnit", "ssa(sv)a(sa(sv))", unit, "fail", ...properties, "0"]);
   for (let round = 0; round < 200; round++) {
@@ -77,7 +89,11 @@ export function cgroupIdOf(path: string): bigint | undefined {
 export function resolveCgroup(cgroupRoot: string, text: string): string {
   const path = resolve(text.startsWith(`${cgroupRoot}/`) ? text : join(cgroupRoot, text));
   if (!path.startsWith(`${cgroupRoot}/`) || cgroupIdOf(path) === undefined) {
-    throw new UserError("CGROUP_UNKNOWN", `Cannot find the cgroup ${text} below ${cgroupRoot}`, "See: systemd-cgls, or cat /proc/PID/cgroup");
+    throw new UserError(
+      "CGROUP_UNKNOWN",
+      `Cannot find the cgroup ${text} below ${cgroupRoot}`,
+      "See: systemd-cgls, or cat /proc/PID/cgroup",
+    );
   }
   return path;
 }

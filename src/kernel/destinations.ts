@@ -40,7 +40,7 @@ export async function planDestinations(
   const allowed = rows(plan.allow, { action: "allow", reason: "egress-rule", connection: 0 });
   const denied = rows(plan.deny, { action: "deny", reason: "egress-rule", connection: 0 });
   const nameservers = plan.nameservers.map((address) => ({
-    ...{ action: "allow", reason: "nameserver", connection: 0, port: 53, protocol: "udp" } as const,
+    ...({ action: "allow", reason: "nameserver", connection: 0, port: 53, protocol: "udp" } as const),
     ...hostNetwork(address),
   }));
   const destinations = [...(await Promise.all([...registered, allowed, denied])).flat(), ...nameservers];

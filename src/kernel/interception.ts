@@ -75,7 +75,9 @@ export class Interception {
 
   /** Since the programs were first attached. */
   counters(): Readonly<Record<string, number>> {
-    return Object.fromEntries(Object.entries(this.#interceptor.counters()).map(([name, count]) => [name, Number(count)]));
+    return Object.fromEntries(
+      Object.entries(this.#interceptor.counters()).map(([name, count]) => [name, Number(count)]),
+    );
   }
 
   /** Lets go of every handle; pins stay, so tagged agents stay guarded and get ECONNREFUSED. */

@@ -17,7 +17,7 @@ export interface Protocol {
   login(request: unknown, world: LoginWorld): LoginMachine | undefined;
   /** Runs on a logged-in connection of our own; sees no client. Undefined: the protocol asks nothing. */
   readonly lookup?: (question: LookQuestion) => LookupMachine;
-  /** What `login` needs for a lookup of our own on the same backend, given what the session's login asked. */
+  /** What `login` needs for a lookup of our own on the same backend, given what the session's login asked; undefined: no session did. */
   readonly lookupLogin?: (request: unknown) => unknown;
   /** The whole of a cancel message to the server for a key that `login` handed out. */
   readonly cancelMessage?: (cancel: Uint8Array) => Uint8Array;

@@ -5,8 +5,9 @@
 import { randomBytes } from "node:crypto";
 import type { Accepted } from "ebpf-loader";
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
+import { codeOf, messageOf } from "../base/errors.ts";
 import { LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
+import type { Masker } from "../masking/mask.ts";
 import type { Connection } from "../model/connection.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Agent } from "../model/identity.ts";
@@ -14,14 +15,13 @@ import type { Origin } from "../model/origin.ts";
 import type { Protocol } from "../model/protocol.ts";
 import type { Judge } from "../policy/decide.ts";
 import type { Policy } from "../policy/load.ts";
-import type { Masker } from "../masking/mask.ts";
 import type { Recorder } from "../recorder/recorder.ts";
 import { Driver } from "./driver.ts";
 import type { Lookups } from "./lookups.ts";
 import { completeOrigin } from "./origin.ts";
 import type { Sessions } from "./sessions.ts";
 import { type Leaf, leafNames, serverOptions } from "./tls.ts";
-import { type Backend, cancelUpstream, type CredentialSource, logIn } from "./upstream.ts";
+import { type Backend, type CredentialSource, cancelUpstream, logIn } from "./upstream.ts";
 import { Wire } from "./wire.ts";
 
 /** The parts that a connection passes; joined in main.ts, replaced by fakes in tests. */
@@ -92,8 +92,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     sessionId,
     connection,
     cancelKey,
-    maskFor: (column) =>
-      parts.masker.valueMask(column, (detector) => judge.current.reveal(column, detector)),
+    maskFor: (column) => parts.masker.valueMask(column, (detector) => judge.current.reveal(column, detector)),
   });
 
   // 6-9 the driver turns bytes into actions, asks, forwards with permits, masks answers
@@ -108,7 +107,10 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     recordAnswered: (entry) => recording.answered(entry),
     flush: () => recording.flush(),
     logIn: async (request) => {
-      const login = await logIn(backend, request, parts.credentialOf);
+      const login = await logIn(backend, request, parts.credentialOf).catch((error: unknown) => {
+        parts.emit(loginFailure(parts, sessionId, agent, connection, error));
+        throw error;
+      });
       if (login.cancel !== undefined) parts.sessions.rememberCancel(cancelKey, sessionId, agent, backend, login.cancel);
       clearTimeout(startup);
       if (protocol.lookup !== undefined) look = parts.lookups.of(backend, request);
@@ -126,7 +128,12 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     fault: (code, message) => {
       fault ??= code;
       const text = `A session ended by a fault: ${message}`;
-      parts.emit({ ...about(parts, agent, connection, sessionId), kind: "session.fault", message: text, fields: { code } });
+      parts.emit({
+        ...about(parts, agent, connection, sessionId),
+        kind: "session.fault",
+        message: text,
+        fields: { code },
+      });
     },
   });
   const startup = setTimeout(() => driver.stop("no login within the time allowed"), STARTUP_WAIT_MS + LOGIN_WAIT_MS);
@@ -143,7 +150,13 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   const reason = await driver.run();
   clearTimeout(startup);
   const { bytesIn, bytesOut } = driver;
-  await recording.end({ reason, endedAtMs: parts.clock.nowMs(), bytesIn, bytesOut, ...(fault === undefined ? {} : { fault }) });
+  await recording.end({
+    reason,
+    endedAtMs: parts.clock.nowMs(),
+    bytesIn,
+    bytesOut,
+    ...(fault === undefined ? {} : { fault }),
+  });
   const { statements, denied, masked, rows } = recording.counts;
   const summary: AuditEvent = {
     ...about(parts, agent, connection, sessionId),
@@ -180,7 +193,14 @@ class CurrentJudge {
   }
 }
 
-function refuse(client: Wire, parts: PathParts, kind: string, message: string, accepted: Accepted, agent?: string): void {
+function refuse(
+  client: Wire,
+  parts: PathParts,
+  kind: string,
+  message: string,
+  accepted: Accepted,
+  agent?: string,
+): void {
   client.destroy();
   parts.emit({
     atMs: parts.clock.nowMs(),
@@ -214,6 +234,23 @@ function denial(
     kind: "action.deny",
     message: decision.message,
     fields: { rules: decision.rules.join(" ") },
+  };
+}
+
+/** The agent is told less than this. */
+function loginFailure(
+  parts: PathParts,
+  sessionId: string,
+  agent: Agent,
+  connection: Connection,
+  error: unknown,
+): AuditEvent {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  return {
+    ...about(parts, agent, connection, sessionId),
+    kind: "upstream.failed",
+    message: messageOf(cause),
+    fields: { code: codeOf(error) },
   };
 }
 

@@ -34,7 +34,9 @@ export function createUsers(file = "/etc/passwd"): (uid: number) => string {
 
 function findUser(file: string, uid: number): string {
   try {
-    const line = readFileSync(file, "utf8").split("\n").find((row) => row.split(":")[2] === String(uid));
+    const line = readFileSync(file, "utf8")
+      .split("\n")
+      .find((row) => row.split(":")[2] === String(uid));
     return line?.split(":")[0] ?? "";
   } catch {
     return "";

@@ -1,6 +1,6 @@
 /** TLS on both legs: leaves of the local CA towards agents, full verification towards backends. */
 import { isIP } from "node:net";
-import { checkServerIdentity, type ConnectionOptions, createSecureContext, type TLSSocketOptions } from "node:tls";
+import { type ConnectionOptions, checkServerIdentity, createSecureContext, type TLSSocketOptions } from "node:tls";
 import type { Address } from "../model/address.ts";
 import type { Connection } from "../model/connection.ts";
 

@@ -30,7 +30,10 @@ export interface LoggedIn {
   readonly cancel: Uint8Array | undefined;
 }
 
-/** Fails with a ProtocolError whose message holds no secret and no address but the dialled one. */
+/**
+ * Fails with a ProtocolError whose message holds no secret and no address but the dialled one. What only the
+ * operator may know is in its cause.
+ */
 export async function logIn(
   backend: Backend,
   request: unknown,
@@ -50,7 +53,9 @@ export async function logIn(
   } catch (error) {
     wire.destroy();
     if (error instanceof ProtocolError) throw error;
-    throw new ProtocolError(codeOf(error), messageOf(error), { cause: error });
+    // the vault names files and variables of the host: for the operator only
+    const message = `Cannot log in to ${backend.connection.name}: its credential cannot be used`;
+    throw new ProtocolError(codeOf(error), message, { cause: error });
   } finally {
     signal.removeEventListener("abort", stop);
   }
@@ -165,7 +170,8 @@ function runLogin(
     const ended = (error: Error | undefined) => {
       const why = error === undefined ? "the backend hung up" : messageOf(error);
       const closed = new ProtocolError("UPSTREAM_CLOSED", `Cannot log in to ${connection.name}: ${why}`);
-      if (securing) setImmediate(reject, closed); // what the handshake itself says of it comes first
+      if (securing)
+        setImmediate(reject, closed); // what the handshake itself says of it comes first
       else reject(closed);
     };
     step(() => machine.handle({ kind: "start" }));

@@ -63,9 +63,13 @@ export class Daemon {
 
   /** Starts (again) and waits until it serves; rejects with its output when it ends instead. */
   async up(): Promise<void> {
-    const child = spawn(SALLYPORT, ["--run", this.runDir, "up", "--config", this.configFile, "--state", this.stateDir], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawn(
+      SALLYPORT,
+      ["--run", this.runDir, "up", "--config", this.configFile, "--state", this.stateDir],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
     this.#child = child;
     await new Promise<void>((resolve, reject) => {
       const hear = (bytes: Buffer) => {
@@ -95,7 +99,10 @@ export class Daemon {
   }
 
   /** Any command of the CLI against this daemon. Never rejects for an exit code. */
-  cli(args: readonly string[], options: { readonly input?: string; readonly timeoutMs?: number } = {}): Promise<Outcome> {
+  cli(
+    args: readonly string[],
+    options: { readonly input?: string; readonly timeoutMs?: number } = {},
+  ): Promise<Outcome> {
     return capture(SALLYPORT, ["--run", this.runDir, ...args], options);
   }
 

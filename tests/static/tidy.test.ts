@@ -8,7 +8,18 @@ const ROOT = join(import.meta.dirname, "..", "..");
 const LINES_MAX = 400;
 
 /** Files that may be longer, each with its reason. */
-const LONG: Readonly<Record<string, string>> = {};
+const LONG: Readonly<Record<string, string>> = {
+  "src/policy/evaluate.ts": "one closure per kind of CEL node; the switch is the evaluator",
+  "src/protocols/postgres/analysis/survey.ts": "one walk over the syntax tree; parts of it could not be read alone",
+  "src/protocols/postgres/session.ts": "one state machine",
+  "tests/config/settings.test.ts": "rows",
+  "tests/control/api.test.ts": "rows and one server",
+  "tests/control/cli.test.ts": "rows and one fake daemon",
+  "tests/kit/attacks.ts": "rows",
+  "tests/protocols/postgres/analysis.test.ts": "rows",
+  "tests/protocols/postgres/extended.test.ts": "one playbook a row",
+  "tests/recorder/recorder.test.ts": "one recorder, killed and read in every way",
+};
 
 const sources = filesIn("src", ".ts");
 const scripts = [...filesIn("scripts", ".ts"), ...filesIn("scripts", ".mjs")];

@@ -47,7 +47,11 @@ test("without the placeholder being valid anywhere: the server itself refuses it
 
 for (const host of ["127.0.0.1", "::1", "::ffff:127.0.0.1"]) {
   test(`a dial of ${host} is intercepted`, async () => {
-    const { stdout, stderr } = await world.psql(WHO, ["-h", host], `postgresql://agent:x@/postgres?port=${world.postgres.port}`);
+    const { stdout, stderr } = await world.psql(
+      WHO,
+      ["-h", host],
+      `postgresql://agent:x@/postgres?port=${world.postgres.port}`,
+    );
     assert.equal(stdout, "postgres|3\n", stderr);
   });
 }
@@ -55,7 +59,10 @@ for (const host of ["127.0.0.1", "::1", "::ffff:127.0.0.1"]) {
 for (const [name, script] of [
   ["a forked child", `psql -X -A -t -c "$0" "$1"; true`],
   ["a child in a session of its own", `setsid --wait psql -X -A -t -c "$0" "$1"`],
-  ["a double-forked child", `((psql -X -A -t -c "$0" "$1" >"$2" 2>&1) & ); for n in $(seq 100); do [ -s "$2" ] && break; sleep 0.1; done; cat "$2"`],
+  [
+    "a double-forked child",
+    `((psql -X -A -t -c "$0" "$1" >"$2" 2>&1) & ); for n in $(seq 100); do [ -s "$2" ] && break; sleep 0.1; done; cat "$2"`,
+  ],
 ] as const) {
   test(`${name} is guarded too`, async () => {
     const out = `${world.daemon.folder}/${name.replaceAll(" ", "-")}`;
@@ -110,12 +117,21 @@ test("run ends with the command's own exit code", async () => {
 });
 
 test("an agent may not speak to the daemon's API, even as root", async () => {
-  const { code, stderr } = await world.daemon.run("ci", [process.execPath, "-e", `
+  const { code, stderr } = await world.daemon.run("ci", [
+    process.execPath,
+    "-e",
+    `
     require("net").connect("${world.daemon.runDir}/api.sock").on("data", (d) => { process.stdout.write(d); process.exit(9) })
       .on("error", () => process.exit(8)).on("close", () => process.exit(8))
-      .write("GET /v1/status HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")`]);
+      .write("GET /v1/status HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")`,
+  ]);
   assert.ok(code === 8 || code === 9, stderr);
-  const inside = await world.daemon.run("ci", [new URL("../../bin/sallyport", import.meta.url).pathname, "--run", world.daemon.runDir, "status"]);
+  const inside = await world.daemon.run("ci", [
+    new URL("../../bin/sallyport", import.meta.url).pathname,
+    "--run",
+    world.daemon.runDir,
+    "status",
+  ]);
   assert.equal(inside.code, 4, inside.stderr);
 });
 

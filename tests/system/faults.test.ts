@@ -83,13 +83,19 @@ test(`${KILLS} kills under load: every statement in the backend's log has a deci
   assert.ok(sent > KILLS * 5, `the load was real: ${text}`);
   await shell.leave();
 
-  const executed = world.postgres.statements().map(({ text: statement }) => /\/\* mark (\w+) \*\//.exec(statement)?.[1]);
+  const executed = world.postgres
+    .statements()
+    .map(({ text: statement }) => /\/\* mark (\w+) \*\//.exec(statement)?.[1]);
   const marks = new Set(executed.filter((mark) => mark !== undefined));
   assert.ok(marks.size >= sent, `${marks.size} marks in the server's log`);
   const decided = new Set<string>();
   const sessions = await world.daemon.json<{ id: string }[]>(["sessions", "--limit", "1000"]);
   for (const { id } of sessions) {
-    const { entries } = await world.daemon.json<{ entries: { text: string; decision?: string }[] }>(["sessions", "show", id]);
+    const { entries } = await world.daemon.json<{ entries: { text: string; decision?: string }[] }>([
+      "sessions",
+      "show",
+      id,
+    ]);
     for (const { text: statement, decision } of entries) {
       const mark = /\/\* mark (\w+) \*\//.exec(statement)?.[1];
       if (mark !== undefined && decision === "allow") decided.add(mark);

@@ -32,7 +32,10 @@ const STATE = `
       ELSE query_to_xml('SELECT * FROM public.customers', true, false, '')::text END AS line
     ${Object.entries(CATALOGS)
       .flatMap(([own, names]) => names.split(" ").map((name) => ({ own, name })))
-      .map(({ own, name }) => `UNION ALL SELECT '${name}' || (to_jsonb(t) ${ESTIMATES})::text FROM pg_catalog.${name} t WHERE ${own}`)
+      .map(
+        ({ own, name }) =>
+          `UNION ALL SELECT '${name}' || (to_jsonb(t) ${ESTIMATES})::text FROM pg_catalog.${name} t WHERE ${own}`,
+      )
       .join("\n    ")}
   ) AS lines`;
 
@@ -63,7 +66,13 @@ test("control: each row does its harm when nothing guards the server", async () 
   const unharmed = await state("template_people");
   const rows = WHOLE_TABLE_AND_DDL.map(({ name, sql }, at) => {
     const apart = APART.test(sql);
-    if (!apart) return { name, database: "template_people", form: "simple", statements: ["BEGIN", sql, STATE, "ROLLBACK"] } as const;
+    if (!apart)
+      return {
+        name,
+        database: "template_people",
+        form: "simple",
+        statements: ["BEGIN", sql, STATE, "ROLLBACK"],
+      } as const;
     return { name, database: `apart_${at}`, form: "text", statements: [...sql.split(";"), STATE] } as const;
   });
   for (const { database } of rows.filter(({ database }) => database !== "template_people")) {
@@ -72,7 +81,9 @@ test("control: each row does its harm when nothing guards the server", async () 
   const reports = await rowsDirect(world, rows);
   const weak = reports.flatMap(({ name, errors: [error], bytes }) => {
     if (error !== undefined) return [`${name}: ${error["M"]}`];
-    const states = Buffer.from(bytes, "base64").toString("latin1").match(/[0-9a-f]{32}/g);
+    const states = Buffer.from(bytes, "base64")
+      .toString("latin1")
+      .match(/[0-9a-f]{32}/g);
     assert.ok(states !== null, name);
     return states.at(-1) === unharmed ? [`${name}: changed nothing`] : [];
   });
@@ -112,5 +123,8 @@ test("control: ordinary reads and writes are not refused on the same connection"
   ]);
   const reports = await rowsAsAgent(world, rows);
   const failed = reports.filter(({ errors, closed }) => closed || errors.length > 0);
-  assert.deepEqual(failed.map(({ name, errors }) => `${name}: ${errors[0]?.["M"]}`), []);
+  assert.deepEqual(
+    failed.map(({ name, errors }) => `${name}: ${errors[0]?.["M"]}`),
+    [],
+  );
 });

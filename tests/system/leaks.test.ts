@@ -25,27 +25,49 @@ rules:
     mask: { style: redact }
 `;
 
-const SECRETS = [
-  ...[CARD, "5555555555554444", "378282246310005"],
-  ...[SSN, "457-55-5462", "856-45-6789"],
-] as const;
+const SECRETS = [...[CARD, "5555555555554444", "378282246310005"], ...[SSN, "457-55-5462", "856-45-6789"]] as const;
 
 const arrived = ({ bytes }: RowReport) => Buffer.from(bytes, "base64");
 const isRefused = ({ errors, closed }: RowReport) => !closed && errors.some(({ C }) => C === "42501");
 const database = "postgres";
 
-async function rowsOf(list: readonly { readonly name: string; readonly sql: string }[], form: Form): Promise<RowJob[]> {
+async function rowsOf(
+  list: readonly { readonly name: string; readonly sql: string }[],
+  form: Form,
+  at = database,
+): Promise<RowJob[]> {
   return Promise.all(
     list.map(async ({ name, sql }) => {
-      return { name, database, form, statements: form === "simple" ? [sql] : await statementsOf(sql) };
+      return { name, database: at, form, statements: form === "simple" ? [sql] : await statementsOf(sql) };
     }),
   );
 }
 
+/** Made by somebody else before: the agent names nothing that has a label. */
+const DERIVED = `
+  CREATE SCHEMA other;
+  CREATE VIEW other.plain AS SELECT id, ssn AS x FROM public.customers;
+  CREATE VIEW other.made AS SELECT id, upper(ssn) AS x FROM public.customers;
+  CREATE VIEW other.twice AS SELECT x || '' AS y FROM other.plain;
+  CREATE VIEW other.row AS SELECT c AS x FROM public.customers c;
+  CREATE MATERIALIZED VIEW other.kept AS SELECT id, reverse(card) AS x FROM public.customers;
+  CREATE VIEW other.of_kept AS SELECT x FROM other.kept;
+  CREATE TABLE other.parent (id int, name text, email text, card text, ssn text);
+  ALTER TABLE public.customers INHERIT other.parent;
+  CREATE TABLE other.child () INHERITS (public.customers);
+  INSERT INTO other.child VALUES (77, 'Child', 'c@example.com', '4111111111111111', '219-09-9999');
+  CREATE FUNCTION other.steal() RETURNS SETOF text LANGUAGE sql AS 'SELECT ssn FROM public.customers';
+  CREATE FUNCTION other.first(text, text) RETURNS text LANGUAGE sql AS 'SELECT ssn FROM public.customers LIMIT 1';
+  CREATE OPERATOR other.=== (leftarg = text, rightarg = text, function = other.first);
+  CREATE TABLE other.rewritten (x text);
+  CREATE RULE steal AS ON INSERT TO other.rewritten DO INSTEAD SELECT ssn || '' AS x FROM public.customers;
+`;
 describe("labelled columns", () => {
   let world: World;
   before(async () => {
     world = await startWorld({ labels: true, policies: { "open.yaml": OPEN, "hide.yaml": REDACT } });
+    await world.postgres.query("CREATE DATABASE derived TEMPLATE postgres");
+    await world.postgres.query(DERIVED, "derived");
   });
   after(() => world.stop());
 
@@ -58,7 +80,10 @@ describe("labelled columns", () => {
   test("control: each attack brings a piece of a value when nothing guards the server", async () => {
     const reports = await rowsDirect(world, await rowsOf(LABEL_ATTACKS, "simple"));
     const weak = reports.filter((report) => piecesIn(arrived(report), SECRETS).length === 0);
-    assert.deepEqual(weak.map(({ name, errors }) => `${name}: ${errors[0]?.["M"]}`), []);
+    assert.deepEqual(
+      weak.map(({ name, errors }) => `${name}: ${errors[0]?.["M"]}`),
+      [],
+    );
   });
 
   for (const form of FORMS) {
@@ -69,7 +94,11 @@ describe("labelled columns", () => {
       );
       assert.deepEqual(leaks, []);
       const open = reports.filter((report) => report.closed || (!isRefused(report) && report.errors.length > 0));
-      assert.deepEqual(open.map(({ name, errors }) => `${name}: ${errors[0]?.["M"]}`), [], "refused, or answered masked");
+      assert.deepEqual(
+        open.map(({ name, errors }) => `${name}: ${errors[0]?.["M"]}`),
+        [],
+        "refused, or answered masked",
+      );
     });
   }
 
@@ -79,14 +108,23 @@ describe("labelled columns", () => {
     });
     const reports = await rowsDirect(world, rows);
     const weak = reports.filter(({ errors }) => errors.some(({ C }) => C?.startsWith("42")));
-    assert.deepEqual(weak.map(({ name, errors }) => `${name}: ${errors[0]?.["M"]}`), []);
+    assert.deepEqual(
+      weak.map(({ name, errors }) => `${name}: ${errors[0]?.["M"]}`),
+      [],
+    );
   });
 
   for (const form of FORMS) {
     test(`each oracle is refused by ${BY[form]}`, async () => {
       const reports = await rowsAsAgent(world, await rowsOf(LABEL_ORACLES, form));
-      assert.deepEqual(reports.filter((report) => !isRefused(report)).map(({ name }) => name), []);
-      assert.deepEqual(reports.flatMap((report) => piecesIn(arrived(report), SECRETS)), []);
+      assert.deepEqual(
+        reports.filter((report) => !isRefused(report)).map(({ name }) => name),
+        [],
+      );
+      assert.deepEqual(
+        reports.flatMap((report) => piecesIn(arrived(report), SECRETS)),
+        [],
+      );
     });
   }
 
@@ -98,7 +136,10 @@ describe("labelled columns", () => {
     ["SELECT * FROM orders WHERE id = 7", /order 7/],
     ["SELECT id, ssn, card FROM customers WHERE id = 1", /REDACTED/i],
     ["SELECT * FROM customers ORDER BY id", /Alan Turing/],
-    ["INSERT INTO customers VALUES (9, 'New Person', 'n@example.com', '4000056655665556', '219-09-8888')", /INSERT 0 1/],
+    [
+      "INSERT INTO customers VALUES (9, 'New Person', 'n@example.com', '4000056655665556', '219-09-8888')",
+      /INSERT 0 1/,
+    ],
     ["INSERT INTO customers (id, name, ssn) VALUES (10, 'Another', '219-09-7777') RETURNING id, name", /Another/],
     ["UPDATE customers SET ssn = '219-09-6666' WHERE id = 9 RETURNING name", /New Person/],
     ["UPDATE customers SET card = NULL WHERE id = 10", /UPDATE 1/],
@@ -117,7 +158,10 @@ describe("labelled columns", () => {
         return clean[at]?.[1].test(arrived(report).toString("latin1")) ? [] : [`${name}: ${arrived(report)}`];
       });
       assert.deepEqual(failed, []);
-      assert.deepEqual(reports.flatMap((report) => piecesIn(arrived(report), SECRETS)), []);
+      assert.deepEqual(
+        reports.flatMap((report) => piecesIn(arrived(report), SECRETS)),
+        [],
+      );
     });
   }
 
@@ -131,37 +175,22 @@ describe("labelled columns", () => {
 
   test("pg_dump is refused or brings nothing labelled; control: direct it brings all", async () => {
     const dump = ["pg_dump", "--data-only"];
-    const direct = await capture(dump[0] ?? "", [...dump.slice(1), "-h", world.postgres.socketFolder, "-p", `${world.postgres.port}`, "-U", "postgres", "postgres"]);
+    const direct = await capture(dump[0] ?? "", [
+      ...dump.slice(1),
+      "-h",
+      world.postgres.socketFolder,
+      "-p",
+      `${world.postgres.port}`,
+      "-U",
+      "postgres",
+      "postgres",
+    ]);
     assert.ok(piecesIn(Buffer.from(direct.stdout), SECRETS).length > 0, direct.stderr);
     const guarded = await world.daemon.run("ci", [...dump, world.url]);
     assert.deepEqual(piecesIn(Buffer.from(guarded.stdout + guarded.stderr), SECRETS), []);
     assert.ok(guarded.code === 0 || /42501|Sallyport/i.test(guarded.stderr), guarded.stderr);
   });
 
-  /** Made by somebody else before: the agent names nothing that has a label. */
-  const DERIVED = `
-    CREATE SCHEMA other;
-    CREATE VIEW other.plain AS SELECT id, ssn AS x FROM public.customers;
-    CREATE VIEW other.made AS SELECT id, upper(ssn) AS x FROM public.customers;
-    CREATE VIEW other.twice AS SELECT x || '' AS y FROM other.plain;
-    CREATE VIEW other.row AS SELECT c AS x FROM public.customers c;
-    CREATE MATERIALIZED VIEW other.kept AS SELECT id, reverse(card) AS x FROM public.customers;
-    CREATE VIEW other.of_kept AS SELECT x FROM other.kept;
-    CREATE TABLE other.parent (id int, name text, email text, card text, ssn text);
-    ALTER TABLE public.customers INHERIT other.parent;
-    CREATE TABLE other.child () INHERITS (public.customers);
-    INSERT INTO other.child VALUES (77, 'Child', 'c@example.com', '4111111111111111', '219-09-9999');
-    CREATE FUNCTION other.steal() RETURNS SETOF text LANGUAGE sql AS 'SELECT ssn FROM public.customers';
-    CREATE FUNCTION other.first(text, text) RETURNS text LANGUAGE sql AS 'SELECT ssn FROM public.customers LIMIT 1';
-    CREATE OPERATOR other.=== (leftarg = text, rightarg = text, function = other.first);
-    CREATE TABLE other.trap (id int, x text);
-    CREATE FUNCTION other.fill() RETURNS trigger LANGUAGE plpgsql AS
-      'BEGIN NEW.x := (SELECT ssn FROM public.customers LIMIT 1); RETURN NEW; END';
-    CREATE TRIGGER fill BEFORE INSERT ON other.trap FOR EACH ROW EXECUTE FUNCTION other.fill();
-    CREATE TABLE other.rewritten (x text);
-    CREATE RULE steal AS ON INSERT TO other.rewritten DO INSTEAD SELECT ssn || '' AS x FROM public.customers;
-    CREATE TABLE other.defaulted (id int, x text DEFAULT other.first('', ''));
-  `;
   const derived = [
     ["a view", "SELECT x FROM other.plain"],
     ["a view's star", "SELECT * FROM other.plain"],
@@ -178,26 +207,32 @@ describe("labelled columns", () => {
     ["a function", "SELECT other.steal()"],
     ["a function in FROM", "SELECT * FROM other.steal()"],
     ["an operator", "SELECT 'a' OPERATOR(other.===) 'b'"],
-    ["a trigger", "BEGIN; INSERT INTO other.trap (id) VALUES (1) RETURNING x; ROLLBACK"],
     ["a rule", "BEGIN; INSERT INTO other.rewritten VALUES (''); ROLLBACK"],
-    ["a default", "BEGIN; INSERT INTO other.defaulted (id) VALUES (1) RETURNING x; ROLLBACK"],
   ].map(([name = "", sql = ""]) => ({ name, sql }));
 
   test("what was derived from labelled columns before leaks no piece either; control: it does direct", async () => {
-    await world.postgres.query(DERIVED);
-    const direct = await rowsDirect(world, await rowsOf(derived, "simple"));
+    const direct = await rowsDirect(world, await rowsOf(derived, "simple", "derived"));
     const weak = direct.filter((report) => piecesIn(arrived(report), SECRETS).length === 0);
-    assert.deepEqual(weak.map(({ name, errors }) => `${name}: ${errors[0]?.["M"]}`), []);
+    assert.deepEqual(
+      weak.map(({ name, errors }) => `${name}: ${errors[0]?.["M"]}`),
+      [],
+    );
     for (const form of FORMS) {
-      const reports = await rowsAsAgent(world, await rowsOf(derived, form));
+      const reports = await rowsAsAgent(world, await rowsOf(derived, form, "derived"));
       const leaks = reports.filter((report) => piecesIn(arrived(report), SECRETS).length > 0);
-      assert.deepEqual(leaks.map(({ name }) => name), [], BY[form]);
+      assert.deepEqual(
+        leaks.map(({ name }) => name),
+        [],
+        BY[form],
+      );
     }
-    await world.postgres.query("DROP SCHEMA other CASCADE");
   });
 
   const errors: readonly (readonly [name: string, sql: string])[] = [
-    ["a broken unique key's detail", "CREATE UNIQUE INDEX ON customers (ssn); INSERT INTO customers VALUES (20, 'x', 'x', 'x', '219-09-9999')"],
+    [
+      "a broken unique key's detail",
+      "CREATE UNIQUE INDEX ON customers (ssn); INSERT INTO customers VALUES (20, 'x', 'x', 'x', '219-09-9999')",
+    ],
     ["a row that breaks NOT NULL", `INSERT INTO customers VALUES (NULL, 'x', 'x', '${CARD}', '${SSN}')`],
     ["a row that breaks a check", `INSERT INTO customers VALUES (-1, 'x', 'x', '${CARD}', '${SSN}')`],
     ["a number that is too large", `SELECT '${CARD}'::int`],
@@ -209,7 +244,11 @@ describe("labelled columns", () => {
     const rows = errors.map(([name, sql]) => ({ name, database, form: "simple", statements: [sql] }) as const);
     const quoted = (reports: readonly RowReport[]) =>
       reports.filter((report) => piecesIn(arrived(report), SECRETS).length > 0).map(({ name }) => name);
-    assert.deepEqual(quoted(await rowsDirect(world, rows)), errors.map(([name]) => name), "control");
+    assert.deepEqual(
+      quoted(await rowsDirect(world, rows)),
+      errors.map(([name]) => name),
+      "control",
+    );
     const reports = await rowsAsAgent(world, rows);
     assert.deepEqual(quoted(reports), []);
     assert.ok(reports.every((report) => report.errors.length > 0));
@@ -249,11 +288,17 @@ describe("what detectors find in columns without labels", () => {
     ["COPY TO STDOUT", "COPY notes TO STDOUT"],
     ["COPY as csv", "COPY (SELECT body, code FROM notes) TO STDOUT WITH (FORMAT csv)"],
     ["an error's message", `SELECT '${CARD}'::int`],
-    ["an error's detail", `CREATE TEMP TABLE u (a text UNIQUE); INSERT INTO u VALUES ('${CARD}'); INSERT INTO u VALUES ('${CARD}')`],
+    [
+      "an error's detail",
+      `CREATE TEMP TABLE u (a text UNIQUE); INSERT INTO u VALUES ('${CARD}'); INSERT INTO u VALUES ('${CARD}')`,
+    ],
     ["a notice", `DO $$ BEGIN RAISE NOTICE 'card %', '${CARD}'; END $$`],
     ["a notice with a detail", `DO $$ BEGIN RAISE WARNING 'x' USING DETAIL = 'card ${CARD}', HINT = '${CARD}'; END $$`],
     ["an exception", `DO $$ BEGIN RAISE EXCEPTION 'card %', '${CARD}'; END $$`],
-    ["a binary cursor", "BEGIN; DECLARE b BINARY CURSOR FOR SELECT body, docb, list FROM notes; FETCH ALL FROM b; ROLLBACK"],
+    [
+      "a binary cursor",
+      "BEGIN; DECLARE b BINARY CURSOR FOR SELECT body, docb, list FROM notes; FETCH ALL FROM b; ROLLBACK",
+    ],
     ["binary COPY", "COPY (SELECT body, code FROM notes) TO STDOUT WITH (FORMAT binary)"],
     ["xml", "SELECT xmlelement(name note, body) FROM notes"],
     ["an array of json", "SELECT ARRAY[docb] FROM notes"],
@@ -263,21 +308,28 @@ describe("what detectors find in columns without labels", () => {
     ["a range", "SELECT int8range(1, 2)::text || code FROM notes"],
     ["a quoted literal", "SELECT quote_literal(body) FROM notes"],
     ["a text search vector", "SELECT to_tsvector('simple', body) FROM notes"],
-    ["a column's name", `SELECT 1 AS "card ${CARD}"`],
-    ["a setting", `SET application_name = '${CARD}'`],
     ["a command's echo", `SELECT current_query() /* ${CARD} */`],
     ["a notification", `LISTEN mail; NOTIFY mail, 'card ${CARD}'`],
   ];
   for (const form of FORMS) {
     test(`leaves in no answer by ${BY[form]}`, async () => {
-      const rows = await rowsOf(reads.map(([name, sql]) => ({ name, sql })), form);
+      const rows = await rowsOf(
+        reads.map(([name, sql]) => ({ name, sql })),
+        form,
+      );
       const direct = await rowsDirect(world, rows);
       const weak = direct.filter((report) => whole(report).length === 0).map(({ name }) => name);
       assert.deepEqual(weak, [], "control: each brings a whole value");
       const reports = await rowsAsAgent(world, rows);
       const leaks = reports.filter((report) => whole(report).length > 0 || pieces(report).length > 0);
-      assert.deepEqual(leaks.map(({ name }) => name), []);
-      assert.deepEqual(reports.filter(({ closed }) => closed).map(({ name }) => name), []);
+      assert.deepEqual(
+        leaks.map(({ name }) => name),
+        [],
+      );
+      assert.deepEqual(
+        reports.filter(({ closed }) => closed).map(({ name }) => name),
+        [],
+      );
     });
   }
 

@@ -1,9 +1,11 @@
 /** What most system tests need: a real PostgreSQL with invented people, a real daemon before it, and ways to ask both. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parse } from "libpg-query";
-import pg from "pg";
 import type { RowJob, RowReport, RowsJob } from "../kit/clients/rows-client.ts";
-import { capture, Daemon, type Outcome } from "../kit/daemon.ts";
+import { capture, Daemon, type Outcome, SALLYPORT } from "../kit/daemon.ts";
 import { type Postgres, startPostgres } from "../kit/postgres.ts";
 
 export const PASSWORD = "correct-horse-battery-staple-7731";
@@ -122,13 +124,6 @@ connections:
   }
 }
 
-/** An unguarded client of the test itself, for what must be true at the server. */
-export async function serverClient(postgres: Postgres): Promise<pg.Client> {
-  const client = new pg.Client({ host: postgres.socketFolder, port: postgres.port, user: "postgres", database: "postgres" });
-  await client.connect();
-  return client;
-}
-
 /** Each row spoken byte by byte, as agent `ci`, in one process. */
 export async function rowsAsAgent(world: World, rows: readonly RowJob[]): Promise<readonly RowReport[]> {
   const job: RowsJob = { host: "127.0.0.1", port: world.postgres.port, user: "agent", rows };
@@ -160,6 +155,76 @@ export async function statementsOf(sql: string): Promise<readonly string[]> {
   const bytes = Buffer.from(sql);
   const { stmts } = (await parse(sql)) as { stmts: readonly { stmt_location?: number; stmt_len?: number }[] };
   return stmts.map(({ stmt_location: at = 0, stmt_len: length = bytes.length - at }) =>
-    bytes.subarray(at, at + length).toString().trim(),
+    bytes
+      .subarray(at, at + length)
+      .toString()
+      .trim(),
   );
+}
+
+export interface Answer {
+  readonly rows?: readonly (readonly unknown[])[];
+  /** SQLSTATE or errno, when it failed. */
+  readonly code?: string;
+  readonly message?: string;
+  readonly severity?: string;
+}
+
+/** An agent's program that stays, with connections that stay open. */
+export class SteeredAgent {
+  readonly #child: ChildProcess;
+  readonly #waiting = new Map<number, (answer: Answer) => void>();
+  #last = 0;
+
+  constructor(daemon: Daemon, as = "ci") {
+    const program = fileURLToPath(new URL("../kit/clients/steered-client.mjs", import.meta.url));
+    const run = ["--run", daemon.runDir, "run", "--quiet", "--as", as, "--", process.execPath, program];
+    const child = spawn(SALLYPORT, run, { stdio: ["pipe", "pipe", "inherit"] });
+    this.#child = child;
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      const { id, ...answer } = JSON.parse(line) as Answer & { id: number };
+      this.#waiting.get(id)?.(answer);
+      this.#waiting.delete(id);
+    });
+    child.once("exit", (code) => {
+      for (const waiting of this.#waiting.values()) waiting({ code: "AGENT_GONE", message: `It ended with ${code}` });
+    });
+  }
+
+  open(name: string, url: string): Promise<Answer> {
+    return this.#do("open", { name, url });
+  }
+
+  ask(name: string, sql: string, values?: readonly unknown[]): Promise<Answer> {
+    return this.#do("ask", { name, sql, values });
+  }
+
+  /** By a named statement that is prepared the first time. */
+  askAgain(name: string, sql: string, values: readonly unknown[]): Promise<Answer> {
+    return this.#do("again", { name, sql, values });
+  }
+
+  /** Resolves when the connection has ended, with the error that ended it. */
+  gone(name: string): Promise<Answer> {
+    return this.#do("gone", { name });
+  }
+
+  close(name: string): Promise<Answer> {
+    return this.#do("close", { name });
+  }
+
+  async leave(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, "exit");
+    this.#child.stdin?.end();
+    await ended;
+  }
+
+  #do(act: string, what: object): Promise<Answer> {
+    const id = ++this.#last;
+    return new Promise((resolve) => {
+      this.#waiting.set(id, resolve);
+      this.#child.stdin?.write(`${JSON.stringify({ id, act, ...what })}\n`);
+    });
+  }
 }

@@ -195,14 +195,15 @@ function sendEvents(
   });
 }
 
+/** Asked before anything is touched that a running daemon uses. Throws DAEMON_RUNNING. */
+export async function refuseSecondDaemon(socketPath: string): Promise<void> {
+  if (!(await answers(socketPath))) return;
+  const message = `Cannot listen on ${socketPath}: a daemon answers there`;
+  throw new UserError("DAEMON_RUNNING", message, "Stop it: sallyport down");
+}
+
 async function listen(server: Server, socketPath: string): Promise<void> {
-  if (await answers(socketPath)) {
-    throw new UserError(
-      "DAEMON_RUNNING",
-      `Cannot listen on ${socketPath}: a daemon answers there`,
-      "Stop it: sallyport down",
-    );
-  }
+  await refuseSecondDaemon(socketPath);
   try {
     mkdirSync(dirname(socketPath), { recursive: true, mode: 0o755 });
     unlinkSync(socketPath);

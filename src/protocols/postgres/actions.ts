@@ -5,7 +5,7 @@
 import type { ActionDeclaration, FactType } from "../../model/operation.ts";
 import { Analyser, type Analysis, type AnalysisScope } from "./analysis/analyse.ts";
 
-export type { Analysis, AnalysisScope, Statement } from "./analysis/analyse.ts";
+export type { Analysis, AnalysisScope } from "./analysis/analyse.ts";
 
 /**
  * The part of a statement that one action stands for. Names are as PostgreSQL folds them. There is no

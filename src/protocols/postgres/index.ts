@@ -8,6 +8,9 @@ import { cancelRequest } from "./messages.ts";
 import { PostgresSession } from "./session.ts";
 import type { LoginRequest } from "./startup.ts";
 
+/** Which every server has unless somebody dropped it: for logins that no session asked for. */
+const MAINTENANCE_DATABASE = "postgres";
+
 export const postgres: Protocol = {
   name: "postgres",
   needsCredential: true,
@@ -17,7 +20,7 @@ export const postgres: Protocol = {
   login: (request, world) => new PostgresLogin(request as LoginRequest, world),
   lookup: (question) => new CatalogLookup(question as PostgresQuestion),
   lookupLogin: (request) => ({
-    database: (request as LoginRequest).database,
+    database: (request as LoginRequest | undefined)?.database ?? MAINTENANCE_DATABASE,
     parameters: { application_name: "sallyport" },
   }),
   cancelMessage: cancelRequest,

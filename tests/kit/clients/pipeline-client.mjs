@@ -11,11 +11,13 @@ const errors = [];
 const values = [];
 let ready = 0;
 
-socket.on("data", (bytes) => parser.parse(bytes, (message) => {
-  if (message.name === "error") errors.push(message.code);
-  if (message.name === "dataRow") values.push(message.fields[0]);
-  if (message.name === "readyForQuery") next(ready++);
-}));
+socket.on("data", (bytes) =>
+  parser.parse(bytes, (message) => {
+    if (message.name === "error") errors.push(message.code);
+    if (message.name === "dataRow") values.push(message.fields[0]);
+    if (message.name === "readyForQuery") next(ready++);
+  }),
+);
 socket.on("close", () => process.exit(process.exitCode ?? 3));
 socket.write(serialize.startup({ user: username, database: pathname.slice(1), client_encoding: "UTF8" }));
 

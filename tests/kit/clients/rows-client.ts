@@ -118,7 +118,14 @@ async function perform(talk: Talk, { name, form, statements }: RowJob): Promise<
     }
   }
   const bytes = Buffer.concat(talk.all).toString("base64");
-  const report = { name, errors: [...talk.errors], notices: [...talk.notices], rows: talk.rows, bytes, closed: talk.closed };
+  const report = {
+    name,
+    errors: [...talk.errors],
+    notices: [...talk.notices],
+    rows: talk.rows,
+    bytes,
+    closed: talk.closed,
+  };
   await talk.send(client.query("ROLLBACK"));
   return report;
 }

@@ -1,10 +1,10 @@
 /** Settings: what is good becomes plain values; what is wrong is told by line, key and remedy, and never by value. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SETTINGS_BYTES_MAX, SETTINGS_PROBLEMS_MAX } from "../src/base/limits.ts";
-import { formatAddress, isOneHost, parseAddress } from "../src/config/address.ts";
-import { SettingsError } from "../src/config/problems.ts";
-import { readAddedConnection, readSettings } from "../src/config.ts";
+import { SETTINGS_BYTES_MAX, SETTINGS_PROBLEMS_MAX } from "../../src/base/limits.ts";
+import { formatAddress, isOneHost, parseAddress } from "../../src/config/address.ts";
+import { SettingsError } from "../../src/config/problems.ts";
+import { readAddedConnection, readSettings } from "../../src/config.ts";
 
 const FILE = "/etc/sallyport/sallyport.yaml";
 const PROTOCOLS = [

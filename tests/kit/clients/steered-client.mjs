@@ -1,0 +1,43 @@
+// A node-postgres program that does what it is told: one JSON object a line in, one out, any number at once.
+import { createInterface } from "node:readline";
+import pg from "pg";
+
+const clients = new Map();
+
+function said(error) {
+  return { code: error.code ?? "", message: error.message, severity: error.severity ?? "" };
+}
+
+const acts = {
+  async open({ name, url }) {
+    const client = new pg.Client({ connectionString: url });
+    const gone = new Promise((resolve) => {
+      client.on("error", (error) => resolve(said(error)));
+      client.on("end", () => resolve({ code: "", message: "ended" }));
+    });
+    clients.set(name, { client, gone });
+    await client.connect();
+    return {};
+  },
+  async ask({ name, sql, values }) {
+    const { rows } = await clients.get(name).client.query({ text: sql, values, rowMode: "array" });
+    return { rows };
+  },
+  async again({ name, sql, values }) {
+    const { rows } = await clients.get(name).client.query({ name: "kept", text: sql, values, rowMode: "array" });
+    return { rows };
+  },
+  gone: ({ name }) => clients.get(name).gone,
+  async close({ name }) {
+    await clients.get(name).client.end();
+    return {};
+  },
+};
+
+createInterface({ input: process.stdin })
+  .on("line", async (line) => {
+    const { id, act, ...rest } = JSON.parse(line);
+    const answer = await acts[act](rest).catch((error) => said(error));
+    process.stdout.write(`${JSON.stringify({ id, ...answer })}\n`);
+  })
+  .on("close", () => process.exit(0));
