@@ -4,7 +4,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createAudit } from "./audit/audit.ts";
 import type { Clock } from "./base/clock.ts";
-import { messageOf } from "./base/errors.ts";
+import { codeOf, messageOf, UserError } from "./base/errors.ts";
 import { ORIGIN_AGE_MS, RESOLVE_EVERY_MS } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
 import { refuseSecondDaemon, startControlServer } from "./control/api/server.ts";
@@ -48,8 +48,8 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const startedMs = clock.nowMs();
   const life = new Life();
   try {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-    mkdirSync(runDir, { recursive: true, mode: 0o755 });
+    makeFolder(stateDir, 0o700);
+    makeFolder(runDir, 0o755);
     await refuseSecondDaemon(join(runDir, "api.sock"));
 
     // what is kept between lives
@@ -190,6 +190,18 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await life.end();
     life.leave();
     throw error;
+  }
+}
+
+function makeFolder(path: string, mode: number): void {
+  try {
+    mkdirSync(path, { recursive: true, mode });
+  } catch (cause) {
+    const denied = ["EACCES", "EPERM"].includes(codeOf(cause));
+    const remedy = denied ? "Run it as root: sudo sallyport up" : "Name another folder with --state or --run";
+    throw new UserError(denied ? "PRIVILEGE" : "STORE_UNUSABLE", `Cannot make ${path}: ${codeOf(cause)}`, remedy, {
+      cause,
+    });
   }
 }
 

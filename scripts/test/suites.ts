@@ -48,6 +48,7 @@ export const SUITES: readonly Suite[] = [
   kernel("bpf"),
   kernel("native"),
   { name: "system", group: "system", folder: "tests/system", concurrency: 1, limitS: 1200 },
+  { name: "faults", group: "system", folder: "tests/faults", concurrency: 1, limitS: 1800 },
 ];
 
 /** Groups in which a skipped test fails the run where the kernel has cgroup BPF. */

@@ -33,7 +33,11 @@ const BUSY_MS = 5_000;
 
 /** Opens or makes `file` with mode 0600 in a folder made with mode 0700. */
 export async function openDatabase(file: string): Promise<Database> {
-  preparePrivateFile(file);
+  try {
+    preparePrivateFile(file);
+  } catch (cause) {
+    throw cause instanceof UserError ? cause : unusable(file, cause);
+  }
   const handle = await openHandle(file);
   const raw = statementsOf(handle);
   try {

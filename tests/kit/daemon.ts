@@ -1,5 +1,5 @@
 /** A real daemon for tests: its own state, run folder, listener port and pins; all gone after `stop`. */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -47,6 +47,7 @@ export class Daemon {
 
   static async start(options: DaemonOptions): Promise<Daemon> {
     const daemon = new Daemon(options);
+    process.once("exit", daemon.#abandon);
     await daemon.up();
     return daemon;
   }
@@ -118,8 +119,16 @@ export class Daemon {
     return JSON.parse(stdout) as T;
   }
 
+  /** A test process that ends without `stop` leaves nothing attached to the host's cgroups. */
+  readonly #abandon = (): void => {
+    this.#child?.kill("SIGKILL");
+    spawnSync(SALLYPORT, ["--run", this.runDir, "down", "--remove", "--state", this.stateDir], { timeout: 10_000 });
+    rmSync(this.folder, { recursive: true, force: true });
+  };
+
   /** Ends the daemon and removes every trace of it. */
   async stop(): Promise<void> {
+    process.off("exit", this.#abandon);
     const child = this.#child;
     if (child !== undefined && child.exitCode === null && child.signalCode === null) {
       await this.cli(["down"]);

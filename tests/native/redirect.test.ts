@@ -43,7 +43,10 @@ for (const { name, dial, answer, family, source } of families)
     );
   });
 
+const NODE_PEER = `const s = require("net").connect(${PORT}, process.argv[1], () => {
+  console.log(JSON.stringify([s.remoteAddress, s.remotePort])); s.destroy(); })`;
 const peers = `
+import json, subprocess
 def peer(host, family):
     with socket.socket(family, socket.SOCK_STREAM) as s:
         s.connect((host, ${PORT}))
@@ -51,14 +54,20 @@ def peer(host, family):
 step(lambda: peer("${V4}", socket.AF_INET))
 step(lambda: peer("${V6}", socket.AF_INET6))
 step(lambda: peer("::ffff:${V4}", socket.AF_INET6))
+def node_peer(host):
+    return json.loads(subprocess.check_output(["${process.execPath}", "-e", ${JSON.stringify(NODE_PEER)}, host], timeout=20))
+step(lambda: node_peer("${V4}"))
+step(lambda: node_peer("${V6}"))
 `;
 
-kernelTest("getpeername() gives the dialled address", async (t) => {
+kernelTest("getpeername() gives the dialled address, as python and node see it", async (t) => {
   const stand = new Stand(t, { destinations: backends });
   assert.deepEqual(await stand.agentRuns(peers), [
     { value: [V4, PORT] },
     { value: [V6, PORT] },
     { value: [`::ffff:${V4}`, PORT] },
+    { value: [V4, PORT] },
+    { value: [V6, PORT] },
   ]);
 });
 
@@ -69,6 +78,8 @@ kernelTest("control: without its programs getpeername() gives the listener", asy
     { value: ["127.0.0.1", port] },
     { value: ["::1", port] },
     { value: ["::ffff:127.0.0.1", port] },
+    { value: ["127.0.0.1", port] },
+    { value: ["::1", port] },
   ]);
 });
 

@@ -1,10 +1,10 @@
 /** What is wrong is said once, clearly, with a remedy and an exit code; what was in force stays in force. */
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import { capture, type Outcome, SALLYPORT } from "../kit/daemon.ts";
 import { GUARDED, PASSWORD, SteeredAgent, startWorld, type World } from "./world.ts";
@@ -32,12 +32,12 @@ function assertSaid({ code, stderr, stdout }: Outcome, expected: string, exitCod
 
 describe("up", () => {
   let folder: string;
-  beforeEach(() => {
+  before(() => {
     folder = mkdtempSync(join(tmpdir(), "sallyport-settings-"));
     mkdirSync(join(folder, "policies"));
     mkdirSync(join(folder, "state"), { mode: 0o700 });
   });
-  afterEach(async () => {
+  after(async () => {
     await capture(SALLYPORT, ["--run", join(folder, "run"), "down", "--remove", "--state", join(folder, "state")]);
     rmSync(folder, { recursive: true, force: true });
   });
@@ -145,26 +145,25 @@ describe("up", () => {
   test("is refused for a state folder that others may write to", async () => {
     chmodSync(join(folder, "state"), 0o777);
     assertSaid(await up("{}\n"), "STORE_FOLDER_MODE");
+    chmodSync(join(folder, "state"), 0o700);
   });
 
   test("is refused without the privilege", async () => {
     chmodSync(folder, 0o755);
-    for (const name of ["state", "run"]) {
-      mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
-      await capture("chown", ["65534:65534", join(folder, name)]);
+    const own = join(folder, "nobody");
+    mkdirSync(own);
+    chownSync(own, 65_534, 65_534);
+    const as = ["--reuid=65534", "--regid=65534", "--clear-groups", SALLYPORT];
+    const line = (run: string, state: string) => ["--run", run, "up", "--state", state];
+    for (const args of [
+      line(join(own, "run"), join(own, "state")),
+      line(join(own, "run"), join(folder, "not-ours")),
+      line(join(folder, "not-ours"), join(own, "state")),
+    ]) {
+      assertSaid(await capture("setpriv", [...as, ...args], { timeoutMs: 20_000 }), "PRIVILEGE");
     }
-    writeFileSync(join(folder, "sallyport.yaml"), "{}\n");
-    const as = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-    const args = [
-      "--run",
-      join(folder, "run"),
-      "up",
-      "--config",
-      join(folder, "sallyport.yaml"),
-      "--state",
-      join(folder, "state"),
-    ];
-    assertSaid(await capture("setpriv", [...as, SALLYPORT, ...args], { timeoutMs: 20_000 }), "PRIVILEGE");
+    const taken = line(join(own, "run"), join(folder, "state"));
+    assertSaid(await capture("setpriv", [...as, ...taken], { timeoutMs: 20_000 }), "STORE_UNUSABLE");
   });
 
   test("is wrong usage with a flag that it does not know", async () => {
@@ -307,7 +306,7 @@ test("a secret that cannot be read is named to the operator, and to the agent on
   try {
     for (const [code, spoil] of [
       ["VAULT_SECRET_MODE", () => chmodSync(secret, 0o644)],
-      ["VAULT_SECRET_UNREADABLE", () => writeFileSync(secret, "")],
+      ["VAULT_SECRET_UNREADABLE", () => [chmodSync(secret, 0o600), writeFileSync(secret, "")]],
       ["VAULT_SECRET_UNREADABLE", () => rmSync(secret)],
     ] as const) {
       spoil();

@@ -5,10 +5,10 @@ import { once } from "node:events";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { capture, SALLYPORT } from "../kit/daemon.ts";
-import { OPEN, startWorld, type World } from "./world.ts";
+import { OPEN, startWorld, type World } from "../system/world.ts";
 
 const LOADER = fileURLToPath(new URL("../kit/clients/load-client.mjs", import.meta.url));
-/** The full run is `npm run kills`; see docs/. */
+/** The full run is `npm run kills`: 100; its last output is in docs/faults.md. */
 const KILLS = Number(process.env["SALLYPORT_KILLS"] ?? 6);
 
 let world: World;
