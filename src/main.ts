@@ -19,6 +19,7 @@ import { Agents } from "./identity/agents.ts";
 import { hostNameservers, planDestinations } from "./kernel/destinations.ts";
 import { Interception } from "./kernel/interception.ts";
 import { createMasker } from "./masking/mask.ts";
+import type { Connection } from "./model/connection.ts";
 import type { AuditEvent } from "./model/event.ts";
 import type { PathParts } from "./path/connection.ts";
 import { createListener } from "./path/listener.ts";
@@ -142,8 +143,11 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         loadedMs = clock.nowMs();
         agents.configure(next.settings.agents);
         await plan();
-        const kept = new Set(next.connections.map(({ name }) => name));
-        sessions.stop(({ connection }) => !kept.has(connection.name), "its connection was removed");
+        const defined = new Map(next.connections.map((connection) => [connection.name, JSON.stringify(connection)]));
+        sessions.stop(({ connection }) => !defined.has(connection.name), "its connection was removed");
+        const isOld = (connection: Connection) => defined.get(connection.name) !== JSON.stringify(connection);
+        sessions.stop(({ connection }) => isOld(connection), "its connection was changed in the settings");
+        sessions.recheck();
         say("settings.load", `Settings and policy ${next.policy.version} are in force`);
       } catch (error) {
         say("settings.rejected", `What was in force stays: ${messageOf(error)}`);

@@ -34,6 +34,7 @@ export class Runs implements RunPorts {
   }
 
   async environment(agent: string): Promise<Readonly<Record<string, string>>> {
+    this.#parts.agents.check(agent);
     return { ...this.#parts.environment, SALLYPORT_AGENT: agent };
   }
 

@@ -75,6 +75,16 @@ export class Agents {
     return [...this.#tags.values()];
   }
 
+  /** Names in the settings are all there are; settings without any name take every name. Throws AGENT_UNKNOWN. */
+  check(name: string): void {
+    if (this.#settings.size === 0 || this.#settings.has(name)) return;
+    throw new UserError(
+      "AGENT_UNKNOWN",
+      `Cannot act as agent ${name}: the settings do not name it`,
+      `Add it to agents in the settings, or use one of: ${[...this.#settings.keys()].slice(0, 20).join(", ")}`,
+    );
+  }
+
   groupsOf(name: string): readonly string[] {
     return this.#settings.get(name)?.groups ?? [];
   }
@@ -86,6 +96,7 @@ export class Agents {
   }
 
   async tag(request: TagRequest): Promise<Tag> {
+    this.check(request.as);
     const path = resolveCgroup(this.#interception.cgroupRoot, request.path);
     const own = `${this.#interception.cgroupRoot}${this.#ownCgroup() ?? "/"}/`;
     if (own.startsWith(`${path}/`)) {

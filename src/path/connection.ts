@@ -11,6 +11,7 @@ import type { Masker } from "../masking/mask.ts";
 import type { Connection } from "../model/connection.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Agent } from "../model/identity.ts";
+import type { Asked } from "../model/operation.ts";
 import type { Origin } from "../model/origin.ts";
 import type { Protocol } from "../model/protocol.ts";
 import type { Judge } from "../policy/decide.ts";
@@ -98,8 +99,12 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   // 6-9 the driver turns bytes into actions, asks, forwards with permits, masks answers
   let look: ReturnType<Lookups["of"]> | undefined;
   let fault: string | undefined;
+  let entrance: readonly Asked[] | undefined;
   const driver = new Driver(sessionId, session, client, {
-    decide: (id, asked, bytes) => judge.current.decide(id, asked, bytes),
+    decide: (id, asked, bytes) => {
+      entrance ??= asked;
+      return judge.current.decide(id, asked, bytes);
+    },
     recordAsked: (id, asked, decision) => {
       recording.asked(id, asked, decision);
       if (decision.kind === "deny") parts.emit(denial(parts, sessionId, agent, connection, decision));
@@ -138,7 +143,12 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   });
   const startup = setTimeout(() => driver.stop("no login within the time allowed"), STARTUP_WAIT_MS + LOGIN_WAIT_MS);
   const stop = (reason: string) => driver.stop(reason);
-  parts.sessions.add({ sessionId, agent, connection, origin, stop });
+  const recheck = () => {
+    if (entrance === undefined) return;
+    const decision = judge.current.decide(0, entrance, new Uint8Array());
+    if (decision.kind === "deny") stop(`the policy does not allow this connection any more: ${decision.message}`);
+  };
+  parts.sessions.add({ sessionId, agent, connection, origin, stop, recheck });
   parts.emit({
     ...about(parts, agent, connection, sessionId),
     kind: "session.start",
@@ -178,7 +188,10 @@ class CurrentJudge {
 
   constructor(parts: PathParts, sessionId: string, agent: Agent, origin: Origin, connection: Connection) {
     this.#policy = parts.policy;
-    this.#make = () => this.#for.judge({ sessionId, agent, origin, connection, clock: parts.clock });
+    this.#make = () => {
+      const now = parts.agentOf(agent.slot) ?? agent; // its groups may have changed with the settings
+      return this.#for.judge({ sessionId, agent: now, origin, connection, clock: parts.clock });
+    };
     this.#for = parts.policy();
     this.#judge = this.#make();
   }

@@ -11,6 +11,8 @@ export interface LiveSession {
   readonly connection: Connection;
   readonly origin: Origin;
   stop(reason: string): void;
+  /** Asks the policy in force for the session's `connect` again; denied, the session ends. */
+  recheck(): void;
 }
 
 export interface Cancellable {
@@ -41,6 +43,11 @@ export class Sessions {
     this.#live.delete(sessionId);
     this.#cancels.delete(hex(cancelKey));
     for (const waiting of [...this.#waiting]) waiting();
+  }
+
+  /** After a change of policy: what is no longer allowed ends. */
+  recheck(): void {
+    for (const session of this.list()) session.recheck();
   }
 
   /** Ends every session for which `which` holds; returns how many. */

@@ -111,7 +111,7 @@ test("a summary is for whoever started the run, and for administrators", async (
 });
 
 const live = (tagCgroupId: bigint) => ({
-  ...{ sessionId: `s${tagCgroupId}`, agent: SAMPLE_AGENT, connection: CONNECTION, stop: () => {} },
+  ...{ sessionId: `s${tagCgroupId}`, agent: SAMPLE_AGENT, connection: CONNECTION, stop: () => {}, recheck: () => {} },
   origin: { ...SAMPLE_ORIGIN, tagCgroupId },
 });
 

@@ -19,7 +19,14 @@ function live(sessionId: string, stop: (reason: string) => void = () => {}): Liv
     tls: { mode: "disable" },
     data: {},
   } as const;
-  return { sessionId, agent: SAMPLE_AGENT, connection, origin: SAMPLE_ORIGIN, stop };
+  return {
+    sessionId,
+    agent: SAMPLE_AGENT,
+    connection,
+    origin: SAMPLE_ORIGIN,
+    stop,
+    recheck: () => stop("asked again"),
+  };
 }
 
 test("the house is full at its maximum and has room again when one leaves", () => {
@@ -94,4 +101,12 @@ test("end stops all and resolves when they have left", async () => {
   for (const id of ["s1", "s2"]) sessions.add(live(id, () => setImmediate(() => sessions.remove(id, KEY))));
   await sessions.end("going down");
   assert.deepEqual(sessions.list(), []);
+});
+
+test("a change of policy asks every session again", () => {
+  const sessions = new Sessions();
+  const asked: string[] = [];
+  for (const id of ["s1", "s2"]) sessions.add(live(id, () => asked.push(id)));
+  sessions.recheck();
+  assert.deepEqual(asked, ["s1", "s2"]);
 });

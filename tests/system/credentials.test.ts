@@ -95,7 +95,10 @@ async function assertAudited(connection: string, code: string): Promise<void> {
     assert.ok(Date.now() < end, "the audit trail tells of it");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  assert.deepEqual(told().map(({ fields }) => (fields as { code: string }).code), told().map(() => code));
+  assert.deepEqual(
+    told().map(({ fields }) => (fields as { code: string }).code),
+    told().map(() => code),
+  );
 }
 
 async function assertNowhereInTheClear(): Promise<void> {
@@ -165,7 +168,11 @@ describe("sealed by command", () => {
     const rotated = await daemon.cli(["connections", "rotate", "added", "--password-stdin"], { input: `${SECOND}\n` });
     assert.equal(rotated.code, 0, rotated.stderr);
     assert.equal((await psql("added")).stdout, "app\n");
-    assert.deepEqual((await agent.ask("open", "SELECT current_user::text")).rows, [["app"]], "the open session lives on");
+    assert.deepEqual(
+      (await agent.ask("open", "SELECT current_user::text")).rows,
+      [["app"]],
+      "the open session lives on",
+    );
     assert.deepEqual(await agent.open("next", url("added")), {}, "the same program's next connection");
   });
 

@@ -1,10 +1,163 @@
-/** `down` keeps agents guarded; `down --remove` leaves nothing: no program, map, link, pin, cgroup, file or port. */
+/** `untag` ends one protection, `down` keeps all of them, `down --remove` leaves nothing of Sallyport on the host. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { makeCgroup } from "../kit/cgroup.ts";
-import { capture } from "../kit/daemon.ts";
-import { OPEN, SteeredAgent, startWorld, type World } from "./world.ts";
+import { pinDirOf } from "../../src/kernel/interception.ts";
+import { capture, type Outcome } from "../kit/daemon.ts";
+import { OPEN, PASSWORD, SteeredAgent, startWorld, type World } from "./world.ts";
+
+/** The kernel frees programs and maps a moment after their last user has gone. */
+const FREED_WAIT_MS = 10_000;
+
+let world: World;
+let cgroupRoot: string;
+let cgroup: string;
+before(async () => {
+  world = await startWorld({ policies: { "open.yaml": OPEN } });
+  cgroupRoot = /^\S+ (\S+) cgroup2 /m.exec(readFileSync("/proc/mounts", "utf8"))?.[1] ?? "";
+  cgroup = join(cgroupRoot, `removal-test-${process.pid}`);
+  mkdirSync(cgroup);
+});
+after(async () => {
+  await world.stop();
+  if (existsSync(cgroup)) rmdirSync(cgroup);
+});
+
+/** psql as a process of that cgroup, without `run`. */
+function psqlInside(url: string): Promise<Outcome> {
+  const script = `echo $$ > "$0/cgroup.procs" && exec psql -X -A -t -c 'SELECT count(*) FROM customers' "$1"`;
+  return capture("bash", ["-c", script, cgroup, url]);
+}
+
+interface Ours {
+  readonly links: readonly number[];
+  readonly programs: readonly number[];
+  readonly maps: readonly number[];
+}
+
+async function bpftool<T>(...args: readonly string[]): Promise<T | undefined> {
+  const { code, stdout } = await capture("bpftool", ["-j", ...args]);
+  return code === 0 ? (JSON.parse(stdout) as T) : undefined;
+}
+
+/** By what is pinned in the daemon's own folder: other daemons of the host may come and go meanwhile. */
+async function pinnedObjects(pinDir: string): Promise<Ours> {
+  const files = (folder: string) => readdirSync(join(pinDir, folder)).map((name) => join(pinDir, folder, name));
+  const links = await Promise.all(
+    [...files("links"), ...files("egress")].map((file) =>
+      bpftool<{ id: number; prog_id: number }>("link", "show", "pinned", file),
+    ),
+  );
+  const programs = [...new Set(links.map((link) => link?.prog_id ?? -1))];
+  const shown = await Promise.all(
+    programs.map((id) => bpftool<{ map_ids?: readonly number[] }>("prog", "show", "id", `${id}`)),
+  );
+  const maps = await Promise.all(files("maps").map((file) => bpftool<{ id: number }>("map", "show", "pinned", file)));
+  return {
+    links: links.map((link) => link?.id ?? -1),
+    programs,
+    maps: [...new Set([...maps.map((map) => map?.id ?? -1), ...shown.flatMap((program) => program?.map_ids ?? [])])],
+  };
+}
+
+async function stillThere({ links, programs, maps }: Ours): Promise<string[]> {
+  const kinds = { link: links, prog: programs, map: maps };
+  const found = await Promise.all(
+    Object.entries(kinds).flatMap(([kind, ids]) =>
+      ids.map(async (id) => ((await bpftool(kind, "show", "id", `${id}`)) === undefined ? [] : [`${kind} ${id}`])),
+    ),
+  );
+  return found.flat();
+}
+
+function listens(port: number): boolean {
+  const wanted = new RegExp(`:${port.toString(16).toUpperCase().padStart(4, "0")} \\S+ 0A `);
+  return ["/proc/net/tcp", "/proc/net/tcp6"].some(
+    (file) => existsSync(file) && wanted.test(readFileSync(file, "utf8")),
+  );
+}
+
+test("untag ends the protection of a tagged cgroup, and only then its processes dial the server themselves", async () => {
+  const real = world.url.replace("agent:placeholder", `postgres:${PASSWORD}`);
+  assert.match(
+    (await psqlInside(world.url)).stderr,
+    /authentication failed/,
+    "control: untagged, it is the server that refuses",
+  );
+  const tagged = await world.daemon.cli(["tag", "--as", "ci", "--cgroup", cgroup]);
+  assert.equal(tagged.code, 0, tagged.stderr);
+  const guarded = await psqlInside(world.url);
+  assert.equal(guarded.stdout, "3\n", guarded.stderr);
+  const twice = await world.daemon.cli(["agents"]);
+  assert.match(twice.stdout, new RegExp(cgroup.slice(cgroupRoot.length)));
+
+  const untagged = await world.daemon.cli(["untag", "--cgroup", cgroup]);
+  assert.equal(untagged.code, 0, untagged.stderr);
+  assert.match((await psqlInside(world.url)).stderr, /authentication failed/);
+  assert.equal((await psqlInside(real)).stdout, "3\n");
+  const again = await world.daemon.cli(["untag", "--cgroup", cgroup]);
+  assert.equal(again.code, 1);
+  assert.match(again.stderr, /TAG_UNKNOWN/);
+});
+
+test("down keeps agents refused; down --remove leaves nothing behind", async () => {
+  const { daemon } = world;
+  const pinDir = pinDirOf(daemon.runDir);
+  await daemon.cli(["tag", "--as", "ci", "--cgroup", cgroup]);
+  const agent = new SteeredAgent(daemon);
+  assert.deepEqual(await agent.open("first", world.url), {});
+  const agents = await daemon.json<{ cgroup: string; kind: string }[]>(["agents"]);
+  const runs = agents.filter(({ kind }) => kind === "run").map(({ cgroup: path }) => path);
+  assert.equal(runs.length, 1);
+  const ours = await pinnedObjects(pinDir);
+  const all = [...ours.links, ...ours.programs, ...ours.maps];
+  assert.ok(ours.links.length > 10 && ours.maps.length > 5 && !all.includes(-1), JSON.stringify(ours));
+  assert.equal((await stillThere(ours)).length, all.length, "control: all of it is there now");
+  assert.ok(listens(daemon.port), "control: its port is open");
+
+  const ended = agent.gone("first");
+  assert.equal((await daemon.cli(["down"])).code, 0);
+  assert.equal((await ended).code, "57P01");
+  assert.ok(!listens(daemon.port));
+  assert.match((await agent.open("second", world.url)).code ?? "", /ECONNREFUSED|EPERM/);
+  assert.match((await psqlInside(world.url)).stderr, /refused|not permitted/i, "a tagged cgroup too");
+  assert.equal((await stillThere(ours)).length, all.length, "the kernel's side stays");
+  await agent.leave();
+
+  const removed = await daemon.cli(["down", "--remove", "--state", daemon.stateDir]);
+  assert.equal(removed.code, 0, removed.stderr);
+  for (const end = Date.now() + FREED_WAIT_MS; ; ) {
+    const left = await stillThere(ours);
+    if (left.length === 0) break;
+    assert.ok(Date.now() < end, `still there: ${left}`);
+  }
+  assert.ok(!existsSync(pinDir));
+  for (const path of runs) assert.ok(!existsSync(path), path);
+  assert.ok(!existsSync(daemon.stateDir), "the state folder");
+  assert.ok(!existsSync(daemon.runDir), "the run folder");
+  assert.ok(existsSync(cgroup), "what is not ours stays");
+  assert.match((await psqlInside(world.url)).stderr, /authentication failed/, "and is nobody's agent any more");
+});
+
+test("after a kill -9 with a live agent, down --remove leaves nothing either, and says what it removed", async () => {
+  const { daemon } = world;
+  await daemon.up();
+  const pinDir = pinDirOf(daemon.runDir);
+  const agent = new SteeredAgent(daemon);
+  assert.deepEqual(await agent.open("first", world.url), {});
+  const [listing] = await daemon.json<{ cgroup: string }[]>(["agents"]);
+  const run = listing?.cgroup ?? "";
+  const ours = await pinnedObjects(pinDir);
+  await daemon.kill();
+  await agent.leave();
+  const { code, stdout, stderr } = await daemon.cli(["down", "--remove", "--state", daemon.stateDir]);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, new RegExp(run.split("/").at(-1) ?? "?"));
+  for (const end = Date.now() + FREED_WAIT_MS; ; ) {
+    const left = await stillThere(ours);
+    if (left.length === 0) break;
+    assert.ok(Date.now() < end, `still there: ${left}`);
+  }
+  for (const path of [run, pinDir, daemon.stateDir, daemon.runDir]) assert.ok(!existsSync(path), path);
+});
