@@ -22,6 +22,7 @@ function world(t: TestContext, parts: { tag?: (request: TagRequest) => unknown; 
   const root = folder(t);
   const tags: TagRequest[] = [];
   const agents = {
+    check: () => {},
     tag: async (request: TagRequest) => {
       tags.push(request);
       parts.tag?.(request);
