@@ -4,8 +4,10 @@
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import pc from "picocolors";
 import { searchProcess } from "./demo/memory.ts";
@@ -15,11 +17,21 @@ const SALLYPORT = path("../bin/sallyport");
 const STATE = "/var/lib/sallyport-demo";
 const RUN = "/run/sallyport-demo";
 const COMMAND_MS_MAX = 60_000;
+/** A signal that came while a child was waited for is heard by us only after the child's end. */
+const SIGNAL_HEARD_MS = 50;
+/** An abstract Unix socket: the kernel drops it however its holder ends. */
+const LOCK = "\0sallyport-demo";
 
 const facts: { readonly name: string; readonly seen: boolean }[] = [];
 const closers: (() => void | Promise<void>)[] = [];
 
-async function main(once: boolean): Promise<number> {
+/** Ctrl-C, a supervisor, a terminal that was closed: whenever they come, what was made is removed. */
+const stop = new AbortController();
+const stopped = once(stop.signal, "abort").then(() => "interrupted" as const);
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop.abort("interrupted"));
+
+async function main(): Promise<{ readonly observed: boolean; readonly url: string }> {
+  await lock();
   const password = randomBytes(18).toString("base64url");
 
   title("A sample PostgreSQL, and Sallyport in front of it");
@@ -119,8 +131,16 @@ async function main(once: boolean): Promise<number> {
   title(missing.length === 0 ? pc.green("Every fact was observed in this run") : pc.red("Not every fact was observed"));
   for (const { name, seen } of facts) say(`${seen ? pc.green("✓") : pc.red("✗")} ${name}`);
   for (const { name } of missing) process.stderr.write(`not observed: ${name}\n`);
-  if (!once && missing.length === 0) await stay(url);
-  return missing.length === 0 ? 0 : 1;
+  return { observed: missing.length === 0, url };
+}
+
+/** Two demos would share folders and a run folder: the second would remove the first one's. */
+async function lock(): Promise<void> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", () => reject(new Error("another demo runs on this machine; end it with Ctrl-C first")));
+    server.listen(LOCK, resolve);
+  });
 }
 
 function writeSettings(port: number, caFile: string | undefined, password: string): void {
@@ -144,16 +164,17 @@ policies: ${path("demo/policies")}
 }
 
 async function startDaemon(): Promise<void> {
-  const child = spawn(SALLYPORT, [
-    "--run",
-    RUN,
-    "up",
-    "--state",
-    `${STATE}/state`,
-    "--config",
-    `${STATE}/sallyport.yaml`,
-  ]);
-  closers.push(forget);
+  const child = spawn(
+    SALLYPORT,
+    ["--run", RUN, "up", "--state", `${STATE}/state`, "--config", `${STATE}/sallyport.yaml`],
+    { detached: true }, // Ctrl-C is for us
+  );
+  const ended = once(child, "exit");
+  closers.push(async () => {
+    child.kill(); // also one that is not yet ready to be told by `down`
+    await ended;
+    await forget();
+  });
   let output = "";
   await new Promise<void>((resolve, reject) => {
     const hear = (bytes: Buffer) => {
@@ -190,7 +211,7 @@ async function idlePsql(file: string, args: readonly string[]): Promise<number> 
   });
 }
 
-async function stay(url: string): Promise<void> {
+function tellNext(url: string): void {
   title("Sallyport stays up. Try, in another terminal:");
   const command = `sudo ${SALLYPORT} --run ${RUN}`;
   say(`${command} run --as demo -- psql ${url}`);
@@ -198,15 +219,6 @@ async function stay(url: string): Promise<void> {
   say(`${command} agents`);
   say(`${pc.dim("Policy:")} ${path("demo/policies/demo.yaml")} ${pc.dim("— change it, then:")} ${command} reload`);
   say(pc.dim("Ctrl-C ends it and removes everything that this demo made."));
-  await new Promise<void>((resolve) => {
-    const ticking = setInterval(() => {}, 60_000);
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      process.once(signal, () => {
-        clearInterval(ticking);
-        resolve();
-      });
-    }
-  });
 }
 
 function agent(argv: readonly string[], input = ""): Promise<Captured> {
@@ -228,12 +240,14 @@ function capture(file: string, args: readonly string[], input = ""): Promise<Cap
     const child = execFile(file, args, { encoding: "utf8", timeout: COMMAND_MS_MAX }, (_error, stdout, stderr) =>
       resolve({ code: child.exitCode, stdout, stderr }),
     );
+    closers.push(() => void child.kill());
     child.stdin?.on("error", () => {}); // a command that ends early leaves its input unread
     child.stdin?.end(input);
   });
 }
 
 function fact(name: string, seen: boolean): void {
+  stop.signal.throwIfAborted(); // what is seen of a demo that is being removed is no fact
   facts.push({ name, seen });
   say(seen ? pc.green(`✓ ${name}`) : pc.red(`✗ ${name}`));
 }
@@ -247,6 +261,7 @@ function say(text: string): void {
 }
 
 function show(stdout: string, stderr: string): void {
+  stop.signal.throwIfAborted();
   for (const line of stdout.split("\n").filter(Boolean)) say(line);
   for (const line of stderr.split("\n").filter(Boolean)) say(pc.yellow(line));
 }
@@ -260,15 +275,26 @@ function path(relative: string): string {
 }
 
 async function close(): Promise<void> {
-  for (const closer of closers.splice(0).reverse()) await closer();
+  for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) await closer();
 }
 
-let code = 1;
+// A terminal that is gone must not keep us from removing what we made.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+process.exitCode = 1;
 try {
-  code = await main(process.argv.includes("--once"));
+  const outcome = await Promise.race([main(), stopped]);
+  if (outcome === "interrupted") throw new Error(outcome);
+  if (outcome.observed) process.exitCode = 0;
+  if (outcome.observed && !process.argv.includes("--once")) {
+    tellNext(outcome.url);
+    await stopped;
+  }
 } catch (error) {
-  process.stderr.write(`not observed: the demo ran to its end (${error instanceof Error ? error.message : error})\n`);
+  const signalled = await Promise.race([stopped, wait(SIGNAL_HEARD_MS)]);
+  if (signalled !== undefined) process.exitCode = 130;
+  const why = signalled ?? (error instanceof Error ? error.message : error);
+  process.stderr.write(`not observed: the demo ran to its end (${why})\n`);
 } finally {
   await close();
 }
-process.exit(code);
+process.exit();

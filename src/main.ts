@@ -1,7 +1,8 @@
 /** Builds every part and joins them; the only file that knows all folders. Decides nothing by itself. */
 import { EventEmitter } from "node:events";
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { Destination } from "ebpf-loader";
 import { createAudit } from "./audit/audit.ts";
 import type { Clock } from "./base/clock.ts";
 import { codeOf, messageOf, UserError } from "./base/errors.ts";
@@ -9,7 +10,7 @@ import { ORIGIN_AGE_MS, RESOLVE_EVERY_MS } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
 import { refuseSecondDaemon, startControlServer } from "./control/api/server.ts";
 import type { DaemonOptions, RunningDaemon } from "./control/ports.ts";
-import { type Configuration, loadConfiguration } from "./daemon/configuration.ts";
+import { type Configuration, loadConfiguration, usualSettingsFile } from "./daemon/configuration.ts";
 import { auditKernelEvent, isRefusal } from "./daemon/kernel-events.ts";
 import { createPorts, type PortParts, reloadResult } from "./daemon/ports.ts";
 import { removeEverything } from "./daemon/removal.ts";
@@ -28,6 +29,7 @@ import { createUsers } from "./path/origin.ts";
 import { Sessions } from "./path/sessions.ts";
 import { protocols } from "./protocols/index.ts";
 import { createRecorder } from "./recorder/recorder.ts";
+import { lockState } from "./store/lock.ts";
 import { openStore } from "./store/store.ts";
 import { openAuthority } from "./vault/authority.ts";
 import { createVault } from "./vault/vault.ts";
@@ -39,19 +41,19 @@ export { removeEverything } from "./daemon/removal.ts";
 
 // biome-ignore-end lint/performance/noBarrelFile: as above
 
-const SETTINGS_FILE = "/etc/sallyport/sallyport.yaml";
-
 /** Starts all of it, or throws one UserError, LoaderError or PolicyError and leaves nothing running. */
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
   const { stateDir, runDir, log } = options;
-  const configFile = options.configFile ?? (existsSync(SETTINGS_FILE) ? SETTINGS_FILE : undefined);
+  const configFile = options.configFile ?? usualSettingsFile();
   const clock: Clock = { nowMs: () => Date.now() };
   const startedMs = clock.nowMs();
   const life = new Life();
   try {
-    makeFolder(stateDir, 0o700);
     makeFolder(runDir, 0o755);
     await refuseSecondDaemon(join(runDir, "api.sock"));
+    makeFolder(stateDir, 0o700);
+    const lock = await lockState(stateDir);
+    life.atEnd(() => lock.release());
 
     // what is kept between lives
     const store = await openStore(stateDir, log);
@@ -100,7 +102,11 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const agents = new Agents({ interception, store: store.tags, clock, emit });
     agents.configure(inForce().settings.agents);
     await agents.restore();
-    const plan = () => applyDestinations(interception, inForce(), log);
+    const plan = async () => {
+      const going = inForce();
+      const destinations = await resolveDestinations(going, log);
+      if (inForce() === going) interception.setDestinations(destinations); // else a reload has set newer ones
+    };
     await plan();
 
     // the data path
@@ -136,13 +142,15 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     interception.listen(createListener(path, log));
 
     // the controls
-    const reload = async () => {
+    const reloadOnce = async () => {
       try {
         const next = loadConfiguration(configFile, await vault.list());
+        const destinations = await resolveDestinations(next, log);
+        // from here on nothing waits, and what can fail comes first: all of it is in force, or none
+        interception.setDestinations(destinations);
         configuration = next;
         loadedMs = clock.nowMs();
         agents.configure(next.settings.agents);
-        await plan();
         const defined = new Map(next.connections.map((connection) => [connection.name, JSON.stringify(connection)]));
         sessions.stop(({ connection }) => !defined.has(connection.name), "its connection was removed");
         const isOld = (connection: Connection) => defined.get(connection.name) !== JSON.stringify(connection);
@@ -153,6 +161,11 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         say("settings.rejected", `What was in force stays: ${messageOf(error)}`);
         throw error;
       }
+    };
+    let reloading: Promise<void> = Promise.resolve();
+    const reload = () => {
+      reloading = reloading.catch(() => {}).then(reloadOnce); // in order: the last one reads the newest files
+      return reloading;
     };
     const parts: PortParts = {
       ...{ stateDir, runDir, configFile, recordings, startedMs, clock, agents, sessions, interception, vault },
@@ -263,7 +276,10 @@ async function tend(interception: Interception, agents: Agents): Promise<void> {
   await agents.sweep();
 }
 
-async function applyDestinations(interception: Interception, { settings, connections }: Configuration, log: Log) {
+async function resolveDestinations(
+  { settings, connections }: Configuration,
+  log: Log,
+): Promise<readonly Destination[]> {
   const { allow, deny } = settings.egress;
   const { destinations, unresolved } = await planDestinations({
     connections,
@@ -272,5 +288,5 @@ async function applyDestinations(interception: Interception, { settings, connect
     nameservers: hostNameservers(),
   });
   for (const name of unresolved) log.warn("A name does not resolve; it stays refused until it does", { name });
-  interception.setDestinations(destinations);
+  return destinations;
 }

@@ -196,6 +196,8 @@ export interface PolicyCheck {
   readonly rules: number;
   /** Empty: the policy can be loaded. */
   readonly problems: readonly PolicyProblem[];
+  /** What does not keep it from being loaded and is likely not meant. */
+  readonly warnings: readonly PolicyProblem[];
 }
 
 export interface PolicyProblem {
@@ -283,7 +285,7 @@ export interface DaemonModule {
   startDaemon(options: DaemonOptions): Promise<RunningDaemon>;
   /** Without a daemon: links, maps, cgroups, CA, state and sockets. Returns what was removed. */
   removeEverything(options: { readonly stateDir: string; readonly runDir: string }): Promise<readonly string[]>;
-  /** Without a daemon. Without paths: the policies folder that the settings name. */
+  /** Without a daemon. Without paths: the policies folder that the settings name; without those: the usual ones. */
   checkPolicyFiles(paths: readonly string[], settingsFile?: string): Promise<PolicyCheck>;
   doctorReport(): Promise<DoctorReport>;
 }

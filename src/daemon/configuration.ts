@@ -2,7 +2,7 @@
  * What the daemon goes by at this moment: settings, connections made by command, and the policy. Replaced as
  * a whole by `load`, or not at all: a bad file leaves the running one in place.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf, messageOf, UserError } from "../base/errors.ts";
 import { POLICY_FILES_MAX, SETTINGS_BYTES_MAX } from "../base/limits.ts";
@@ -36,6 +36,12 @@ export interface AddedConnection {
 }
 
 const NO_SETTINGS = "{}\n";
+const SETTINGS_FILE = "/etc/sallyport/sallyport.yaml";
+
+/** Of a daemon that was not told another; undefined where there is none. */
+export function usualSettingsFile(): string | undefined {
+  return existsSync(SETTINGS_FILE) ? SETTINGS_FILE : undefined;
+}
 
 /** Reads everything anew. Throws UserError (settings, files) or PolicyError; nothing is changed by a throw. */
 export function loadConfiguration(configFile: string | undefined, added: readonly AddedConnection[]): Configuration {

@@ -91,13 +91,25 @@ export function createPorts(parts: PortParts): ControlPorts {
       add: async ({ user = "", password, ...request }, caller) => {
         const settings = JSON.stringify(request);
         readAddedConnection(request, `connection ${request.name}`, protocols);
+        if (password === undefined) {
+          throw new UserError(
+            "SECRET_EMPTY",
+            `Cannot add ${request.name} without a password`,
+            "Give one with --password-file or --password-stdin; connections that need none are listed in the settings",
+          );
+        }
         try {
-          await vault.add({ name: request.name, user, settings, secret: password ?? new Uint8Array() });
+          await vault.add({ name: request.name, user, settings, secret: password });
         } finally {
-          password?.fill(0);
+          password.fill(0);
+        }
+        try {
+          await parts.reload();
+        } catch (error) {
+          await vault.remove(request.name); // else no later start could load it
+          throw error;
         }
         say("credential.add", `Connection ${request.name} was added`, caller);
-        await parts.reload();
         const added = (await listConnections(parts)).find(({ name }) => name === request.name);
         if (added === undefined) throw new Error("Cannot find the connection that was just added");
         return added;
@@ -184,10 +196,11 @@ export function reloadResult(parts: PortParts): ReloadResult {
 /** Compiles without putting into force. */
 export function checkPolicy(files: readonly { name: string; text: string }[], connections: readonly Connection[]) {
   try {
-    return { rules: compilePolicy(files, connections).rules.length, problems: [] };
+    const { rules, warnings } = compilePolicy(files, connections);
+    return { rules: rules.length, problems: [], warnings };
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error;
-    return { rules: 0, problems: error.problems };
+    return { rules: 0, problems: error.problems, warnings: [] };
   }
 }
 

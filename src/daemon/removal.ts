@@ -13,7 +13,16 @@ export interface RemovalOptions {
 }
 
 /** By name, so that a folder which holds other things too (a wrong flag) loses none of them. */
-const STATE = ["sallyport.db", "sallyport.db-wal", "sallyport.db-shm", "vault.key", "ca", "recordings", "audit.jsonl"];
+const STATE = [
+  "sallyport.db",
+  "sallyport.db-wal",
+  "sallyport.db-shm",
+  "vault.key",
+  "ca",
+  "recordings",
+  "audit.jsonl",
+  "daemon.lock",
+];
 const RUN = ["api.sock", "trust"];
 
 /** The daemon must not run. Returns what was removed, for display. */

@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -283,7 +283,7 @@ test("up hands its options to the daemon, and ends with it", async (t) => {
   assert.equal(code, 0);
   assert.match(err, /ready/);
   const [{ log, ...options } = { log: undefined }] = started;
-  assert.deepEqual(options, { configFile: "mine.yaml", stateDir: "/state", runDir, port: 6000 });
+  assert.deepEqual(options, { configFile: resolve("mine.yaml"), stateDir: "/state", runDir, port: 6000 });
   assert.notEqual(log, undefined);
 });
 
@@ -329,7 +329,7 @@ test("policy check works without a daemon and for those whom the daemon refuses"
   const path = file(t, "rules: []");
   const checkPolicyFiles: DaemonModule["checkPolicyFiles"] = async (paths, settingsFile) => {
     assert.equal(settingsFile, undefined);
-    return { rules: paths.length, problems: [] };
+    return { rules: paths.length, problems: [], warnings: [] };
   };
   const main = { checkPolicyFiles };
   const offline = await inProcess(folder(t), ["policy", "check", path], { main });
@@ -339,6 +339,15 @@ test("policy check works without a daemon and for those whom the daemon refuses"
   assert.deepEqual(await inProcess(daemon, ["policy", "check", path], { main }), offline);
 });
 
+test("policy check without files goes by the settings of the daemon that runs", async (t) => {
+  const checkPolicyFiles: DaemonModule["checkPolicyFiles"] = async (paths, settingsFile) => {
+    assert.deepEqual([paths, settingsFile], [[], "/etc/s.yaml"]);
+    return { rules: 2, problems: [], warnings: [] };
+  };
+  const { code, out } = await inProcess(await fakeDaemon(t), ["policy", "check"], { main: { checkPolicyFiles } });
+  assert.deepEqual([code, out], [0, "ok: 2 rules\n"]);
+});
+
 test("policy check names a file that it cannot read", async (t) => {
   const { code, err } = await inProcess(folder(t), ["policy", "check", "/none/a.yaml"]);
   assert.equal(code, 1);
@@ -346,7 +355,7 @@ test("policy check names a file that it cannot read", async (t) => {
 });
 
 test("policy check of a folder without policies is an error, not a check of something else", async (t) => {
-  const checkPolicyFiles = async () => ({ rules: 9, problems: [] });
+  const checkPolicyFiles = async () => ({ rules: 9, problems: [], warnings: [] });
   const { code, err } = await inProcess(folder(t), ["policy", "check", folder(t)], { main: { checkPolicyFiles } });
   assert.equal(code, 1);
   assert.match(err, /Cannot find a policy file/);
@@ -463,6 +472,10 @@ test("policy check ends with 1 and names every line, and with 0 when all is well
   writeFileSync(join(path, "a.yaml"), "good");
   const good = await sallyport(await fakeDaemon(t), ["policy", "check", path]);
   assert.deepEqual([good.code, good.out], [0, "ok: 1 rule\n"]);
+  writeFileSync(join(path, "a.yaml"), "good and doubtful");
+  const doubtful = await sallyport(await fakeDaemon(t), ["policy", "check", path]);
+  assert.deepEqual([doubtful.code, doubtful.out], [0, `warning ${join(path, "a.yaml")}:3:1: never true\nok: 1 rule\n`]);
+  writeFileSync(join(path, "a.yaml"), "good");
   writeFileSync(join(path, "b.yml"), "bad");
   const bad = await sallyport(await fakeDaemon(t), ["policy", "check", path]);
   assert.equal(bad.code, 1);

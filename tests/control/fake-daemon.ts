@@ -145,6 +145,9 @@ export async function fakeDaemon(
         problems: files
           .filter((file) => file.text.includes("bad"))
           .map(({ path }) => ({ file: path, line: 2, column: 5, rule: "r", message: "is bad", remedy: "mend it" })),
+        warnings: files
+          .filter((file) => file.text.includes("doubtful"))
+          .map(({ path }) => ({ file: path, line: 3, column: 1, rule: "", message: "never true", remedy: "" })),
       }),
       status: async () => POLICY,
     },
@@ -161,6 +164,7 @@ export async function fakeDaemon(
         pid: 1,
         startedMs: 0,
         stateDir: "/s",
+        settingsFile: "/etc/s.yaml",
         runDir,
         listenerPort: 61_917,
         agents: 1,

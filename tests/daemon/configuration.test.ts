@@ -197,7 +197,12 @@ test("the check of policy files counts rules, or tells every problem with its pl
     "p/a.yaml": ALLOW,
     "bad.yaml": "rules:\n  - { name: x, on: sql.raed, allow: {} }",
   });
-  assert.deepEqual(await checkPolicyFiles([], file), { rules: 1, problems: [] });
+  assert.deepEqual(await checkPolicyFiles([], file), { rules: 1, problems: [], warnings: [] });
   const { rules, problems } = await checkPolicyFiles([join(file, "..", "bad.yaml")], file);
   assert.deepEqual([rules, problems.map(({ line, rule }) => [line, rule])], [0, [[2, "x"]]]);
+  await assert.rejects(checkPolicyFiles([], files(t, "agents: []\n", {})), /Cannot find a policy: .* names none/);
+  const doubtful = join(file, "..", "doubtful.yaml");
+  writeFileSync(doubtful, "rules:\n  - { name: x, on: sql.read, allow: {} }");
+  const { warnings } = await checkPolicyFiles([doubtful], file);
+  assert.deepEqual(warnings.length, 1, "no rule allows connect");
 });

@@ -67,6 +67,7 @@ ${connection("plainVerified", "plain_user", verified)}
 ${connection("plainWithoutTls", "plain_user", "{ mode: disable }")}
 ${connection("scramWithoutTls", "app", "{ mode: disable }")}
 ${connection("trustUnverified", "trust_user", "{ mode: require }")}
+  - { name: opaque, protocol: opaque, addresses: ["127.0.0.14:9"] }
 `,
     policies: { "open.yaml": OPEN },
     secrets: { app: `${FIRST}\n` },
@@ -147,6 +148,18 @@ describe("sealed by command", () => {
       assert.equal(code, 1);
       assert.match(stderr, /VAULT_NAME_TAKEN/);
     }
+  });
+
+  test("what cannot be put into force is not kept: the next start would fail on it", async () => {
+    const file = join(daemon.folder, "secrets", "app");
+    const address = ["--protocol", "postgres", "--address", "127.0.0.15:5432", "--user", "app"];
+    const twin = await daemon.cli(["connections", "add", "opaque", ...address, "--password-file", file]);
+    assert.equal(twin.code, 1);
+    assert.match(twin.stderr, /CONNECTION_NAMES/);
+    const reloaded = await daemon.cli(["reload"]);
+    assert.equal(reloaded.code, 0, reloaded.stderr);
+    const bare = await daemon.cli(["connections", "add", "bare", ...address]);
+    assert.match(bare.stderr, /SECRET_EMPTY/);
   });
 
   test("no password is taken from the command line", async () => {

@@ -78,6 +78,15 @@ function listens(port: number): boolean {
   );
 }
 
+/** What the kernel and the daemon end behind the answer; `left` says what is still there. */
+async function eventually(left: () => string | undefined | Promise<string | undefined>): Promise<void> {
+  for (const end = Date.now() + FREED_WAIT_MS; ; await new Promise((resolve) => setTimeout(resolve, 20))) {
+    const still = await left();
+    if (still === undefined) return;
+    assert.ok(Date.now() < end, `still there: ${still}`);
+  }
+}
+
 test("untag ends the protection of a tagged cgroup, and only then its processes dial the server themselves", async () => {
   const real = world.url.replace("agent:placeholder", `postgres:${PASSWORD}`);
   assert.match(
@@ -101,11 +110,12 @@ test("untag ends the protection of a tagged cgroup, and only then its processes 
   assert.match(again.stderr, /TAG_UNKNOWN/);
 });
 
-test("down keeps agents refused; down --remove leaves nothing behind", async () => {
+test("down keeps agents refused; down --remove leaves nothing behind", async (t) => {
   const { daemon } = world;
   const pinDir = pinDirOf(daemon.runDir);
   await daemon.cli(["tag", "--as", "ci", "--cgroup", cgroup]);
   const agent = new SteeredAgent(daemon);
+  t.after(() => agent.leave());
   assert.deepEqual(await agent.open("first", world.url), {});
   const agents = await daemon.json<{ cgroup: string; kind: string }[]>(["agents"]);
   const runs = agents.filter(({ kind }) => kind === "run").map(({ cgroup: path }) => path);
@@ -119,7 +129,7 @@ test("down keeps agents refused; down --remove leaves nothing behind", async () 
   const ended = agent.gone("first");
   assert.equal((await daemon.cli(["down"])).code, 0);
   assert.equal((await ended).code, "57P01");
-  assert.ok(!listens(daemon.port));
+  await eventually(() => (listens(daemon.port) ? "its port is open" : undefined));
   assert.match((await agent.open("second", world.url)).code ?? "", /ECONNREFUSED|EPERM/);
   assert.match((await psqlInside(world.url)).stderr, /refused|not permitted/i, "a tagged cgroup too");
   assert.equal((await stillThere(ours)).length, all.length, "the kernel's side stays");
@@ -127,11 +137,7 @@ test("down keeps agents refused; down --remove leaves nothing behind", async () 
 
   const removed = await daemon.cli(["down", "--remove", "--state", daemon.stateDir]);
   assert.equal(removed.code, 0, removed.stderr);
-  for (const end = Date.now() + FREED_WAIT_MS; ; ) {
-    const left = await stillThere(ours);
-    if (left.length === 0) break;
-    assert.ok(Date.now() < end, `still there: ${left}`);
-  }
+  await eventually(async () => (await stillThere(ours)).join(", ") || undefined);
   assert.ok(!existsSync(pinDir));
   for (const path of runs) assert.ok(!existsSync(path), path);
   assert.ok(!existsSync(daemon.stateDir), "the state folder");
@@ -140,24 +146,21 @@ test("down keeps agents refused; down --remove leaves nothing behind", async () 
   assert.match((await psqlInside(world.url)).stderr, /authentication failed/, "and is nobody's agent any more");
 });
 
-test("after a kill -9 with a live agent, down --remove leaves nothing either, and says what it removed", async () => {
+test("after a kill -9 with an open session, down --remove leaves nothing either, and says what it removed", async (t) => {
   const { daemon } = world;
   await daemon.up();
   const pinDir = pinDirOf(daemon.runDir);
   const agent = new SteeredAgent(daemon);
+  t.after(() => agent.leave());
   assert.deepEqual(await agent.open("first", world.url), {});
-  const [listing] = await daemon.json<{ cgroup: string }[]>(["agents"]);
-  const run = listing?.cgroup ?? "";
+  const agents = await daemon.json<{ cgroup: string; kind: string }[]>(["agents"]);
+  const run = agents.find(({ kind }) => kind === "run")?.cgroup ?? "";
   const ours = await pinnedObjects(pinDir);
   await daemon.kill();
   await agent.leave();
   const { code, stdout, stderr } = await daemon.cli(["down", "--remove", "--state", daemon.stateDir]);
   assert.equal(code, 0, stderr);
   assert.match(stdout, new RegExp(run.split("/").at(-1) ?? "?"));
-  for (const end = Date.now() + FREED_WAIT_MS; ; ) {
-    const left = await stillThere(ours);
-    if (left.length === 0) break;
-    assert.ok(Date.now() < end, `still there: ${left}`);
-  }
+  await eventually(async () => (await stillThere(ours)).join(", ") || undefined);
   for (const path of [run, pinDir, daemon.stateDir, daemon.runDir]) assert.ok(!existsSync(path), path);
 });

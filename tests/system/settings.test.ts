@@ -286,12 +286,18 @@ describe("reload", () => {
   });
 });
 
-test("a second daemon on the same run folder is refused and does not disturb the first", async () => {
+test("a second daemon on the same run or state folder is refused and does not disturb the first", async () => {
   const world = await startWorld({ policies: { "guarded.yaml": GUARDED } });
   try {
     const { runDir, configFile, stateDir, folder } = world.daemon;
-    for (const [state, ...flags] of [[stateDir], [stateDir, "--port", "64999"], [join(folder, "other-state")]]) {
-      const args = ["--run", runDir, "up", "--config", configFile, "--state", state ?? "", ...flags];
+    const others = { run: join(folder, "other-run"), state: join(folder, "other-state") };
+    for (const [run, state, ...flags] of [
+      [runDir, stateDir],
+      [runDir, stateDir, "--port", "64999"],
+      [runDir, others.state, "--port", "64999"],
+      [others.run, stateDir, "--port", "64999"],
+    ] as const) {
+      const args = ["--run", run, "up", "--config", configFile, "--state", state, ...flags];
       assertSaid(await capture(SALLYPORT, args, { timeoutMs: 20_000 }), "DAEMON_RUNNING");
     }
     assert.equal((await world.psql("SELECT count(*) FROM customers;\n")).stdout, "3\n");

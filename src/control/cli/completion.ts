@@ -1,14 +1,15 @@
 /** Completion scripts from commander's tree: words only, no calls to the daemon while someone types. */
 import type { Command } from "commander";
 
+/** Also read by zsh, which has no `mapfile` and whose `path` is the search path; no word holds a space. */
 export function bashCompletion(program: Command): string {
   return `# bash completion for sallyport
 _sallyport() {
-  local current=\${COMP_WORDS[COMP_CWORD]} path="" word
+  local current=\${COMP_WORDS[COMP_CWORD]} typed="" word
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case "$word" in --) return ;; -*) ;; *) path="\${path:+$path }$word" ;; esac
+    case "$word" in --) return ;; -*) ;; *) typed="\${typed:+$typed }$word" ;; esac
   done
-  case "$path" in
+  case "$typed" in
 ${cases(program)}
   esac
 }
@@ -27,7 +28,7 @@ function cases(program: Command): string {
     .toSorted((a, b) => b.path.length - a.path.length)
     .map(({ path, words }) => {
       const pattern = path === "" ? "*" : `"${path}"*`;
-      return `    ${pattern}) mapfile -t COMPREPLY < <(compgen -W "${words.join(" ")}" -- "$current") ;;`;
+      return `    ${pattern}) COMPREPLY=($(compgen -W "${words.join(" ")}" -- "$current")) ;;`;
     })
     .join("\n");
 }

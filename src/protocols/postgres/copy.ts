@@ -4,11 +4,11 @@
  */
 
 import { ProtocolError } from "../../base/errors.ts";
-import { FRAME_BYTES_MAX } from "../../base/limits.ts";
+import { FRAME_BYTES_MAX, MASKED_BYTES_MAX } from "../../base/limits.ts";
 import type { ValueMask } from "../../model/mask.ts";
 import { HEADER_BYTES, type Outlet } from "./codec.ts";
 import { SERVER } from "./messages.ts";
-import type { Tally } from "./results.ts";
+import { type Tally, TOO_LONG } from "./results.ts";
 
 const TAB = 0x09;
 const NEWLINE = 0x0a;
@@ -23,6 +23,8 @@ export class CopyMask {
   readonly #columns: number;
   /** The beginning of a line whose end has not come. Servers of today send whole lines. */
   #begun: Buffer = NO_BYTES;
+  /** Bytes of this message that masks may still look into. */
+  #left = 0;
 
   constructor(mask: ValueMask, columns: number) {
     this.#mask = mask;
@@ -64,6 +66,7 @@ export class CopyMask {
 
   /** Undefined: nothing changes. */
   #lines(data: Buffer, tally: Tally): Buffer | undefined {
+    this.#left = MASKED_BYTES_MAX;
     const pieces: Uint8Array[] = [];
     let changed = false;
     for (let at = 0; at < data.length; ) {
@@ -95,7 +98,9 @@ export class CopyMask {
   }
 
   #value(value: Buffer, tally: Tally, ofNull: Uint8Array): Uint8Array | undefined {
-    const masked = this.#mask(value);
+    this.#left -= value.length;
+    const isTooMuch = this.#left < 0 && this.#mask.inPlace?.apply(value, 0, value.length) !== "shown";
+    const masked = isTooMuch ? TOO_LONG : this.#mask(value);
     if (masked === undefined) return undefined;
     tally("copy", masked.by);
     return masked.value ?? ofNull;

@@ -3,6 +3,7 @@
  * On connections with labels everything that can hold a value is blanked; on all others detectors
  * look at it. Names of objects, codes and positions stay.
  */
+import { MASKED_BYTES_MAX } from "../../base/limits.ts";
 import type { ValueMask } from "../../model/mask.ts";
 import { BodyReader, frame } from "./codec.ts";
 import { type ErrorField, errorBody } from "./messages.ts";
@@ -102,6 +103,7 @@ function blankValues(message: string, values: Values): string {
 
 function maskText(text: string, mask: ValueMask | undefined): string {
   if (mask === undefined || text === "") return text;
+  if (text.length > MASKED_BYTES_MAX) return BLANK;
   const masked = mask(Buffer.from(text));
   if (masked === undefined) return text;
   return masked.value === null ? BLANK : Buffer.from(masked.value).toString();

@@ -1,9 +1,9 @@
 /**
  * The prepared statements and portals that a client has made through the protocol: what each name
- * stands for on the server, so that an Execute is judged as what it really runs. Where an answer of
- * the server is still awaited, a name may stand for several; then all of them are judged.
+ * stands for on the server, so that an Execute is judged as what it really runs. Where the server has
+ * not said yet whether it made something in an earlier series, its name is not settled and must wait.
  */
-import { PREPARED_MAX } from "../../base/limits.ts";
+import { PREPARED_BYTES_MAX, PREPARED_MAX } from "../../base/limits.ts";
 import type { Analysis } from "./actions.ts";
 import type { Column, Plan } from "./results.ts";
 
@@ -19,8 +19,11 @@ export interface PreparedStatement {
   types: readonly number[];
   /** As the server described the result; undefined until it has. */
   columns: readonly Column[] | undefined;
+  /** Running it may take names away or give them anew (`noteNaming`). */
+  readonly isNaming: boolean;
   /** SQL text may have removed it on the server (DEALLOCATE, DISCARD). */
   unsure: boolean;
+  readonly weight: number;
   /** What the name stood for before; set until the server has confirmed this one. */
   before: PreparedStatement | undefined;
 }
@@ -28,8 +31,6 @@ export interface PreparedStatement {
 export interface Portal {
   readonly name: string;
   readonly statement: PreparedStatement;
-  /** What the statement's name may have stood for as well. */
-  readonly others: readonly PreparedStatement[];
   readonly formats: readonly number[];
   readonly parameters: readonly (string | null)[];
   readonly series: number;
@@ -37,21 +38,29 @@ export interface Portal {
   plan: Plan | undefined;
   /** The last series in which it was described. */
   describedSeries: number;
+  /** `Requests.runs` when it was last bound, described or run: nothing else has run since if they are equal. */
+  knownRuns: number;
+  readonly weight: number;
   before: Portal | undefined;
 }
 
-interface Named<T> {
+export interface Named<T> {
   readonly name: string;
   readonly series: number;
+  /** Characters that it keeps in memory. */
+  readonly weight: number;
   before: T | undefined;
 }
 
 /**
- * Names to what they stand for. At most PREPARED_MAX of them; what one name may stand for is bounded by the
- * answers that a session may await.
+ * Names to what they stand for. At most PREPARED_MAX of them with PREPARED_BYTES_MAX together; what waits for
+ * an answer behind a name is bounded by the answers that a session may await.
  */
 export class Names<T extends Named<T>> {
   readonly #byName = new Map<string, T>();
+  /** Made by the client, not yet confirmed by the server. */
+  readonly #pending = new Set<T>();
+  #weight = 0;
 
   get size(): number {
     return this.#byName.size;
@@ -61,37 +70,49 @@ export class Names<T extends Named<T>> {
     return this.#byName.size >= PREPARED_MAX;
   }
 
-  /** Everything that `name` may stand for in `series`, newest first. */
-  candidates(name: string, series: number): readonly T[] {
+  /** Whether every name is settled, in any series. */
+  get isSettled(): boolean {
+    return this.#pending.size === 0;
+  }
+
+  /** What `name` stands for, once it is settled. */
+  get(name: string): T | undefined {
+    return this.#byName.get(name);
+  }
+
+  /**
+   * Whether `series` may go by what `get` says. In its own series an entry is reached only if the server accepted
+   * it: after an error all is skipped until Sync. A later one has to wait for the answer, since the name may
+   * still stand for something that a skipped Close or DEALLOCATE did not remove.
+   */
+  mayUse(name: string, series: number): boolean {
     const newest = this.#byName.get(name);
-    if (newest === undefined) return [];
-    // In its own series it is reached only if the server accepted it: after an error all is skipped until Sync.
-    if (newest.before === undefined || newest.series === series) return [newest];
-    const all: T[] = [];
-    for (let entry: T | undefined = newest; entry !== undefined; entry = entry.before) all.push(entry);
-    return all;
+    return newest === undefined || newest.series === series || !this.#pending.has(newest);
   }
 
   /** False: too many. */
   set(entry: T): boolean {
     const before = this.#byName.get(entry.name);
     if (before === undefined && this.isFull) return false;
+    if (this.#weight + entry.weight > PREPARED_BYTES_MAX) return false;
     entry.before = before;
-    this.#byName.set(entry.name, entry);
+    this.#pending.add(entry);
+    this.#put(entry.name, entry);
     return true;
   }
 
   /** The server has made it: the name stands for nothing else any more. */
   confirm(entry: T): void {
+    this.#pending.delete(entry);
     entry.before = undefined;
   }
 
   /** The server has not made it: the name stands for what it did before. */
   revert(entry: T): void {
+    this.#pending.delete(entry);
     const newest = this.#byName.get(entry.name);
     if (newest === entry) {
-      if (entry.before === undefined) this.#byName.delete(entry.name);
-      else this.#byName.set(entry.name, entry.before);
+      this.#put(entry.name, entry.before);
       return;
     }
     for (let later = newest; later !== undefined; later = later.before) {
@@ -101,25 +122,38 @@ export class Names<T extends Named<T>> {
 
   remove(name: string): T | undefined {
     const entry = this.#byName.get(name);
-    this.#byName.delete(name);
+    this.#put(name, undefined);
     return entry;
   }
 
-  /** Takes a removal back. */
+  /** Takes a removal back: what was made meanwhile stands before it. */
   restore(entry: T): void {
-    if (!this.#byName.has(entry.name)) this.#byName.set(entry.name, entry);
+    let oldest = this.#byName.get(entry.name);
+    if (oldest === undefined) this.#put(entry.name, entry);
+    while (oldest?.before !== undefined) oldest = oldest.before;
+    if (oldest !== undefined && oldest !== entry && this.#pending.has(oldest)) oldest.before = entry;
   }
 
   values(): IterableIterator<T> {
     return this.#byName.values();
   }
+
+  #put(name: string, entry: T | undefined): void {
+    this.#weight += (entry?.weight ?? 0) - (this.#byName.get(name)?.weight ?? 0);
+    if (entry === undefined) this.#byName.delete(name);
+    else this.#byName.set(name, entry);
+  }
 }
 
 const NAMING = /prepare|deallocate|discard/i;
 
-/** SQL text can take names away, and give them anew, behind the protocol's back. */
+export function isNaming(text: string): boolean {
+  return NAMING.test(text);
+}
+
+/** SQL text can take names away, and give them anew, behind the protocol's back: when it is read and whenever it runs. */
 export function noteNaming(text: string, statements: Names<PreparedStatement>): void {
-  if (!NAMING.test(text)) return;
+  if (!isNaming(text)) return;
   if (/deallocate|discard/i.test(text)) for (const entry of statements.values()) entry.unsure = true;
   if (!/prepare/i.test(text)) return;
   for (const entry of statements.values()) if (entry.unsure) statements.remove(entry.name);

@@ -9,7 +9,7 @@ import type { Analysis, AnalysisScope } from "./actions.ts";
 import { BodyReader, HEADER_BYTES } from "./codec.ts";
 import { CLIENT, describePortal } from "./messages.ts";
 import { parameterText } from "./parameters.ts";
-import { makeRoom, Names, noteNaming, type Portal, type PreparedStatement } from "./prepared.ts";
+import { isNaming, makeRoom, type Named, Names, noteNaming, type Portal, type PreparedStatement } from "./prepared.ts";
 import { forbidden, HOUSEKEEPING, RESERVED_PREFIX } from "./refuse.ts";
 import { type Answer, newAnswer, type Step } from "./steps.ts";
 
@@ -47,11 +47,48 @@ export class Requests {
   readonly portals = new Names<Portal>();
   /** Number of the series that is being read. */
   series = 1;
+  /** Executes that were read so far. */
+  runs = 0;
 
   /** The messages from `at` to `end`, which are whole. Throws ProtocolError. */
   read(bytes: Buffer, at: number, end: number, world: RequestWorld): Group {
     const reading = new Reading(this, world, bytes, at, end);
     return reading.group();
+  }
+
+  /** Whether these messages use a name of which the server has not said yet what it stands for. */
+  mustWait(bytes: Buffer, from: number, end: number): boolean {
+    const { statements, portals, series } = this;
+    if (statements.isSettled && portals.isSettled) return false;
+    const parsed = new Set<string>();
+    const bound = new Set<string>();
+    for (let at = from; at < end; ) {
+      const next = at + 1 + bytes.readInt32BE(at + 1);
+      const body = new BodyReader(bytes, at + HEADER_BYTES, next);
+      let statement: string | undefined;
+      let portal: string | undefined;
+      switch (bytes[at]) {
+        case CLIENT.parse:
+          parsed.add(body.text());
+          break;
+        case CLIENT.bind:
+          bound.add(body.text());
+          statement = body.text();
+          break;
+        case CLIENT.describe:
+          if (body.byte() === STATEMENT) statement = body.text();
+          else portal = body.text();
+          break;
+        case CLIENT.execute:
+          portal = body.text();
+          break;
+        default:
+      }
+      if (statement !== undefined && !parsed.has(statement) && !statements.mayUse(statement, series)) return true;
+      if (portal !== undefined && !bound.has(portal) && !portals.mayUse(portal, series)) return true;
+      at = next;
+    }
+    return false;
   }
 
   /** At the end of a transaction the server drops every portal that it has made so far. */
@@ -205,12 +242,14 @@ class Reading {
       series: this.#names.series,
       types,
       columns: undefined,
+      isNaming: isNaming(text),
       unsure: false,
+      weight: text.length,
       before: undefined,
     };
     makeRoom(this.#names.statements);
     if (!this.#names.statements.set(statement)) {
-      this.#forbid("too-many-names", "The session has prepared too many statements", text);
+      this.#forbid("too-many-names", "The session has prepared too many statements, or too long ones", text);
       return;
     }
     this.#undo.push(() => this.#names.statements.revert(statement));
@@ -220,7 +259,7 @@ class Reading {
 
   #bind(body: BodyReader): void {
     const name = body.text();
-    const [statement, ...others] = this.#statement(body.text());
+    const statement = this.#statement(body.text());
     const formats = readFormats(body);
     const parameters: (string | null)[] = [];
     for (let left = body.count(), position = 0; left > 0; left--, position++) {
@@ -234,16 +273,17 @@ class Reading {
     const portal: Portal = {
       name,
       statement,
-      others,
       formats: resultFormats,
       parameters,
       series: this.#names.series,
       plan: undefined,
       describedSeries: 0,
+      knownRuns: this.#names.runs,
+      weight: parameters.reduce((sum, text) => sum + (text?.length ?? 0), 0),
       before: undefined,
     };
     if (!this.#names.portals.set(portal)) {
-      this.#forbid("too-many-names", "The session has opened too many portals");
+      this.#forbid("too-many-names", "The session has opened too many portals, or with too long parameters");
       return;
     }
     this.#undo.push(() => this.#names.portals.revert(portal));
@@ -254,29 +294,27 @@ class Reading {
     const what = body.byte();
     const name = body.text();
     if (what === STATEMENT) {
-      const [statement] = this.#statement(name);
+      const statement = this.#statement(name);
       if (statement) this.#steps.push({ kind: "describeStatement", answer: this.#answer, statement });
     } else if (what === PORTAL) {
-      const [portal] = this.#portal(name);
+      const portal = this.#portal(name);
       if (portal === undefined) return;
-      portal.describedSeries = this.#names.series;
+      this.#willBeDescribed(portal);
       this.#steps.push({ kind: "describePortal", answer: this.#answer, portal, shown: "all" });
     } else throw new ProtocolError("FRAME_BODY", "Cannot read a Describe: it names neither statement nor portal");
   }
 
   #execute(body: BodyReader, at: number): void {
-    const portals = this.#portal(body.text());
+    const portal = this.#portal(body.text());
     body.int32();
-    const [portal] = portals;
     if (portal === undefined) return;
-    if (portals.length > 1 || !this.#isDescribed(portal)) this.#insertDescribe(portal, at);
+    if (!this.#isDescribed(portal)) this.#insertDescribe(portal, at);
     const step: Step = { kind: "execute", answer: this.#answer, portal };
-    for (const { statement, others, parameters } of portals) {
-      for (const candidate of [statement, ...others]) {
-        this.#ask(candidate, parameters);
-        for (const part of candidate.analysis.statements) this.#effects(part, step);
-      }
-    }
+    const { statement, parameters } = portal;
+    if (statement.isNaming) noteNaming(statement.text, this.#names.statements);
+    this.#ask(statement, parameters);
+    for (const part of statement.analysis.statements) this.#effects(part, step);
+    portal.knownRuns = ++this.#names.runs;
     this.#steps.push(step);
   }
 
@@ -292,10 +330,12 @@ class Reading {
 
   /** Whether the server will have said what the portal's rows are before they come. */
   #isDescribed(portal: Portal): boolean {
-    const { series } = this.#names;
+    const { series, runs } = this.#names;
+    // CLOSE and DECLARE in another portal put something else behind a name, or behind the cursor of a FETCH.
+    if (portal.knownRuns !== runs) return false;
     if (portal.describedSeries === series) return true;
     const { statement } = portal;
-    if (portal.series !== series || portal.others.length > 0 || statement.unsure) return false;
+    if (portal.series !== series || statement.unsure) return false;
     // Types cannot change under a prepared statement, but the tables behind its names can.
     return statement.columns !== undefined && (!this.#world.labelled || statement.columns.length === 0);
   }
@@ -304,8 +344,13 @@ class Reading {
     this.#pieces ??= [];
     this.#pieces.push(this.#bytes.subarray(this.#copied, at), describePortal(portal.name));
     this.#copied = at;
-    portal.describedSeries = this.#names.series;
+    this.#willBeDescribed(portal);
     this.#steps.push({ kind: "describePortal", answer: this.#answer, portal, shown: "none" });
+  }
+
+  #willBeDescribed(portal: Portal): void {
+    portal.describedSeries = this.#names.series;
+    portal.knownRuns = this.#names.runs;
   }
 
   #finishBytes(): Uint8Array {
@@ -313,17 +358,17 @@ class Reading {
     return Buffer.concat([...this.#pieces, this.#bytes.subarray(this.#copied, this.#end)]);
   }
 
-  #statement(name: string): readonly PreparedStatement[] {
-    const found = this.#names.statements.candidates(name, this.#names.series);
-    if (found.length === 0) {
+  #statement(name: string): PreparedStatement | undefined {
+    const found = this.#names.statements.get(name);
+    if (found === undefined) {
       this.#forbid("unknown-name", "The session has not prepared this statement through the protocol");
     }
     return found;
   }
 
-  #portal(name: string): readonly Portal[] {
-    const found = this.#names.portals.candidates(name, this.#names.series);
-    if (found.length === 0) this.#forbid("unknown-name", "The session has not bound this portal through the protocol");
+  #portal(name: string): Portal | undefined {
+    const found = this.#names.portals.get(name);
+    if (found === undefined) this.#forbid("unknown-name", "The session has not bound this portal through the protocol");
     return found;
   }
 
@@ -385,10 +430,7 @@ function formatAt(formats: readonly number[], position: number): number {
   return (formats.length === 1 ? formats[0] : formats[position]) ?? 0;
 }
 
-function removal<T extends { readonly name: string; readonly series: number; before: T | undefined }>(
-  names: Names<T>,
-  body: BodyReader,
-): (() => void) | undefined {
+function removal<T extends Named<T>>(names: Names<T>, body: BodyReader): (() => void) | undefined {
   const entry = names.remove(body.text());
   return entry && (() => names.restore(entry));
 }

@@ -3,8 +3,9 @@
  * Knows PostgreSQL's types and formats; what a mask does to a value is not decided here.
  */
 import { ProtocolError } from "../../base/errors.ts";
+import { MASKED_BYTES_MAX } from "../../base/limits.ts";
 import type { DataLabels } from "../../model/connection.ts";
-import type { ColumnFacts, MaskFor, ValueKind, ValueMask } from "../../model/mask.ts";
+import type { ColumnFacts, Masked, MaskFor, ValueKind, ValueMask } from "../../model/mask.ts";
 import { type CatalogFacts, everyLabel, isResolved, labelsOf } from "./catalog.ts";
 import { BodyReader, HEADER_BYTES, type Outlet } from "./codec.ts";
 import { SERVER } from "./messages.ts";
@@ -93,6 +94,7 @@ export function maskRow(bytes: Buffer, at: number, end: number, plan: Plan, outl
   cursor += 2;
   let lengthMark = -1;
   let passed = at;
+  let left = MASKED_BYTES_MAX;
   for (let position = 0; position < plan.columnCount; position++) {
     if (end - cursor < 4) throw rowFault();
     const length = int32(bytes, cursor);
@@ -107,7 +109,8 @@ export function maskRow(bytes: Buffer, at: number, end: number, plan: Plan, outl
       tally(column.name, column.mask.inPlace?.by ?? "");
       continue;
     }
-    const masked = column.mask(bytes.subarray(start, cursor));
+    left -= length;
+    const masked = left < 0 ? TOO_LONG : column.mask(bytes.subarray(start, cursor));
     if (masked === undefined) continue;
     tally(column.name, masked.by);
     if (lengthMark < 0) {
@@ -137,6 +140,8 @@ function int32(bytes: Buffer, at: number): number {
 }
 
 const ROW_TYPE = Buffer.of(SERVER.dataRow);
+/** In place of a value that nobody has looked into. */
+export const TOO_LONG: Masked = Object.freeze({ value: null, by: "too-long" });
 
 function rowFault(): ProtocolError {
   return new ProtocolError("ROW_SHAPE", "Cannot read a row: it does not fit its description");

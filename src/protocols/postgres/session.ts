@@ -247,6 +247,7 @@ export class PostgresSession implements Session {
       this.#ask(SYNC_ASKED, bytes.subarray(end - SYNC_BYTES, end), { kind: "sync", step });
       return true;
     }
+    if (isJudged && this.#requests.mustWait(bytes, at, end)) return false;
     if (this.#labelled && isJudged && !this.#looked) {
       this.#look("requests", this.#catalogQuestion());
       return true;

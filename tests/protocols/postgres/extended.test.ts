@@ -338,30 +338,133 @@ test("a name that is prepared twice is judged as what the server kept", () => {
     .gets(allow(2))
     .does(forward(2), ask(3, [["sql.read", "select 1"]], second))
     .gets(allow(3))
-    // Nothing is answered yet: it may be either of them, so both are judged.
+    // Nothing is answered yet: it may be either of them, so whoever uses it waits.
+    .does(forward(3))
+    .gets(fromServer(server.parsed(), server.ready()))
+    .does(note(2), toClient(server.parsed(), server.ready()))
+    .gets(fromServer(error("42P05"), server.ready()))
     .does(
-      forward(3),
-      ask(
-        4,
-        [
-          ["sql.read", "select 1"],
-          ["sql.delete", "delete 1"],
-        ],
-        run,
-      ),
+      note(3, { error: { code: "42P05", message: "failed" } }),
+      toClient(error("42P05"), server.ready()),
+      ask(4, [["sql.delete", "delete 1"]], run),
     )
     .gets(deny(4, "no-delete"))
     .does(ask(5, FAILING_ASKED, FAILING_SERIES))
-    .gets(allow(5))
-    .does(forward(5))
-    .gets(fromServer(server.parsed(), server.ready(), error("42P05"), server.ready(), SYNTAX_ERROR, server.ready()))
+    .rests();
+});
+
+test("a statement behind a Close that the server skipped is judged as itself, not as what was to follow it", () => {
+  const prepare = join(client.parse("s", "delete 1"), sync);
+  const failing = join(client.parse("", "select wrong"), client.close("S", "s"), sync);
+  const again = join(client.parse("s", "select 1"), sync);
+  const run = join(client.bind("", "s"), describe, execute, sync);
+  opened()
+    .gets(fromClient(prepare))
+    .does(ask(2, [["sql.delete", "delete 1"]], prepare))
+    .gets(allow(2))
+    .does(forward(2))
+    .gets(fromServer(server.parsed(), server.ready()))
+    .does(note(2), toClient(server.parsed(), server.ready()))
+    .gets(fromClient(failing, again, run))
+    .does(ask(3, [["sql.read", "select wrong"]], failing))
+    .gets(allow(3))
+    .does(forward(3), ask(4, [["sql.read", "select 1"]], again))
+    .gets(allow(4))
+    .does(forward(4))
+    .gets(fromServer(error("42601"), server.ready(), error("42P05"), server.ready()))
     .does(
-      note(2),
-      note(3, { error: { code: "42P05", message: "failed" } }),
-      toClient(server.parsed(), server.ready(), error("42P05"), server.ready(), refusalOf("no-delete"), server.ready()),
+      note(3, { error: { code: "42601", message: "failed" } }),
+      note(4, { error: { code: "42P05", message: "failed" } }),
+      toClient(error("42601"), server.ready(), error("42P05"), server.ready()),
+      ask(5, [["sql.delete", "delete 1"]], run),
     )
+    .rests();
+});
+
+test("a name that SQL text takes away and gives anew is unknown, also where that text was prepared earlier", () => {
+  const texts = join(client.parse("take", "deallocate s"), client.parse("give", "prepare s as delete 1"), sync);
+  const prepare = join(client.parse("s", "select 1"), sync);
+  const swap = join(client.bind("", "take"), execute, client.bind("", "give"), execute, sync);
+  const run = join(client.bind("p", "s"), sync);
+  const answers = join(server.parsed(), server.ready());
+  opened()
+    .gets(fromClient(texts))
+    .does(
+      ask(
+        2,
+        [
+          ["", "deallocate s"],
+          ["", "prepare s as delete 1"],
+        ],
+        texts,
+      ),
+    )
+    .gets(allow(2))
+    .does(forward(2))
+    .gets(fromServer(server.parsed(), answers))
+    .does(note(2), toClient(server.parsed(), answers))
+    .gets(fromClient(prepare))
+    .does(ask(3, [["sql.read", "select 1"]], prepare))
+    .gets(allow(3))
+    .does(forward(3))
+    .gets(fromServer(answers))
+    .does(note(3), toClient(answers))
+    .gets(fromClient(swap))
+    .does(
+      ask(
+        4,
+        [
+          ["", "deallocate s"],
+          ["", "prepare s as delete 1"],
+        ],
+        join(...[client.bind("", "take"), describe, execute], ...[client.bind("", "give"), describe, execute, sync]),
+      ),
+    )
+    .gets(allow(4))
+    .does(forward(4))
     .gets(fromClient(run))
-    .does(ask(6, [["sql.delete", "delete 1"]], run))
+    .does(ask(5, [["built-in:unknown-name", ""]], run))
+    .rests();
+});
+
+test("a portal is described anew when another one has run since: CLOSE and DECLARE can have swapped what it reads", () => {
+  const begin = join(client.parse("f", "select 1"), client.bind("p", "f"), client.describe("P", "p"));
+  const swap = join(client.parse("", "select 2"), client.bind("", ""), describe, execute);
+  const run = client.execute("p");
+  opened()
+    .gets(fromClient(begin, swap, run, sync))
+    .does(
+      ask(
+        2,
+        [
+          ["sql.read", "select 2"],
+          ["sql.read", "select 1"],
+        ],
+        join(begin, swap, client.describe("P", "p"), run, sync),
+      ),
+    )
+    .rests();
+});
+
+test("statements that would keep too much memory together are refused", () => {
+  const text = `select ${"x".repeat(250_000)}`;
+  const prepares = Array.from({ length: 70 }, (_, number) => join(client.parse(`s${number}`, text), sync));
+  const play = opened();
+  for (let number = 0; number < 67; number++) {
+    const prepare = prepares[number] as Buffer;
+    const answer = join(server.parsed(), server.ready());
+    play
+      .gets(fromClient(prepare))
+      .does(ask(number + 2, [["sql.read", text]], prepare))
+      .gets(allow(number + 2))
+      .does(forward(number + 2))
+      .gets(fromServer(answer))
+      .does(note(number + 2), toClient(answer));
+  }
+  const refused = prepares[67] as Buffer;
+  play
+    .gets(fromClient(refused))
+    .does(ask(69, [["built-in:too-many-names", text]], refused))
     .rests();
 });
 

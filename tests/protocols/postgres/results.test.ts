@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FRAME_BYTES_MAX } from "../../../src/base/limits.ts";
+import type { MaskFor } from "../../../src/model/mask.ts";
 import { kindOf } from "../../../src/protocols/postgres/results.ts";
 import {
   allow,
@@ -278,5 +279,41 @@ test("a row that must be looked at is held whole, up to the limit", () => {
   asked(opened({ maskFor: maskPlainly }))
     .gets(fromServer(columns, header))
     .does(toClient(fatalOf("08P01", text)), close(text, "FRAME_LENGTH"))
+    .rests();
+});
+
+test("a row with more to look into than a thread can bear is masked without a look", () => {
+  const searched: number[] = [];
+  const maskFor: MaskFor = () => (value) => {
+    searched.push(value.length);
+    return undefined;
+  };
+  const [first, second] = ["a".repeat(700_000), "b".repeat(700_000)];
+  const columns = server.columns({ name: "a" }, { name: "b" }, { name: "c" });
+  const row = server.row(first, second, "c");
+  asked(opened({ maskFor }))
+    .gets(fromServer(columns, row, ...END))
+    .does(
+      note(2, {
+        rows: 1,
+        bytes: row.length,
+        masks: [
+          { column: "b", by: "too-long", count: 1 },
+          { column: "c", by: "too-long", count: 1 },
+        ],
+        outcome: "SELECT 1",
+      }),
+      toClient(columns, server.row(first, null, null), ...END),
+    )
+    .rests();
+  assert.deepEqual(searched, [700_000]);
+});
+
+test("an error text that is too long to look into is blanked", () => {
+  const maskFor: MaskFor = () => () => assert.fail("It was looked into");
+  const long = (text: string) => server.error({ S: "ERROR", V: "ERROR", C: "22P02", M: text });
+  asked(opened({ maskFor }))
+    .gets(fromServer(long("x".repeat(1_100_000)), server.ready()))
+    .does(note(2, { error: { code: "22P02", message: "…" } }), toClient(long("…"), server.ready()))
     .rests();
 });

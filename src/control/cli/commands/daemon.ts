@@ -1,10 +1,11 @@
 /** up, down, reload, status, doctor: the daemon's life. */
 import { connect } from "node:net";
+import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { UserError } from "../../../base/errors.ts";
 import { createLog } from "../../../base/log.ts";
 import type { DaemonStatus, DoctorReport, ReloadResult, ShutdownResult } from "../../ports.ts";
-import { duration, moment, printable, table } from "../show.ts";
+import { count, duration, moment, printable, table } from "../show.ts";
 import { Exit, type OpenShell, type Shell, STATE_DIR } from "../world.ts";
 
 export function addDaemonCommands(program: Command, open: OpenShell): void {
@@ -38,7 +39,7 @@ export function addDaemonCommands(program: Command, open: OpenShell): void {
     .action((_options: object, command: Command) => status(open(command)));
   program
     .command("doctor")
-    .description("check kernel, cgroups, privileges and trust, each with a remedy; works without a daemon")
+    .description("check kernel, cgroups and privileges, each with a remedy; works without a daemon")
     .addHelpText("after", "\nExample:\n  sudo sallyport doctor")
     .action((_options: object, command: Command) => doctor(open(command)));
 }
@@ -53,7 +54,7 @@ async function up(shell: Shell, options: UpOptions): Promise<void> {
   const { startDaemon } = await shell.world.loadDaemon();
   const log = createLog((line) => shell.warn(line));
   const daemon = await startDaemon({
-    ...(options.config === undefined ? {} : { configFile: options.config }),
+    ...(options.config === undefined ? {} : { configFile: resolve(options.config) }), // others are told of it
     ...(options.port === undefined ? {} : { port: options.port }),
     stateDir: options.state,
     runDir: shell.runDir,
@@ -102,7 +103,10 @@ async function reload(shell: Shell): Promise<void> {
   if (shell.json) return shell.say(JSON.stringify(result));
   const { connections, agents, policy } = result;
   shell.say(
-    `settings: ${connections} connections, ${agents} agents · policy ${policy.hash.slice(0, 12)}: ${policy.rules} rules`,
+    [
+      `settings: ${count(connections, "connection")}, ${count(agents, "agent")}`,
+      `policy ${policy.hash.slice(0, 12)}: ${count(policy.rules, "rule")}`,
+    ].join(" · "),
   );
 }
 

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { codeOf, UserError } from "../../../base/errors.ts";
-import type { PolicyCheck, PolicyFile, PolicyProblem, PolicyStatus } from "../../ports.ts";
+import type { DaemonStatus, PolicyCheck, PolicyFile, PolicyProblem, PolicyStatus } from "../../ports.ts";
 import { count, moment, printable } from "../show.ts";
 import { Exit, type OpenShell, type Shell } from "../world.ts";
 
@@ -36,6 +36,7 @@ async function check(shell: Shell, paths: readonly string[], settingsFile: strin
     shell.say(JSON.stringify(result));
   } else {
     for (const problem of result.problems) shell.say(problemText(problem));
+    for (const warning of result.warnings) shell.say(`${shell.colours.yellow("warning")} ${problemText(warning)}`);
     if (result.problems.length === 0) shell.say(`${shell.colours.green("ok")}: ${count(result.rules, "rule")}`);
     else shell.say(`${shell.colours.red("failed")}: ${count(result.problems.length, "problem")}`);
   }
@@ -61,7 +62,16 @@ async function judge(shell: Shell, paths: readonly string[], settingsFile: strin
   }
   const { checkPolicyFiles } = await shell.world.loadDaemon();
   const named = files.map(({ path }) => path);
-  return checkPolicyFiles(named, settingsFile);
+  return checkPolicyFiles(named, settingsFile ?? (named.length > 0 ? undefined : await settingsInForce(shell)));
+}
+
+async function settingsInForce(shell: Shell): Promise<string | undefined> {
+  try {
+    return (await shell.api.get<DaemonStatus>("/v1/status")).settingsFile;
+  } catch (error) {
+    if (!(error instanceof UserError) || (error.exitCode !== 3 && error.exitCode !== 4)) throw error;
+    return undefined;
+  }
 }
 
 function filesAt(path: string): PolicyFile[] {
