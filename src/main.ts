@@ -13,11 +13,11 @@ import type { DaemonOptions, RunningDaemon } from "./control/ports.ts";
 import { type Configuration, loadConfiguration, usualSettingsFile } from "./daemon/configuration.ts";
 import { auditKernelEvent, isRefusal } from "./daemon/kernel-events.ts";
 import { createPorts, type PortParts, reloadResult } from "./daemon/ports.ts";
-import { removeEverything } from "./daemon/removal.ts";
+import { refuseWhileRunning, removeEverything } from "./daemon/removal.ts";
 import { Runs } from "./daemon/runs.ts";
 import { trustEnvironment } from "./daemon/trust.ts";
 import { Agents } from "./identity/agents.ts";
-import { hostNameservers, planDestinations } from "./kernel/destinations.ts";
+import { createResolver, hostNameservers, planDestinations, type Resolve } from "./kernel/destinations.ts";
 import { Interception } from "./kernel/interception.ts";
 import { createMasker } from "./masking/mask.ts";
 import type { Connection } from "./model/connection.ts";
@@ -83,6 +83,13 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       clock,
     });
     configuration = loadConfiguration(configFile, await vault.list());
+    const tryCredentials = async ({ references }: Configuration) => {
+      for (const name of references.keys()) {
+        const problem = await vault.credential(name).then(wiped, (error: unknown) => error);
+        if (problem !== undefined) tellUnreadable(name, problem, log);
+      }
+    };
+    await tryCredentials(configuration);
     const authority = await openAuthority({ dir: join(stateDir, "ca"), publicDir: join(runDir, "trust"), clock });
     const masker = createMasker(vault.derivedKey("mask"));
     const recordings = join(stateDir, "recordings");
@@ -102,9 +109,10 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const agents = new Agents({ interception, store: store.tags, clock, emit });
     agents.configure(inForce().settings.agents);
     await agents.restore();
+    const resolve = createResolver(clock);
     const plan = async () => {
       const going = inForce();
-      const destinations = await resolveDestinations(going, log);
+      const destinations = await resolveDestinations(going, resolve, log);
       if (inForce() === going) interception.setDestinations(destinations); // else a reload has set newer ones
     };
     await plan();
@@ -145,7 +153,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const reloadOnce = async () => {
       try {
         const next = loadConfiguration(configFile, await vault.list());
-        const destinations = await resolveDestinations(next, log);
+        const destinations = await resolveDestinations(next, resolve, log);
         // from here on nothing waits, and what can fail comes first: all of it is in force, or none
         interception.setDestinations(destinations);
         configuration = next;
@@ -156,6 +164,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         const isOld = (connection: Connection) => defined.get(connection.name) !== JSON.stringify(connection);
         sessions.stop(({ connection }) => isOld(connection), "its connection was changed in the settings");
         sessions.recheck();
+        await tryCredentials(next);
         say("settings.load", `Settings and policy ${next.policy.version} are in force`);
       } catch (error) {
         say("settings.rejected", `What was in force stays: ${messageOf(error)}`);
@@ -178,6 +187,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         return () => watchers.off("event", onEvent);
       },
       shutdown: async (remove) => {
+        if (remove) refuseWhileRunning(agents.list().flatMap(({ kind, cgroup }) => (kind === "run" ? [cgroup] : [])));
         await life.end();
         return remove ? removeEverything({ stateDir, runDir }) : [];
       },
@@ -271,6 +281,16 @@ class Life {
   }
 }
 
+function wiped(credential: { wipe(): void }): undefined {
+  credential.wipe();
+}
+
+/** A warning, not the end: other connections work, and the secret may come before the first login. */
+function tellUnreadable(connection: string, problem: unknown, log: Log): void {
+  const remedy = problem instanceof UserError ? problem.remedy : "";
+  log.warn(`Logins to ${connection} will fail: ${messageOf(problem)}`, { code: codeOf(problem), remedy });
+}
+
 async function tend(interception: Interception, agents: Agents): Promise<void> {
   interception.sweepOrigins(ORIGIN_AGE_MS);
   await agents.sweep();
@@ -278,15 +298,12 @@ async function tend(interception: Interception, agents: Agents): Promise<void> {
 
 async function resolveDestinations(
   { settings, connections }: Configuration,
+  resolve: Resolve,
   log: Log,
 ): Promise<readonly Destination[]> {
   const { allow, deny } = settings.egress;
-  const { destinations, unresolved } = await planDestinations({
-    connections,
-    allow,
-    deny,
-    nameservers: hostNameservers(),
-  });
+  const nameservers = hostNameservers();
+  const { destinations, unresolved } = await planDestinations({ connections, allow, deny, nameservers }, resolve);
   for (const name of unresolved) log.warn("A name does not resolve; it stays refused until it does", { name });
   return destinations;
 }

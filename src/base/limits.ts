@@ -6,6 +6,10 @@ export const READ_BYTES = 64 * 1024;
 export const FRAME_BYTES_MAX = 64 * 1024 * 1024;
 /** Bytes of one row, copy message or error text that masks look into: they block the thread for 0.3 µs a byte. The rest becomes NULL. */
 export const MASKED_BYTES_MAX = 1024 * 1024;
+/** Unfinished messages of all sessions together, beyond what each may hold anyway: agents may not use up the machine's memory. */
+export const UNREAD_TOTAL_BYTES_MAX = 512 * 1024 * 1024;
+/** What each session may hold unfinished without asking. */
+export const UNREAD_FREE_BYTES = 256 * 1024;
 /** A StartupMessage; PostgreSQL's own limit (MAX_STARTUP_PACKET_LENGTH). */
 export const STARTUP_BYTES_MAX = 10_000;
 /** A statement's text: hostile ones (lists of a hundred thousand constants) block the thread for 2 µs a byte. */
@@ -26,6 +30,8 @@ export const ANALYSIS_TEXT_MAX = 16 * 1024;
 export const UNSENT_BYTES_MAX = 1024 * 1024;
 /** Sessions at once; each costs about 200 KiB and two descriptors. */
 export const SESSIONS_MAX = 4_096;
+/** Of them, one agent's: it may not lock the others out. */
+export const SESSIONS_PER_AGENT_MAX = 1_024;
 /** From accept until the client has said whom it wants; slow-loris guard. */
 export const STARTUP_WAIT_MS = 10_000;
 /** Dial, TLS and login upstream together. */
@@ -36,6 +42,8 @@ export const LOOKUP_WAIT_MS = 5_000;
 export const CATALOG_AGE_MS = 5_000;
 /** Relations of interest (labelled, or derived from labelled) per database. */
 export const CATALOG_RELATIONS_MAX = 50_000;
+/** What a server may say before a login is done: parameters and notices are a few KiB. */
+export const LOGIN_BYTES_MAX = 1024 * 1024;
 /** Time for a session to say its protocol's farewell when it is stopped. */
 export const FAREWELL_WAIT_MS = 1_000;
 /** An origin that nobody claimed: the accept queue holds a connection no longer than this. */
@@ -108,3 +116,6 @@ export const POLICY_FILES_MAX = 1_000;
 export const RUNS_REMEMBERED_MAX = 1_000;
 /** A run's summary waits this long for its last sessions to end. */
 export const RUN_SETTLE_MS = 1_000;
+/** A name's last addresses count this long while the resolver fails. */
+export const RESOLVED_KEPT_MS = 600_000;
+export const RESOLVED_NAMES_MAX = 10_000;

@@ -2,8 +2,9 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { removePinned } from "ebpf-loader";
+import { UserError } from "../base/errors.ts";
 import { createLog } from "../base/log.ts";
-import { removeCgroup } from "../kernel/cgroups.ts";
+import { isPopulated, processesOf, removeCgroup } from "../kernel/cgroups.ts";
 import { findCgroupRoot, pinDirOf } from "../kernel/interception.ts";
 import { openStore } from "../store/store.ts";
 
@@ -25,10 +26,28 @@ const STATE = [
 ];
 const RUN = ["api.sock", "trust"];
 
-/** The daemon must not run. Returns what was removed, for display. */
+/** Throws AGENTS_RUNNING: without the programs, what still runs in these cgroups would run unguarded. */
+export function refuseWhileRunning(cgroups: readonly string[]): void {
+  const busy = cgroups.filter((path) => isPopulated(path) === true);
+  if (busy.length === 0) return;
+  const pids = busy.flatMap(processesOf);
+  throw new UserError(
+    "AGENTS_RUNNING",
+    `Cannot remove Sallyport: commands that it runs are alive, processes ${pids.slice(0, 20).join(", ")}`,
+    "End them first, for instance: kill PID",
+  );
+}
+
+/** The daemon must not run. Returns what was removed, for display. Throws PRIVILEGE, AGENTS_RUNNING. */
 export async function removeEverything({ stateDir, runDir }: RemovalOptions): Promise<readonly string[]> {
+  if (process.geteuid?.() !== 0) {
+    throw new UserError("PRIVILEGE", "Cannot remove Sallyport as an ordinary user", "Run it with sudo", {
+      exitCode: 4,
+    });
+  }
   const removed: string[] = [];
   const cgroups = await runCgroups(stateDir);
+  refuseWhileRunning(cgroups);
   const pinDir = pinDirOf(runDir);
   if (existsSync(pinDir)) removed.push(...removePinned(pinDir));
   for (const path of cgroups) {

@@ -6,6 +6,9 @@ import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import type { Destination } from "ebpf-loader";
+import type { Clock } from "../base/clock.ts";
+import { UserError } from "../base/errors.ts";
+import { RESOLVED_KEPT_MS, RESOLVED_NAMES_MAX } from "../base/limits.ts";
 import type { Address } from "../model/address.ts";
 
 /** A number that stands for a connection in the kernel's maps: the same name gives the same number in every process. */
@@ -24,10 +27,36 @@ export interface DestinationPlan {
 
 export type Resolve = (name: string) => Promise<readonly string[]>;
 
-/** Every row for the kernel. Names that do not resolve now are reported in `unresolved` and stay unlisted: denied. */
+/**
+ * Asks the host's resolver; while it fails, its last answer counts for RESOLVED_KEPT_MS more, so that one
+ * hiccup does not refuse what was reachable a moment ago.
+ */
+export function createResolver(
+  clock: Clock,
+  ask: Resolve = async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
+): Resolve {
+  const last = new Map<string, { readonly addresses: readonly string[]; readonly atMs: number }>();
+  return async (name) => {
+    try {
+      const addresses = await ask(name);
+      if (last.size >= RESOLVED_NAMES_MAX) last.clear();
+      last.set(name, { addresses, atMs: clock.nowMs() });
+      return addresses;
+    } catch (error) {
+      const kept = last.get(name);
+      if (kept !== undefined && clock.nowMs() - kept.atMs < RESOLVED_KEPT_MS) return kept.addresses;
+      throw error;
+    }
+  };
+}
+
+/**
+ * Every row for the kernel. Names that do not resolve now are reported in `unresolved` and stay unlisted: denied.
+ * Throws CONNECTION_ADDRESSES when two connections mean the same address: which credential is used must not be chance.
+ */
 export async function planDestinations(
   plan: DestinationPlan,
-  resolve: Resolve = resolveName,
+  resolve: Resolve,
 ): Promise<{ destinations: Destination[]; unresolved: string[] }> {
   const unresolved: string[] = [];
   const rows = async (addresses: readonly Address[], row: Pick<Destination, "action" | "reason" | "connection">) => {
@@ -43,7 +72,9 @@ export async function planDestinations(
     ...({ action: "allow", reason: "nameserver", connection: 0, port: 53, protocol: "udp" } as const),
     ...hostNetwork(address),
   }));
-  const destinations = [...(await Promise.all([...registered, allowed, denied])).flat(), ...nameservers];
+  const intercepted = (await Promise.all(registered)).flat();
+  refuseShared(intercepted, plan.connections);
+  const destinations = [...intercepted, ...(await allowed), ...(await denied), ...nameservers];
   return { destinations, unresolved };
 }
 
@@ -88,7 +119,18 @@ function hostNetwork(text: string): { address: string; prefix: number } {
   return { address, prefix: isIP(address) === 4 ? 32 : 128 };
 }
 
-async function resolveName(name: string): Promise<string[]> {
-  const found = await lookup(name, { all: true });
-  return found.map(({ address }) => address);
+function refuseShared(rows: readonly Destination[], connections: DestinationPlan["connections"]): void {
+  const owners = new Map<string, number>();
+  const nameOf = (number: number) => connections.find(({ name }) => connectionNumber(name) === number)?.name ?? "";
+  for (const { address, prefix, port, connection } of rows) {
+    const key = `${address}/${prefix}:${port}`;
+    const owner = owners.get(key) ?? connection;
+    owners.set(key, owner);
+    if (owner === connection) continue;
+    throw new UserError(
+      "CONNECTION_ADDRESSES",
+      `Cannot tell the connections ${nameOf(owner)} and ${nameOf(connection)} apart: both mean ${address} port ${port}`,
+      "Give each address to one connection only",
+    );
+  }
 }

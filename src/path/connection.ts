@@ -71,8 +71,10 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   // 4 which connection and protocol
   const connection = parts.connectionOf(accepted.origin.connection);
   const protocol = connection === undefined ? undefined : parts.protocolOf(connection.protocol);
-  if (connection === undefined || protocol === undefined || parts.sessions.full) {
-    const why = parts.sessions.full ? "too many sessions are open" : "its connection is not in the settings any more";
+  if (connection === undefined || protocol === undefined || parts.sessions.isFullFor(agent)) {
+    const why = parts.sessions.isFullFor(agent)
+      ? "too many sessions are open"
+      : "its connection is not in the settings any more";
     return refuse(client, parts, "connection.refused", `A connection was closed: ${why}`, accepted, agent.name);
   }
   const backend: Backend = { connection, protocol, address: origin.address, port: origin.port };

@@ -1,5 +1,5 @@
 /** Who is being served right now: to list, to stop from the side, and to find what a cancel key means. */
-import { FAREWELL_WAIT_MS, SESSIONS_MAX } from "../base/limits.ts";
+import { FAREWELL_WAIT_MS, SESSIONS_MAX, SESSIONS_PER_AGENT_MAX } from "../base/limits.ts";
 import type { Connection } from "../model/connection.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Origin } from "../model/origin.ts";
@@ -24,11 +24,17 @@ export interface Cancellable {
 
 export class Sessions {
   readonly #live = new Map<string, LiveSession>();
+  readonly #byAgent = new Map<number, number>();
   readonly #cancels = new Map<string, Cancellable>();
   readonly #waiting = new Set<() => void>();
 
   get full(): boolean {
     return this.#live.size >= SESSIONS_MAX;
+  }
+
+  /** Whether this agent may not open another one, for its own number or for everybody's. */
+  isFullFor(agent: Agent): boolean {
+    return this.full || (this.#byAgent.get(agent.slot) ?? 0) >= SESSIONS_PER_AGENT_MAX;
   }
 
   list(): readonly LiveSession[] {
@@ -37,10 +43,13 @@ export class Sessions {
 
   add(session: LiveSession): void {
     this.#live.set(session.sessionId, session);
+    this.#count(session.agent, 1);
   }
 
   remove(sessionId: string, cancelKey: Uint8Array): void {
+    const session = this.#live.get(sessionId);
     this.#live.delete(sessionId);
+    if (session !== undefined) this.#count(session.agent, -1);
     this.#cancels.delete(hex(cancelKey));
     for (const waiting of [...this.#waiting]) waiting();
   }
@@ -48,6 +57,12 @@ export class Sessions {
   /** After a change of policy: what is no longer allowed ends. */
   recheck(): void {
     for (const session of this.list()) session.recheck();
+  }
+
+  #count({ slot }: Agent, by: number): void {
+    const count = (this.#byAgent.get(slot) ?? 0) + by;
+    if (count > 0) this.#byAgent.set(slot, count);
+    else this.#byAgent.delete(slot);
   }
 
   /** Ends every session for which `which` holds; returns how many. */

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { connectionNumber, hostNameservers, planDestinations } from "../../src/kernel/destinations.ts";
+import { RESOLVED_KEPT_MS } from "../../src/base/limits.ts";
+import { connectionNumber, createResolver, hostNameservers, planDestinations } from "../../src/kernel/destinations.ts";
 import type { Address } from "../../src/model/address.ts";
 import { folder } from "../store/folder.ts";
 
@@ -143,4 +144,31 @@ for (const { name: what, text, found } of files) {
 
 test("no resolv.conf, no nameserver", (t) => {
   assert.deepEqual(hostNameservers(join(folder(t), "gone")), []);
+});
+
+test("two connections that mean the same address are refused, however they write it", async () => {
+  const connections = [
+    { name: "a", addresses: [{ kind: "name", host: "db.internal", port: 5432 }] },
+    { name: "b", addresses: [{ kind: "network", address: "192.0.2.7", family: 4, prefix: 32, port: 5432 }] },
+  ] as const;
+  const both = planDestinations({ ...NOTHING, connections }, async () => ["192.0.2.7"]);
+  await assert.rejects(both, { code: "CONNECTION_ADDRESSES" });
+  const { destinations } = await planDestinations({ ...NOTHING, connections }, async () => ["192.0.2.8"]);
+  assert.equal(destinations.length, 2);
+});
+
+test("a resolver that fails gives its last answer for a while, and then nothing", async () => {
+  let nowMs = 0;
+  let fails = false;
+  const resolve = createResolver({ nowMs: () => nowMs }, async () => {
+    if (fails) throw new Error("EAI_AGAIN");
+    return ["192.0.2.7"];
+  });
+  assert.deepEqual(await resolve("db.internal"), ["192.0.2.7"]);
+  fails = true;
+  nowMs = RESOLVED_KEPT_MS - 1;
+  assert.deepEqual(await resolve("db.internal"), ["192.0.2.7"]);
+  nowMs = RESOLVED_KEPT_MS;
+  await assert.rejects(resolve("db.internal"));
+  await assert.rejects(resolve("other.internal"));
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SESSIONS_MAX } from "../../src/base/limits.ts";
+import { SESSIONS_MAX, SESSIONS_PER_AGENT_MAX } from "../../src/base/limits.ts";
 import { type LiveSession, Sessions } from "../../src/path/sessions.ts";
 import type { Backend } from "../../src/path/upstream.ts";
 import { SAMPLE_AGENT, SAMPLE_ORIGIN } from "../kit/policy.ts";
@@ -109,4 +109,18 @@ test("a change of policy asks every session again", () => {
   for (const id of ["s1", "s2"]) sessions.add(live(id, () => asked.push(id)));
   sessions.recheck();
   assert.deepEqual(asked, ["s1", "s2"]);
+});
+
+test("one agent may not take the room of the others", () => {
+  const sessions = new Sessions();
+  for (let count = 1; count < SESSIONS_PER_AGENT_MAX; count++) sessions.add(live(`s${count}`));
+  assert.equal(sessions.isFullFor(SAMPLE_AGENT), false);
+  sessions.add(live("last"));
+  assert.equal(sessions.isFullFor(SAMPLE_AGENT), true);
+  assert.equal(sessions.isFullFor({ ...SAMPLE_AGENT, slot: SAMPLE_AGENT.slot + 1 }), false);
+  sessions.remove("s1", KEY);
+  sessions.remove("s1", KEY);
+  assert.equal(sessions.isFullFor(SAMPLE_AGENT), false);
+  sessions.add(live("again"));
+  assert.equal(sessions.isFullFor(SAMPLE_AGENT), true);
 });

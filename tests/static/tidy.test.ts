@@ -11,6 +11,7 @@ const LINES_MAX = 400;
 const LONG: Readonly<Record<string, string>> = {
   "src/policy/evaluate.ts": "one closure per kind of CEL node; the switch is the evaluator",
   "src/protocols/postgres/analysis/survey.ts": "one walk over the syntax tree; parts of it could not be read alone",
+  "src/protocols/postgres/requests.ts": "what each message of a series means to those after it",
   "src/protocols/postgres/session.ts": "one state machine",
   "tests/config/settings.test.ts": "rows",
   "tests/control/api.test.ts": "rows and one server",

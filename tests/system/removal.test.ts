@@ -156,9 +156,14 @@ test("after a kill -9 with an open session, down --remove leaves nothing either,
   const agents = await daemon.json<{ cgroup: string; kind: string }[]>(["agents"]);
   const run = agents.find(({ kind }) => kind === "run")?.cgroup ?? "";
   const ours = await pinnedObjects(pinDir);
+  const remove = () => daemon.cli(["down", "--remove", "--state", daemon.stateDir]);
+  assert.match((await remove()).stderr, /AGENTS_RUNNING/, "a live agent would run unguarded");
+  assert.equal((await agent.ask("first", "SELECT 1")).code, undefined, "and nothing was ended");
   await daemon.kill();
+  assert.match((await remove()).stderr, /AGENTS_RUNNING/);
+  assert.ok(existsSync(pinDir));
   await agent.leave();
-  const { code, stdout, stderr } = await daemon.cli(["down", "--remove", "--state", daemon.stateDir]);
+  const { code, stdout, stderr } = await remove();
   assert.equal(code, 0, stderr);
   assert.match(stdout, new RegExp(run.split("/").at(-1) ?? "?"));
   await eventually(async () => (await stillThere(ours)).join(", ") || undefined);

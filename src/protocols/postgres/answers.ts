@@ -6,7 +6,7 @@
 import { ProtocolError } from "../../base/errors.ts";
 import type { ValueMask } from "../../model/mask.ts";
 import { type Awaited, unexpected } from "./awaited.ts";
-import { BodyReader, frameBytes, HEADER_BYTES, Inlet, Outlet } from "./codec.ts";
+import { BodyReader, frameBytes, HEADER_BYTES, Inlet, Outlet, type UnreadBudget } from "./codec.ts";
 import { CopyMask } from "./copy.ts";
 import { type ErrorScrub, scrubError, scrubNotification } from "./errors.ts";
 import { SERVER } from "./messages.ts";
@@ -44,7 +44,7 @@ interface KnownResult {
 
 export class Answers {
   readonly #world: AnswersWorld;
-  readonly #inlet = new Inlet();
+  readonly #inlet: Inlet;
   readonly #outlet = new Outlet();
   readonly #awaited: Awaited;
   /** Bytes of a message that still pass as they are. */
@@ -58,7 +58,8 @@ export class Answers {
   /** Tables that were looked for and not found, for the description that waits. */
   #unresolvable = false;
 
-  constructor(awaited: Awaited, world: AnswersWorld) {
+  constructor(awaited: Awaited, world: AnswersWorld, unread?: UnreadBudget) {
+    this.#inlet = new Inlet(unread);
     this.#awaited = awaited;
     this.#world = world;
   }
@@ -83,6 +84,12 @@ export class Answers {
   begin(): Uint8Array | undefined {
     this.#paused = false;
     return this.#run();
+  }
+
+  /** The session is over: what waits here is of no use any more. */
+  close(): void {
+    this.#paused = true;
+    this.#inlet.clear();
   }
 
   /** The facts that `look` asked for are there. */

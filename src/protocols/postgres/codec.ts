@@ -5,7 +5,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import { ProtocolError } from "../../base/errors.ts";
-import { FRAME_BYTES_MAX, READ_BYTES } from "../../base/limits.ts";
+import { FRAME_BYTES_MAX, READ_BYTES, UNREAD_FREE_BYTES, UNREAD_TOTAL_BYTES_MAX } from "../../base/limits.ts";
 
 export const HEADER_BYTES = 5;
 /** What an inlet may hold: one whole frame and one read more. */
@@ -39,6 +39,24 @@ export function frameBytes(bytes: Buffer, at: number, end: number, bytesMax = FR
   return length + 1;
 }
 
+/** What many inlets hold together, beyond what each may hold anyway. */
+export class UnreadBudget {
+  #taken = 0;
+
+  /** Throws UNREAD_TOTAL; then nothing is taken. */
+  move(from: number, to: number): void {
+    const change = beyondFree(to) - beyondFree(from);
+    if (change > 0 && this.#taken + change > UNREAD_TOTAL_BYTES_MAX) {
+      throw new ProtocolError("UNREAD_TOTAL", "Cannot hold this message: too much is held for all sessions together");
+    }
+    this.#taken += change;
+  }
+}
+
+function beyondFree(bytes: number): number {
+  return Math.max(0, bytes - UNREAD_FREE_BYTES);
+}
+
 /**
  * Unread bytes of one side. A chunk is only looked at in place; what is left of it is copied by `keep`
  * when the event ends. Copied bytes are never moved or overwritten, so views of them stay true.
@@ -50,6 +68,13 @@ export class Inlet {
   /** Behind the last byte. */
   end = 0;
   #owned = false;
+  /** Of the owned buffer, as the budget knows it. */
+  #held = 0;
+  readonly #budget: UnreadBudget | undefined;
+
+  constructor(budget?: UnreadBudget) {
+    this.#budget = budget;
+  }
 
   get unread(): number {
     return this.end - this.at;
@@ -62,6 +87,7 @@ export class Inlet {
       this.at = 0;
       this.end = chunk.length;
       this.#owned = false;
+      this.#hold(0);
       return;
     }
     const needed = this.unread + chunk.length;
@@ -79,6 +105,8 @@ export class Inlet {
       this.bytes = NOTHING;
       this.at = 0;
       this.end = 0;
+      this.#owned = false;
+      this.#hold(0);
     } else if (!this.#owned) this.#own(this.unread);
   }
 
@@ -88,12 +116,19 @@ export class Inlet {
   }
 
   #own(capacity: number): void {
-    const bytes = Buffer.allocUnsafe(Math.min(capacity, UNREAD_BYTES_MAX));
+    const size = Math.min(capacity, UNREAD_BYTES_MAX);
+    this.#hold(size);
+    const bytes = Buffer.allocUnsafe(size);
     this.bytes.copy(bytes, 0, this.at, this.end);
     this.end -= this.at;
     this.at = 0;
     this.bytes = bytes;
     this.#owned = true;
+  }
+
+  #hold(bytes: number): void {
+    this.#budget?.move(this.#held, bytes);
+    this.#held = bytes;
   }
 }
 

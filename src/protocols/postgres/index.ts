@@ -2,6 +2,7 @@
 import type { Protocol } from "../../model/protocol.ts";
 import { analyse, POSTGRES_ACTIONS, prepareAnalysis } from "./actions.ts";
 import type { PostgresQuestion } from "./catalog.ts";
+import { UnreadBudget } from "./codec.ts";
 import { PostgresLogin } from "./login.ts";
 import { CatalogLookup } from "./lookup.ts";
 import { cancelRequest } from "./messages.ts";
@@ -11,12 +12,15 @@ import type { LoginRequest } from "./startup.ts";
 /** Which every server has unless somebody dropped it: for logins that no session asked for. */
 const MAINTENANCE_DATABASE = "postgres";
 
+/** The same memory for all sessions of the process. */
+const unread = new UnreadBudget();
+
 export const postgres: Protocol = {
   name: "postgres",
   needsCredential: true,
   actions: POSTGRES_ACTIONS,
   prepare: prepareAnalysis,
-  session: (world) => new PostgresSession(world, analyse),
+  session: (world) => new PostgresSession(world, analyse, unread),
   login: (request, world) => new PostgresLogin(request as LoginRequest, world),
   lookup: (question) => new CatalogLookup(question as PostgresQuestion),
   lookupLogin: (request) => ({

@@ -14,6 +14,7 @@ import type {
 } from "pg-protocol/dist/messages.js";
 import { Parser } from "pg-protocol/dist/parser.js";
 import { codeOf, messageOf, ProtocolError } from "../../base/errors.ts";
+import { LOGIN_BYTES_MAX } from "../../base/limits.ts";
 import type { LoginWorld } from "../../model/protocol.ts";
 import type { Credential, LoginCommand, LoginEvent, LoginMachine } from "../../model/upstream.ts";
 import { frameBytes, HEADER_BYTES, Inlet } from "./codec.ts";
@@ -33,6 +34,7 @@ export class PostgresLogin implements LoginMachine {
   readonly #inlet = new Inlet();
   readonly #parser = new Parser();
   readonly #parameters: (readonly [string, string])[] = [];
+  #received = 0;
   #phase: "encrypting" | "securing" | "talking" | "over" = "encrypting";
   #certificate: Uint8Array | undefined;
   #scram: Scram | undefined;
@@ -68,6 +70,13 @@ export class PostgresLogin implements LoginMachine {
         this.#certificate = Uint8Array.from(event.certificate);
         return [this.#startup()];
       case "server":
+        this.#received += event.bytes.length;
+        if (this.#received > LOGIN_BYTES_MAX) {
+          throw new ProtocolError(
+            "UPSTREAM_PROTOCOL",
+            `Cannot log in: the server sent more than ${LOGIN_BYTES_MAX} bytes`,
+          );
+        }
         this.#inlet.add(event.bytes);
         return this.#phase === "encrypting" ? this.#encrypt() : this.#talk();
       default:

@@ -67,12 +67,13 @@ export function errorBody(fields: readonly ErrorField[]): Buffer {
   return Buffer.concat([...fields.map(([letter, text]) => cstring(letter + text)), Buffer.of(0)]);
 }
 
-export function fatal(code: string, message: string): Buffer {
+export function fatal(code: string, message: string, sessionId: string): Buffer {
   return errorResponse([
     ["S", "FATAL"],
     ["V", "FATAL"],
     ["C", code],
     ["M", message],
+    ["D", `Sallyport session ${sessionId}`],
   ]);
 }
 

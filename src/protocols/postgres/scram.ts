@@ -36,6 +36,7 @@ export function chooseScram(offered: readonly string[], certificate: Uint8Array 
 
 export class Scram {
   readonly choice: ScramChoice;
+  /** Ours to wipe: `final` is its last use. */
   readonly #password: Uint8Array;
   readonly #nonce: string;
   #serverSignature: Buffer | undefined;
@@ -74,7 +75,7 @@ export class Scram {
     const proof = hmac(storedKey, message);
     for (let at = 0; at < proof.length; at++) proof[at] = (proof[at] as number) ^ (clientKey[at] as number);
     this.#serverSignature = hmac(serverKey, message);
-    for (const key of [salted, clientKey, serverKey, storedKey]) key.fill(0);
+    for (const key of [salted, clientKey, serverKey, storedKey, this.#password]) key.fill(0);
     return `${withoutProof},p=${proof.toString("base64")}`;
   }
 

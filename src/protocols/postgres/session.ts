@@ -13,7 +13,7 @@ import { Answers } from "./answers.ts";
 import { Awaited } from "./awaited.ts";
 import { type Next, nextOf, nextOfCopy } from "./boundaries.ts";
 import { type CatalogFacts, hasLabels, isCatalogFacts, type PostgresQuestion, updated } from "./catalog.ts";
-import { Inlet } from "./codec.ts";
+import { Inlet, type UnreadBudget } from "./codec.ts";
 import { Doorway, unencrypted } from "./doorway.ts";
 import { type Greeting, greetingBytes, sqlState, unguardable } from "./greeting.ts";
 import { fatal, negotiateProtocolVersion } from "./messages.ts";
@@ -39,7 +39,7 @@ export class PostgresSession implements Session {
   /** One object for the whole session: whoever answers keeps what it worked out from it. */
   readonly #question: PostgresQuestion;
   readonly #masksCopies: boolean;
-  readonly #inlet = new Inlet();
+  readonly #inlet: Inlet;
   readonly #doorway = new Doorway();
   readonly #requests = new Requests();
   readonly #awaited: Awaited;
@@ -62,8 +62,9 @@ export class PostgresSession implements Session {
   #dropping = false;
   #policy = "";
 
-  constructor(world: SessionWorld, analyse: Analyse) {
+  constructor(world: SessionWorld, analyse: Analyse, unread?: UnreadBudget) {
     this.#world = world;
+    this.#inlet = new Inlet(unread);
     this.#question = { kind: "catalog", labels: world.connection.data };
     this.#analyse = analyse;
     this.#labelled = hasLabels(world.connection.data);
@@ -77,24 +78,28 @@ export class PostgresSession implements Session {
       lift,
       answerDone: (answer) => this.#out.push({ kind: "note", entry: entryOf(answer) }),
     });
-    this.#answers = new Answers(this.#awaited, {
-      requests: this.#requests,
-      lift,
-      scrub: { labelled: this.#labelled, mask: world.maskFor({ ...TEXT_FACTS, name: "error" }) },
-      copyMask,
-      planSource: () => ({
-        maskFor: world.maskFor,
-        data: world.connection.data,
-        catalog: this.#labelled ? this.#catalog : undefined,
-      }),
-      look: (oids) => this.#look("rows", { kind: "relations", labels: world.connection.data, oids, fresh: true }),
-      copyInBegins: () => {
-        this.#copyIn = true;
+    this.#answers = new Answers(
+      this.#awaited,
+      {
+        requests: this.#requests,
+        lift,
+        scrub: { labelled: this.#labelled, mask: world.maskFor({ ...TEXT_FACTS, name: "error" }) },
+        copyMask,
+        planSource: () => ({
+          maskFor: world.maskFor,
+          data: world.connection.data,
+          catalog: this.#labelled ? this.#catalog : undefined,
+        }),
+        look: (oids) => this.#look("rows", { kind: "relations", labels: world.connection.data, oids, fresh: true }),
+        copyInBegins: () => {
+          this.#copyIn = true;
+        },
+        copyInEnds: () => {
+          this.#copyIn = false;
+        },
       },
-      copyInEnds: () => {
-        this.#copyIn = false;
-      },
-    });
+      unread,
+    );
   }
 
   handle(event: SessionEvent): readonly SessionCommand[] {
@@ -385,7 +390,7 @@ export class PostgresSession implements Session {
 
   /** Says why as the protocol does, then closes. Silent: the client would not understand it here. */
   #end(code: string, message: string, how: { readonly isSilent: boolean; readonly fault?: string }): void {
-    if (!how.isSilent) this.#toClient(fatal(code, message));
+    if (!how.isSilent) this.#toClient(fatal(code, message, this.#world.sessionId));
     this.#close(message, how.fault);
   }
 
@@ -394,6 +399,7 @@ export class PostgresSession implements Session {
     this.#waiting = undefined;
     this.#looking = undefined;
     this.#inlet.clear();
+    this.#answers.close();
     this.#out.push(fault === undefined ? { kind: "close", reason } : { kind: "close", reason, fault });
   }
 }

@@ -375,6 +375,16 @@ test("names are as PostgreSQL folds and decodes them", () => {
 test("a CTE hides a table only where it is in scope", () => {
   const tables = (sql: string) => factsOf(sql, "sql.read").tables.map(({ name }) => name);
   assert.deepEqual(tables("WITH t AS (SELECT 1) SELECT * FROM t"), []);
+  assert.deepEqual(tables("WITH a AS (SELECT 1), b AS (SELECT * FROM a) SELECT * FROM b"), []);
+  assert.deepEqual(
+    tables("WITH a AS (SELECT * FROM b), b AS (SELECT 1) SELECT * FROM a, b"),
+    tables("SELECT * FROM b"),
+  );
+  assert.deepEqual(tables("WITH RECURSIVE a AS (SELECT * FROM b), b AS (SELECT 1) SELECT * FROM a, b"), []);
+  assert.deepEqual(
+    tables("WITH t AS (WITH u AS (SELECT 1) SELECT * FROM u) SELECT * FROM u"),
+    tables("SELECT * FROM u"),
+  );
   assert.deepEqual(tables("WITH t AS (SELECT * FROM t) SELECT * FROM t"), ["t"]);
   assert.deepEqual(tables("WITH t AS (SELECT 1) SELECT * FROM public.t"), ["t"]);
   assert.deepEqual(tables("WITH RECURSIVE t AS (SELECT 1 UNION ALL SELECT 2 FROM t) SELECT * FROM t"), []);

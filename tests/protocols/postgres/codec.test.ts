@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FRAME_BYTES_MAX, READ_BYTES } from "../../../src/base/limits.ts";
-import { BodyReader, frameBytes, Inlet, Outlet } from "../../../src/protocols/postgres/codec.ts";
+import { FRAME_BYTES_MAX, READ_BYTES, UNREAD_FREE_BYTES, UNREAD_TOTAL_BYTES_MAX } from "../../../src/base/limits.ts";
+import { BodyReader, frameBytes, Inlet, Outlet, UnreadBudget } from "../../../src/protocols/postgres/codec.ts";
 import { hex } from "../../kit/wire.ts";
 
 const good = [
@@ -125,4 +125,28 @@ test("an outlet with nothing in it sends nothing", () => {
   const outlet = new Outlet();
   outlet.begin(Buffer.from("abc"));
   assert.equal(outlet.finish(), undefined);
+});
+
+test("unfinished messages of all sessions together have a limit, and what ends gives its share back", () => {
+  const budget = new UnreadBudget();
+  const chunk = Buffer.alloc(UNREAD_FREE_BYTES);
+  const begun = () => {
+    const inlet = new Inlet(budget);
+    inlet.add(chunk);
+    inlet.keep();
+    return inlet;
+  };
+  const grown = (inlet: Inlet) => {
+    for (let count = 0; count < 200; count++) inlet.add(chunk);
+    return inlet;
+  };
+  const all: Inlet[] = [];
+  const isFull = { code: "UNREAD_TOTAL" };
+  assert.throws(() => {
+    for (let count = 0; count < 100; count++) all.push(grown(begun()));
+  }, isFull);
+  assert.ok(all.length * 200 * chunk.length <= UNREAD_TOTAL_BYTES_MAX && all.length > 4);
+  begun(); // a small one always finds its place
+  all[0]?.clear();
+  grown(begun());
 });

@@ -188,3 +188,13 @@ test("a server that copies out in binary form all the same ends the session", ()
     .does(toClient(fatalOf("08P01", text)), close(text, "COPY_BINARY"))
     .rests();
 });
+
+test("what one copy message holds beyond what a thread can bear becomes NULL", () => {
+  const long = "x".repeat(1_100_000);
+  const line = server.copyData(`a\t${long}\tb\n`);
+  const shown = server.copyData("a\t\\N\t\\N\n");
+  copying(opened({ maskFor: maskPlainly }), OUT, "copy t to stdout")
+    .gets(fromServer(server.copyOut(3), line))
+    .does(toClient(server.copyOut(3), shown))
+    .rests();
+});

@@ -163,7 +163,7 @@ export function refusalOf(rule: string, severity = "ERROR", message = `refused b
 }
 
 export function fatalOf(code: string, message: string): Buffer {
-  return server.error({ S: "FATAL", V: "FATAL", C: code, M: message });
+  return server.error({ S: "FATAL", V: "FATAL", C: code, M: message, D: "Sallyport session s1" });
 }
 
 const FAILING = "sallyport refused this statement";

@@ -7,7 +7,7 @@ import { after, test } from "node:test";
 import type { UpstreamTls } from "../../../src/model/connection.ts";
 import type { LoginCommand } from "../../../src/model/upstream.ts";
 import { PostgresLogin } from "../../../src/protocols/postgres/login.ts";
-import { preparedPassword } from "../../../src/protocols/postgres/scram.ts";
+import { preparedPassword, Scram } from "../../../src/protocols/postgres/scram.ts";
 import { makeCertificate } from "../../kit/certificate.ts";
 import { client, join, messagesIn, server } from "../../kit/wire.ts";
 
@@ -276,4 +276,22 @@ for (const { name, from, to } of passwords) {
 
 test("SASLprep leaves alone what is not text", () => {
   assert.deepEqual(preparedPassword(Buffer.of(0xff, 0x61)), Buffer.of(0xff, 0x61));
+});
+
+test("a server that talks without end before the login is done is given up", () => {
+  const login = loginOf("disable");
+  login.handle({ kind: "start" });
+  const parameter = server.parameter("x", "y".repeat(50_000));
+  assert.deepEqual(login.handle(fromServer(server.authenticationOk())), []);
+  for (let count = 0; count < 20; count++) assert.deepEqual(login.handle(fromServer(parameter)), []);
+  assert.equal(failed(login.handle(fromServer(parameter))), "UPSTREAM_PROTOCOL");
+});
+
+test("the copy of the password that SCRAM works with is wiped when its proof is made", () => {
+  const password = preparedPassword(Buffer.from(PASSWORD));
+  const choice = { mechanism: "SCRAM-SHA-256", gs2Header: "n,,", binding: new Uint8Array() } as const;
+  const scram = new Scram(choice, password, Buffer.alloc(18, 9));
+  const [, nonce = ""] = scram.first().split("r=");
+  scram.final(`r=${nonce}server,s=${Buffer.from("salt").toString("base64")},i=4096`);
+  assert.ok(password.every((byte) => byte === 0));
 });

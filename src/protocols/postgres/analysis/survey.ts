@@ -7,9 +7,12 @@ import { type Ast, as, isAst, list, names, text, typed } from "./ast.ts";
 import { type ColumnUse, type DataChange, emptySurvey, type QueryUse, type RelationUse, type Survey } from "./found.ts";
 import { judgeWhere, NO_WHERE, type Where } from "./where.ts";
 
+/** Names of CTEs that are in scope. */
+type Visible = Pick<ReadonlySet<string>, "has">;
+
 interface Context {
   readonly query: QueryUse | undefined;
-  readonly ctes: ReadonlySet<string>;
+  readonly ctes: Visible;
   readonly access: "read" | "write";
   readonly outermost: boolean;
   /** The query that the statement is about, be it wrapped in DECLARE, COPY or CREATE … AS. */
@@ -19,7 +22,7 @@ interface Context {
 
 /** Levels of nodes; beyond it the walk itself would be at risk. */
 const DEPTH_MAX = 1_500;
-const NO_NAMES: ReadonlySet<string> = new Set();
+const NO_NAMES: Visible = new Set();
 
 class TooDeep extends Error {}
 
@@ -387,13 +390,20 @@ class Surveyor {
       const cte = as(item, "CommonTableExpr");
       return cte === undefined ? [] : [cte];
     });
-    const visible = new Set(context.ctes);
-    if (clause["recursive"] === true) for (const cte of ctes) visible.add(text(cte["ctename"]));
-    for (const cte of ctes) {
-      this.#rest(cte, { ...context, query: undefined, ctes: new Set(visible) }, []);
-      visible.add(text(cte["ctename"]));
+    // One map for all of them: a set for each would cost the square of their number.
+    const places = new Map<string, number>();
+    for (const [place, cte] of ctes.entries()) {
+      const name = text(cte["ctename"]);
+      if (!places.has(name)) places.set(name, place);
     }
-    return { ...context, ctes: visible };
+    const before = (place: number): Visible => ({
+      has: (name) => (places.get(name) ?? Number.POSITIVE_INFINITY) < place || context.ctes.has(name),
+    });
+    const isRecursive = clause["recursive"] === true;
+    for (const [place, cte] of ctes.entries()) {
+      this.#rest(cte, { ...context, query: undefined, ctes: before(isRecursive ? ctes.length : place) }, []);
+    }
+    return { ...context, ctes: before(ctes.length) };
   }
 
   #join(body: Ast, context: Context): void {
