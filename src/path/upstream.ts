@@ -1,6 +1,6 @@
 /**
  * The backend's side: dial the origin's own address, log in with the vault's credential, hand the wire
- * over. The secret lives in here from the vault's answer to the end of the login and nowhere else.
+ * over. The secret is in here from the vault's answer to the end of the login, then wiped.
  */
 import { randomBytes } from "node:crypto";
 import { codeOf, messageOf, ProtocolError } from "../base/errors.ts";
