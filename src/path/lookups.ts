@@ -34,9 +34,12 @@ export class Lookups {
     const where = JSON.stringify([backend.connection, backend.address, backend.port, request]);
     const keys = new WeakMap<object, string>();
     return (question) => {
-      const { fresh, ...rest } = question as { readonly fresh?: true };
-      const key = keys.get(question as object) ?? where + JSON.stringify(rest);
-      keys.set(question as object, key);
+      const { fresh } = question as { readonly fresh?: true };
+      let key = keys.get(question as object);
+      if (key === undefined) {
+        key = where + JSON.stringify({ ...(question as object), fresh: undefined });
+        keys.set(question as object, key);
+      }
       const known = fresh === undefined ? this.#young(key) : undefined;
       if (known !== undefined) return known;
       const running = fresh === undefined ? this.#running.get(key) : undefined;

@@ -90,9 +90,14 @@ class PolicyJudge implements Judge {
   }
 
   decide(id: number, asked: readonly Asked[], bytes: Uint8Array): Decision {
-    const rules = new Set<RuleName>();
     const policy = this.policy;
-    if (asked.length === 0) return { kind: "deny", rules: ["built-in:nothing"], message: "Nothing was asked", policy };
+    const [only] = asked;
+    if (only === undefined) return { kind: "deny", rules: ["built-in:nothing"], message: "Nothing was asked", policy };
+    if (asked.length === 1) {
+      const outcome = this.#outcome(only.operation);
+      return outcome.kind === "deny" ? { ...outcome, policy } : this.#allow(id, outcome.rules, bytes);
+    }
+    const rules = new Set<RuleName>();
     const denied: Extract<Outcomes, { kind: "deny" }>[] = [];
     for (const { operation } of asked) {
       const outcome = this.#outcome(operation);
@@ -104,7 +109,11 @@ class PolicyJudge implements Judge {
       const all = new Set(denied.flatMap((outcome) => outcome.rules));
       return { kind: "deny", rules: [...all], message: first.message, policy };
     }
-    return { kind: "allow", permit: mintPermit(this.#subject.sessionId, id, bytes), rules: [...rules], policy };
+    return this.#allow(id, [...rules], bytes);
+  }
+
+  #allow(id: number, rules: readonly RuleName[], bytes: Uint8Array): Decision {
+    return { kind: "allow", permit: mintPermit(this.#subject.sessionId, id, bytes), rules, policy: this.policy };
   }
 
   reveal(column: Pick<ColumnFacts, "schema" | "table" | "name" | "labels">, detector: string): MaskStyle | undefined {

@@ -11,7 +11,7 @@ test("a permit gives back the very bytes that were asked for", () => {
 const worthless: readonly { name: string; permit: () => unknown; session?: string; ask?: number }[] = [
   { name: "an empty object that was cast", permit: () => ({}) },
   { name: "an object that has the class as its prototype", permit: () => Object.create(Permit.prototype) },
-  { name: "one that was made, not minted", permit: () => new Permit() },
+  { name: "one that was made, not minted", permit: () => new (Permit as unknown as new () => Permit)() },
   { name: "a copy of a minted one", permit: () => ({ ...mintPermit("s1", 7, BYTES) }) },
   { name: "a proxy of a minted one", permit: () => new Proxy(mintPermit("s1", 7, BYTES), {}) },
   { name: "one of another session", permit: () => mintPermit("s1", 7, BYTES), session: "s2" },
@@ -33,11 +33,4 @@ test("a permit that somebody else tried to redeem is still good for its owner", 
   const permit = mintPermit("s1", 7, BYTES);
   assert.throws(() => redeemPermit(permit, "s2", 7));
   assert.equal(redeemPermit(permit, "s1", 7), BYTES);
-});
-
-test("Permit.is knows permits from objects that look like one", () => {
-  assert.equal(Permit.is(mintPermit("s1", 1, BYTES)), true);
-  for (const other of [{}, null, undefined, "permit", Object.create(Permit.prototype)]) {
-    assert.equal(Permit.is(other), false);
-  }
 });
