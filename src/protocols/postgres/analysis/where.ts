@@ -20,7 +20,7 @@ export const NO_WHERE: Where = Object.freeze({ present: false, tautology: false 
 export function judgeWhere(clause: unknown): WhereVerdict {
   if (clause === undefined) return { ...NO_WHERE, literalsMatter: false };
   const judge = new Judge();
-  const tautology = judge.always(clause);
+  const tautology = judge.settles(clause, true);
   return { present: true, tautology, literalsMatter: judge.literalsMatter };
 }
 
@@ -36,11 +36,14 @@ const COMPLEMENT: ReadonlyMap<string, string> = new Map([
 class Judge {
   literalsMatter = false;
 
-  /** Whether every row passes (or the condition does not look at the row). */
-  always(value: unknown): boolean {
+  /**
+   * Whether the condition has this truth for every row (or does not look at the row). True for all is a
+   * tautology; false for all is one as well, behind a NOT.
+   */
+  settles(value: unknown, truth: boolean): boolean {
     if (!looksAtRow(value)) {
       this.literalsMatter = true;
-      return !isFalse(value);
+      return truth ? !isFalse(value) : !isTrue(value);
     }
     const node = typed(value);
     if (node === undefined) return false;
@@ -48,75 +51,39 @@ class Judge {
     switch (type) {
       case "BoolExpr": {
         const parts = list(body["args"]);
-        if (body["boolop"] === "NOT_EXPR") return this.never(parts[0]);
-        if (body["boolop"] === "AND_EXPR") return parts.every((part) => this.always(part));
-        return parts.some((part) => this.always(part)) || this.#hasOpposites(parts);
+        if (body["boolop"] === "NOT_EXPR") return this.settles(parts[0], !truth);
+        // AND is true by all of its parts and false by any; OR the other way round
+        const byAll = (body["boolop"] === "AND_EXPR") === truth;
+        if (byAll) return parts.every((part) => this.settles(part, truth));
+        return parts.some((part) => this.settles(part, truth)) || this.#hasOpposites(parts);
       }
       case "NullTest":
-        return body["nulltesttype"] === "IS_NOT_NULL";
+        return body["nulltesttype"] === (truth ? "IS_NOT_NULL" : "IS_NULL");
       case "BooleanTest":
         switch (body["booltesttype"]) {
           case "IS_TRUE":
           case "IS_NOT_FALSE":
-            return this.always(body["arg"]);
+            return this.settles(body["arg"], truth);
           case "IS_FALSE":
           case "IS_NOT_TRUE":
-            return this.never(body["arg"]);
+            return this.settles(body["arg"], !truth);
           default:
-            return body["booltesttype"] === "IS_NOT_UNKNOWN";
+            return body["booltesttype"] === (truth ? "IS_NOT_UNKNOWN" : "IS_UNKNOWN");
         }
       case "CoalesceExpr":
-        return this.always(list(body["args"])[0]);
+        return this.settles(list(body["args"])[0], truth);
       case "TypeCast":
       case "CollateClause":
-        return this.always(body["arg"]);
+        return this.settles(body["arg"], truth);
       case "CaseExpr":
         return (
           body["defresult"] !== undefined &&
           [...list(body["args"]).map((when) => as(when, "CaseWhen")?.["result"]), body["defresult"]].every((result) =>
-            this.always(result),
+            this.settles(result, truth),
           )
         );
       case "A_Expr":
-        return this.#comparesWithItself(body, ["=", ">=", "<="]);
-      default:
-        return false;
-    }
-  }
-
-  /** Whether no row passes: the opposite of which is a tautology. */
-  never(value: unknown): boolean {
-    if (!looksAtRow(value)) {
-      this.literalsMatter = true;
-      return !isTrue(value);
-    }
-    const node = typed(value);
-    if (node === undefined) return false;
-    const { type, body } = node;
-    switch (type) {
-      case "BoolExpr": {
-        const parts = list(body["args"]);
-        if (body["boolop"] === "NOT_EXPR") return this.always(parts[0]);
-        if (body["boolop"] === "OR_EXPR") return parts.every((part) => this.never(part));
-        return parts.some((part) => this.never(part)) || this.#hasOpposites(parts);
-      }
-      case "NullTest":
-        return body["nulltesttype"] === "IS_NULL";
-      case "BooleanTest":
-        switch (body["booltesttype"]) {
-          case "IS_TRUE":
-          case "IS_NOT_FALSE":
-            return this.never(body["arg"]);
-          case "IS_FALSE":
-          case "IS_NOT_TRUE":
-            return this.always(body["arg"]);
-          default:
-            return body["booltesttype"] === "IS_UNKNOWN";
-        }
-      case "TypeCast":
-        return this.never(body["arg"]);
-      case "A_Expr":
-        return this.#comparesWithItself(body, ["<>", "<", ">"]);
+        return this.#comparesWithItself(body, truth ? ["=", ">=", "<="] : ["<>", "<", ">"]);
       default:
         return false;
     }
