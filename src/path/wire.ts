@@ -78,8 +78,8 @@ export class Wire {
   }
 
   /**
-   * Straight to the kernel while nothing waits: a stream's write costs twice as much in requests and ticks
-   * (docs/performance.md). Returns what is left for the stream, which also finds out about errors.
+   * Straight to the kernel while nothing waits, which saves a stream's request and tick (docs/performance.md
+   * has what that is worth). Returns what is left for the stream, which also finds out about errors.
    */
   #sendNow(bytes: Uint8Array): Uint8Array {
     const fd = this.#descriptor;
