@@ -51,6 +51,22 @@ static __always_inline int is_quarantined(__u32 agent)
 	return bpf_map_lookup_elem(&quarantined, &agent) != 0;
 }
 
+static __always_inline int is_observed(__u32 agent)
+{
+	__u64 *until = bpf_map_lookup_elem(&observed, &agent);
+
+	return until && bpf_ktime_get_boot_ns() < *until;
+}
+
+/* A deadline was set, and it has passed. */
+static __always_inline int is_silent(void)
+{
+	__u32 zero = 0;
+	__u64 *deadline = bpf_map_lookup_elem(&pulse, &zero);
+
+	return deadline && *deadline && bpf_ktime_get_boot_ns() > *deadline;
+}
+
 static __always_inline __u16 listener_port_in(__u64 netns_cookie)
 {
 	__u32 *port = bpf_map_lookup_elem(&listeners, &netns_cookie);

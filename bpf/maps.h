@@ -46,6 +46,53 @@ struct {
 } quarantined SEC(".maps");
 
 /*
+ * Agent slot -> CLOCK_BOOTTIME until which it is observed. Written by the daemon, read where a
+ * rule would refuse. Full: observe() fails loudly, and nothing is lifted.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u32);
+	__type(value, __u64);
+} observed SEC(".maps");
+
+/* One entry: CLOCK_BOOTTIME after which the daemon counts as silent; 0: never. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} pulse SEC(".maps");
+
+/*
+ * Birth rule -> agent slot. Written by the daemon, walked whenever a cgroup is made. Twice the
+ * rules that index.js lets through: new ones are added before old ones go.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 128);
+	__type(key, struct sallyport_birth);
+	__type(value, struct sallyport_birth_value);
+} births SEC(".maps");
+
+/* Doors, of the same double size. What is not in the table is denied. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 512);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct sallyport_door_key);
+	__type(value, __u32);
+} doors SEC(".maps");
+
+/* Inode number of a mount namespace in which paths mean what the settings meant -> 1. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 512);
+	__type(key, __u32);
+	__type(value, __u32);
+} mount_namespaces SEC(".maps");
+
+/*
  * (protocol, port, address prefix) -> what to do. Written by the daemon, read per flow.
  * Full: setDestinations() fails; what is not in the table is denied.
  */
@@ -81,10 +128,10 @@ struct {
 } sockets SEC(".maps");
 
 /*
- * Source of a redirected connection -> its origin. Written at TCP_CONNECT_CB, taken out by
- * the daemon at accept, overwritten by the next connection of the same source, or swept by
- * age; never an LRU, and never removed at the client's close, because a client may connect,
- * send and close before the accept. Full: counted, and the accept finds nothing and closes.
+ * Source of a connection that is being redirected -> its origin. Written at TCP_CONNECT_CB, moved
+ * to the accepted socket when the handshake is done, overwritten by the next connection of the
+ * same source, or swept by age; never an LRU. Full: counted, and the accept finds nothing and
+ * closes.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -92,6 +139,29 @@ struct {
 	__type(key, struct sallyport_origin_key);
 	__type(value, struct sallyport_origin);
 } origins SEC(".maps");
+
+/*
+ * Accepted socket -> its origin. Written when the handshake is done, before the client can send,
+ * close and give its source port to another; so it is the very connection's, however long that
+ * waits for the accept. Taken out by the daemon at accept; dies with the socket.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct sallyport_origin);
+} claims SEC(".maps");
+
+/*
+ * Source of a redirected datagram -> its origin. Written when the packet leaves, read by the
+ * daemon at recvmsg. LRU: an entry that is pushed out costs its agent one query.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct sallyport_origin_key);
+	__type(value, struct sallyport_origin);
+} datagrams SEC(".maps");
 
 /* Events for the daemon. Full: the event is dropped and counted. */
 struct {

@@ -93,6 +93,17 @@ static __always_inline void remember_origin(struct socket_note *note, const stru
 	bpf_get_current_comm(origin->comm, sizeof(origin->comm));
 }
 
+/*
+ * send() on an IPv6 socket that is connected to ::ffff:a.b.c.d comes as a datagram to where
+ * connect() was redirected. It is judged by what was dialled.
+ */
+static __always_inline int is_resent(struct bpf_sock_addr *ctx, const struct flow *flow,
+				     const struct socket_note *note)
+{
+	return ctx->family == FAMILY_INET6 && is_ipv4(&flow->address) && note->redirect_port &&
+	       note->redirect_port == flow->listener_port && is_our_listener(flow);
+}
+
 static __always_inline int refuse(__u8 reason, __u32 agent, const struct place *place)
 {
 	count(SALLYPORT_COUNT_DENIED);
@@ -106,7 +117,7 @@ static __always_inline void admit(struct socket_note *note, const struct caller 
 				  __u64 netns_cookie, enum hook hook, struct target *target)
 {
 	note->agent = caller->agent;
-	if (hook == HOOK_CONNECT || verdict->admission > note->admission)
+	if (hook == HOOK_CONNECT || raises_admission(note->admission, verdict->admission))
 		note->admission = verdict->admission;
 	if (verdict->action == SALLYPORT_INTERCEPT) {
 		remember_origin(note, caller, flow, verdict->connection, netns_cookie);
@@ -129,10 +140,8 @@ static __always_inline int guard(struct bpf_sock_addr *ctx, struct target *targe
 	struct place place = {};
 
 	caller_of_flow(&caller, note);
-	if (!caller.agent && hook == HOOK_SENDMSG)
-		return SOCK_PROCEED;
-
 	place.address = target->address;
+	place.netns_cookie = netns_cookie;
 	place.port = target->port;
 	place.protocol = ctx->protocol;
 	place.socket_family = ctx->family;
@@ -142,6 +151,10 @@ static __always_inline int guard(struct bpf_sock_addr *ctx, struct target *targe
 	flow.address = target->address;
 	flow.port = target->port;
 	flow.protocol = ctx->protocol;
+	if (!caller.agent && !is_loopback(&flow.address)) {
+		target->changed = 0;
+		return SOCK_PROCEED;
+	}
 	flow.listener_port = listener_port_in(netns_cookie);
 	if (!caller.agent) {
 		/* Nobody else's traffic is touched, but a stranger must not inherit an origin. */
@@ -151,7 +164,13 @@ static __always_inline int guard(struct bpf_sock_addr *ctx, struct target *targe
 		return SOCK_PROCEED;
 	}
 
+	if (note && hook == HOOK_SENDMSG && is_resent(ctx, &flow, note)) {
+		flow.address = note->origin.dialled;
+		flow.port = note->origin.dialled_port;
+	}
 	flow.quarantined = is_quarantined(caller.agent);
+	flow.observed = is_observed(caller.agent);
+	flow.silent = is_silent();
 	flow.own_listener = is_own_listener(ctx, &flow, caller.tag_cgroup_id);
 	decide(&flow, destination_of(&flow, flow.port), destination_of(&flow, 0), &verdict);
 	if (verdict.action != SALLYPORT_DENY && !note) {
@@ -173,6 +192,7 @@ static __always_inline int guard(struct bpf_sock_addr *ctx, struct target *targe
 		count(SALLYPORT_COUNT_REDIRECTED);
 		report_task(SALLYPORT_KIND_REDIRECT, verdict.reason, caller.agent, &place);
 	} else {
+		place.observed = verdict.observed;
 		count(SALLYPORT_COUNT_ALLOWED);
 		report_task(SALLYPORT_KIND_ALLOW, verdict.reason, caller.agent, &place);
 	}

@@ -13,6 +13,8 @@
 #define FAMILY_INET6 10
 #define PROTOCOL_TCP 6
 #define PROTOCOL_UDP 17
+#define PORT_NAMES 53
+#define PORT_SEALED_NAMES 853 /* DNS over TLS and over QUIC */
 #define TYPE_STREAM 1
 #define TYPE_DGRAM 2
 /* The loopback device has index 1 in every network namespace. */
@@ -23,6 +25,7 @@ enum admission {
 	ADMITTED_NOWHERE = 0,
 	ADMITTED_LOOPBACK = 1, /* redirected, an own listener, or a listening socket's answers */
 	ADMITTED_ANYWHERE = 2, /* a destination that the table allows */
+	ADMITTED_OBSERVED = 3, /* like that, but only as long as its agent is observed */
 };
 
 /* One outbound flow, with everything looked up that a decision may need. */
@@ -33,6 +36,9 @@ struct flow {
 	__u16 listener_port; /* of Sallyport in this network namespace; 0: none */
 	__u8 quarantined;
 	__u8 own_listener; /* the agent itself listens there */
+	__u8 observed; /* the agent is: what a rule refuses passes, and is told */
+	__u8 silent; /* the daemon gave no sign of life in time */
+	__u8 padding[6];
 };
 
 struct verdict {
@@ -40,36 +46,63 @@ struct verdict {
 	__u8 action; /* enum sallyport_action */
 	__u8 reason; /* enum sallyport_reason */
 	__u8 admission; /* enum admission */
-	__u8 padding;
+	__u8 observed; /* allowed against a rule; the reason is the rule's */
 };
+
+/* Whole words instead of bytes: every early way out of a loop would double the verifier's work. */
+struct words {
+	__u32 of[4];
+};
+
+static __always_inline struct words words_of(const struct sallyport_address *address)
+{
+	struct words words;
+
+	__builtin_memcpy(&words, address->bytes, sizeof(words));
+	return words;
+}
+
+static __always_inline __u32 word(__u8 a, __u8 b, __u8 c, __u8 d)
+{
+	union {
+		__u8 bytes[4];
+		__u32 word;
+	} both = { .bytes = { a, b, c, d } };
+
+	return both.word;
+}
 
 static __always_inline int is_ipv4(const struct sallyport_address *address)
 {
-	for (int i = 0; i < 10; i++)
-		if (address->bytes[i])
-			return 0;
-	return address->bytes[10] == 0xff && address->bytes[11] == 0xff;
-}
+	struct words words = words_of(address);
 
-static __always_inline int bytes_are_zero(const struct sallyport_address *address, int from, int to)
-{
-	for (int i = from; i < to; i++)
-		if (address->bytes[i])
-			return 0;
-	return 1;
+	return !(words.of[0] | words.of[1] | (words.of[2] ^ word(0, 0, 0xff, 0xff)));
 }
 
 static __always_inline int is_loopback(const struct sallyport_address *address)
 {
+	struct words words = words_of(address);
+
 	if (is_ipv4(address))
 		return address->bytes[12] == 127;
-	return bytes_are_zero(address, 0, 15) && address->bytes[15] == 1;
+	return !(words.of[0] | words.of[1] | words.of[2] | (words.of[3] ^ word(0, 0, 0, 1)));
 }
 
 static __always_inline int is_unspecified(const struct sallyport_address *address)
 {
-	return bytes_are_zero(address, 12, 16) &&
-	       (is_ipv4(address) || bytes_are_zero(address, 0, 12));
+	struct words words = words_of(address);
+
+	return !words.of[3] && (is_ipv4(address) || !(words.of[0] | words.of[1] | words.of[2]));
+}
+
+static __always_inline int is_same(const struct sallyport_address *one,
+				   const struct sallyport_address *other)
+{
+	struct words a = words_of(one);
+	struct words b = words_of(other);
+
+	return !((a.of[0] ^ b.of[0]) | (a.of[1] ^ b.of[1]) | (a.of[2] ^ b.of[2]) |
+		 (a.of[3] ^ b.of[3]));
 }
 
 /* The loopback address on which Sallyport listens for this family, on the wire. */
@@ -99,19 +132,15 @@ static __always_inline int pin_unspecified(struct sallyport_address *address)
 	return 1;
 }
 
-/* Where Sallyport itself listens. Other loopback addresses do not lead there. */
+/* Where Sallyport itself listens, over TCP and UDP. Other loopback addresses do not lead there. */
 static __always_inline int is_our_listener(const struct flow *flow)
 {
 	struct sallyport_address loopback = flow->address;
 
-	if (flow->protocol != PROTOCOL_TCP || !flow->listener_port ||
-	    flow->port != flow->listener_port)
+	if (!flow->listener_port || flow->port != flow->listener_port)
 		return 0;
 	to_loopback(&loopback);
-	for (int i = 0; i < 16; i++)
-		if (loopback.bytes[i] != flow->address.bytes[i])
-			return 0;
-	return 1;
+	return is_same(&loopback, &flow->address);
 }
 
 /* On equal prefixes: an interception of this very port, then deny, then the rest. */
@@ -131,18 +160,19 @@ choose(const struct flow *flow, const struct sallyport_destination *exact,
        const struct sallyport_destination *any)
 {
 	int prefix_min = is_ipv4(&flow->address) ? 96 : 0;
+	/* Lengths first, pointers after: Linux 6.1's verifier does not follow a pointer that was set to 0 on the way. */
+	int exact_prefix = exact ? exact->prefix : -1;
+	int any_prefix = any ? any->prefix : -1;
 
-	if (exact && exact->prefix < prefix_min)
-		exact = 0;
-	if (any && any->prefix < prefix_min)
-		any = 0;
-	if (!exact)
-		return any;
-	if (!any || exact->prefix > any->prefix)
-		return exact;
-	if (exact->prefix < any->prefix)
-		return any;
-	return rank(exact, 1) >= rank(any, 0) ? exact : any;
+	if (exact_prefix < prefix_min)
+		exact_prefix = -1;
+	if (any_prefix < prefix_min)
+		any_prefix = -1;
+	if (exact_prefix < 0 && any_prefix < 0)
+		return 0;
+	if (exact && any && exact_prefix == any_prefix)
+		return rank(exact, 1) >= rank(any, 0) ? exact : any;
+	return exact_prefix > any_prefix ? exact : any;
 }
 
 static __always_inline void deny(struct verdict *verdict, __u8 reason)
@@ -153,6 +183,45 @@ static __always_inline void deny(struct verdict *verdict, __u8 reason)
 	verdict->connection = 0;
 }
 
+static __always_inline void allow(struct verdict *verdict, __u8 reason, __u8 admission)
+{
+	verdict->action = SALLYPORT_ALLOW;
+	verdict->reason = reason;
+	verdict->admission = admission;
+	verdict->connection = 0;
+}
+
+/* What a rule refuses. What guards Sallyport itself is denied without asking who is observed. */
+static __always_inline void deny_by_rule(const struct flow *flow, struct verdict *verdict,
+					 __u8 reason)
+{
+	if (!flow->observed)
+		return deny(verdict, reason);
+	allow(verdict, reason, ADMITTED_OBSERVED);
+	verdict->observed = 1;
+}
+
+static __always_inline void intercept(const struct flow *flow, struct verdict *verdict,
+				      __u8 reason, __u32 connection)
+{
+	if (!flow->listener_port)
+		return deny(verdict, SALLYPORT_REASON_NO_LISTENER);
+	if (flow->silent)
+		return deny(verdict, SALLYPORT_REASON_DAEMON_SILENT);
+	verdict->action = SALLYPORT_INTERCEPT;
+	verdict->reason = reason;
+	verdict->admission = ADMITTED_LOOPBACK;
+	verdict->connection = connection;
+}
+
+/* Queries for names go to our own resolver, but for a backend that is registered right there. */
+static __always_inline int is_names(const struct flow *flow,
+				    const struct sallyport_destination *exact)
+{
+	return flow->port == PORT_NAMES &&
+	       !(exact && exact->action == SALLYPORT_INTERCEPT && exact->prefix == 128);
+}
+
 /* What happens to a flow of a tagged agent. */
 static __always_inline void decide(const struct flow *flow,
 				   const struct sallyport_destination *exact,
@@ -160,34 +229,26 @@ static __always_inline void decide(const struct flow *flow,
 {
 	const struct sallyport_destination *chosen = choose(flow, exact, any);
 
-	verdict->padding = 0;
+	verdict->observed = 0;
 	if (flow->quarantined)
 		return deny(verdict, SALLYPORT_REASON_QUARANTINED);
 	if (is_our_listener(flow))
 		return deny(verdict, SALLYPORT_REASON_OUR_LISTENER);
-	if (chosen && chosen->action == SALLYPORT_INTERCEPT) {
-		if (!flow->listener_port)
-			return deny(verdict, SALLYPORT_REASON_NO_LISTENER);
-		verdict->action = SALLYPORT_INTERCEPT;
-		verdict->reason = chosen->reason;
-		verdict->admission = ADMITTED_LOOPBACK;
-		verdict->connection = chosen->connection;
-		return;
-	}
-	if (flow->own_listener) {
-		verdict->action = SALLYPORT_ALLOW;
-		verdict->reason = SALLYPORT_REASON_OWN_LISTENER;
-		verdict->admission = ADMITTED_LOOPBACK;
-		verdict->connection = 0;
-		return;
-	}
+	if (is_names(flow, exact))
+		return intercept(flow, verdict, SALLYPORT_REASON_REGISTERED,
+				 SALLYPORT_NAMES_CONNECTION);
+	if (chosen && chosen->action == SALLYPORT_INTERCEPT &&
+	    (flow->port != PORT_SEALED_NAMES || chosen == exact))
+		return intercept(flow, verdict, chosen->reason, chosen->connection);
+	if (flow->port == PORT_SEALED_NAMES)
+		return deny_by_rule(flow, verdict, SALLYPORT_REASON_SEALED_NAMES);
+	if (flow->own_listener)
+		return allow(verdict, SALLYPORT_REASON_OWN_LISTENER, ADMITTED_LOOPBACK);
 	if (!chosen)
-		return deny(verdict, SALLYPORT_REASON_UNLISTED);
+		return deny_by_rule(flow, verdict, SALLYPORT_REASON_UNLISTED);
 	if (chosen->action != SALLYPORT_ALLOW)
-		return deny(verdict, chosen->reason);
-	verdict->action = SALLYPORT_ALLOW;
-	verdict->reason = chosen->reason;
-	verdict->admission = ADMITTED_ANYWHERE;
+		return deny_by_rule(flow, verdict, chosen->reason);
+	allow(verdict, chosen->reason, ADMITTED_ANYWHERE);
 	verdict->connection = chosen->connection;
 }
 
@@ -209,14 +270,24 @@ static __always_inline int port_allowed(__u16 port, __u16 listener_port)
 	return !port || port != listener_port;
 }
 
+/* A datagram's admission adds to what its socket may do already; a connect() sets it anew. */
+static __always_inline int raises_admission(__u8 from, __u8 to)
+{
+	return to == ADMITTED_ANYWHERE || from == ADMITTED_NOWHERE ||
+	       (from == ADMITTED_LOOPBACK && to == ADMITTED_OBSERVED);
+}
+
 /*
  * The backstop. Flows that the table allowed end with a quarantine; redirected ones are
  * ended by the daemon, in their own protocol, so their packets to it go on.
  */
-static __always_inline int packet_allowed(__u8 admission, __u32 device_index, int quarantined)
+static __always_inline int packet_allowed(__u8 admission, __u32 device_index, int quarantined,
+					  int observed)
 {
 	if (admission == ADMITTED_ANYWHERE)
 		return !quarantined;
+	if (admission == ADMITTED_OBSERVED)
+		return observed && !quarantined;
 	return admission == ADMITTED_LOOPBACK && device_index == LOOPBACK_INDEX;
 }
 

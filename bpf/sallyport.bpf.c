@@ -2,74 +2,19 @@
 /*
  * The programs, a few lines each. All but the egress filter are attached once, at the root
  * of the cgroup2 tree; the egress filter is attached to each tagged cgroup. Decisions are
- * in redirect.h, the way of a flow in outbound.h.
+ * in redirect.h, the way of a flow in outbound.h, of a packet in packets.h. Unix sockets
+ * are in doors.bpf.c, since older kernels have no hook for them.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #include "outbound.h"
+#include "addresses.h"
+#include "births.h"
+#include "packets.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-/* ---- addresses of the two families ------------------------------------------------- */
-
-static __always_inline void read4(struct sallyport_address *address, __u32 ip_be)
-{
-	__builtin_memset(address, 0, sizeof(*address));
-	address->bytes[10] = 0xff;
-	address->bytes[11] = 0xff;
-	__builtin_memcpy(&address->bytes[12], &ip_be, 4);
-}
-
-static __always_inline void write4(struct bpf_sock_addr *ctx,
-				   const struct sallyport_address *address, __u16 port)
-{
-	__u32 ip_be;
-
-	__builtin_memcpy(&ip_be, &address->bytes[12], 4);
-	ctx->user_ip4 = ip_be;
-	ctx->user_port = bpf_htons(port);
-}
-
-/*
- * One word of a context. The verifier wants whole words at constant offsets from the context
- * itself; left alone, the compiler splits such a copy into bytes or moves the pointer first.
- */
-#define CONTEXT_WORD(ctx, field, index)                                                            \
-	({                                                                                         \
-		__u64 word;                                                                        \
-		asm volatile("%0 = *(u32 *)(%1 + %2)"                                              \
-			     : "=r"(word)                                                          \
-			     : "r"(ctx),                                                           \
-			       "i"(__builtin_offsetof(typeof(*(ctx)), field) + 4 * (index)));      \
-		(__u32) word;                                                                      \
-	})
-
-#define READ6(address, ctx, field)                                                                 \
-	({                                                                                         \
-		__u32 words_be[4] = { CONTEXT_WORD(ctx, field, 0), CONTEXT_WORD(ctx, field, 1),    \
-				      CONTEXT_WORD(ctx, field, 2), CONTEXT_WORD(ctx, field, 3) };  \
-		__builtin_memcpy((address)->bytes, words_be, 16);                                  \
-	})
-
-static __always_inline void write6(struct bpf_sock_addr *ctx,
-				   const struct sallyport_address *address, __u16 port)
-{
-	__u32 words_be[4];
-
-	__builtin_memcpy(words_be, address->bytes, 16);
-	ctx->user_ip6[0] = words_be[0];
-	ctx->user_ip6[1] = words_be[1];
-	ctx->user_ip6[2] = words_be[2];
-	ctx->user_ip6[3] = words_be[3];
-	ctx->user_port = bpf_htons(port);
-}
-
-static __always_inline __u16 user_port(struct bpf_sock_addr *ctx)
-{
-	return bpf_ntohs((__u16)ctx->user_port);
-}
 
 /* ---- outbound: connect and unconnected datagrams ----------------------------------- */
 
@@ -192,7 +137,8 @@ int sallyport_sock_create(struct bpf_sock *ctx)
 {
 	struct place place = { .protocol = ctx->protocol,
 			       .socket_family = ctx->family,
-			       .socket_type = ctx->type };
+			       .socket_type = ctx->type,
+			       .netns_cookie = bpf_get_netns_cookie(ctx) };
 	__u8 reason = SALLYPORT_REASON_SOCKET_KIND;
 	struct caller caller;
 
@@ -209,16 +155,19 @@ int sallyport_sock_create(struct bpf_sock *ctx)
 			return SOCK_PROCEED;
 		}
 		reason = SALLYPORT_REASON_NO_STORAGE;
+	} else if (is_observed(caller.agent) && !is_quarantined(caller.agent)) {
+		place.observed = 1; /* its packets are judged by the egress filter */
+		report_task(SALLYPORT_KIND_SOCKET, reason, caller.agent, &place);
+		return SOCK_PROCEED;
 	}
 	count(SALLYPORT_COUNT_DENIED);
 	report_task(SALLYPORT_KIND_SOCKET, reason, caller.agent, &place);
 	return SOCK_REFUSE;
 }
 
-static __always_inline int guard_port(const struct caller *caller, const struct place *place,
-				      __u64 netns_cookie)
+static __always_inline int guard_port(const struct caller *caller, const struct place *place)
 {
-	if (!caller->agent || port_allowed(place->port, listener_port_in(netns_cookie)))
+	if (!caller->agent || port_allowed(place->port, listener_port_in(place->netns_cookie)))
 		return SOCK_PROCEED;
 	count(SALLYPORT_COUNT_DENIED);
 	report_task(SALLYPORT_KIND_BIND, SALLYPORT_REASON_LISTENER_PORT, caller->agent, place);
@@ -234,7 +183,8 @@ static __always_inline int guard_bind(struct bpf_sock_addr *ctx, struct place *p
 	place->protocol = ctx->protocol;
 	place->socket_family = ctx->family;
 	place->socket_type = ctx->type;
-	return guard_port(&caller, place, bpf_get_netns_cookie(ctx));
+	place->netns_cookie = bpf_get_netns_cookie(ctx);
+	return guard_port(&caller, place);
 }
 
 SEC("cgroup/bind4")
@@ -265,7 +215,8 @@ static __always_inline int guard_bound(struct bpf_sock *ctx, struct place *place
 	place->protocol = ctx->protocol;
 	place->socket_family = ctx->family;
 	place->socket_type = ctx->type;
-	return guard_port(&caller, place, bpf_get_netns_cookie(ctx));
+	place->netns_cookie = bpf_get_netns_cookie(ctx);
+	return guard_port(&caller, place);
 }
 
 SEC("cgroup/post_bind4")
@@ -310,12 +261,37 @@ static __always_inline void publish_origin(struct bpf_sock_ops *ctx, struct sock
 		      note->origin.cgroup_id, &place);
 }
 
+/* Runs for every accepted socket of the host: those of other ports leave after one lookup. */
+static __always_inline void claim_origin(struct bpf_sock_ops *ctx)
+{
+	struct sallyport_origin_key key = { .netns_cookie = bpf_get_netns_cookie(ctx),
+					    .port = bpf_ntohl(ctx->remote_port) };
+	struct sallyport_origin *origin;
+	struct bpf_sock *sk = ctx->sk;
+
+	if (!sk || listener_port_in(key.netns_cookie) != ctx->local_port)
+		return;
+	if (ctx->family == FAMILY_INET)
+		read4(&key.address, ctx->remote_ip4);
+	else
+		READ6(&key.address, ctx, remote_ip6);
+	origin = bpf_map_lookup_elem(&origins, &key);
+	if (!origin)
+		return;
+	bpf_sk_storage_get(&claims, sk, origin, BPF_SK_STORAGE_GET_F_CREATE);
+	bpf_map_delete_elem(&origins, &key);
+}
+
 SEC("sockops")
 int sallyport_sockops(struct bpf_sock_ops *ctx)
 {
 	struct socket_note *note;
 	struct bpf_sock *sk;
 
+	if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
+		claim_origin(ctx);
+		return 1;
+	}
 	if (ctx->op != BPF_SOCK_OPS_TCP_CONNECT_CB && ctx->op != BPF_SOCK_OPS_TCP_LISTEN_CB)
 		return 1;
 	sk = ctx->sk;
@@ -333,33 +309,7 @@ int sallyport_sockops(struct bpf_sock_ops *ctx)
 	return 1;
 }
 
-/* ---- the backstop -------------------------------------------------------------------- */
-
-static __always_inline void place_of_packet(struct __sk_buff *skb, struct place *place)
-{
-	struct ipv6hdr six = {};
-	struct iphdr four = {};
-	__u32 offset;
-	__be16 port_be = 0;
-
-	if (skb->protocol == bpf_htons(0x0800)) { /* ETH_P_IP */
-		bpf_skb_load_bytes(skb, 0, &four, sizeof(four));
-		read4(&place->address, four.daddr);
-		place->protocol = four.protocol;
-		place->socket_family = FAMILY_INET;
-		offset = four.ihl * 4;
-	} else {
-		bpf_skb_load_bytes(skb, 0, &six, sizeof(six));
-		__builtin_memcpy(place->address.bytes, &six.daddr, 16);
-		place->protocol = six.nexthdr;
-		place->socket_family = FAMILY_INET6;
-		offset = sizeof(six);
-	}
-	if (place->protocol == PROTOCOL_TCP || place->protocol == PROTOCOL_UDP) {
-		bpf_skb_load_bytes(skb, offset + 2, &port_be, sizeof(port_be));
-		place->port = bpf_ntohs(port_be);
-	}
-}
+/* ---- packets and new cgroups --------------------------------------------------------- */
 
 /*
  * A packet of a tagged cgroup whose socket no earlier hook admitted goes nowhere. The kernel
@@ -370,25 +320,12 @@ static __always_inline void place_of_packet(struct __sk_buff *skb, struct place 
 SEC("cgroup_skb/egress")
 int sallyport_egress(struct __sk_buff *skb)
 {
-	struct bpf_sock *sk = skb->sk;
-	struct socket_note *note = 0;
-	struct place place = {};
-	int quarantine = 0;
+	return guard_packet(skb);
+}
 
-	if (sk)
-		sk = bpf_sk_fullsock(sk);
-	if (sk) {
-		place.socket_type = sk->type;
-		note = bpf_sk_storage_get(&sockets, sk, 0, 0);
-	}
-	if (note)
-		quarantine = is_quarantined(note->agent);
-	if (packet_allowed(note ? note->admission : ADMITTED_NOWHERE, skb->ifindex, quarantine))
-		return 1;
-	place_of_packet(skb, &place);
-	count(SALLYPORT_COUNT_BACKSTOP);
-	report_socket(SALLYPORT_KIND_BACKSTOP,
-		      quarantine ? SALLYPORT_REASON_QUARANTINED : SALLYPORT_REASON_NOT_ADMITTED,
-		      note, bpf_skb_cgroup_id(skb), &place);
-	return 0;
+/* Before anybody can see the cgroup, so before a process is in it. */
+SEC("raw_tp/cgroup_mkdir")
+int sallyport_cgroup_mkdir(struct bpf_raw_tracepoint_args *ctx)
+{
+	return tag_newborn((struct cgroup *)ctx->args[0], (const char *)ctx->args[1]);
 }

@@ -15,12 +15,20 @@
 #endif
 
 /* Goes up whenever a record, a map or the meaning of a value changes. */
-#define SALLYPORT_LAYOUT 1
+#define SALLYPORT_LAYOUT 2
 
 /* Levels of the cgroup tree that are searched for a tag; the root (level 0) carries none. */
 #define SALLYPORT_LEVELS 16
 
 #define SALLYPORT_COMM_BYTES 16
+
+/* The connection of every DNS query of an agent; never a destination's. */
+#define SALLYPORT_NAMES_CONNECTION 0xffffffffu
+
+/* A glob with its NUL, the path of a cgroup with its NUL (the kernel traces no longer ones), sun_path. */
+#define SALLYPORT_GLOB_BYTES 128
+#define SALLYPORT_CGROUP_PATH_BYTES 1024
+#define SALLYPORT_UNIX_PATH_BYTES 108
 
 enum sallyport_action {
 	SALLYPORT_DENY = 0,
@@ -35,6 +43,9 @@ enum sallyport_kind {
 	SALLYPORT_KIND_BACKSTOP = 3,
 	SALLYPORT_KIND_SOCKET = 4,
 	SALLYPORT_KIND_BIND = 5,
+	SALLYPORT_KIND_BORN = 6,
+	SALLYPORT_KIND_UNIX = 7,
+	SALLYPORT_KINDS = 8,
 };
 
 enum sallyport_reason {
@@ -50,6 +61,11 @@ enum sallyport_reason {
 	SALLYPORT_REASON_SOCKET_KIND = 9,
 	SALLYPORT_REASON_LISTENER_PORT = 10,
 	SALLYPORT_REASON_NOT_ADMITTED = 11,
+	SALLYPORT_REASON_NO_DOOR = 12,
+	SALLYPORT_REASON_SEALED_NAMES = 13,
+	SALLYPORT_REASON_DAEMON_SILENT = 14,
+	SALLYPORT_REASON_DOOR = 15,
+	SALLYPORT_REASONS = 16,
 };
 
 enum sallyport_counter {
@@ -87,7 +103,7 @@ struct sallyport_destination {
 };
 SALLYPORT_SIZE(sallyport_destination, 8);
 
-/* The source of a redirected connection as its listener will see it. */
+/* The source of a redirected connection or datagram as its listener will see it. */
 struct sallyport_origin_key {
 	__u64 netns_cookie;
 	struct sallyport_address address;
@@ -115,6 +131,7 @@ SALLYPORT_SIZE(sallyport_origin, 88);
 struct sallyport_event {
 	__u64 cgroup_id;
 	__u64 boot_ns;
+	__u64 netns_cookie; /* of the task; 0 for packets */
 	struct sallyport_address address;
 	__u32 agent; /* 0: an untagged task */
 	__u32 pid;
@@ -126,8 +143,49 @@ struct sallyport_event {
 	__u8 socket_family;
 	__u8 socket_type;
 	char comm[SALLYPORT_COMM_BYTES];
+	__u8 observed; /* passed only because the agent is observed; the reason is the refusal's */
+	__u8 path_bytes; /* of a sallyport_unix_event */
+	__u8 padding[2];
+};
+SALLYPORT_SIZE(sallyport_event, 80);
+
+/* The longer record of SALLYPORT_KIND_UNIX. An abstract name begins with a NUL. */
+struct sallyport_unix_event {
+	struct sallyport_event event;
+	char path[SALLYPORT_UNIX_PATH_BYTES];
 	__u8 padding[4];
 };
-SALLYPORT_SIZE(sallyport_event, 72);
+SALLYPORT_SIZE(sallyport_unix_event, 192);
+
+enum sallyport_birth_kind {
+	SALLYPORT_BIRTH_UNIT = 0, /* the last part of the path, below slices of the system */
+	SALLYPORT_BIRTH_PATH = 1, /* the whole path */
+};
+
+/* A birth rule, as key: adding the same one twice is once. */
+struct sallyport_birth {
+	char glob[SALLYPORT_GLOB_BYTES]; /* NUL to its end */
+	__u32 kind; /* enum sallyport_birth_kind */
+};
+SALLYPORT_SIZE(sallyport_birth, 132);
+
+struct sallyport_birth_value {
+	__u32 agent;
+	__u32 glob_bytes; /* of several rules that match, the longest glob wins */
+};
+SALLYPORT_SIZE(sallyport_birth_value, 8);
+
+/*
+ * A Unix socket that agents may reach, as key of a longest-prefix table. An exact door has
+ * `length` and all bits in its prefix; a door to all that begins so has length 0.
+ */
+struct sallyport_door_key {
+	__u32 prefix_bits; /* 8 for the length, 8 for each byte */
+	__u8 length; /* of the path without its NUL; an abstract name counts its first NUL */
+	char path[SALLYPORT_UNIX_PATH_BYTES]; /* NUL to its end */
+	__u8 padding[3];
+};
+SALLYPORT_SIZE(sallyport_door_key, 116);
+#define SALLYPORT_DOOR_BITS (8 * (1 + SALLYPORT_UNIX_PATH_BYTES))
 
 #endif

@@ -49,7 +49,7 @@ export interface Origin {
 }
 
 /** Why a flow was redirected or allowed. */
-export type PermitReason = "registered" | "own-listener" | "nameserver" | "egress-rule";
+export type PermitReason = "registered" | "own-listener" | "nameserver" | "egress-rule" | "door";
 
 /** Why something was refused; "egress-rule" also refuses, where the rule says deny. */
 export type RefusalReason =
@@ -61,7 +61,13 @@ export type RefusalReason =
   | "our-listener"
   | "socket-kind"
   | "listener-port"
-  | "not-admitted";
+  | "not-admitted"
+  /** A Unix socket that no door opens. */
+  | "no-door"
+  /** DNS over TLS or QUIC (port 853), which nobody could judge. */
+  | "sealed-names"
+  /** The daemon has not given a sign of life for as long as it said: see pulse(). */
+  | "daemon-silent";
 
 /**
  * One record of the ring buffer. A packet ("backstop") has no calling task: pid, uid and comm are those of its socket's
@@ -69,7 +75,11 @@ export type RefusalReason =
  * "deny" with "no-storage" is also told when an origin could not be published: that connection will be accepted without.
  */
 export interface KernelEvent {
-  readonly kind: "redirect" | "allow" | "deny" | "backstop" | "socket" | "bind";
+  /**
+   * "born": a new cgroup was tagged by a birth rule; cgroupId and agent say which. "unix": a connect or datagram to a
+   * Unix socket; `path` says where to. The rest are the hook's names.
+   */
+  readonly kind: "redirect" | "allow" | "deny" | "backstop" | "socket" | "bind" | "born" | "unix";
   readonly reason: PermitReason | RefusalReason;
   readonly agent: number; // 0: an untagged task (only for "our-listener")
   readonly cgroupId: bigint;
@@ -82,6 +92,28 @@ export interface KernelEvent {
   readonly address: string;
   readonly port: number;
   readonly bootNs: bigint;
+  /** It would have been refused, had the agent not been observed: `reason` is the refusal's. */
+  readonly observed: boolean;
+  /** Of the task, 0 for packets: to find the namespace that has no listener. */
+  readonly netnsCookie: bigint;
+  /** Kind "unix" only, else "": the path as it was given, "@name" for an abstract one; at most 108 bytes. */
+  readonly path: string;
+}
+
+/** Origin.connection of every DNS query of a tagged agent, UDP or TCP, whatever the destination table says. */
+export const NAMES_CONNECTION: number;
+
+/**
+ * Which cgroups are tagged in the moment they are made, by the kernel, before a process can be in them. Globs: `*` is any
+ * run of characters but "/", the rest stands for itself.
+ * "unit": the last part of the path matches and every part above it ends in ".slice", the first not being "user.slice":
+ * only the system's service manager makes such. "path": the whole v2 path matches.
+ */
+export interface Birth {
+  readonly kind: "unit" | "path";
+  /** At most 127 bytes. */
+  readonly glob: string;
+  readonly agent: number;
 }
 
 /**
@@ -136,6 +168,30 @@ export class Interceptor {
    * ones stay open towards the listener, so that the daemon can end them in their own protocol.
    */
   quarantine(agent: number, on: boolean): void;
+  /**
+   * Until that moment (CLOCK_BOOTTIME, ns; 0n ends it now) nothing of that agent slot is refused that a rule would
+   * refuse: unlisted addresses, socket kinds, doors. Each such event is marked `observed`. What is registered is
+   * redirected all the same, the listener's port stays forbidden, and quarantine wins. Ends by itself, daemon or not.
+   */
+  observe(agent: number, untilBootNs: bigint): void;
+  /** Replaces the birth rules, at most 64. They are pinned: cgroups born while no daemon runs are tagged, too. */
+  setBirths(all: readonly Birth[]): void;
+  /**
+   * Replaces the Unix sockets that tagged agents may reach, at most 256; every other is refused, also sockets of their
+   * own. "/run/x.sock" is that path exactly as the agent writes it; "/run/x/*" everything that begins so, without a part
+   * ".."; "@name" and "@name*" abstract ones. Only tasks in the mount namespace `mountNamespaces` names (st_ino of
+   * /proc/PID/ns/mnt) get "/" doors: in a namespace of its own making, an agent decides what a path leads to.
+   * Socket pairs and descriptors passed along are not connects and stay. Kernels before 6.7 cannot judge these: false.
+   */
+  setDoors(all: readonly string[], mountNamespaces: readonly bigint[]): boolean;
+  /**
+   * A sign of life: from now on until `forMs` have passed, redirects go on; after that, connects that would be
+   * redirected are refused ("daemon-silent") until the next sign. 0: the listeners are held by somebody else
+   * (a service manager), so clients may wait for ever. Before the first call nothing is refused for it.
+   */
+  pulse(forMs: number): void;
+  /** Whose datagram the daemon's UDP socket just received; not consumed. Undefined: nobody redirected it; drop it. */
+  datagramOrigin(netnsCookie: bigint, sourceAddress: string, sourcePort: number): Origin | undefined;
   /** What is tagged now, from the kernel's own map (survives a restart). */
   tags(): { cgroupId: bigint; agent: number }[];
   /** Replaces the destination table, at most 32,768 rows: what is new is added before what is gone is removed. */
@@ -172,6 +228,18 @@ export function peerOf(fd: number): { pid: number; uid: number; gid: number; cgr
  * ("/proc/123/ns/net") or null for the caller's own. IPv6 sockets are v6-only.
  */
 export function listenIn(netns: string | null, address: string, port: number, backlog: number): number;
+/** As listenIn, but a bound UDP socket (for `dgram.Socket.bind({fd})`), non-blocking. */
+export function bindIn(netns: string | null, address: string, port: number): number;
+/**
+ * Destroys (RST, no waiting) TCP and UDP sockets that were made in one of these cgroups, in one network namespace. "connected"
+ * leaves listeners and unconnected UDP; "all" takes everything. Source: sock_diag(7), SOCK_DESTROY. Descendants must be named.
+ * `unable`: how many were found that the kernel would not destroy (CONFIG_INET_DIAG_DESTROY).
+ */
+export function destroySockets(
+  netns: string | null,
+  cgroupIds: readonly bigint[],
+  which: "connected" | "all",
+): { destroyed: number; unable: number };
 /** SO_NETNS_COOKIE of a socket's network namespace, or of the caller's own when no fd is given. */
 export function netnsCookie(fd?: number): bigint;
 /** sd_notify(3) with optional descriptors (SCM_RIGHTS). False when NOTIFY_SOCKET is not set. */

@@ -10,12 +10,21 @@ import { isIP } from "node:net";
 const DESTINATIONS_MAX = 32768;
 const PORT_MAX = 65535;
 const UINT32_MAX = 0xffffffff;
+const UINT64_MAX = 0xffffffffffffffffn;
+const BIRTHS_MAX = 64;
+const GLOB_BYTES_MAX = 127;
+const DOORS_MAX = 256;
+/** sockaddr_un.sun_path, see unix(7). */
+const UNIX_PATH_BYTES_MAX = 108;
 
 const PROTOCOLS = { tcp: 6, udp: 17 };
 const ACTIONS = { deny: 0, allow: 1, intercept: 2 };
+const BIRTHS = { unit: 0, path: 1 };
 const REASONS = { registered: 0, nameserver: 2, "egress-rule": 3 };
 /** When a table names one destination twice. */
 const RANK = { intercept: 2, deny: 1, allow: 0 };
+
+export const NAMES_CONNECTION = UINT32_MAX;
 
 const addon = load();
 
@@ -54,16 +63,42 @@ export class Interceptor {
     this.#binding.quarantine(integer("agent", agent, 1, UINT32_MAX), on === true);
   }
 
+  observe(agent, untilBootNs) {
+    this.#binding.observe(integer("agent", agent, 1, UINT32_MAX), bigint("untilBootNs", untilBootNs));
+  }
+
+  pulse(forMs) {
+    this.#binding.pulse(integer("forMs", forMs, 0, UINT32_MAX));
+  }
+
+  setBirths(all) {
+    atMost("birth rules", all, BIRTHS_MAX);
+    this.#binding.setBirths(all.map(birthRow));
+  }
+
+  setDoors(all, mountNamespaces) {
+    atMost("doors", all, DOORS_MAX);
+    atMost("mount namespaces", mountNamespaces, DOORS_MAX);
+    return this.#binding.setDoors(
+      all.map(doorRow),
+      mountNamespaces.map((inode) => bigint("mount namespace", inode, BigInt(UINT32_MAX))),
+    );
+  }
+
+  datagramOrigin(netnsCookie, sourceAddress, sourcePort) {
+    return this.#binding.datagramOrigin(
+      bigint("netnsCookie", netnsCookie),
+      string("sourceAddress", sourceAddress),
+      integer("sourcePort", sourcePort, 0, PORT_MAX),
+    );
+  }
+
   tags() {
     return this.#binding.tags();
   }
 
   setDestinations(all) {
-    if (all.length > DESTINATIONS_MAX)
-      throw failure("MAP_FULL", `Cannot set ${all.length} destinations: at most ${DESTINATIONS_MAX} fit`, {
-        feature: "map destinations",
-        remedy: "Replace single addresses by networks.",
-      });
+    atMost("destinations", all, DESTINATIONS_MAX, "Replace single addresses by networks.");
     const ordered = all.toSorted((a, b) => RANK[a.action] - RANK[b.action]);
     this.#binding.setDestinations(ordered.map(destinationRow));
   }
@@ -118,6 +153,22 @@ export function listenIn(netns, address, port, backlog) {
   return addon.listenIn(netns, address, integer("port", port, 0, PORT_MAX), integer("backlog", backlog, 1, PORT_MAX));
 }
 
+export function bindIn(netns, address, port) {
+  if (netns !== null) path("netns", netns);
+  if (isIP(address) === 0) throw new TypeError(`Cannot bind ${address}: it is not an address`);
+  return addon.bindIn(netns, address, integer("port", port, 0, PORT_MAX));
+}
+
+export function destroySockets(netns, cgroupIds, which) {
+  if (netns !== null) path("netns", netns);
+  const all = member("which", which, { connected: false, all: true });
+  return addon.destroySockets(
+    netns,
+    cgroupIds.map((id) => bigint("cgroupId", id)),
+    all,
+  );
+}
+
 export function netnsCookie(fd) {
   return addon.netnsCookie(fd === undefined ? undefined : descriptor(fd));
 }
@@ -142,8 +193,33 @@ function destinationRow({ address, prefix, port, protocol, action, reason, conne
     member("protocol", protocol, PROTOCOLS),
     member("action", action, ACTIONS),
     member("reason", reason, REASONS),
-    integer("connection", connection, 0, UINT32_MAX),
+    integer("connection", connection, 0, NAMES_CONNECTION - 1),
   ];
+}
+
+function birthRow({ kind, glob, agent }) {
+  const bytes = Buffer.byteLength(string("glob", glob));
+  if (bytes === 0 || bytes > GLOB_BYTES_MAX || glob.includes("\0"))
+    throw new TypeError(`Cannot use glob ${glob}: it needs 1 to ${GLOB_BYTES_MAX} bytes without a NUL`);
+  return [member("kind", kind, BIRTHS), glob, integer("agent", agent, 1, UINT32_MAX)];
+}
+
+/** The path as the kernel sees it: an abstract name begins with a NUL. */
+function doorRow(door) {
+  const prefix = string("door", door).endsWith("*");
+  const name = prefix ? door.slice(0, -1) : door;
+  if (!/^[/@]/u.test(name) || name.includes("*") || name.includes("\0") || (name === "@" && !prefix))
+    throw new TypeError(`Cannot open door ${door}: write /path, /folder/*, @name or @name*`);
+  if (name.startsWith("/") && name.split("/").includes(".."))
+    throw new TypeError(`Cannot open door ${door}: it has a part ".."`);
+  if (Buffer.byteLength(name) > UNIX_PATH_BYTES_MAX)
+    throw new TypeError(`Cannot open door ${door}: a path of a socket has at most ${UNIX_PATH_BYTES_MAX} bytes`);
+  return [name.replace(/^@/u, "\0"), prefix];
+}
+
+function atMost(what, all, max, remedy = "Join some of them.") {
+  if (all.length <= max) return;
+  throw failure("MAP_FULL", `Cannot set ${all.length} ${what}: at most ${max} fit`, { feature: what, remedy });
 }
 
 function integer(name, value, min, max) {
@@ -155,9 +231,9 @@ function descriptor(value) {
   return integer("descriptor", value, 0, 0x7fffffff);
 }
 
-function bigint(name, value) {
-  if (typeof value === "bigint" && value >= 0n && value <= 0xffffffffffffffffn) return value;
-  throw new TypeError(`Cannot use ${name} ${value}: it is not an unsigned 64-bit bigint`);
+function bigint(name, value, max = UINT64_MAX) {
+  if (typeof value === "bigint" && value >= 0n && value <= max) return value;
+  throw new TypeError(`Cannot use ${name} ${value}: it is not a bigint from 0 to ${max}`);
 }
 
 function string(name, value) {

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include "binding.h"
+#include "functions.h"
 
 static Napi::Object register_addon(Napi::Env env, Napi::Object exports) {
   exports.Set("InterceptorBinding", sallyport::InterceptorBinding::define(env));

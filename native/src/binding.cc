@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
+#include "convert.h"
 #include "events.h"
 #include "failure.h"
-#include "preflight.h"
 #include "sockets.h"
 
 namespace sallyport {
@@ -15,17 +15,6 @@ namespace sallyport {
 namespace {
 
 constexpr int kAcceptsPerTurn = 64;  // so that a flood of connections cannot hold the loop
-
-uint32_t number(const Napi::Value& value) {
-  return value.As<Napi::Number>().Uint32Value();
-}
-std::string text(const Napi::Value& value) {
-  return value.As<Napi::String>().Utf8Value();
-}
-uint64_t big(const Napi::Value& value) {
-  bool lossless = false;
-  return value.As<Napi::BigInt>().Uint64Value(&lossless);
-}
 
 // Zeroes what lies beyond the prefix: two spellings of one network must be one key.
 void mask(sallyport_address& address, uint32_t prefix) {
@@ -49,10 +38,29 @@ std::pair<sallyport_destination_key, sallyport_destination> destination_from_js(
   return {key, value};
 }
 
+// One row of setBirths: [kind, glob, agent].
+std::pair<sallyport_birth, sallyport_birth_value> birth_from_js(const Napi::Array& row) {
+  sallyport_birth birth{};
+  birth.kind = number(row.Get(0u));
+  const std::string glob = text(row.Get(1u));
+  glob.copy(birth.glob, sizeof birth.glob - 1);
+  return {birth, {number(row.Get(2u)), static_cast<__u32>(glob.size())}};
+}
+
+// One row of setDoors: [path as the kernel sees it, is it a prefix?].
+sallyport_door_key door_from_js(const Napi::Array& row) {
+  sallyport_door_key key{};
+  const std::string path = text(row.Get(0u));
+  const bool is_prefix = row.Get(1u).ToBoolean();
+  path.copy(key.path, sizeof key.path);
+  key.length = is_prefix ? 0 : static_cast<__u8>(path.size());
+  key.prefix_bits = is_prefix ? 8 * (1 + static_cast<__u32>(path.size())) : SALLYPORT_DOOR_BITS;
+  return key;
+}
+
 OpenOptions options_from_js(const Napi::Object& object) {
   OpenOptions options{text(object.Get("cgroupRoot")), text(object.Get("pinDir")), {}};
-  const auto without = object.Get("without").As<Napi::Array>();
-  for (uint32_t i = 0; i < without.Length(); i++) options.without.insert(text(without.Get(i)));
+  for_each_of(object.Get("without"), [&](const Napi::Value& name) { options.without.insert(text(name)); });
   return options;
 }
 
@@ -76,6 +84,11 @@ Napi::Function InterceptorBinding::define(Napi::Env env) {
                          InstanceMethod<&Self::untag>("untag"),
                          InstanceMethod<&Self::tags>("tags"),
                          InstanceMethod<&Self::quarantine>("quarantine"),
+                         InstanceMethod<&Self::observe>("observe"),
+                         InstanceMethod<&Self::pulse>("pulse"),
+                         InstanceMethod<&Self::set_births>("setBirths"),
+                         InstanceMethod<&Self::set_doors>("setDoors"),
+                         InstanceMethod<&Self::datagram_origin>("datagramOrigin"),
                          InstanceMethod<&Self::set_destinations>("setDestinations"),
                          InstanceMethod<&Self::set_listener>("setListener"),
                          InstanceMethod<&Self::accept>("accept"),
@@ -139,15 +152,49 @@ Napi::Value InterceptorBinding::quarantine(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value InterceptorBinding::observe(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] { interceptor().observe(number(info[0]), big(info[1])); });
+  return info.Env().Undefined();
+}
+
+Napi::Value InterceptorBinding::pulse(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] { interceptor().pulse(number(info[0])); });
+  return info.Env().Undefined();
+}
+
+Napi::Value InterceptorBinding::set_births(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] {
+    Births all;
+    for_each_of(info[0], [&](const Napi::Value& row) { all.push_back(birth_from_js(row.As<Napi::Array>())); });
+    interceptor().set_births(all);
+  });
+  return info.Env().Undefined();
+}
+
+Napi::Value InterceptorBinding::set_doors(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    Doors all;
+    for_each_of(info[0], [&](const Napi::Value& row) { all.push_back(door_from_js(row.As<Napi::Array>())); });
+    std::set<uint32_t> mount_namespaces;
+    for_each_of(info[1],
+                [&](const Napi::Value& inode) { mount_namespaces.insert(static_cast<uint32_t>(big(inode))); });
+    return Napi::Boolean::New(info.Env(), interceptor().set_doors(all, mount_namespaces));
+  });
+}
+
+Napi::Value InterceptorBinding::datagram_origin(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const Endpoint source{address_from_text(text(info[1])), static_cast<uint16_t>(number(info[2]))};
+    return origin_to_js(info.Env(), interceptor().datagram_origin(big(info[0]), source), source);
+  });
+}
+
 Napi::Value InterceptorBinding::set_destinations(const Napi::CallbackInfo& info) {
   guarded(info.Env(), [&] {
-    const auto rows = info[0].As<Napi::Array>();
     Destinations all;
-    all.reserve(rows.Length());
-    for (uint32_t i = 0; i < rows.Length(); i++) {
-      const Napi::HandleScope scope(info.Env());
-      all.push_back(destination_from_js(rows.Get(i).As<Napi::Array>()));
-    }
+    all.reserve(info[0].As<Napi::Array>().Length());
+    for_each_of(info[0],
+                [&](const Napi::Value& row) { all.push_back(destination_from_js(row.As<Napi::Array>())); });
     interceptor().set_destinations(all);
   });
   return info.Env().Undefined();
@@ -191,7 +238,7 @@ Napi::Value InterceptorBinding::events(const Napi::CallbackInfo& info) {
     const auto callback = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[0].As<Napi::Function>()));
     const auto self = std::make_shared<std::weak_ptr<Poll>>();
     const auto reader =
-        std::make_shared<EventReader>(interceptor().events_map(), [env, callback, self](const sallyport_event& event) {
+        std::make_shared<EventReader>(interceptor().events_map(), [env, callback, self](const sallyport_unix_event& event) {
           const auto poll = self->lock();
           if (poll->closed()) return;
           const Napi::HandleScope scope(env);
@@ -242,7 +289,7 @@ Napi::Value InterceptorBinding::origin_of(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const int fd = static_cast<int>(number(info[0]));
     const Endpoint source = remote_endpoint(fd);
-    return origin_to_js(info.Env(), interceptor().claim(netns_cookie(fd), source), source);
+    return origin_to_js(info.Env(), interceptor().claim(fd), source);
   });
 }
 
@@ -256,60 +303,6 @@ void InterceptorBinding::close_all() {
     if (const auto poll = weak.lock()) poll->close();
   polls_.clear();
   interceptor_.reset();
-}
-
-void define_functions(Napi::Env env, Napi::Object exports) {
-  const auto define = [&](const char* name, auto body) {
-    exports.Set(name, Napi::Function::New(
-                          env,
-                          [body](const Napi::CallbackInfo& info) -> Napi::Value {
-                            return guarded(info.Env(), [&] { return Napi::Value(body(info.Env(), info)); });
-                          },
-                          name));
-  };
-  define("removePinned", [](Napi::Env scope, const Napi::CallbackInfo& info) {
-    Napi::Array paths = Napi::Array::New(scope);
-    for (const std::string& path : remove_pinned(text(info[0]))) paths.Set(paths.Length(), path);
-    return paths;
-  });
-  define("peerOf", [](Napi::Env scope, const Napi::CallbackInfo& info) {
-    const Peer peer = peer_of(static_cast<int>(number(info[0])));
-    Napi::Object object = Napi::Object::New(scope);
-    object.Set("pid", peer.pid);
-    object.Set("uid", peer.uid);
-    object.Set("gid", peer.gid);
-    object.Set("cgroup", peer.cgroup ? Napi::Value(Napi::String::New(scope, *peer.cgroup)) : scope.Null());
-    return object;
-  });
-  define("listenIn", [](Napi::Env scope, const Napi::CallbackInfo& info) {
-    std::optional<std::string> netns;
-    if (info[0].IsString()) netns = text(info[0]);
-    return Napi::Number::New(scope, listen_in(netns, text(info[1]), static_cast<uint16_t>(number(info[2])),
-                                              static_cast<int>(number(info[3]))));
-  });
-  define("netnsCookie", [](Napi::Env scope, const Napi::CallbackInfo& info) {
-    return Napi::BigInt::New(scope,
-                             info[0].IsNumber() ? netns_cookie(static_cast<int>(number(info[0]))) : own_netns_cookie());
-  });
-  define("notify", [](Napi::Env scope, const Napi::CallbackInfo& info) {
-    std::vector<int> fds;
-    const auto list = info[1].As<Napi::Array>();
-    for (uint32_t i = 0; i < list.Length(); i++) fds.push_back(static_cast<int>(number(list.Get(i))));
-    return Napi::Boolean::New(scope, notify(text(info[0]), fds));
-  });
-  define("probe", [](Napi::Env scope, const Napi::CallbackInfo& info) {
-    Napi::Array all = Napi::Array::New(scope);
-    for (const Probed& probed : probe(text(info[0]))) {
-      Napi::Object one = Napi::Object::New(scope);
-      one.Set("feature", probed.feature);
-      one.Set("ok", probed.ok);
-      one.Set("needs", probed.needs);
-      one.Set("found", probed.found);
-      one.Set("remedy", probed.remedy);
-      all.Set(all.Length(), one);
-    }
-    return all;
-  });
 }
 
 }  // namespace sallyport

@@ -27,6 +27,11 @@ class InterceptorBinding : public Napi::ObjectWrap<InterceptorBinding> {
   Napi::Value untag(const Napi::CallbackInfo& info);
   Napi::Value tags(const Napi::CallbackInfo& info);
   Napi::Value quarantine(const Napi::CallbackInfo& info);
+  Napi::Value observe(const Napi::CallbackInfo& info);
+  Napi::Value pulse(const Napi::CallbackInfo& info);
+  Napi::Value set_births(const Napi::CallbackInfo& info);
+  Napi::Value set_doors(const Napi::CallbackInfo& info);
+  Napi::Value datagram_origin(const Napi::CallbackInfo& info);
   Napi::Value set_destinations(const Napi::CallbackInfo& info);
   Napi::Value set_listener(const Napi::CallbackInfo& info);
   Napi::Value accept(const Napi::CallbackInfo& info);
@@ -45,8 +50,5 @@ class InterceptorBinding : public Napi::ObjectWrap<InterceptorBinding> {
   std::vector<std::weak_ptr<Poll>> polls_;
   std::weak_ptr<Poll> events_poll_;
 };
-
-// The functions of index.d.ts that need no Interceptor.
-void define_functions(Napi::Env env, Napi::Object exports);
 
 }  // namespace sallyport

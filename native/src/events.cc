@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "events.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -14,12 +15,13 @@ namespace {
 constexpr int kBatchMax = 256;
 
 // In the order of enum sallyport_kind and enum sallyport_reason.
-constexpr const char* kKinds[] = {"redirect", "allow", "deny", "backstop", "socket", "bind"};
+constexpr const char* kKinds[] = {"redirect", "allow", "deny", "backstop", "socket", "bind", "born", "unix"};
 constexpr const char* kReasons[] = {"registered",   "own-listener", "nameserver",    "egress-rule",
                                     "unlisted",     "quarantined",  "no-listener",   "no-storage",
-                                    "our-listener", "socket-kind",  "listener-port", "not-admitted"};
-static_assert(std::size(kKinds) == SALLYPORT_KIND_BIND + 1);
-static_assert(std::size(kReasons) == SALLYPORT_REASON_NOT_ADMITTED + 1);
+                                    "our-listener", "socket-kind",  "listener-port", "not-admitted",
+                                    "no-door",      "sealed-names", "daemon-silent", "door"};
+static_assert(std::size(kKinds) == SALLYPORT_KINDS);
+static_assert(std::size(kReasons) == SALLYPORT_REASONS);
 
 template <size_t N>
 const char* name_in(const char* const (&names)[N], uint8_t index) {
@@ -30,13 +32,21 @@ std::string comm_of(const char (&comm)[SALLYPORT_COMM_BYTES]) {
   return std::string(comm, strnlen(comm, sizeof comm));
 }
 
+// An abstract name is told with "@" for its first NUL.
+std::string path_of(const sallyport_unix_event& event) {
+  std::string path(event.path, std::min<size_t>(event.event.path_bytes, sizeof event.path));
+  if (!path.empty() && path[0] == '\0') path[0] = '@';
+  return path;
+}
+
 Napi::BigInt big(Napi::Env env, uint64_t value) {
   return Napi::BigInt::New(env, value);
 }
 
 }  // namespace
 
-Napi::Object event_to_js(Napi::Env env, const sallyport_event& event) {
+Napi::Object event_to_js(Napi::Env env, const sallyport_unix_event& record) {
+  const sallyport_event& event = record.event;
   Napi::Object object = Napi::Object::New(env);
   object.Set("kind", name_in(kKinds, event.kind));
   object.Set("reason", name_in(kReasons, event.reason));
@@ -51,6 +61,9 @@ Napi::Object event_to_js(Napi::Env env, const sallyport_event& event) {
   object.Set("address", address_to_text(event.address));
   object.Set("port", event.port);
   object.Set("bootNs", big(env, event.boot_ns));
+  object.Set("observed", event.observed != 0);
+  object.Set("netnsCookie", big(env, event.netns_cookie));
+  object.Set("path", path_of(record));
   return object;
 }
 
@@ -74,7 +87,7 @@ Napi::Value origin_to_js(Napi::Env env, const std::optional<sallyport_origin>& o
   return object;
 }
 
-EventReader::EventReader(int events_map, std::function<void(const sallyport_event&)> on_event)
+EventReader::EventReader(int events_map, std::function<void(const sallyport_unix_event&)> on_event)
     : on_event_(std::move(on_event)), ring_(ring_buffer__new(events_map, &EventReader::on_record, this, nullptr)) {
   if (!ring_) throw system_failure("open the ring buffer", errno, "map events");
 }
@@ -86,9 +99,9 @@ void EventReader::read_batch() {
 
 int EventReader::on_record(void* self, void* data, size_t size) {
   auto* reader = static_cast<EventReader*>(self);
-  sallyport_event event{};
-  if (size >= sizeof event) {
-    std::memcpy(&event, data, sizeof event);
+  sallyport_unix_event event{};
+  if (size >= sizeof event.event) {
+    std::memcpy(&event, data, std::min(size, sizeof event));  // only those of Unix sockets are that long
     reader->on_event_(event);
   }
   return --reader->left_in_batch_ > 0 ? 0 : -EAGAIN;  // a negative answer ends the batch

@@ -11,13 +11,13 @@
 
 namespace sallyport {
 
-Napi::Object event_to_js(Napi::Env env, const sallyport_event& event);
+Napi::Object event_to_js(Napi::Env env, const sallyport_unix_event& record);
 Napi::Value origin_to_js(Napi::Env env, const std::optional<sallyport_origin>& origin, const Endpoint& source);
 
 // Reads the ring buffer. One reader at a time, since reading moves the shared position.
 class EventReader {
  public:
-  EventReader(int events_map, std::function<void(const sallyport_event&)> on_event);
+  EventReader(int events_map, std::function<void(const sallyport_unix_event&)> on_event);
   int fd() const { return ring_buffer__epoll_fd(ring_.get()); }
   // Hands over at most one batch, so that a flood of events cannot hold the loop.
   void read_batch();
@@ -25,7 +25,7 @@ class EventReader {
  private:
   static int on_record(void* self, void* data, size_t size);
 
-  std::function<void(const sallyport_event&)> on_event_;
+  std::function<void(const sallyport_unix_event&)> on_event_;
   int left_in_batch_ = 0;
   RingBuffer ring_;
 };

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "interceptor.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <climits>
@@ -15,52 +15,14 @@
 
 #include "failure.h"
 #include "loading.h"
+#include "maps.h"
 #include "preflight.h"
-#include "sallyport.skel.h"
 
 namespace sallyport {
 
 namespace {
 
 constexpr char kEgress[] = "egress";
-
-std::string short_name(const bpf_program* program) {
-  const std::string name = bpf_program__name(program);
-  return name.substr(std::strlen("sallyport_"));
-}
-
-std::vector<std::string> entries_of(const std::string& folder) {
-  std::vector<std::string> names;
-  const std::unique_ptr<DIR, int (*)(DIR*)> open(opendir(folder.c_str()), closedir);
-  if (!open) return names;
-  while (const dirent* entry = readdir(open.get())) {
-    const std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(name);
-  }
-  return names;
-}
-
-// Twice the largest map: a walk starts over when its key is deleted meanwhile, but must end.
-constexpr size_t kKeysMax = 131072;
-
-template <typename Key>
-std::vector<Key> keys_of(int map) {
-  std::vector<Key> keys;
-  Key key{};
-  const Key* previous = nullptr;
-  while (keys.size() < kKeysMax && bpf_map_get_next_key(map, previous, &key) == 0) {
-    keys.push_back(key);
-    previous = &keys.back();
-  }
-  return keys;
-}
-
-template <typename Key, typename Value>
-void update(const bpf_map* map, const Key& key, const Value& value) {
-  if (bpf_map_update_elem(bpf_map__fd(map), &key, &value, BPF_ANY) != 0)
-    throw system_failure(std::string("write map ") + bpf_map__name(map), errno,
-                         std::string("map ") + bpf_map__name(map));
-}
 
 // How many levels below the root a cgroup lies. Throws if it is not below it at all.
 int level_of(const std::string& cgroup, const std::string& root) {
@@ -78,136 +40,150 @@ int level_of(const std::string& cgroup, const std::string& root) {
   return level;
 }
 
-std::string bytes_of(const sallyport_destination_key& key) {
-  return std::string(reinterpret_cast<const char*>(&key), sizeof key);
+template <typename Record>
+std::string bytes_of(const Record& record) {
+  return std::string(reinterpret_cast<const char*>(&record), sizeof record);
+}
+
+template <typename Record>
+Record record_of(const std::string& bytes) {
+  Record record{};
+  std::memcpy(&record, bytes.data(), sizeof record);
+  return record;
+}
+
+uint64_t boot_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000000000u + static_cast<uint64_t>(now.tv_nsec);
+}
+
+constexpr uint64_t kNsPerMs = 1000000;
+
+// What is new comes before what is gone goes, so that nothing is missing in between.
+template <typename Key, typename Value>
+void replace_all(const bpf_map* map, const std::vector<std::pair<Key, Value>>& all) {
+  std::set<std::string> wanted;
+  for (const auto& [key, value] : all) {
+    update(map, key, value);
+    wanted.insert(bytes_of(key));
+  }
+  for (const Key& key : keys_of<Key>(map))
+    if (wanted.count(bytes_of(key)) == 0) erase(map, key);
 }
 
 }  // namespace
-
-void SkeletonDeleter::operator()(sallyport_bpf* object) const noexcept {
-  sallyport_bpf__destroy(object);
-}
 
 Interceptor::Interceptor(OpenOptions options) : options_(std::move(options)) {
   require_kernel();
   require_btf();
   require_cgroup_root(options_.cgroup_root);
   prepare_pin_dir(options_.pin_dir);
-  check_layout();
+  pinned_ = look_at_pins(options_.pin_dir);
+  cgroup_root_ = Fd(::open(options_.cgroup_root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!cgroup_root_) throw system_failure("open " + options_.cgroup_root, errno, "cgroup2");
+  links_ = std::make_unique<Links>(options_.pin_dir, cgroup_root_.get());
   try {
-    open();
-    load();
+    retry_interrupted([this] { open_and_load(); });
     attach_all();
     adopt_egress();
+    settle_pins();
   } catch (...) {
     // Half an installation guards nothing; one that was there before goes on as it was.
-    if (!adopted_) remove_pinned(options_.pin_dir);
+    if (!adopted()) remove_pinned(options_.pin_dir);
     throw;
   }
 }
 
-void Interceptor::check_layout() {
-  const Fd map(bpf_obj_get((options_.pin_dir + "/maps/layout").c_str()));
-  if (!map) return;
-  const uint32_t zero = 0;
-  uint64_t version = 0;
-  if (bpf_map_lookup_elem(map.get(), &zero, &version) != 0 || (version != 0 && version != SALLYPORT_LAYOUT))
-    throw Failure(
-        "LAYOUT",
-        "Cannot adopt " + options_.pin_dir + ": it was pinned with layout " + std::to_string(version) +
-            ", this is layout " + std::to_string(SALLYPORT_LAYOUT),
-        {"layout", "Remove the pins of the other version with `sallyport down --remove`, then start again.", ""});
-  adopted_ = version != 0;  // 0: a first start that did not come to its end
-}
-
-void Interceptor::open() {
-  skeleton_.reset(sallyport_bpf__open());
-  if (!skeleton_) throw system_failure("open the BPF object", errno);
+void Interceptor::open_and_load() {
+  skeleton_ = open_programs();
+  doors_ = kernel_has_doors() ? open_doors() : nullptr;
+  for (const std::string& name : options_.without) leave_out(name);
+  prepare(skeleton_->obj);
+  load_object(skeleton_->obj);
+  if (!doors_) return;
+  prepare(doors_->obj);
+  // Maps that lost their pin to a newer shape are shared by descriptor.
   bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, skeleton_->obj) {
-    const std::string path = options_.pin_dir + "/maps/" + bpf_map__name(map);
-    bpf_map__set_pin_path(map, path.c_str());
+  bpf_object__for_each_map(map, doors_->obj) {
+    const bpf_map* ours = bpf_object__find_map_by_name(skeleton_->obj, bpf_map__name(map));
+    if (ours != nullptr && pinned_.stale_maps.count(bpf_map__name(map)) != 0)
+      bpf_map__reuse_fd(map, bpf_map__fd(ours));
   }
-  for (const std::string& name : options_.without) {
-    bpf_program* program = bpf_object__find_program_by_name(skeleton_->obj, ("sallyport_" + name).c_str());
-    if (program == nullptr)
-      throw Failure("SYSTEM", "Cannot leave out program " + name + ": there is none of that name",
-                    {"", "See bpf/sallyport.bpf.c.", ""});
-    bpf_program__set_autoload(program, false);
-  }
-  cgroup_root_ = Fd(::open(options_.cgroup_root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!cgroup_root_) throw system_failure("open " + options_.cgroup_root, errno, "cgroup2");
+  load_object(doors_->obj);
 }
 
-void Interceptor::load() {
-  load_skeleton(skeleton_.get());
+void Interceptor::prepare(bpf_object* object) {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    if (bpf_map__is_internal(map)) continue;  // constants of one build
+    const std::string path = options_.pin_dir + "/maps/" + bpf_map__name(map);
+    if (pinned_.stale_maps.count(bpf_map__name(map)) == 0) bpf_map__set_pin_path(map, path.c_str());
+  }
+}
+
+void Interceptor::leave_out(const std::string& name) {
+  const std::string full = "sallyport_" + name;
+  bool found = false;
+  for (bpf_object* object : objects())
+    if (bpf_program* program = bpf_object__find_program_by_name(object, full.c_str())) {
+      bpf_program__set_autoload(program, false);
+      found = true;
+    }
+  if (!found)
+    throw Failure("SYSTEM", "Cannot leave out program " + name + ": there is none of that name",
+                  {"", "See bpf/sallyport.bpf.c.", ""});
+}
+
+std::vector<bpf_object*> Interceptor::objects() const {
+  std::vector<bpf_object*> all = {skeleton_->obj};
+  if (doors_) all.push_back(doors_->obj);
+  return all;
 }
 
 void Interceptor::attach_all() {
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, skeleton_->obj) {
-    const std::string name = short_name(program);
-    if (options_.without.count(name) != 0)
-      unlink(link_path(name).c_str());
-    else if (name != kEgress)
-      attach_at_root(program, name);
+  std::set<std::string> attached;
+  for (bpf_object* object : objects()) {
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, object) {
+      const std::string name = short_name(program);
+      if (name == kEgress || options_.without.count(name) != 0) continue;
+      links_->attach(program, name);
+      attached.insert(name);
+    }
+  }
+  links_->drop_all_but(attached);
+}
+
+// Last: until the layout is written, an upgrade that broke off starts over.
+void Interceptor::settle_pins() {
+  for (const std::string& name : pinned_.stale_maps) {
+    const std::string path = options_.pin_dir + "/maps/" + name;
+    unlink(path.c_str());
+    const int error = -bpf_map__pin(bpf_object__find_map_by_name(skeleton_->obj, name.c_str()), path.c_str());
+    if (error != 0) throw system_failure("pin " + path, error, "map " + name);
   }
   update(skeleton_->maps.layout, uint32_t{0}, uint64_t{SALLYPORT_LAYOUT});
 }
 
-void Interceptor::attach_at_root(bpf_program* program, const std::string& name) {
-  const std::string path = link_path(name);
-  const std::string feature = bpf_program__section_name(program);
-  if (const Link pinned{bpf_link__open(path.c_str())}) {
-    const int error = -bpf_link__update_program(pinned.get(), program);
-    if (error == 0) return;
-    throw system_failure("swap the program of " + path, error, feature);
-  }
-  const Link link(bpf_program__attach_cgroup(program, cgroup_root_.get()));
-  if (!link) {
-    const int error = errno;
-    throw Failure(
-        error == EPERM ? "PRIVILEGE" : "KERNEL_FEATURE",
-        "Cannot attach " + feature + " to " + options_.cgroup_root + ": " + error_text(error) + " (kernel " +
-            kernel_release() + ")",
-        {feature,
-         "Run as root on Linux 6.1 or newer; a program attached there without BPF_F_ALLOW_MULTI must go first.", ""});
-  }
-  const int error = -bpf_link__pin(link.get(), path.c_str());
-  if (error != 0) throw system_failure("pin " + path, error, feature);
-}
-
-std::string Interceptor::egress_path(uint64_t cgroup_id) const {
-  return options_.pin_dir + "/egress/" + std::to_string(cgroup_id);
-}
-
 void Interceptor::adopt_egress() {
   const std::map<uint64_t, uint32_t> tagged = tags();
-  for (const std::string& name : entries_of(options_.pin_dir + "/egress")) {
-    const uint64_t cgroup_id = std::strtoull(name.c_str(), nullptr, 10);
-    const std::string path = egress_path(cgroup_id);
-    const Link link(bpf_link__open(path.c_str()));
-    if (!link) throw system_failure("open " + path, errno, "cgroup_skb/egress");
-    if (tagged.count(cgroup_id) == 0 || options_.without.count(kEgress) != 0) {
-      unlink(path.c_str());  // a tag() that did not come to its end
-      continue;
-    }
-    const int error = -bpf_link__update_program(link.get(), skeleton_->progs.sallyport_egress);
-    if (error == ENOLINK)
+  for (const uint64_t cgroup_id : links_->egress()) {
+    if (tagged.count(cgroup_id) == 0 || leaves_out(kEgress))
+      links_->drop_egress(cgroup_id);  // a tag() that did not come to its end
+    else if (!links_->swap_egress(skeleton_->progs.sallyport_egress, cgroup_id))
       untag(cgroup_id);  // the cgroup went while nobody looked
-    else if (error != 0)
-      throw system_failure("swap the program of " + path, error, "cgroup_skb/egress");
   }
+  if (!leaves_out(kEgress)) guard_unfiltered(tagged);
 }
 
-void Interceptor::attach_egress(int cgroup_fd, uint64_t cgroup_id) {
-  const std::string path = egress_path(cgroup_id);
-  if (options_.without.count(kEgress) != 0 || access(path.c_str(), F_OK) == 0) return;
-  const Link link(bpf_program__attach_cgroup(skeleton_->progs.sallyport_egress, cgroup_fd));
-  if (!link)
-    throw system_failure("attach the egress filter to cgroup " + std::to_string(cgroup_id), errno, "cgroup_skb/egress");
-  const int error = -bpf_link__pin(link.get(), path.c_str());
-  if (error != 0) throw system_failure("pin " + path, error, "cgroup_skb/egress");
+// Tagged at birth while no daemon ran: the kernel cannot attach a filter by itself.
+void Interceptor::guard_unfiltered(const std::map<uint64_t, uint32_t>& tagged) {
+  for (const auto& [cgroup_id, agent] : tagged) {
+    if (links_->has_egress(cgroup_id)) continue;
+    const Fd cgroup = open_cgroup(cgroup_root_.get(), cgroup_id);
+    if (!cgroup || !links_->attach_egress(skeleton_->progs.sallyport_egress, cgroup.get(), cgroup_id)) untag(cgroup_id);
+  }
 }
 
 uint64_t Interceptor::tag(const std::string& cgroup_path, uint32_t agent) {
@@ -228,29 +204,29 @@ uint64_t Interceptor::tag(const std::string& cgroup_path, uint32_t agent) {
                   {"cgroup depth", "Tag one of its ancestors, or move it up.", ""});
   const uint64_t cgroup_id = found.st_ino;
   // The filter first: between the two steps packets are dropped rather than let through.
-  const bool was_tagged = tags().count(cgroup_id) != 0;
-  attach_egress(cgroup.get(), cgroup_id);
+  const bool had_filter = links_->has_egress(cgroup_id);
+  if (!leaves_out(kEgress) && !links_->attach_egress(skeleton_->progs.sallyport_egress, cgroup.get(), cgroup_id))
+    throw system_failure("tag " + cgroup_path, ENOENT, "cgroup2");  // removed meanwhile
   try {
     update(skeleton_->maps.tags, cgroup_id, agent);
   } catch (const Failure&) {
-    if (!was_tagged) unlink(egress_path(cgroup_id).c_str());
+    if (!had_filter) links_->drop_egress(cgroup_id);
     throw;
   }
   return cgroup_id;
 }
 
 bool Interceptor::untag(uint64_t cgroup_id) {
-  const bool was_tagged = bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.tags), &cgroup_id) == 0;
-  unlink(egress_path(cgroup_id).c_str());
+  const bool was_tagged = erase(skeleton_->maps.tags, cgroup_id);
+  links_->drop_egress(cgroup_id);
   return was_tagged;
 }
 
 std::map<uint64_t, uint32_t> Interceptor::tags() const {
-  const int map = bpf_map__fd(skeleton_->maps.tags);
   std::map<uint64_t, uint32_t> all;
-  for (const uint64_t cgroup_id : keys_of<uint64_t>(map)) {
+  for (const uint64_t cgroup_id : keys_of<uint64_t>(skeleton_->maps.tags)) {
     uint32_t agent = 0;
-    if (bpf_map_lookup_elem(map, &cgroup_id, &agent) == 0) all[cgroup_id] = agent;
+    if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.tags), &cgroup_id, &agent) == 0) all[cgroup_id] = agent;
   }
   return all;
 }
@@ -259,49 +235,101 @@ void Interceptor::quarantine(uint32_t agent, bool on) {
   if (on)
     update(skeleton_->maps.quarantined, agent, uint32_t{1});
   else
-    bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.quarantined), &agent);
+    erase(skeleton_->maps.quarantined, agent);
+}
+
+void Interceptor::observe(uint32_t agent, uint64_t until_boot_ns) {
+  if (until_boot_ns > boot_ns())
+    update(skeleton_->maps.observed, agent, until_boot_ns);
+  else
+    erase(skeleton_->maps.observed, agent);
+}
+
+void Interceptor::pulse(uint64_t for_ms) {
+  update(skeleton_->maps.pulse, uint32_t{0}, for_ms == 0 ? uint64_t{0} : boot_ns() + for_ms * kNsPerMs);
+}
+
+void Interceptor::set_births(const Births& all) {
+  replace_all(skeleton_->maps.births, all);
+}
+
+bool Interceptor::set_doors(const Doors& all, const std::set<uint32_t>& mount_namespaces) {
+  if (!doors_) return false;
+  std::vector<std::pair<sallyport_door_key, uint32_t>> rows;
+  for (const sallyport_door_key& key : all) rows.emplace_back(key, 1);
+  std::vector<std::pair<uint32_t, uint32_t>> places;
+  for (const uint32_t number : mount_namespaces) places.emplace_back(number, 1);
+  replace_all(skeleton_->maps.doors, rows);
+  replace_all(skeleton_->maps.mount_namespaces, places);
+  return true;
 }
 
 void Interceptor::set_destinations(const Destinations& all) {
-  const int map = bpf_map__fd(skeleton_->maps.destinations);
-  std::set<std::string> wanted;
-  for (const auto& [key, value] : all) {
-    update(skeleton_->maps.destinations, key, value);
-    wanted.insert(bytes_of(key));
+  const bpf_map* map = skeleton_->maps.destinations;
+  if (!destinations_) {
+    destinations_.emplace();
+    for (const auto& key : keys_of<sallyport_destination_key>(map)) {
+      sallyport_destination value{};
+      if (bpf_map_lookup_elem(bpf_map__fd(map), &key, &value) == 0) (*destinations_)[bytes_of(key)] = bytes_of(value);
+    }
   }
-  for (const auto& key : keys_of<sallyport_destination_key>(map))
-    if (wanted.count(bytes_of(key)) == 0) bpf_map_delete_elem(map, &key);
+  std::map<std::string, std::string> wanted;
+  for (const auto& [key, value] : all) wanted[bytes_of(key)] = bytes_of(value);
+  std::map<std::string, std::string> before;
+  std::swap(before, *destinations_);
+  destinations_.reset();  // should a write fail, the kernel is asked again
+  for (const auto& [key, value] : wanted) {
+    const auto found = before.find(key);
+    if (found == before.end() || found->second != value)
+      update(map, record_of<sallyport_destination_key>(key), record_of<sallyport_destination>(value));
+  }
+  for (const auto& [key, value] : before)
+    if (wanted.count(key) == 0) erase(map, record_of<sallyport_destination_key>(key));
+  destinations_ = std::move(wanted);
 }
 
 void Interceptor::set_listener(uint16_t port, uint64_t netns_cookie) {
   if (port != 0)
     update(skeleton_->maps.listeners, netns_cookie, uint32_t{port});
   else
-    bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.listeners), &netns_cookie);
+    erase(skeleton_->maps.listeners, netns_cookie);
 }
 
-std::optional<sallyport_origin> Interceptor::claim(uint64_t netns_cookie, const Endpoint& source) {
+namespace {
+sallyport_origin_key origin_key(uint64_t netns_cookie, const Endpoint& source) {
   sallyport_origin_key key{};
   key.netns_cookie = netns_cookie;
   key.address = source.address;
   key.port = source.port;
+  return key;
+}
+}  // namespace
+
+std::optional<sallyport_origin> Interceptor::claim(int fd) {
+  const int claims = bpf_map__fd(skeleton_->maps.claims);
   sallyport_origin origin{};
-  if (bpf_map_lookup_and_delete_elem(bpf_map__fd(skeleton_->maps.origins), &key, &origin) != 0) return std::nullopt;
+  if (bpf_map_lookup_elem(claims, &fd, &origin) != 0) return std::nullopt;
+  if (bpf_map_delete_elem(claims, &fd) != 0) return std::nullopt;  // somebody else was first
+  return origin;
+}
+
+std::optional<sallyport_origin> Interceptor::datagram_origin(uint64_t netns_cookie, const Endpoint& source) const {
+  const sallyport_origin_key key = origin_key(netns_cookie, source);
+  sallyport_origin origin{};
+  if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.datagrams), &key, &origin) != 0) return std::nullopt;
   return origin;
 }
 
 uint32_t Interceptor::sweep_origins(uint64_t age_ms) {
-  timespec now{};
-  clock_gettime(CLOCK_BOOTTIME, &now);
-  const uint64_t now_ns = static_cast<uint64_t>(now.tv_sec) * 1000000000u + static_cast<uint64_t>(now.tv_nsec);
-  const uint64_t age_ns = age_ms * 1000000u;
-  const int map = bpf_map__fd(skeleton_->maps.origins);
+  const uint64_t now_ns = boot_ns();
+  const bpf_map* map = skeleton_->maps.origins;
   uint32_t removed = 0;
   for (const auto& key : keys_of<sallyport_origin_key>(map)) {
     sallyport_origin origin{};
-    if (bpf_map_lookup_elem(map, &key, &origin) != 0 || origin.boot_ns + age_ns > now_ns) continue;
+    if (bpf_map_lookup_elem(bpf_map__fd(map), &key, &origin) != 0 || origin.boot_ns + age_ms * kNsPerMs > now_ns)
+      continue;
     // A connection that takes over this very key right now loses its origin and is closed.
-    if (bpf_map_delete_elem(map, &key) == 0) removed++;
+    if (erase(map, key)) removed++;
   }
   return removed;
 }
@@ -319,25 +347,6 @@ std::vector<uint64_t> Interceptor::counters() const {
 
 int Interceptor::events_map() const {
   return bpf_map__fd(skeleton_->maps.events);
-}
-
-std::vector<std::string> remove_pinned(const std::string& pin_dir) {
-  std::vector<std::string> removed;
-  // Egress filters last among the links: while anything is left, less passes and not more.
-  for (const char* part : {"/links", "/egress", "/maps"}) {
-    const std::string folder = pin_dir + part;
-    for (const std::string& name : entries_of(folder)) {
-      const std::string path = folder + "/" + name;
-      if (unlink(path.c_str()) != 0) throw system_failure("remove " + path, errno, "bpffs");
-      removed.push_back(path);
-    }
-    if (rmdir(folder.c_str()) != 0 && errno != ENOENT) throw system_failure("remove " + folder, errno, "bpffs");
-  }
-  if (rmdir(pin_dir.c_str()) == 0)
-    removed.push_back(pin_dir);
-  else if (errno != ENOENT)
-    throw system_failure("remove " + pin_dir, errno, "bpffs");
-  return removed;
 }
 
 }  // namespace sallyport

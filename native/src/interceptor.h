@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -12,16 +13,12 @@
 #include <vector>
 
 #include "address.h"
+#include "adoption.h"
+#include "attaching.h"
 #include "handles.h"
-
-struct sallyport_bpf;
+#include "objects.h"
 
 namespace sallyport {
-
-struct SkeletonDeleter {
-  void operator()(sallyport_bpf* object) const noexcept;
-};
-using Skeleton = std::unique_ptr<sallyport_bpf, SkeletonDeleter>;
 
 struct OpenOptions {
   std::string cgroup_root;
@@ -30,44 +27,53 @@ struct OpenOptions {
 };
 
 using Destinations = std::vector<std::pair<sallyport_destination_key, sallyport_destination>>;
+using Births = std::vector<std::pair<sallyport_birth, sallyport_birth_value>>;
+using Doors = std::vector<sallyport_door_key>;
 
 class Interceptor {
  public:
   explicit Interceptor(OpenOptions options);
 
-  bool adopted() const { return adopted_; }
+  bool adopted() const { return pinned_.layout != 0; }
 
   uint64_t tag(const std::string& cgroup_path, uint32_t agent);
   bool untag(uint64_t cgroup_id);
   std::map<uint64_t, uint32_t> tags() const;
   void quarantine(uint32_t agent, bool on);
+  void observe(uint32_t agent, uint64_t until_boot_ns);
+  void pulse(uint64_t for_ms);
+  void set_births(const Births& all);
+  bool set_doors(const Doors& all, const std::set<uint32_t>& mount_namespaces);
   void set_destinations(const Destinations& all);
   void set_listener(uint16_t port, uint64_t netns_cookie);
 
-  // Takes the origin out of the map: the second claim of a connection finds nothing.
-  std::optional<sallyport_origin> claim(uint64_t netns_cookie, const Endpoint& source);
+  // Takes the origin off an accepted socket: the second claim finds nothing.
+  std::optional<sallyport_origin> claim(int fd);
+  // Leaves it: the same socket may send again before this datagram is read.
+  std::optional<sallyport_origin> datagram_origin(uint64_t netns_cookie, const Endpoint& source) const;
   uint32_t sweep_origins(uint64_t age_ms);
   std::vector<uint64_t> counters() const;
   int events_map() const;
 
  private:
-  void open();
-  void load();
-  void check_layout();
+  void open_and_load();
+  void prepare(bpf_object* object);
+  void leave_out(const std::string& name);
   void attach_all();
-  void attach_at_root(bpf_program* program, const std::string& name);
+  void settle_pins();
   void adopt_egress();
-  void attach_egress(int cgroup_fd, uint64_t cgroup_id);
-  std::string link_path(const std::string& name) const { return options_.pin_dir + "/links/" + name; }
-  std::string egress_path(uint64_t cgroup_id) const;
+  void guard_unfiltered(const std::map<uint64_t, uint32_t>& tagged);
+  bool leaves_out(const char* name) const { return options_.without.count(name) != 0; }
+  std::vector<bpf_object*> objects() const;
 
   OpenOptions options_;
+  Pinned pinned_;
   Skeleton skeleton_;
+  DoorsSkeleton doors_;  // null where the kernel has no such hooks
   Fd cgroup_root_;
-  bool adopted_ = false;
+  std::unique_ptr<Links> links_;
+  // What is in the kernel's table: a change of one row must not write them all. None: not read yet.
+  std::optional<std::map<std::string, std::string>> destinations_;
 };
-
-// Unpins and detaches everything under `pin_dir`; returns the paths that it removed.
-std::vector<std::string> remove_pinned(const std::string& pin_dir);
 
 }  // namespace sallyport

@@ -8,7 +8,6 @@
 #include <cstdio>
 
 #include "failure.h"
-#include "sallyport.skel.h"
 
 namespace sallyport {
 
@@ -57,9 +56,18 @@ std::string last_lines(const std::string& text, int lines) {
   return text.substr(from == std::string::npos ? 0 : from + 1, end - (from == std::string::npos ? 0 : from + 1));
 }
 
-std::string feature_of(const std::string& log, sallyport_bpf* skeleton) {
+// A long log has lost its beginning.
+std::string verifier_log_of(const std::string& text) {
+  constexpr char kBegin[] = "-- BEGIN PROG LOAD LOG --";
+  const size_t end = text.find("-- END PROG LOAD LOG --");
+  if (end == std::string::npos) return "";
+  const size_t begin = text.rfind(kBegin, end);
+  return begin == std::string::npos ? text.substr(0, end) : text.substr(begin + sizeof kBegin, end - begin - sizeof kBegin);
+}
+
+std::string feature_of(const std::string& log, const bpf_object* object) {
   const std::string program = between(log, "prog '", "'");
-  if (const bpf_program* found = bpf_object__find_program_by_name(skeleton->obj, program.c_str()))
+  if (const bpf_program* found = bpf_object__find_program_by_name(object, program.c_str()))
     return bpf_program__section_name(found);
   const std::string map = between(log, "map '", "'");
   return map.empty() ? "BPF object" : "map " + map;
@@ -67,13 +75,14 @@ std::string feature_of(const std::string& log, sallyport_bpf* skeleton) {
 
 }  // namespace
 
-void load_skeleton(sallyport_bpf* skeleton) {
+void load_object(bpf_object* object) {
   LogCapture log;
-  const int error = -sallyport_bpf__load(skeleton);
+  const int error = -bpf_object__load(object);
   if (error == 0) return;
-  const std::string feature = feature_of(log.text, skeleton);
-  const std::string verifier =
-      last_lines(between(log.text, "-- BEGIN PROG LOAD LOG --", "-- END PROG LOAD LOG --"), kLogLines);
+  const std::string feature = feature_of(log.text, object);
+  // A signal came in while the verifier worked, more often than libbpf tries by itself.
+  if (error == EAGAIN || error == EINTR) throw Interrupted(feature, error);
+  const std::string verifier = last_lines(verifier_log_of(log.text), kLogLines);
   const std::string found = " (errno " + std::to_string(error) + ", kernel " + kernel_release() + ")";
   if (log.text.find("parameter mismatch") != std::string::npos)
     throw Failure(

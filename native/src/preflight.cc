@@ -15,9 +15,9 @@
 
 #include "failure.h"
 #include "handles.h"
-#include "interceptor.h"
 #include "loading.h"
-#include "sallyport.skel.h"
+#include "objects.h"
+#include "sock_diag.h"
 
 namespace sallyport {
 
@@ -96,18 +96,39 @@ Probed tried(const std::string& feature, const std::string& needs, const std::fu
   }
 }
 
-void try_program(const std::string& name) {
-  Skeleton skeleton(sallyport_bpf__open());
-  if (!skeleton) throw system_failure("open the BPF object", errno);
+// Only one program, with maps as small as can be.
+void load_only(bpf_object* object, const bpf_program* wanted) {
   bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, skeleton->obj)
-      bpf_program__set_autoload(program, bpf_program__name(program) == name);
+  bpf_object__for_each_program(program, object) bpf_program__set_autoload(program, program == wanted);
   bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, skeleton->obj) {
+  bpf_object__for_each_map(map, object) {
     if (bpf_map__type(map) == BPF_MAP_TYPE_HASH || bpf_map__type(map) == BPF_MAP_TYPE_LPM_TRIE)
       bpf_map__set_max_entries(map, 1);
   }
-  load_skeleton(skeleton.get());
+  load_object(object);
+}
+
+void try_program(const std::string& name) {
+  retry_interrupted([&] {
+    const Skeleton skeleton = open_programs();
+    load_only(skeleton->obj, bpf_object__find_program_by_name(skeleton->obj, name.c_str()));
+  });
+}
+
+void try_door(const std::string& name) {
+  retry_interrupted([&] {
+    const DoorsSkeleton skeleton = open_doors();
+    load_only(skeleton->obj, bpf_object__find_program_by_name(skeleton->obj, name.c_str()));
+  });
+}
+
+void try_sock_diag() {
+  if (!can_destroy_sockets())
+    throw Failure("KERNEL_FEATURE", "Cannot destroy sockets: the kernel was built without it",
+                  {"sock_diag destroy",
+                   "Boot a kernel built with CONFIG_INET_DIAG_DESTROY=y; without it a quarantine drops packets but "
+                   "leaves sockets open.",
+                   ""});
 }
 
 void try_socket_option(int option, int type) {
@@ -119,15 +140,40 @@ void try_socket_option(int option, int type) {
 }
 
 void try_link(const std::string& cgroup_root) {
-  Skeleton skeleton(sallyport_bpf__open());
-  if (!skeleton) throw system_failure("open the BPF object", errno);
+  retry_interrupted([&] {
+    const Skeleton skeleton = open_programs();
+    load_only(skeleton->obj, skeleton->progs.sallyport_recvmsg4);
+    const Fd root(open(cgroup_root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const Link link(bpf_program__attach_cgroup(skeleton->progs.sallyport_recvmsg4, root.get()));
+    if (!link) throw system_failure("attach a bpf_link to " + cgroup_root, errno);
+  });
+}
+
+void try_tracepoint() {
+  retry_interrupted([] {
+    const Skeleton skeleton = open_programs();
+    load_only(skeleton->obj, skeleton->progs.sallyport_cgroup_mkdir);
+    const Link link(bpf_program__attach(skeleton->progs.sallyport_cgroup_mkdir));
+    if (!link) throw system_failure("attach to tracepoint cgroup_mkdir", errno, "tracepoint cgroup_mkdir");
+  });
+}
+
+// From Linux 6.7 on; below, the verdict is "ok" all the same, and `found` says what is missing.
+std::vector<Probed> probe_doors() {
+  const DoorsSkeleton skeleton = open_doors();
+  const bool present = kernel_has_doors();
+  std::vector<Probed> all;
   bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, skeleton->obj)
-      bpf_program__set_autoload(program, program == skeleton->progs.sallyport_recvmsg4);
-  load_skeleton(skeleton.get());
-  const Fd root(open(cgroup_root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const Link link(bpf_program__attach_cgroup(skeleton->progs.sallyport_recvmsg4, root.get()));
-  if (!link) throw system_failure("attach a bpf_link to " + cgroup_root, errno);
+  bpf_object__for_each_program(program, skeleton->obj) {
+    const std::string section = bpf_program__section_name(program);
+    const std::string name = bpf_program__name(program);
+    if (present)
+      all.push_back(tried(section, "Linux 6.7, optional", [&] { try_door(name); }));
+    else
+      all.push_back({section, true, "Linux 6.7, optional",
+                     "not in this kernel: Unix sockets are refused by `sallyport run` alone", ""});
+  }
+  return all;
 }
 
 }  // namespace
@@ -139,14 +185,17 @@ std::vector<Probed> probe(const std::string& cgroup_root) {
       tried("cgroup2 root", "the host's own cgroup2 root", [&] { require_cgroup_root(cgroup_root); }),
       tried("bpf_link on cgroup", "Linux 5.7, CONFIG_CGROUP_BPF", [&] { try_link(cgroup_root); }),
       tried("SO_NETNS_COOKIE", "Linux 5.14", [] { try_socket_option(SO_NETNS_COOKIE, AF_INET); }),
+      tried("tracepoint cgroup_mkdir", "Linux 6.1, CONFIG_TRACEPOINTS", try_tracepoint),
+      tried("sock_diag destroy", "Linux 4.5, CONFIG_INET_DIAG_DESTROY", try_sock_diag),
   };
-  Skeleton skeleton(sallyport_bpf__open());
-  if (!skeleton) throw system_failure("open the BPF object", errno);
+  const Skeleton skeleton = open_programs();
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton->obj) {
     const std::string name = bpf_program__name(program);
-    all.push_back(tried(bpf_program__section_name(program), "Linux 6.1", [&] { try_program(name); }));
+    if (program != skeleton->progs.sallyport_cgroup_mkdir)
+      all.push_back(tried(bpf_program__section_name(program), "Linux 6.1", [&] { try_program(name); }));
   }
+  for (Probed& door : probe_doors()) all.push_back(std::move(door));
   return all;
 }
 

@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -14,11 +13,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <fstream>
-#include <thread>
 
 #include "failure.h"
+#include "netns.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77  // Linux 6.5
@@ -59,36 +57,39 @@ void set_option(int fd, int level, int option, const char* name) {
   if (setsockopt(fd, level, option, &on, sizeof on) != 0) throw system_failure(std::string("set ") + name, errno);
 }
 
-int listen_here(const std::string& text, uint16_t port, int backlog) {
-  const sallyport_address address = address_from_text(text);
+struct SocketName {
   sockaddr_storage name{};
   socklen_t length = sizeof(sockaddr_in);
+};
+
+SocketName name_of(const std::string& text, uint16_t port) {
+  const sallyport_address address = address_from_text(text);
+  SocketName socket_name;
   if (is_ipv4(address)) {
-    auto& four = reinterpret_cast<sockaddr_in&>(name);
+    auto& four = reinterpret_cast<sockaddr_in&>(socket_name.name);
     four.sin_family = AF_INET;
     four.sin_port = htons(port);
     std::memcpy(&four.sin_addr, address.bytes + 12, 4);
   } else {
-    auto& six = reinterpret_cast<sockaddr_in6&>(name);
+    auto& six = reinterpret_cast<sockaddr_in6&>(socket_name.name);
     six.sin6_family = AF_INET6;
     six.sin6_port = htons(port);
     std::memcpy(&six.sin6_addr, address.bytes, 16);
-    length = sizeof six;
+    socket_name.length = sizeof six;
   }
-  Fd fd(socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
-  if (!fd) throw system_failure("make a socket", errno);
-  set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR");
-  if (name.ss_family == AF_INET6) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY");
-  const std::string where = text + " port " + std::to_string(port);
-  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&name), length) != 0) throw system_failure("bind " + where, errno);
-  if (listen(fd.get(), backlog) != 0) throw system_failure("listen on " + where, errno);
-  return fd.release();
+  return socket_name;
 }
 
-void enter_netns(const std::string& path) {
-  const Fd netns(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!netns) throw system_failure("open " + path, errno, "network namespace");
-  if (setns(netns.get(), CLONE_NEWNET) != 0) throw system_failure("enter " + path, errno, "network namespace");
+// A bound, non-blocking socket; SO_REUSEADDR only for streams, where it steals nothing.
+Fd bind_here(const std::string& text, uint16_t port, int type) {
+  const SocketName name = name_of(text, port);
+  Fd fd(socket(name.name.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) throw system_failure("make a socket", errno);
+  if (type == SOCK_STREAM) set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR");
+  if (name.name.ss_family == AF_INET6) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY");
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&name.name), name.length) != 0)
+    throw system_failure("bind " + text + " port " + std::to_string(port), errno);
+  return fd;
 }
 
 }  // namespace
@@ -107,20 +108,16 @@ Peer peer_of(int fd) {
 }
 
 int listen_in(const std::optional<std::string>& netns, const std::string& address, uint16_t port, int backlog) {
-  if (!netns) return listen_here(address, port, backlog);
-  int fd = -1;
-  std::exception_ptr failure;
-  // A thread of its own: setns() moves only the thread that calls it, and this one then ends.
-  std::thread([&] {
-    try {
-      enter_netns(*netns);
-      fd = listen_here(address, port, backlog);
-    } catch (...) {
-      failure = std::current_exception();
-    }
-  }).join();
-  if (failure) std::rethrow_exception(failure);
-  return fd;
+  return in_netns(netns, [&] {
+    Fd fd = bind_here(address, port, SOCK_STREAM);
+    if (listen(fd.get(), backlog) != 0)
+      throw system_failure("listen on " + address + " port " + std::to_string(port), errno);
+    return fd.release();
+  });
+}
+
+int bind_in(const std::optional<std::string>& netns, const std::string& address, uint16_t port) {
+  return in_netns(netns, [&] { return bind_here(address, port, SOCK_DGRAM).release(); });
 }
 
 uint64_t netns_cookie(int fd) {
@@ -180,7 +177,6 @@ Endpoint remote_endpoint(int fd) {
 Acceptor::Acceptor(Interceptor& interceptor, int listen_fd)
     : interceptor_(interceptor),
       listen_fd_(listen_fd),
-      netns_cookie_(netns_cookie(listen_fd)),
       spare_(open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
 
 std::optional<Accepted> Acceptor::next() {
@@ -192,7 +188,7 @@ std::optional<Accepted> Acceptor::next() {
       const int on = 1;
       setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // a client may not fail the loop
       const Endpoint source = endpoint_of(name);
-      std::optional<sallyport_origin> origin = interceptor_.claim(netns_cookie_, source);
+      std::optional<sallyport_origin> origin = interceptor_.claim(fd.get());
       return Accepted{std::move(fd), source, origin};
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;

@@ -25,6 +25,7 @@ struct Peer {
 // Each is documented in index.d.ts. All throw Failure.
 Peer peer_of(int fd);
 int listen_in(const std::optional<std::string>& netns, const std::string& address, uint16_t port, int backlog);
+int bind_in(const std::optional<std::string>& netns, const std::string& address, uint16_t port);
 uint64_t netns_cookie(int fd);
 uint64_t own_netns_cookie();
 bool notify(const std::string& state, const std::vector<int>& fds);
@@ -48,7 +49,6 @@ class Acceptor {
 
   Interceptor& interceptor_;
   const int listen_fd_;
-  const uint64_t netns_cookie_;
   Fd spare_;
 };
 

@@ -5,7 +5,7 @@ import { isIPv4 } from "node:net";
 import { test } from "node:test";
 
 const RUNNER = new URL("../../native/build/run-rows", import.meta.url).pathname;
-const ROW_BYTES = 72;
+const ROW_BYTES = 472;
 
 const QUESTIONS = { decide: 0, socketKind: 1, port: 2, packet: 3, pin: 4, loopback: 5 } as const;
 const ACTIONS = ["deny", "allow", "intercept"] as const;
@@ -63,18 +63,18 @@ function encode(row: Row): Buffer {
   row.numbers?.forEach((value, index) => void bytes.writeUInt32LE(value, 8 + 4 * index));
   for (const [index, entry] of [row.exact, row.any].entries()) {
     if (entry === undefined) continue;
-    bytes[20 + index] = 1;
-    bytes.writeUInt32LE(entry.connection ?? 0, 24 + 8 * index);
-    bytes[28 + 8 * index] = ACTIONS.indexOf(entry.action);
-    bytes[29 + 8 * index] = REASONS.indexOf(entry.reason ?? "egress-rule");
-    bytes[30 + 8 * index] = entry.prefix ?? 128;
+    bytes[24 + index] = 1;
+    bytes.writeUInt32LE(entry.connection ?? 0, 28 + 8 * index);
+    bytes[32 + 8 * index] = ACTIONS.indexOf(entry.action);
+    bytes[33 + 8 * index] = REASONS.indexOf(entry.reason ?? "egress-rule");
+    bytes[34 + 8 * index] = entry.prefix ?? 128;
   }
-  Buffer.from(addressBytes(row.address ?? "192.0.2.1")).copy(bytes, 40);
-  bytes.writeUInt16LE(row.port ?? 5432, 56);
-  bytes.writeUInt16LE(row.protocol ?? 6, 58);
-  bytes.writeUInt16LE(row.listener ?? 25_000, 60);
-  bytes[62] = row.quarantined === true ? 1 : 0;
-  bytes[63] = row.own === true ? 1 : 0;
+  Buffer.from(addressBytes(row.address ?? "192.0.2.1")).copy(bytes, 44);
+  bytes.writeUInt16LE(row.port ?? 5432, 60);
+  bytes.writeUInt16LE(row.protocol ?? 6, 62);
+  bytes.writeUInt16LE(row.listener ?? 25_000, 64);
+  bytes[66] = row.quarantined === true ? 1 : 0;
+  bytes[67] = row.own === true ? 1 : 0;
   return bytes;
 }
 
@@ -86,12 +86,12 @@ interface Answer {
 }
 
 function decode(bytes: Buffer): Answer {
-  const [action = 0, reason = 0, admission = 0] = bytes.subarray(68, 71);
+  const [action = 0, reason = 0, admission = 0] = bytes.subarray(80, 84);
   return {
     answer: bytes.readUInt32LE(4) !== 0,
-    address: [...bytes.subarray(40, 56)],
+    address: [...bytes.subarray(44, 60)],
     verdict: `${ACTIONS[action]} ${REASONS[reason]} ${REACHES[admission]}`,
-    connection: bytes.readUInt32LE(64),
+    connection: bytes.readUInt32LE(76),
   };
 }
 
@@ -138,9 +138,9 @@ const decisions: readonly DecisionRow[] = [
   { name: "an egress rule for any port allows", any: allow, verdict: ALLOWED },
   { name: "an egress rule denies", exact: deny, verdict: DENIED },
   {
-    name: "a nameserver is allowed",
+    name: "a row may say that it is a nameserver",
     protocol: 17,
-    port: 53,
+    port: 5353,
     exact: { action: "allow", reason: "nameserver" },
     verdict: "allow nameserver anywhere",
   },
@@ -222,12 +222,12 @@ const decisions: readonly DecisionRow[] = [
   },
   { name: "our port on another host is a port like any", port: 25_000, exact: allow, verdict: ALLOWED },
   {
-    name: "our port over UDP is a port like any",
+    name: "our port is denied over UDP, too",
     address: "127.0.0.1",
     port: 25_000,
     protocol: 17,
     exact: allow,
-    verdict: ALLOWED,
+    verdict: OURS,
   },
 ];
 

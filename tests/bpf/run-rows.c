@@ -11,7 +11,7 @@
 int main(void)
 {
 	struct decisions_bpf *object = decisions_bpf__open_and_load();
-	struct row row;
+	struct long_row row;
 
 	if (!object) {
 		perror("load decisions.bpf.o");

@@ -78,7 +78,7 @@ dials("::", ${port}, socket.AF_INET6)`;
   assert.equal(stand.accepted.length, 0);
 });
 
-kernelTest("UDP is refused but for a nameserver", async (t) => {
+kernelTest("UDP is refused but for what a rule allows", async (t) => {
   const server = createSocket("udp4").bind(0, "127.0.0.1");
   undo(t, () => void server.close());
   await once(server, "listening");
@@ -90,15 +90,15 @@ kernelTest("UDP is refused but for a nameserver", async (t) => {
     ],
   });
   const outcome = await stand.agentRuns(`
-sends("192.0.2.1", 53)
+sends("192.0.2.1", 123)
 sends("192.0.2.1", 443)
-sends("::ffff:192.0.2.1", 53, socket.AF_INET6)
-sends("2001:db8::1", 53, socket.AF_INET6)
-step(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(("192.0.2.1", 53)))
+sends("::ffff:192.0.2.1", 123, socket.AF_INET6)
+sends("2001:db8::1", 123, socket.AF_INET6)
+step(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(("192.0.2.1", 123)))
 def other():
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.connect(("127.0.0.1", ${port}))
-    s.sendto(b"x", ("192.0.2.1", 53))
+    s.sendto(b"x", ("192.0.2.1", 123))
 step(other)
 def ask(connected, family, host):
     s = socket.socket(family, socket.SOCK_DGRAM)

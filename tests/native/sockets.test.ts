@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,6 +39,7 @@ kernelTest("peerOf() tells the process and its cgroup", async (t) => {
   const server = createServer().listen(join(folder, "s"));
   undo(t, () => void server.close());
   await once(server, "listening");
+  stand.interceptor.setDoors([join(folder, "s")], [statSync("/proc/self/ns/mnt", { bigint: true }).ino]);
   const peers: ReturnType<typeof peerOf>[] = [];
   server.on("connection", (socket) => {
     peers.push(peerOf(fdOf(socket)));
@@ -145,7 +146,7 @@ kernelTest("running out of descriptors sheds connections instead of spinning", (
     process.exit(0);`;
   const out = execFileSync(
     "sh",
-    ["-c", 'ulimit -n 64 && exec "$0" --input-type=module-typescript -e "$1"', process.execPath, script],
+    ["-c", 'ulimit -n 128 && exec "$0" --input-type=module-typescript -e "$1"', process.execPath, script],
     { encoding: "utf8" },
   );
   const { outcome, busyMs, accepted } = JSON.parse(out.trim().split("\n").at(-1) ?? "");

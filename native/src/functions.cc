@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "functions.h"
+
+#include <set>
+#include <vector>
+
+#include "adoption.h"
+#include "convert.h"
+#include "failure.h"
+#include "preflight.h"
+#include "sock_diag.h"
+#include "sockets.h"
+
+namespace sallyport {
+
+void define_functions(Napi::Env env, Napi::Object exports) {
+  const auto define = [&](const char* name, auto body) {
+    exports.Set(name, Napi::Function::New(
+                          env,
+                          [body](const Napi::CallbackInfo& info) -> Napi::Value {
+                            return guarded(info.Env(), [&] { return Napi::Value(body(info.Env(), info)); });
+                          },
+                          name));
+  };
+  define("removePinned", [](Napi::Env scope, const Napi::CallbackInfo& info) {
+    Napi::Array paths = Napi::Array::New(scope);
+    for (const std::string& path : remove_pinned(text(info[0]))) paths.Set(paths.Length(), path);
+    return paths;
+  });
+  define("peerOf", [](Napi::Env scope, const Napi::CallbackInfo& info) {
+    const Peer peer = peer_of(static_cast<int>(number(info[0])));
+    Napi::Object object = Napi::Object::New(scope);
+    object.Set("pid", peer.pid);
+    object.Set("uid", peer.uid);
+    object.Set("gid", peer.gid);
+    object.Set("cgroup", peer.cgroup ? Napi::Value(Napi::String::New(scope, *peer.cgroup)) : scope.Null());
+    return object;
+  });
+  define("listenIn", [](Napi::Env scope, const Napi::CallbackInfo& info) {
+    return Napi::Number::New(scope, listen_in(text_or_none(info[0]), text(info[1]), static_cast<uint16_t>(number(info[2])),
+                                              static_cast<int>(number(info[3]))));
+  });
+  define("bindIn", [](Napi::Env scope, const Napi::CallbackInfo& info) {
+    return Napi::Number::New(scope,
+                             bind_in(text_or_none(info[0]), text(info[1]), static_cast<uint16_t>(number(info[2]))));
+  });
+  define("destroySockets", [](Napi::Env scope, const Napi::CallbackInfo& info) {
+    std::set<uint64_t> cgroup_ids;
+    for_each_of(info[1], [&](const Napi::Value& cgroup_id) { cgroup_ids.insert(big(cgroup_id)); });
+    const Which which = info[2].ToBoolean() ? Which::kAll : Which::kConnected;
+    const Destroyed sum = destroy_sockets(text_or_none(info[0]), cgroup_ids, which);
+    Napi::Object object = Napi::Object::New(scope);
+    object.Set("destroyed", sum.destroyed);
+    object.Set("unable", sum.unable);
+    return object;
+  });
+  define("netnsCookie", [](Napi::Env scope, const Napi::CallbackInfo& info) {
+    return Napi::BigInt::New(scope,
+                             info[0].IsNumber() ? netns_cookie(static_cast<int>(number(info[0]))) : own_netns_cookie());
+  });
+  define("notify", [](Napi::Env scope, const Napi::CallbackInfo& info) {
+    std::vector<int> fds;
+    for_each_of(info[1], [&](const Napi::Value& fd) { fds.push_back(static_cast<int>(number(fd))); });
+    return Napi::Boolean::New(scope, notify(text(info[0]), fds));
+  });
+  define("probe", [](Napi::Env scope, const Napi::CallbackInfo& info) {
+    Napi::Array all = Napi::Array::New(scope);
+    for (const Probed& probed : probe(text(info[0]))) {
+      Napi::Object one = Napi::Object::New(scope);
+      one.Set("feature", probed.feature);
+      one.Set("ok", probed.ok);
+      one.Set("needs", probed.needs);
+      one.Set("found", probed.found);
+      one.Set("remedy", probed.remedy);
+      all.Set(all.Length(), one);
+    }
+    return all;
+  });
+}
+
+}  // namespace sallyport
