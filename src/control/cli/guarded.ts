@@ -1,41 +1,43 @@
 /**
- * Starts a command as an agent: a shell waits on a pipe until the daemon has put it into its cgroup, and becomes
+ * Starts a command as an agent: the launcher waits on a pipe until the daemon has put it into its cgroup, and becomes
  * the command only then. Whatever fails before, the command never runs.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
-import type { Writable } from "node:stream";
-import { UserError } from "../../base/errors.ts";
+import type { Duplex } from "node:stream";
+import { codeOf, UserError } from "../../base/errors.ts";
 import type { Run, RunSummary } from "../ports.ts";
 import { step } from "./client.ts";
 import { complain } from "./complain.ts";
-import { openSockets } from "./descriptors.ts";
+import { LAUNCHER, launcherArguments, WORD_FD, wordOf } from "./launcher.ts";
 import { count } from "./show.ts";
 import type { Shell } from "./world.ts";
 
 /** Sallyport failed and the command was not started. */
 const FAILED = 125;
-/** The run's id comes through the pipe; no line, no command. */
-const WAIT_SCRIPT = 'read -r SALLYPORT_RUN <&3 || exit 125; export SALLYPORT_RUN; exec 3<&-; exec "$@"';
 const FORWARDED = ["SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const;
 
 export interface GuardedCommand {
   readonly agent: string;
   readonly words: readonly string[];
+  readonly user?: string;
+  readonly newPrivileges: "allowed" | "forbidden";
   /** Whether to print one on stderr at the end. */
   readonly summary: boolean;
 }
 
 /** Runs it with our own stdio. Returns the exit code as a shell would. */
 export async function runGuarded(shell: Shell, command: GuardedCommand): Promise<number> {
-  const life = new Life();
+  const life = new Life(shell.world.env["SALLYPORT_IGNORED"]);
   try {
     const run = await start(shell, command, life);
     const exitCode = await life.ended;
     if (command.summary) await summarize(shell, run);
     return exitCode;
   } catch (error) {
+    if (life.saidWhy) return FAILED;
     life.abandon();
     if (life.interruptedBy !== undefined) return 128 + constants.signals[life.interruptedBy];
     const exitCode = complain(shell.world, error);
@@ -45,8 +47,9 @@ export async function runGuarded(shell: Shell, command: GuardedCommand): Promise
   }
 }
 
-async function start(shell: Shell, { agent, words }: GuardedCommand, life: Life): Promise<Run> {
+async function start(shell: Shell, command: GuardedCommand, life: Life): Promise<Run> {
   const { signal } = life;
+  const { agent } = command;
   const query = new URLSearchParams({ agent });
   const { environment } = await shell.api.get<{ environment: Record<string, string> }>(
     `/v1/runs/environment?${query}`,
@@ -54,28 +57,24 @@ async function start(shell: Shell, { agent, words }: GuardedCommand, life: Life)
       signal,
     },
   );
-  const sockets = openSockets();
-  if (sockets.length > 0) {
-    throw new UserError(
-      "RUN_SOCKETS_OPEN",
-      `Cannot run the command: it would inherit the open sockets ${sockets.join(", ")}, which nobody guards`,
-      "Close them before, or start from another shell",
-    );
-  }
-  const child = spawn("/bin/sh", ["-c", WAIT_SCRIPT, "sallyport", ...words], {
-    env: { ...withoutOurs(shell.world.env), ...environment },
+  const { env } = shell.world;
+  const { SALLYPORT_FILES: files, SALLYPORT_IGNORED: ignored } = env; // bin/sallyport sets them
+  const inherited = { ...(files === undefined ? {} : { files }), ...(ignored === undefined ? {} : { ignored }) };
+  const options = { ...command, ...inherited, json: shell.json };
+  const child = spawn(LAUNCHER, launcherArguments(options), {
+    env: {},
     stdio: ["inherit", "inherit", "inherit", "pipe"],
   });
   const pid = await life.begin(child);
   const run = await shell.api.post<Run>("/v1/runs", { agent, pid }, { signal });
-  if (!/^[A-Za-z0-9._-]{1,128}$/.test(run.id)) {
+  if (!/^[A-Za-z0-9._-]{1,128}$/.test(run.id) || run.bounds === undefined) {
     throw new UserError(
       "ANSWER_BROKEN",
       "Cannot understand the daemon's answer: it named no run",
       "See the daemon's log",
     );
   }
-  life.release(run.id);
+  life.release(wordOf(run.bounds, { ...withoutOurs(env), ...environment, SALLYPORT_RUN: run.id }));
   return run;
 }
 
@@ -89,10 +88,17 @@ class Life {
   readonly #abort = new AbortController();
   readonly #ended = Promise.withResolvers<number>();
   #child: ChildProcess | undefined;
+  readonly #ignored: ReadonlySet<NodeJS.Signals>;
   #released = false;
+  #abandoned = false;
+  /** The launcher ended by itself before its word, after it told the person why. */
+  saidWhy = false;
   interruptedBy: NodeJS.Signals | undefined;
 
-  constructor() {
+  /** `ignored`: signals that the caller ignores (nohup, jobs in the background): nor do we hear or pass on those. */
+  constructor(ignored = "0") {
+    const mask = /^[0-9a-f]{1,16}$/.test(ignored) ? BigInt(`0x${ignored}`) : 0n;
+    this.#ignored = new Set(FORWARDED.filter((name) => (mask >> BigInt(constants.signals[name] - 1)) & 1n));
     for (const name of FORWARDED) process.on(name, this.#onSignal);
     this.#ended.promise.catch(() => {}); // also when nobody awaits it any more
   }
@@ -109,29 +115,35 @@ class Life {
 
   async begin(child: ChildProcess): Promise<number> {
     this.#child = child;
-    // The shell may be gone before its line is written; that end is told by its exit code.
+    // The launcher may be gone before its word is written; that end is told by its exit code.
     this.#pipe?.on("error", () => {});
     child.once("exit", (code, name) => {
       this.#ended.resolve(code ?? 128 + constants.signals[name ?? "SIGKILL"]);
-      if (!this.#released) this.#abort.abort();
+      if (this.#released) return;
+      this.saidWhy = code === FAILED && !this.#abandoned;
+      this.#abort.abort();
     });
     await new Promise<void>((resolve, reject) => {
       child.once("spawn", resolve);
-      child.once("error", reject);
+      child.once("error", (cause) => reject(launcherMissing(cause)));
     });
+    // Its first byte: it has made sure that it can do its part, and is as the daemon shall see it.
+    const pipe = this.#pipe;
+    if (pipe !== undefined) await once(pipe, "data", { signal: this.#abort.signal });
     this.#abort.signal.throwIfAborted();
     return child.pid ?? 0;
   }
 
   /** From here on the command runs. */
-  release(line: string): void {
+  release(word: Buffer): void {
     this.#abort.signal.throwIfAborted();
     this.#released = true;
-    this.#pipe?.end(`${line}\n`);
+    this.#pipe?.end(word);
   }
 
-  /** Before release: the waiting shell is killed, and no line ever reaches it. */
+  /** Before release: the waiting launcher is killed, and no word ever reaches it. */
   abandon(): void {
+    this.#abandoned = true;
     if (!this.#released) this.#child?.kill("SIGKILL");
     this.#pipe?.destroy();
   }
@@ -140,11 +152,12 @@ class Life {
     for (const name of FORWARDED) process.off(name, this.#onSignal);
   }
 
-  get #pipe(): Writable | undefined {
-    return (this.#child?.stdio[3] as Writable | null | undefined) ?? undefined;
+  get #pipe(): Duplex | undefined {
+    return (this.#child?.stdio[WORD_FD] as Duplex | null | undefined) ?? undefined;
   }
 
   readonly #onSignal = (name: NodeJS.Signals): void => {
+    if (this.#ignored.has(name)) return;
     if (!this.#released) {
       this.interruptedBy ??= name;
       this.abandon();
@@ -153,6 +166,11 @@ class Life {
       this.#child?.kill(name);
     }
   };
+}
+
+function launcherMissing(cause: Error): UserError {
+  const remedy = "Build it: npm run build";
+  return new UserError("LAUNCHER_MISSING", `Cannot start ${LAUNCHER}: ${codeOf(cause)}`, remedy, { cause });
 }
 
 function isFromKeyboard(name: NodeJS.Signals): boolean {
