@@ -7,20 +7,21 @@ import { SETTINGS_BYTES_MAX } from "./base/limits.ts";
 import { formatAddress } from "./config/address.ts";
 import { compileCheck } from "./config/check.ts";
 import { parseSettingsDocument, type SettingsDocument } from "./config/document.ts";
+import { readDoors } from "./config/doors.ts";
+import { type EgressSettings, type RawEgress, readEgress } from "./config/egress.ts";
+import { checkMatchers, type RawMatcher, readMatchers } from "./config/match.ts";
 import {
   type ConnectionSettings,
   checkDistinct,
-  invalid,
-  notYet,
   type ProtocolTraits,
   type RawConnection,
-  readAddresses,
   readConnection,
   record,
 } from "./config/meaning.ts";
 import { type Finding, formatPath, SettingsError } from "./config/problems.ts";
 import { addedConnectionSchema, settingsSchema } from "./config/schema.ts";
-import type { Address } from "./model/address.ts";
+import { type NameServer, readServers } from "./config/servers.ts";
+import type { Matcher } from "./model/matcher.ts";
 
 export type { ConnectionSettings, CredentialReference, ProtocolTraits } from "./config/meaning.ts";
 
@@ -32,8 +33,11 @@ export interface Settings {
   readonly file: string;
   readonly agents: readonly AgentSettings[];
   readonly connections: readonly ConnectionSettings[];
-  /** No names yet. */
-  readonly egress: { readonly allow: readonly Address[]; readonly deny: readonly Address[] };
+  readonly egress: EgressSettings;
+  /** Empty: those of the host's resolv.conf. */
+  readonly names: { readonly servers: readonly NameServer[] };
+  /** Paths of Unix sockets in the form that the kernel compares: "/run/x.sock", "/run/x/*", "@name". */
+  readonly sockets: { readonly allow: readonly string[] };
   /** The policies folder, absolute; undefined when the settings name none. */
   readonly policies?: string;
   readonly interception: { readonly port: number; readonly cgroupRoot?: string };
@@ -43,12 +47,16 @@ export interface AgentSettings {
   readonly name: string;
   readonly groups: readonly string[];
   readonly claims: Readonly<Record<string, string>>;
+  /** Any of them makes a cgroup this agent. */
+  readonly match: readonly Matcher[];
 }
 
 interface RawSettings {
   readonly agents?: readonly RawAgent[];
   readonly connections?: readonly RawConnection[];
-  readonly egress?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] };
+  readonly egress?: RawEgress;
+  readonly names?: { readonly servers?: readonly string[] };
+  readonly sockets?: { readonly allow?: readonly string[] };
   readonly policies?: string;
   readonly interception?: { readonly port?: number; readonly cgroupRoot?: string };
 }
@@ -57,7 +65,7 @@ interface RawAgent {
   readonly name: string;
   readonly groups?: readonly string[];
   readonly claims?: Readonly<Record<string, string>>;
-  readonly match?: object;
+  readonly match?: RawMatcher | readonly RawMatcher[];
 }
 
 const checkSettings = compileCheck(settingsSchema);
@@ -66,12 +74,12 @@ const checkConnection = compileCheck(addedConnectionSchema);
 /**
  * Reads one settings file. `file` names it in errors and is what relative paths in it start from. With `protocols`,
  * a connection's protocol must be one of them and bring the credential that it needs.
- * Throws SettingsError (SETTINGS_INVALID, or SETTINGS_NOT_YET when nothing else is wrong).
+ * Throws SettingsError (SETTINGS_INVALID).
  */
 export function readSettings(text: string, file: string, protocols?: readonly ProtocolTraits[]): Settings {
   if (Buffer.byteLength(text) > SETTINGS_BYTES_MAX) {
     const message = `is larger than ${SETTINGS_BYTES_MAX} bytes`;
-    throw new SettingsError(file, [{ file, line: 1, column: 1, key: "", code: "SETTINGS_INVALID", message }]);
+    throw new SettingsError(file, [{ file, line: 1, column: 1, key: "", message }]);
   }
   const document = parseSettingsDocument(text, file);
   const shape = checkSettings(document.data);
@@ -117,11 +125,17 @@ function convert(
     report,
   );
   checkOverlap(connections, report);
+  checkMatchers(
+    agents.map(({ match }) => match),
+    report,
+  );
   return {
     file,
     agents,
     connections,
     egress: readEgress(raw.egress ?? {}, report),
+    names: { servers: readServers(raw.names?.servers ?? [], report) },
+    sockets: { allow: readDoors(raw.sockets?.allow ?? [], report) },
     ...(raw.policies === undefined ? {} : { policies: resolve(dirname(file), raw.policies) }),
     interception: {
       port: raw.interception?.port ?? LISTENER_PORT_DEFAULT,
@@ -131,13 +145,9 @@ function convert(
 }
 
 function readAgent(raw: RawAgent, index: number, report: (finding: Finding) => void): AgentSettings {
-  if (raw.match !== undefined) {
-    const how = `use \`sallyport run --as ${raw.name}\` or \`sallyport tag --as ${raw.name}\``;
-    report(
-      notYet(["agents", index, "match"], "key", `tags by itself, which is not in this version; take it out and ${how}`),
-    );
-  }
-  return { name: raw.name, groups: raw.groups ?? [], claims: record(Object.entries(raw.claims ?? {})) };
+  const { name, groups = [], claims = {} } = raw;
+  const match = readMatchers(raw.match, ["agents", index, "match"], report);
+  return { name, groups, claims: record(Object.entries(claims)), match };
 }
 
 function checkNames(list: string, named: readonly { name: string }[], report: (finding: Finding) => void): void {
@@ -159,30 +169,12 @@ function checkOverlap(connections: readonly ConnectionSettings[], report: (findi
   checkDistinct(entries, (first) => `has an address that ${formatPath(first.slice(0, 2))} has too`, report);
 }
 
-function readEgress(raw: NonNullable<RawSettings["egress"]>, report: (finding: Finding) => void): Settings["egress"] {
-  const read = (side: "allow" | "deny") =>
-    readAddresses(raw[side] ?? [], ["egress", side], "or-any", report).map((address, index) => {
-      if (address?.kind !== "name") return address;
-      const message = "is a name, which is not in this version; write its IP address or network";
-      report(notYet(["egress", side, index], "value", message));
-      return undefined;
-    });
-  const [allow, deny] = [read("allow"), read("deny")];
-  const denied = new Set(deny.map((address) => address && formatAddress(address)));
-  for (const [index, address] of allow.entries()) {
-    if (address === undefined || !denied.has(formatAddress(address))) continue;
-    report(invalid(["egress", "allow", index], "value", "is denied by egress.deny as well; take one of them out"));
-  }
-  const present = (side: typeof allow) => side.filter((address) => address !== undefined);
-  return { allow: present(allow), deny: present(deny) };
-}
-
 function located(file: string, document: SettingsDocument | undefined, findings: readonly Finding[]): SettingsError {
   return new SettingsError(
     file,
-    findings.map(({ path, at, code, message }) => {
+    findings.map(({ path, at, message }) => {
       const place = document?.placeOf(path, at) ?? { line: 0, column: 0 };
-      return { file, ...place, key: formatPath(path), code, message };
+      return { file, ...place, key: formatPath(path), message };
     }),
   );
 }

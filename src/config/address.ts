@@ -5,12 +5,13 @@ import type { Address } from "../model/address.ts";
 /** What is wrong with an address, as the end of a sentence, and how to write it instead where that is known. */
 export class AddressError extends Error {}
 
-/** `later`: a form that a later version understands. */
-export class AddressLaterError extends AddressError {}
+/** DNS, DNS over TLS or QUIC: judged by the resolver in the daemon, never by an address. */
+const NAME_PORTS: ReadonlySet<number> = new Set([53, 853]);
 
 /**
- * Reads "host:port", "192.0.2.1:5432", "[2001:db8::1]:5432", "10.0.0.0/8:5432", "[2001:db8::/32]:5432" or "*:443",
- * which stands for every address. With `ports: "or-any"`, "*" is a port too. Throws AddressError.
+ * Reads "host:port", "*.example.org:443", "192.0.2.1:5432", "[2001:db8::1]:5432", "10.0.0.0/8:5432",
+ * "[2001:db8::/32]:5432" or "*:443", which stands for every address. With `ports: "or-any"`, "*" is a port too.
+ * Throws AddressError.
  */
 export function parseAddress(text: string, ports: "numbers" | "or-any"): Address {
   const { host, prefix, port } = split(text);
@@ -23,6 +24,7 @@ export function parseAddress(text: string, ports: "numbers" | "or-any"): Address
   if (family === 4) return network(host, 4, prefix, portNumber);
   if (family === 6) return network(normal6(host), 6, prefix, portNumber);
   if (prefix !== undefined) throw new AddressError("must have an IP address before the prefix");
+  if (host.includes("*")) return { kind: "wildcard", suffix: readSuffix(host), port: portNumber };
   return { kind: "name", host: readName(host), port: portNumber };
 }
 
@@ -34,6 +36,8 @@ export function formatAddress(address: Address): string {
       return `*:${port}`;
     case "name":
       return `${address.host}:${port}`;
+    case "wildcard":
+      return `*.${address.suffix}:${port}`;
     case "network": {
       const host = isOneHost(address) ? address.address : `${address.address}/${address.prefix}`;
       return address.family === 6 ? `[${host}]:${port}` : `${host}:${port}`;
@@ -45,6 +49,7 @@ export function formatAddress(address: Address): string {
 export function isOneHost(address: Address): boolean {
   switch (address.kind) {
     case "any":
+    case "wildcard":
       return false;
     case "name":
       return true;
@@ -76,6 +81,11 @@ function readPort(text: string, ports: "numbers" | "or-any"): number {
   }
   const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : 0;
   if (port < 1 || port > 65_535) throw new AddressError("must end with a port between 1 and 65535");
+  if (NAME_PORTS.has(port)) {
+    throw new AddressError(
+      "is the port of a resolver: port 53 of agents always goes to the daemon, 853 nowhere; set names.servers instead",
+    );
+  }
   return port;
 }
 
@@ -94,10 +104,15 @@ function network(address: string, family: 4 | 6, prefixText: string | undefined,
   return { kind: "network", address, family, prefix, port };
 }
 
-function readName(host: string): string {
-  if (host.includes("*")) {
-    throw new AddressLaterError("uses a wildcard in a name, which is not in this version; list the names or a network");
+function readSuffix(host: string): string {
+  const suffix = host.startsWith("*.") ? host.slice(2) : "*";
+  if (suffix.includes("*")) {
+    throw new AddressError('must have its wildcard as the whole first label, e.g. "*.example.org:443"');
   }
+  return readName(suffix);
+}
+
+function readName(host: string): string {
   const name = host.toLowerCase().replace(/\.$/, "");
   const labels = name.split(".");
   if (/^[0-9.]+$/.test(name)) throw new AddressError("is not a valid IPv4 address");

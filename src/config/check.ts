@@ -12,7 +12,7 @@ export function compileCheck(schema: object): (data: unknown) => Finding[] {
 function findings(validate: ValidateFunction, data: unknown): Finding[] {
   if (validate(data)) return [];
   return (validate.errors ?? [])
-    .filter(({ keyword }) => keyword !== "propertyNames")
+    .filter(({ keyword }) => keyword !== "propertyNames" && keyword !== "if") // what lies below them is told by itself
     .map((error) => finding(error, data));
 }
 
@@ -99,7 +99,7 @@ function descriptionOf(error: ErrorObject): string | undefined {
 }
 
 function at(path: Path, place: Finding["at"], message: string): Finding {
-  return { path, at: place, code: "SETTINGS_INVALID", message };
+  return { path, at: place, message };
 }
 
 /** A JSON Pointer as steps; a step is an index exactly where the data has a list. */

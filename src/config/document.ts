@@ -65,7 +65,7 @@ function plain(document: Document, file: string): unknown {
 }
 
 function problem(file: string, at: { line: number; column: number; message: string }): SettingsProblem {
-  return { file, ...at, key: "", code: "SETTINGS_INVALID" };
+  return { file, ...at, key: "" };
 }
 
 /** The library's own messages quote the text; a secret may stand there. */

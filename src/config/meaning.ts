@@ -6,7 +6,7 @@ import { dirname, resolve } from "node:path";
 import type { Address } from "../model/address.ts";
 import type { Connection, DataLabels, UpstreamTls } from "../model/connection.ts";
 import { nearest } from "../policy/nearest.ts";
-import { AddressError, AddressLaterError, isOneHost, parseAddress } from "./address.ts";
+import { AddressError, isOneHost, parseAddress } from "./address.ts";
 import type { Finding, Path } from "./problems.ts";
 
 export interface RawConnection {
@@ -59,7 +59,8 @@ export function readConnection(
   source: Source,
   report: (finding: Finding) => void,
 ): ConnectionSettings {
-  const addresses = readAddresses(raw.addresses, [...path, "addresses"], "numbers", report);
+  const read = (text: string) => parseAddress(text, "numbers");
+  const addresses = readAddresses(raw.addresses, [...path, "addresses"], read, report);
   const { mode = "verify-full", name, ca } = raw.tls ?? {};
   const tls: UpstreamTls = {
     mode,
@@ -86,19 +87,18 @@ export function readConnection(
 }
 
 /** One entry per text, so that indexes stay; undefined where the text is wrong and was reported. */
-export function readAddresses(
+export function readAddresses<T>(
   texts: readonly string[],
   path: Path,
-  ports: "numbers" | "or-any",
+  read: (text: string) => T,
   report: (finding: Finding) => void,
-): (Address | undefined)[] {
+): (T | undefined)[] {
   return texts.map((text, index) => {
     try {
-      return parseAddress(text, ports);
+      return read(text);
     } catch (error) {
       if (!(error instanceof AddressError)) throw error;
-      const code = error instanceof AddressLaterError ? "SETTINGS_NOT_YET" : "SETTINGS_INVALID";
-      report({ path: [...path, index], at: "value", code, message: error.message });
+      report(invalid([...path, index], "value", error.message));
       return undefined;
     }
   });
@@ -119,11 +119,7 @@ export function checkDistinct(
 }
 
 export function invalid(path: Path, at: Finding["at"], message: string): Finding {
-  return { path, at, code: "SETTINGS_INVALID", message };
-}
-
-export function notYet(path: Path, at: Finding["at"], message: string): Finding {
-  return { path, at, code: "SETTINGS_NOT_YET", message };
+  return { path, at, message };
 }
 
 /** Without a prototype, so that a column called "constructor" finds nothing. */

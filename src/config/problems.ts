@@ -9,7 +9,6 @@ export interface Finding {
   readonly path: Path;
   /** `key`: the place is the key itself; `value`: what stands behind it. */
   readonly at: "key" | "value";
-  readonly code: "SETTINGS_INVALID" | "SETTINGS_NOT_YET";
   /** One sentence without the key and without its value. */
   readonly message: string;
 }
@@ -21,7 +20,6 @@ export interface SettingsProblem {
   readonly column: number;
   /** "connections[0].tls.mode", or "" for the whole. */
   readonly key: string;
-  readonly code: "SETTINGS_INVALID" | "SETTINGS_NOT_YET";
   readonly message: string;
 }
 
@@ -32,13 +30,10 @@ export class SettingsError extends UserError {
   constructor(file: string, all: readonly SettingsProblem[]) {
     const sorted = all.toSorted((a, b) => a.line - b.line || a.column - b.column);
     const shown = sorted.slice(0, SETTINGS_PROBLEMS_MAX);
-    const onlyLater = sorted.every(({ code }) => code === "SETTINGS_NOT_YET");
     super(
-      onlyLater ? "SETTINGS_NOT_YET" : "SETTINGS_INVALID",
+      "SETTINGS_INVALID",
       [`Cannot use the settings ${file}:`, ...shown.map(line), ...more(all.length - shown.length)].join("\n  "),
-      onlyLater
-        ? "Take out what this version does not know, then run `sallyport reload` or start again"
-        : "Mend the lines named above (docs/settings.md lists every key), then run `sallyport reload` or start again",
+      "Mend the lines named above (docs/settings.md lists every key), then run `sallyport reload` or start again",
     );
     this.problems = shown;
   }

@@ -2,7 +2,13 @@
  * The shape of the settings as a JSON Schema. `description` of a text is the end of the sentence "must be …".
  * What a schema cannot say (addresses, references between entries) is checked in config/meaning.ts.
  */
-import { CONNECTION_ADDRESSES_MAX, PEM_BYTES_MAX, SETTINGS_LIST_MAX } from "../base/limits.ts";
+import {
+  CONNECTION_ADDRESSES_MAX,
+  MATCHERS_MAX,
+  NAME_SERVERS_MAX,
+  PEM_BYTES_MAX,
+  SETTINGS_LIST_MAX,
+} from "../base/limits.ts";
 
 /** Names of agents and connections: they become parts of paths, cgroups and log lines. */
 const name = {
@@ -62,6 +68,47 @@ const reference = {
   },
 } as const;
 
+/** One of the keys; config/match.ts demands that it is one. */
+const matcher = {
+  type: "object",
+  additionalProperties: false,
+  minProperties: 1,
+  properties: {
+    unit: text,
+    cgroup: text,
+    user: {
+      type: "string",
+      pattern: "^([a-z_][a-z0-9_.-]{0,62}[$]?|[0-9]{1,10})$",
+      description: "the name or number of a user",
+    },
+    container: {
+      type: "object",
+      additionalProperties: false,
+      minProperties: 1,
+      properties: {
+        name: text,
+        image: text,
+        label: {
+          if: { type: "object" },
+          // biome-ignore lint/suspicious/noThenProperty: JSON Schema calls it so
+          then: {
+            type: "object",
+            minProperties: 1,
+            maxProperties: 16,
+            additionalProperties: { ...text, minLength: 0 },
+          },
+          else: {
+            type: "string",
+            maxLength: 255,
+            pattern: "^[^=\\u0000-\\u001f]+(=[^\\u0000-\\u001f]*)?$",
+            description: '"key", "key=value" or a mapping of several',
+          },
+        },
+      },
+    },
+  },
+} as const;
+
 const agent = {
   type: "object",
   additionalProperties: false,
@@ -71,20 +118,10 @@ const agent = {
     groups: labels,
     claims: texts,
     match: {
-      type: "object",
-      additionalProperties: false,
-      minProperties: 1,
-      properties: {
-        unit: text,
-        cgroup: text,
-        user: text,
-        container: {
-          type: "object",
-          additionalProperties: false,
-          minProperties: 1,
-          properties: { name: text, label: text, image: text },
-        },
-      },
+      if: { type: "array" },
+      // biome-ignore lint/suspicious/noThenProperty: JSON Schema calls it so
+      then: { type: "array", minItems: 1, maxItems: MATCHERS_MAX, items: matcher },
+      else: matcher,
     },
   },
 } as const;
@@ -180,6 +217,23 @@ export const settingsSchema = {
     agents: { type: "array", maxItems: SETTINGS_LIST_MAX, items: agent },
     connections: { type: "array", maxItems: SETTINGS_LIST_MAX, items: connection },
     egress: { type: "object", additionalProperties: false, properties: { allow: addresses, deny: addresses } },
+    names: {
+      type: "object",
+      additionalProperties: false,
+      properties: { servers: { type: "array", minItems: 1, maxItems: NAME_SERVERS_MAX, items: address } },
+    },
+    sockets: {
+      type: "object",
+      additionalProperties: false,
+      properties: {
+        allow: {
+          type: "array",
+          maxItems: SETTINGS_LIST_MAX,
+          uniqueItems: true,
+          items: { ...text, description: "the name or path of a Unix socket" },
+        },
+      },
+    },
     policies: path,
     interception: {
       type: "object",

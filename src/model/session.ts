@@ -28,6 +28,12 @@ export type SessionEvent =
   | { readonly kind: "loginFailed"; readonly code: string; readonly message: string }
   /** Say the protocol's farewell and close: a grant ended, the policy changed, the daemon goes down. */
   | { readonly kind: "stop"; readonly reason: string }
+  /**
+   * The daemon is about to go: end with the protocol's farewell as soon as that cuts nothing short, which is between
+   * operations and outside of transactions. Clients log in to ask something: one that has not yet asked is waited for,
+   * unless `fresh` is "end". May come again. A protocol that cannot tell goes on until it is stopped.
+   */
+  | { readonly kind: "drain"; readonly reason: string; readonly fresh: "wait" | "end" }
   | { readonly kind: "ended"; readonly side: Side };
 
 export type Side = "client" | "server";

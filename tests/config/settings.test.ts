@@ -1,9 +1,12 @@
 /** Settings: what is good becomes plain values; what is wrong is told by line, key and remedy, and never by value. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { SETTINGS_BYTES_MAX, SETTINGS_PROBLEMS_MAX } from "../../src/base/limits.ts";
 import { formatAddress, isOneHost, parseAddress } from "../../src/config/address.ts";
 import { SettingsError } from "../../src/config/problems.ts";
+import { settingsSchema } from "../../src/config/schema.ts";
 import { readAddedConnection, readSettings } from "../../src/config.ts";
 
 const FILE = "/etc/sallyport/sallyport.yaml";
@@ -324,6 +327,86 @@ const bad: readonly (readonly [string, string, number, number, string, RegExp])[
   ["a relative cgroup root", "interception: { cgroupRoot: sys }\n", 1, 29, "interception.cgroupRoot", /absolute path/],
   ["an unknown side of egress", "egress: { alow: [] }\n", 1, 11, "egress.alow", /did you mean "allow"/],
   ["egress without port", 'egress: { allow: ["10.0.0.0/8"] }\n', 1, 19, "egress.allow[0]", /port/],
+  ["egress to a resolver", 'egress: { allow: ["10.0.0.9:53/udp"] }\n', 1, 19, "egress.allow[0]", /names\.servers/],
+  ["egress to DNS over TLS", 'egress: { allow: ["10.0.0.9:853"] }\n', 1, 19, "egress.allow[0]", /names\.servers/],
+  [
+    "a connection on port 53",
+    orders({ addresses: '["db:53"]' }),
+    4,
+    17,
+    "connections[0].addresses[0]",
+    /names\.servers/,
+  ],
+  ["an unknown transport", 'egress: { allow: ["10.0.0.9:1/sctp"] }\n', 1, 19, "egress.allow[0]", /"\/tcp" or "\/udp"/],
+  ["a wildcard inside a name", 'egress: { allow: ["a.*.b:1"] }\n', 1, 19, "egress.allow[0]", /whole first label/],
+  ["two wildcards", 'egress: { allow: ["*.*.b:1"] }\n', 1, 19, "egress.allow[0]", /whole first label/],
+  ["a wildcard in a label", 'egress: { allow: ["a*.b:1"] }\n', 1, 19, "egress.allow[0]", /whole first label/],
+  ["a wildcard of everything", 'egress: { allow: ["*.:1"] }\n', 1, 19, "egress.allow[0]", /host name/],
+  [
+    "egress that a rule without transport denies",
+    'egress: { allow: ["10.0.0.0/8:*/udp"], deny: ["10.0.0.0/8:*"] }\n',
+    1,
+    19,
+    "egress.allow[0]",
+    /denied by egress\.deny/,
+  ],
+  [
+    "a wildcard without tls.name",
+    orders({ addresses: '["*.db.internal:5432"]' }),
+    4,
+    17,
+    "connections[0].addresses[0]",
+    /rogue server/,
+  ],
+  ["a nameserver that is a name", "names: { servers: [dns.internal] }\n", 1, 20, "names.servers[0]", /must be an IP/],
+  ["a nameserver with port 0", 'names: { servers: ["10.0.0.1:0"] }\n', 1, 20, "names.servers[0]", /must be an IP/],
+  [
+    "a nameserver with a bare IPv6 port",
+    'names: { servers: ["[10.0.0.1]:53"] }\n',
+    1,
+    20,
+    "names.servers[0]",
+    /IP address/,
+  ],
+  [
+    "four nameservers",
+    'names: { servers: ["1.1.1.1", "2.2.2.2", "3.3.3.3", "4.4.4.4"] }\n',
+    1,
+    19,
+    "names.servers",
+    /at most 3/,
+  ],
+  ["an unknown door", "sockets: { allow: [dockr] }\n", 1, 20, "sockets.allow[0]", /did you mean "docker"/],
+  ["a relative door", "sockets: { allow: [run/x.sock] }\n", 1, 20, "sockets.allow[0]", /neither a path nor the name/],
+  ["a door with a star inside", 'sockets: { allow: ["/run/*/x"] }\n', 1, 20, "sockets.allow[0]", /at the end/],
+  ["a door with a detour", 'sockets: { allow: ["/run/x/../y"] }\n', 1, 20, "sockets.allow[0]", /plain path/],
+  ["a door of 108 bytes", `sockets: { allow: ["/${"x".repeat(107)}"] }\n`, 1, 20, "sockets.allow[0]", /107 bytes/],
+  ["a door to our own socket", 'sockets: { allow: ["/run/sallyport/*"] }\n', 1, 20, "sockets.allow[0]", /own socket/],
+  ["a door to everything", 'sockets: { allow: ["/*"] }\n', 1, 20, "sockets.allow[0]", /own socket/],
+  ["a door to all of /run", 'sockets: { allow: ["/run/*"] }\n', 1, 20, "sockets.allow[0]", /own socket/],
+  ["a door to every abstract socket", 'sockets: { allow: ["@*"] }\n', 1, 20, "sockets.allow[0]", /must name/],
+  ...(
+    [
+      ["two kinds in one matcher", "{unit: a.service, user: b}", "", /two kinds of matcher/],
+      ["a unit without its kind", "{unit: runner}", ".unit", /whole name/],
+      ["a unit with a path", "{unit: a/b.service}", ".unit", /without a path/],
+      ["every unit", '{unit: "*"}', ".unit", /every unit/],
+      ["a long unit", `{unit: ${"u".repeat(120)}.service}`, ".unit", /127 bytes/],
+      ["a relative cgroup", "{cgroup: jobs}", ".cgroup", /from the root/],
+      ["every cgroup", '{cgroup: "/*"}', ".cgroup", /every process/],
+      ["a cgroup with a detour", '{cgroup: "/a/../b"}', ".cgroup", /plain path/],
+      ["a cgroup that is too deep", `{cgroup: ${"/a".repeat(16)}}`, ".cgroup", /at most 15/],
+      ["a user with a space", '{user: "a b"}', ".user", /name or number of a user/],
+      ["an empty container", "{container: {}}", ".container", /must not be empty/],
+      ["a label without key", '{container: {label: "=x"}}', ".container.label", /"key=value"/],
+      ["a label that is a number", "{container: {label: {a: 1}}}", ".container.label.a", /quote it/],
+    ] as const
+  ).map(([name, match, key, says]): (typeof bad)[number] => {
+    const text = `agents:\n  - name: ci\n    match: ${match}\n`;
+    const last = key.split(".").at(-1);
+    const column = key === "" ? 12 : (text.split("\n")[2]?.indexOf(`${last}: `) ?? 0);
+    return [name, text, 3, key === "" ? 12 : column + (last?.length ?? 0) + 3, `agents[0].match${key}`, says];
+  }),
   [
     "egress on both sides",
     'egress: { allow: ["10.0.0.0/8:*"], deny: ["10.0.0.0/8:*"] }\n',
@@ -349,26 +432,121 @@ for (const [name, text, line, column, key, says] of bad) {
   });
 }
 
-const later: readonly (readonly [string, string, string])[] = [
-  ["automatic tagging", "agents:\n  - {name: ci, match: {unit: x.service}}\n", "agents[0].match"],
-  ["a name in egress", 'egress: { allow: ["registry.internal:443"] }\n', "egress.allow[0]"],
-  ["a wildcard name", orders({ addresses: '["*.db.internal:5432"]' }), "connections[0].addresses[0]"],
-];
-for (const [name, text, key] of later) {
-  test(`${name} is refused as not in this version, not skipped`, () => {
-    const error = settingsError(text);
-    assert.equal(error.code, "SETTINGS_NOT_YET");
-    assert.deepEqual(
-      error.problems.map((problem) => [problem.key, problem.code]),
-      [[key, "SETTINGS_NOT_YET"]],
-    );
-  });
-}
+test("two agents may not be matched by the same pattern", () => {
+  const text = `agents:
+  - { name: a, match: { unit: "x.*.service" } }
+  - { name: b, match: [{ user: u }, { unit: "x.*.service" }] }
+`;
+  assert.deepEqual(
+    settingsError(text).problems.map(({ key, message }) => [key, message]),
+    [["agents[1].match", "has a matcher that agents[0] has too"]],
+  );
+});
 
-test("settings that are wrong and too new at once are called wrong", () => {
-  const error = settingsError("agents:\n  - {name: ci, match: {unit: x}}\n  - {name: ci}\n");
-  assert.equal(error.code, "SETTINGS_INVALID");
-  assert.equal(error.problems.length, 2);
+test("more patterns than the kernel holds are refused, containers do not count", () => {
+  const list = (count: number, kind: (index: number) => string) =>
+    `[${Array.from({ length: count }, (_, index) => kind(index)).join(", ")}]`;
+  const two = (first: string, second: string) =>
+    `agents:\n  - { name: a, match: ${first} }\n  - { name: b, match: ${second} }\n`;
+  const units = list(60, (index) => `{ unit: "u${index}.service" }`);
+  const users = (count: number) => list(count, (index) => `{ user: u${index} }`);
+  assert.match(settingsError(two(units, users(5))).message, /65 matchers.*the kernel holds 64/);
+  assert.equal(readSettings(two(units, users(4)), FILE).agents.length, 2);
+  assert.equal(
+    readSettings(
+      two(
+        units,
+        list(60, (index) => `{ container: { name: c${index} } }`),
+      ),
+      FILE,
+    ).agents.length,
+    2,
+  );
+});
+
+test("every form of matcher becomes a plain value, in the order of the file", () => {
+  const text = `agents:
+  - name: one
+    match: { unit: "actions.runner.*.service" }
+  - name: many
+    match:
+      - { cgroup: "/jobs/*" }
+      - { user: "1001" }
+      - { container: { name: "ci-*", image: "docker.io/library/node:*" } }
+      - { container: { label: agent } }
+      - { container: { label: "role=agent=1" } }
+      - { container: { label: { a: b, c: "" } } }
+  - name: none
+`;
+  const container = { kind: "container", name: undefined, image: undefined };
+  const read = readSettings(text, FILE).agents.map(({ match }) =>
+    match.map((one) => (one.kind === "container" ? { ...one, labels: { ...one.labels } } : one)),
+  );
+  assert.deepEqual(read, [
+    [{ kind: "unit", glob: "actions.runner.*.service" }],
+    [
+      { kind: "cgroup", glob: "/jobs/*" },
+      { kind: "user", name: "1001" },
+      { ...container, name: "ci-*", image: "docker.io/library/node:*", labels: {} },
+      { ...container, labels: { agent: "*" } },
+      { ...container, labels: { role: "agent=1" } },
+      { ...container, labels: { a: "b", c: "" } },
+    ],
+    [],
+  ]);
+});
+
+test("doors are named, or written as the kernel compares them, each once", () => {
+  const text = 'sockets: { allow: [docker, "/run/docker.sock", "/run/foo/*", "@name", "@name/*"] }\n';
+  assert.deepEqual(readSettings(text, FILE).sockets.allow, [
+    "/run/docker.sock",
+    "/var/run/docker.sock",
+    "/run/foo/*",
+    "@name",
+    "@name/*",
+  ]);
+});
+
+test("every named door stands for paths that may be written out as well", () => {
+  const help = settingsError("sockets: { allow: [nothing-like-it] }\n").message;
+  const names = /known: (.*)/.exec(help)?.[1]?.split(", ") ?? [];
+  for (const wanted of "docker podman containerd crio libvirt systemd dbus journal syslog nscd resolved postgres mysql redis x11 ssh-agent".split(
+    " ",
+  )) {
+    assert.ok(names.includes(wanted), wanted);
+  }
+  const { allow } = readSettings(`sockets: { allow: [${names.join(", ")}] }\n`, FILE).sockets;
+  assert.deepEqual(readSettings(`sockets: { allow: ${JSON.stringify(allow)} }\n`, FILE).sockets.allow, allow);
+});
+
+test("nameservers are addresses, with port 53 unless told", () => {
+  const read = (text: string) => readSettings(`names: { servers: ["${text}"] }\n`, FILE).names.servers[0];
+  assert.deepEqual(read("10.0.0.53"), { address: "10.0.0.53", port: 53 });
+  assert.deepEqual(read("10.0.0.53:5353"), { address: "10.0.0.53", port: 5353 });
+  assert.deepEqual(read("2001:db8::53"), { address: "2001:db8::53", port: 53 });
+  assert.deepEqual(read("[2001:db8::53]:5353"), { address: "2001:db8::53", port: 5353 });
+});
+
+test("egress without transport is TCP where it allows, and both where it denies", () => {
+  const text =
+    'egress: { allow: ["a.b:1", "*.A.b.:*/udp", "10.0.0.9:2/tcp"], deny: ["x.a.b:*", "10.0.0.0/8:3/udp"] }\n';
+  const { allow, deny } = readSettings(text, FILE).egress;
+  assert.deepEqual(allow, [
+    { kind: "name", host: "a.b", port: 1, protocol: "tcp" },
+    { kind: "wildcard", suffix: "a.b", port: 0, protocol: "udp" },
+    { kind: "network", address: "10.0.0.9", family: 4, prefix: 32, port: 2, protocol: "tcp" },
+  ]);
+  assert.deepEqual(deny, [
+    { kind: "name", host: "x.a.b", port: 0, protocol: "tcp" },
+    { kind: "name", host: "x.a.b", port: 0, protocol: "udp" },
+    { kind: "network", address: "10.0.0.0", family: 4, prefix: 8, port: 3, protocol: "udp" },
+  ]);
+});
+
+test("the schema for editors is the one that settings are checked by", () => {
+  const file = join(import.meta.dirname, "..", "..", "docs", "settings.schema.json");
+  const written = JSON.parse(readFileSync(file, "utf8"));
+  assert.deepEqual(written, JSON.parse(JSON.stringify(settingsSchema)), `write it anew: ${file}`);
 });
 
 test("two connections may not have the same address, however it is spelled", () => {
@@ -453,7 +631,7 @@ interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
   const settings = readSettings(text, FILE, PROTOCOLS);
   assert.deepEqual(JSON.parse(JSON.stringify(settings)), {
     file: FILE,
-    agents: [{ name: "ci", groups: ["ci", "nightly"], claims: { team: "payments" } }],
+    agents: [{ name: "ci", groups: ["ci", "nightly"], claims: { team: "payments" }, match: [] }],
     connections: [
       {
         connection: {
@@ -474,11 +652,15 @@ interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
     ],
     egress: {
       allow: [
-        { kind: "network", address: "10.20.0.0", family: 4, prefix: 16, port: 0 },
-        { kind: "any", port: 443 },
+        { kind: "network", address: "10.20.0.0", family: 4, prefix: 16, port: 0, protocol: "tcp" },
+        { kind: "any", port: 443, protocol: "tcp" },
       ],
-      deny: [{ kind: "network", address: "2001:db8::", family: 6, prefix: 32, port: 443 }],
+      deny: ["tcp", "udp"].map((protocol) => {
+        return { kind: "network", address: "2001:db8::", family: 6, prefix: 32, port: 443, protocol };
+      }),
     },
+    names: { servers: [] },
+    sockets: { allow: [] },
     policies: "/etc/sallyport/policies",
     interception: { port: 6000, cgroupRoot: "/sys/fs/cgroup" },
   });
@@ -496,6 +678,8 @@ for (const [name, text] of empty) {
       agents: [],
       connections: [],
       egress: { allow: [], deny: [] },
+      names: { servers: [] },
+      sockets: { allow: [] },
       interception: { port: 61_917 },
     });
   });
@@ -550,6 +734,7 @@ const badAdded = [
   ["a credential", { ...added, credential: { user: "a" } }],
   ["a network without tls.name", { ...added, addresses: ["10.0.0.0/8:5432"] }],
   ["an unknown protocol", { ...added, protocol: "nosql" }],
+  ["a wildcard without tls.name", { ...added, addresses: ["*.db.internal:5432"] }],
   ["no addresses", { ...added, addresses: [] }],
 ] as const;
 for (const [name, value] of badAdded) {
@@ -567,6 +752,7 @@ const spellings = [
   ["[::]:1", "[::]:1"],
   ["[::/0]:*", "[::/0]:*"],
   ["*:*", "*:*"],
+  ["*.Db.Internal:1", "*.db.internal:1"],
 ] as const;
 for (const [text, spelled] of spellings) {
   test(`the address ${text} is spelled ${spelled}, and that reads the same again`, () => {

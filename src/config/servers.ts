@@ -1,0 +1,33 @@
+/** Nameservers as settings write them: addresses, since a name could not be looked up without one. */
+import { isIP } from "node:net";
+import { invalid } from "./meaning.ts";
+import type { Finding } from "./problems.ts";
+
+/** Where the daemon's resolver asks, over UDP and TCP. */
+export interface NameServer {
+  readonly address: string;
+  readonly port: number;
+}
+
+const NAMES_PORT = 53;
+
+/** "10.0.0.53", "10.0.0.53:53", "2001:db8::53" or "[2001:db8::53]:53". */
+export function readServers(texts: readonly string[], report: (finding: Finding) => void): readonly NameServer[] {
+  return texts.flatMap((text, index) => {
+    const server = readServer(text);
+    if (server !== undefined) return [server];
+    const message = 'must be an IP address, with a port where it is not 53, e.g. "10.0.0.53" or "[2001:db8::53]:5353"';
+    report(invalid(["names", "servers", index], "value", message));
+    return [];
+  });
+}
+
+function readServer(text: string): NameServer | undefined {
+  const [, bracketed, plain, port = String(NAMES_PORT)] =
+    /^(?:\[([^\]%]*)\]|([^:%]*))(?::([0-9]{1,5}))?$/.exec(text) ?? [];
+  const address = isIP(text) === 6 && !text.includes("%") ? text : (bracketed ?? plain ?? "");
+  const family = isIP(address);
+  if (family === 0 || (bracketed !== undefined && family !== 6)) return undefined;
+  const number = Number(port);
+  return number >= 1 && number <= 65_535 ? { address, port: number } : undefined;
+}
