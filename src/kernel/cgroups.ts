@@ -1,9 +1,10 @@
 /** Cgroup folders: made, filled, watched and removed. Knows nothing of agents. Source: cgroups(7). */
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { messageOf, UserError } from "../base/errors.ts";
+import { CGROUP_TREE_MAX } from "../base/limits.ts";
 
 const run = promisify(execFile);
 
@@ -49,10 +50,11 @@ async function confineInScope(cgroupRoot: string, unit: string, pid: number): Pr
   throw new UserError("SCOPE_FAILED", `Cannot move process ${pid} into ${unit}`, "See: journalctl -u init.scope");
 }
 
-/** The v2 path of a process ("/a/b"), or undefined once it is gone. */
-export function cgroupOf(pid: number): string | undefined {
+/** The v2 path of a process ("/a/b"), by its id or its thread's folder in /proc; undefined once it is gone. */
+export function cgroupOf(task: number | string): string | undefined {
+  const folder = typeof task === "number" ? `/proc/${task}` : task;
   try {
-    return /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1];
+    return /^0::(.*)$/m.exec(readFileSync(`${folder}/cgroup`, "utf8"))?.[1];
   } catch {
     return undefined;
   }
@@ -74,6 +76,17 @@ export function processesOf(path: string): number[] {
   } catch {
     return [];
   }
+}
+
+/** A cgroup's folder and all below it, at most CGROUP_TREE_MAX, parents first. */
+export function cgroupsIn(path: string): string[] {
+  const folders = [path];
+  for (const folder of folders) {
+    for (const name of childrenOf(folder)) {
+      if (folders.length < CGROUP_TREE_MAX) folders.push(join(folder, name));
+    }
+  }
+  return folders;
 }
 
 /** The cgroup's id is its folder's inode. Source: kernfs, cgroup_id(). Undefined when the folder is gone. */
@@ -104,5 +117,14 @@ export function removeCgroup(path: string): void {
     rmdirSync(path);
   } catch (error) {
     if (!/ENOENT|EBUSY|ENOTEMPTY/.test(messageOf(error))) throw error;
+  }
+}
+
+function childrenOf(folder: string): string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+  } catch {
+    return []; // removed meanwhile
   }
 }

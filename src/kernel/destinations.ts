@@ -1,6 +1,6 @@
 /**
- * From what settings name to what the kernel compares: address, prefix, port. Names are resolved here, by
- * the daemon, never by the agent.
+ * From what settings name to what the kernel compares: address, prefix, port. Resolves the names of the settings;
+ * what follows from a name's address is said in names/, since answers to agents say it, too.
  */
 import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import type { Destination } from "ebpf-loader";
 import type { Clock } from "../base/clock.ts";
 import { UserError } from "../base/errors.ts";
 import { RESOLVED_KEPT_MS, RESOLVED_NAMES_MAX } from "../base/limits.ts";
-import type { Address } from "../model/address.ts";
+import type { Address, EgressRule } from "../model/address.ts";
 
 /** A number that stands for a connection in the kernel's maps: the same name gives the same number in every process. */
 export function connectionNumber(name: string): number {
@@ -20,9 +20,16 @@ export function connectionNumber(name: string): number {
 
 export interface DestinationPlan {
   readonly connections: readonly { readonly name: string; readonly addresses: readonly Address[] }[];
-  readonly allow: readonly Address[];
-  readonly deny: readonly Address[];
-  readonly nameservers: readonly string[];
+  readonly allow: readonly EgressRule[];
+  readonly deny: readonly EgressRule[];
+}
+
+export interface Planned {
+  /** What the settings say by address. */
+  readonly explicit: readonly Destination[];
+  /** The addresses of the names in the settings. */
+  readonly resolved: readonly { readonly name: string; readonly address: string }[];
+  readonly unresolved: readonly string[];
 }
 
 export type Resolve = (name: string) => Promise<readonly string[]>;
@@ -51,31 +58,41 @@ export function createResolver(
 }
 
 /**
- * Every row for the kernel. Names that do not resolve now are reported in `unresolved` and stay unlisted: denied.
+ * What holds without any agent asking. Names that do not resolve now are reported in `unresolved` and stay unlisted: denied.
  * Throws CONNECTION_ADDRESSES when two connections mean the same address: which credential is used must not be chance.
  */
-export async function planDestinations(
-  plan: DestinationPlan,
-  resolve: Resolve,
-): Promise<{ destinations: Destination[]; unresolved: string[] }> {
-  const unresolved: string[] = [];
-  const rows = async (addresses: readonly Address[], row: Pick<Destination, "action" | "reason" | "connection">) => {
-    const found = await Promise.all(addresses.map((address) => networksOf(address, resolve, unresolved)));
-    return found.flat().map((network) => ({ ...row, ...network, protocol: "tcp" }) as const);
-  };
-  const registered = plan.connections.map(({ name, addresses }) =>
-    rows(addresses, { action: "intercept", reason: "registered", connection: connectionNumber(name) }),
+export async function planDestinations(plan: DestinationPlan, resolve: Resolve): Promise<Planned> {
+  const { connections, allow, deny } = plan;
+  const registered = connections.flatMap(({ name, addresses }) =>
+    addresses.flatMap((address) =>
+      networksOf(address).map((network) => intercepted(name, network.address, network.prefix, network.port)),
+    ),
   );
-  const allowed = rows(plan.allow, { action: "allow", reason: "egress-rule", connection: 0 });
-  const denied = rows(plan.deny, { action: "deny", reason: "egress-rule", connection: 0 });
-  const nameservers = plan.nameservers.map((address) => ({
-    ...({ action: "allow", reason: "nameserver", connection: 0, port: 53, protocol: "udp" } as const),
-    ...hostNetwork(address),
-  }));
-  const intercepted = (await Promise.all(registered)).flat();
-  refuseShared(intercepted, plan.connections);
-  const destinations = [...intercepted, ...(await allowed), ...(await denied), ...nameservers];
-  return { destinations, unresolved };
+  const ruled = ([action, rules]: readonly ["allow" | "deny", readonly EgressRule[]]) =>
+    rules.flatMap((rule) =>
+      networksOf(rule).map((network): Destination => {
+        return { ...network, protocol: rule.protocol, action, reason: "egress-rule", connection: 0 };
+      }),
+    );
+  const listed = [...connections.flatMap(({ addresses }) => addresses), ...allow, ...deny];
+  const names = new Set(listed.flatMap((address) => (address.kind === "name" ? [address.host] : [])));
+  const found = new Map(
+    await Promise.all(
+      [...names].map(async (name) => [name, (await resolve(name).catch(() => [])).map(withoutZone)] as const),
+    ),
+  );
+  const named = connections.flatMap(({ name, addresses }) =>
+    addresses.flatMap((address) => {
+      if (address.kind !== "name") return [];
+      return (found.get(address.host) ?? []).map((host) => intercepted(name, host, widthOf(host), address.port));
+    }),
+  );
+  refuseShared([...registered, ...named], connections);
+  return {
+    explicit: [...registered, ...ruled(["allow", allow]), ...ruled(["deny", deny])],
+    resolved: [...found].flatMap(([name, addresses]) => addresses.map((address) => ({ name, address }))),
+    unresolved: [...found].flatMap(([name, addresses]) => (addresses.length === 0 ? [name] : [])),
+  };
 }
 
 /** The nameservers of the host's resolv.conf(5); at most three count there. */
@@ -93,7 +110,8 @@ export function hostNameservers(file = "/etc/resolv.conf"): string[] {
     .slice(0, 3);
 }
 
-async function networksOf(address: Address, resolve: Resolve, unresolved: string[]) {
+/** Names and wildcards have no network of their own: theirs come with answers. */
+function networksOf(address: Address): { address: string; prefix: number; port: number }[] {
   const { port } = address;
   switch (address.kind) {
     case "network":
@@ -103,20 +121,27 @@ async function networksOf(address: Address, resolve: Resolve, unresolved: string
         { address: "0.0.0.0", prefix: 0, port },
         { address: "::", prefix: 0, port },
       ];
-    case "name": {
-      const found = await resolve(address.host).catch(() => []);
-      if (found.length === 0) unresolved.push(address.host);
-      return found.map((host) => ({ ...hostNetwork(host), port }));
-    }
+    case "name":
+    case "wildcard":
+      return [];
     default:
       return address satisfies never;
   }
 }
 
-/** Without the zone of a link-local address ("%eth0"): the kernel side compares addresses only. */
-function hostNetwork(text: string): { address: string; prefix: number } {
-  const [address = ""] = text.split("%");
-  return { address, prefix: isIP(address) === 4 ? 32 : 128 };
+function intercepted(name: string, address: string, prefix: number, port: number): Destination {
+  const connection = connectionNumber(name);
+  return { address, prefix, port, protocol: "tcp", action: "intercept", reason: "registered", connection };
+}
+
+/** Bits of a whole address. */
+export function widthOf(address: string): 32 | 128 {
+  return isIP(address) === 4 ? 32 : 128;
+}
+
+/** Of a link-local address ("%eth0"): the kernel side compares addresses only. */
+function withoutZone(address: string): string {
+  return address.split("%")[0] ?? "";
 }
 
 function refuseShared(rows: readonly Destination[], connections: DestinationPlan["connections"]): void {

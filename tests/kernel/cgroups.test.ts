@@ -6,6 +6,7 @@ import { type TestContext, test } from "node:test";
 import {
   cgroupIdOf,
   cgroupOf,
+  cgroupsIn,
   isPopulated,
   processesOf,
   removeCgroup,
@@ -53,6 +54,16 @@ test("processes are the numbers of cgroup.procs; none where there is no file", (
   assert.deepEqual(processesOf(path), []);
   writeFileSync(join(path, "cgroup.procs"), "12\n345\n");
   assert.deepEqual(processesOf(path), [12, 345]);
+});
+
+test("a cgroup's tree is itself and every folder below, parents first; of one that is gone, its name only", (t) => {
+  const root = mount(t);
+  mkdirSync(join(root, "a", "c"));
+  writeFileSync(join(root, "a", "cgroup.procs"), "");
+  const a = join(root, "a");
+  assert.deepEqual(cgroupsIn(a).sort(), [a, join(a, "b"), join(a, "c")]);
+  assert.equal(cgroupsIn(a)[0], a);
+  assert.deepEqual(cgroupsIn(join(root, "x")), [join(root, "x")]);
 });
 
 const typed = [

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { RESOLVED_KEPT_MS } from "../../src/base/limits.ts";
 import { connectionNumber, createResolver, hostNameservers, planDestinations } from "../../src/kernel/destinations.ts";
-import type { Address } from "../../src/model/address.ts";
+import type { Address, EgressRule } from "../../src/model/address.ts";
 import { folder } from "../store/folder.ts";
 
 const NAMES: Readonly<Record<string, readonly string[]>> = {
@@ -19,22 +19,39 @@ async function resolve(name: string): Promise<readonly string[]> {
 }
 
 const name = (host: string): Address => ({ kind: "name", host, port: 5432 });
-const NOTHING = { connections: [], allow: [], deny: [], nameservers: [] };
+const NOTHING = { connections: [], allow: [], deny: [] };
 
 async function rowsOf(address: Address) {
   const plan = { ...NOTHING, connections: [{ name: "orders", addresses: [address] }] };
-  const { destinations, unresolved } = await planDestinations(plan, resolve);
-  return { rows: destinations.map(({ address: at, prefix, port }) => `${at}/${prefix}:${port}`), unresolved };
+  const { explicit, resolved, unresolved } = await planDestinations(plan, resolve);
+  const rows = explicit.map(({ address: at, prefix, port }) => `${at}/${prefix}:${port}`);
+  return { rows, resolved: resolved.map(({ name: of, address: at }) => `${of} ${at}`), unresolved };
 }
 
-test("a name becomes one row for each address that it resolves to, at full width", async () => {
-  const expected = { rows: ["192.0.2.1/32:5432", "2001:db8::1/128:5432"], unresolved: [] };
+test("a name becomes its addresses and no row: rows of names are made with those of answers", async () => {
+  const expected = { rows: [], resolved: ["db.example 192.0.2.1", "db.example 2001:db8::1"], unresolved: [] };
   assert.deepEqual(await rowsOf(name("db.example")), expected);
+});
+
+test("a wildcard is not resolved: it has no address before somebody asks", async () => {
+  const wildcard = { kind: "wildcard", suffix: "db.example", port: 5432 } as const;
+  assert.deepEqual(await rowsOf(wildcard), { rows: [], resolved: [], unresolved: [] });
+});
+
+test("a name that stands in several places is resolved once", async () => {
+  const asked: string[] = [];
+  const rule: EgressRule = { kind: "name", host: "db.example", port: 443, protocol: "tcp" };
+  const plan = { connections: [{ name: "a", addresses: [name("db.example")] }], allow: [rule], deny: [rule] };
+  await planDestinations(plan, async (host) => {
+    asked.push(host);
+    return resolve(host);
+  });
+  assert.deepEqual(asked, ["db.example"]);
 });
 
 for (const host of ["gone.example", "empty.example"]) {
   test(`${host} does not resolve: it gives no row and is reported`, async () => {
-    assert.deepEqual(await rowsOf(name(host)), { rows: [], unresolved: [host] });
+    assert.deepEqual(await rowsOf(name(host)), { rows: [], resolved: [], unresolved: [host] });
   });
 }
 
@@ -47,60 +64,35 @@ test("any address means both families", async () => {
   assert.deepEqual((await rowsOf({ kind: "any", port: 443 })).rows, ["0.0.0.0/0:443", "::/0:443"]);
 });
 
-test("connections are intercepted under their number, egress is allowed or denied, DNS goes to the nameservers", async () => {
+test("connections are intercepted under their number, egress is allowed or denied over its own transport", async () => {
   const host = (address: string): Address => ({ kind: "network", address, family: 4, prefix: 32, port: 80 });
-  const { destinations } = await planDestinations(
+  const { explicit } = await planDestinations(
     {
       connections: [{ name: "orders", addresses: [host("192.0.2.1")] }],
-      allow: [host("192.0.2.2")],
-      deny: [host("192.0.2.3")],
-      nameservers: ["192.0.2.53", "2001:db8::53"],
+      allow: [{ ...host("192.0.2.2"), protocol: "udp" }],
+      deny: [{ ...host("192.0.2.3"), protocol: "tcp" }],
     },
     resolve,
   );
-  assert.deepEqual(
-    destinations.map(({ address, protocol, action, reason, connection }) => ({
-      address,
-      protocol,
-      action,
-      reason,
-      connection,
-    })),
-    [
-      {
-        address: "192.0.2.1",
-        protocol: "tcp",
-        action: "intercept",
-        reason: "registered",
-        connection: connectionNumber("orders"),
-      },
-      { address: "192.0.2.2", protocol: "tcp", action: "allow", reason: "egress-rule", connection: 0 },
-      { address: "192.0.2.3", protocol: "tcp", action: "deny", reason: "egress-rule", connection: 0 },
-      { address: "192.0.2.53", protocol: "udp", action: "allow", reason: "nameserver", connection: 0 },
-      { address: "2001:db8::53", protocol: "udp", action: "allow", reason: "nameserver", connection: 0 },
-    ],
-  );
-  assert.deepEqual(
-    destinations.filter(({ reason }) => reason === "nameserver").map(({ port, prefix }) => [port, prefix]),
-    [
-      [53, 32],
-      [53, 128],
-    ],
-  );
+  const row = { prefix: 32, port: 80, connection: 0, reason: "egress-rule" };
+  const connection = connectionNumber("orders");
+  assert.deepEqual(explicit, [
+    { ...row, address: "192.0.2.1", protocol: "tcp", action: "intercept", reason: "registered", connection },
+    { ...row, address: "192.0.2.2", protocol: "udp", action: "allow" },
+    { ...row, address: "192.0.2.3", protocol: "tcp", action: "deny" },
+  ]);
 });
 
-test("one name that does not resolve keeps no other from its rows", async () => {
+test("one name that does not resolve keeps no other from its addresses", async () => {
   const plan = { ...NOTHING, connections: [{ name: "a", addresses: [name("gone.example"), name("db.example")] }] };
-  const { destinations, unresolved } = await planDestinations(plan, resolve);
-  assert.deepEqual([destinations.length, unresolved], [2, ["gone.example"]]);
+  const { resolved, unresolved } = await planDestinations(plan, resolve);
+  assert.deepEqual([resolved.length, unresolved], [2, ["gone.example"]]);
 });
 
-test("a nameserver with a zone becomes a row that the kernel can compare", async () => {
-  const { destinations } = await planDestinations({ ...NOTHING, nameservers: ["fe80::1%eth0"] }, resolve);
-  assert.deepEqual(
-    destinations.map(({ address, prefix }) => [address, prefix]),
-    [["fe80::1", 128]],
-  );
+test("an address with a zone becomes one that the kernel can compare", async () => {
+  const plan = { ...NOTHING, connections: [{ name: "a", addresses: [name("db.example")] }] };
+  const { resolved } = await planDestinations(plan, async () => ["fe80::1%eth0"]);
+  assert.deepEqual(resolved, [{ name: "db.example", address: "fe80::1" }]);
 });
 
 test("a connection's number is that of its name in every process", () => {
@@ -153,8 +145,8 @@ test("two connections that mean the same address are refused, however they write
   ] as const;
   const both = planDestinations({ ...NOTHING, connections }, async () => ["192.0.2.7"]);
   await assert.rejects(both, { code: "CONNECTION_ADDRESSES" });
-  const { destinations } = await planDestinations({ ...NOTHING, connections }, async () => ["192.0.2.8"]);
-  assert.equal(destinations.length, 2);
+  const { resolved } = await planDestinations({ ...NOTHING, connections }, async () => ["192.0.2.8"]);
+  assert.equal(resolved.length, 1);
 });
 
 test("a resolver that fails gives its last answer for a while, and then nothing", async () => {
