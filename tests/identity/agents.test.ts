@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { type TestContext, test } from "node:test";
+import { TAGS_MAX } from "../../src/base/limits.ts";
 import { Agents, type TagRequest } from "../../src/identity/agents.ts";
 import type { Interception } from "../../src/kernel/interception.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
@@ -13,6 +14,8 @@ import { folder, handClock, quietLog } from "../store/folder.ts";
 class FakeKernel {
   readonly cgroupRoot: string;
   readonly tagged = new Map<bigint, number>();
+  /** Cgroups whose namespaces were to have listeners. */
+  readonly prepared: string[] = [];
   fault: Error | undefined;
 
   constructor(cgroupRoot: string) {
@@ -28,6 +31,15 @@ class FakeKernel {
 
   untag(id: bigint): boolean {
     return this.tagged.delete(id);
+  }
+
+  tags(): readonly { cgroupId: bigint; agent: number }[] {
+    return [...this.tagged].map(([cgroupId, agent]) => ({ cgroupId, agent }));
+  }
+
+  prepareCgroup(path: string): readonly never[] {
+    this.prepared.push(path);
+    return [];
   }
 }
 
@@ -67,7 +79,7 @@ const kinds = (events: readonly AuditEvent[]) => events.map(({ kind }) => kind);
 
 test("a tagged cgroup is an agent with the groups and claims of the settings", async (t) => {
   const { agents } = await world(t);
-  agents.configure([{ name: "ci", groups: ["builders"], claims: { repository: "acme/shop" } }]);
+  agents.configure([{ name: "ci", groups: ["builders"], claims: { repository: "acme/shop" }, match: [] }]);
   const tag = await agents.tag(request("/a/b"));
   const expected = { slot: tag.slot, name: "ci", groups: ["builders"], claims: { repository: "acme/shop" } };
   assert.deepEqual(agents.bySlot(tag.slot), expected);
@@ -83,7 +95,7 @@ test("an agent that the settings do not name has a name and nothing else", async
 test("new settings give running agents their new groups", async (t) => {
   const { agents } = await world(t);
   const { slot } = await agents.tag(request("/a/b"));
-  agents.configure([{ name: "ci", groups: ["late"], claims: {} }]);
+  agents.configure([{ name: "ci", groups: ["late"], claims: {}, match: [] }]);
   assert.deepEqual(agents.bySlot(slot)?.groups, ["late"]);
 });
 
@@ -131,7 +143,7 @@ test("a cgroup that is not there is not tagged", async (t) => {
   await assert.rejects(agents.tag(request("/gone")), { code: "CGROUP_UNKNOWN" });
 });
 
-test("the row is written before the kernel guards", async (t) => {
+test("the row is written before the kernel guards, and listeners are opened after", async (t) => {
   const { kernel, store, make } = await world(t);
   const steps: string[] = [];
   const told = {
@@ -141,6 +153,7 @@ test("the row is written before the kernel guards", async (t) => {
       steps.push("kernel");
       return kernel.tag(path, slot);
     },
+    prepareCgroup: () => steps.push("listeners"),
   };
   const put = async (tag: Tag) => {
     await store.put(tag);
@@ -148,7 +161,7 @@ test("the row is written before the kernel guards", async (t) => {
   };
   const written = { ...store, put };
   await make(told as unknown as FakeKernel, written).tag(request("/a/b"));
-  assert.deepEqual(steps, ["store", "kernel"]);
+  assert.deepEqual(steps, ["store", "kernel", "listeners"]);
 });
 
 test("a cgroup that the store does not take is not guarded and is no agent", async (t) => {
@@ -260,4 +273,42 @@ test("the sweep leaves a run in which a process lives", async (t) => {
   await agents.sweep();
   assert.deepEqual([kernel.tagged.size, existsSync(path)], [1, true]);
   assert.throws(() => rmdirSync(path), { code: "ENOTEMPTY" });
+});
+
+test("what the kernel tagged by itself a moment ago is an agent before its row is written", async (t) => {
+  const { agents, root, kernel } = await world(t);
+  kernel.tagged.set(statSync(join(root, "a"), { bigint: true }).ino, 7);
+  assert.deepEqual([agents.isTagged("/a/b"), agents.isTagged("/a"), agents.isTagged("/daemon")], [true, true, false]);
+});
+
+test("an agent whose slot was asked for is known before anything is tagged", async (t) => {
+  const { agents } = await world(t);
+  const slot = await agents.slotOf("ci");
+  assert.equal(agents.bySlot(slot)?.name, "ci");
+});
+
+test("beyond the largest number of tags a tag is refused by name, and nothing is left of it", async (t) => {
+  const { agents, kernel, store, add } = await world(t);
+  for (let at = 0; at < TAGS_MAX; at++) await agents.tag(request(`/${relative(kernel.cgroupRoot, add(`many/${at}`))}`));
+  add("one/more");
+  await assert.rejects(agents.tag(request("/one/more")), { code: "TAG_FULL" });
+  assert.deepEqual([kernel.tagged.size, (await store.all()).length], [TAGS_MAX, TAGS_MAX]);
+  const again = await agents.tag(request("/many/0", { as: "dev" })); // one that is tagged may change
+  assert.equal(again.agent, "dev");
+});
+
+test("a container that is found twice at once is tagged once", async (t) => {
+  const { agents, events, store } = await world(t);
+  const found = request("/a/b", { kind: "match", matcher: "container name=web", container: "c1", uid: 0 });
+  await Promise.all([agents.tag(found), agents.tag(found)]);
+  assert.deepEqual([kinds(events), (await store.all()).length], [["agent.tag"], 1]);
+});
+
+test("a tag knows what found it, also after a restart", async (t) => {
+  const { agents, make } = await world(t);
+  const matcher = "container label team=ci";
+  const tag = await agents.tag(request("/a/b", { kind: "match", matcher, container: "c1", uid: 0 }));
+  const next = make();
+  await next.restore();
+  assert.deepEqual([next.at(tag.cgroup)?.matcher, next.at(tag.cgroup)?.container], [matcher, "c1"]);
 });
