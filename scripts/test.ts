@@ -18,7 +18,7 @@ const LOG = join(ROOT, "build", "test.log");
 /** Of one failure, on the terminal. */
 const SHOWN_LINES_MAX = 120;
 
-const { values } = parseArgs({ options: { only: { type: "string", multiple: true }, json: { type: "string" } } });
+const { values } = options();
 const only = new Set(values.only ?? []);
 const known = new Set(SUITES.flatMap(({ name, group }) => [name, group]));
 const unknown = [...only].filter((name) => !known.has(name));
@@ -33,6 +33,15 @@ if (chosen.some(({ group }) => group === "static")) for (const result of await r
 for (const suite of chosen) add(await runSuite(suite, ROOT));
 await forbidSkips();
 finish();
+
+function options() {
+  try {
+    return parseArgs({ options: { only: { type: "string", multiple: true }, json: { type: "string" } } });
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\nOptions: --only NAME (repeatable), --json FILE`);
+    process.exit(2);
+  }
+}
 
 function add(result: Result): void {
   results.push(result);

@@ -14,6 +14,7 @@ export const TO_RUN = [
   "iproute2",
   "libbpf-dev",
   "libelf-dev",
+  "libseccomp-dev", // for native/launch; where only the product runs, libseccomp2 does
   "llvm",
   "make",
   "openssl",
@@ -28,7 +29,27 @@ export const TO_RUN = [
 export const TO_CHECK = ["clang-format"];
 
 /** Real servers and real clients for the tests and for the comparison. */
-export const TO_TEST = [...TO_RUN, ...TO_CHECK, "pgbouncer", "postgresql", "python3-psycopg2"];
+export const TO_TEST = [
+  ...TO_RUN,
+  ...TO_CHECK,
+  "busybox-static",
+  "debootstrap",
+  "musl-tools",
+  "pgbouncer",
+  "postgresql",
+  "python3-psycopg2",
+  "git",
+  "libcap2-bin",
+  "containernetworking-plugins",
+  "podman",
+  "runc",
+  "strace",
+  "systemd-container",
+  "tcpdump",
+];
+
+/** `npm run kernels`: virtual machines around this checkout. */
+export const TO_BOOT = [...TO_TEST, "cpio", "qemu-system-x86"];
 
 /** Other packages that do as well: Debian's metapackage pulls in one of these. */
 const SAME = { "postgresql-client": /^postgresql-client-\d+$/, "pkg-config": /^pkgconf$/ };

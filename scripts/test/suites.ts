@@ -36,8 +36,10 @@ export const SUITES: readonly Suite[] = [
   unit("policy"),
   unit("masking"),
   unit("kernel"),
+  unit("containers"),
   unit("store"),
   unit("identity"),
+  unit("names"),
   unit("vault"),
   unit("recorder"),
   unit("audit"),
@@ -47,7 +49,11 @@ export const SUITES: readonly Suite[] = [
   unit("config"),
   kernel("bpf"),
   kernel("native"),
+  kernel("launch"),
+  kernel("connections"),
+  { name: "bypass", group: "system", folder: "tests/bypass", concurrency: 1, limitS: 900 },
   { name: "system", group: "system", folder: "tests/system", concurrency: 1, limitS: 1200 },
+  { name: "service", group: "system", folder: "tests/service", concurrency: 1, limitS: 1200 },
   { name: "faults", group: "system", folder: "tests/faults", concurrency: 1, limitS: 1800 },
 ];
 
