@@ -1,13 +1,15 @@
 /**
  * `npm run bench`: interleaved rounds of the same work through each subject, since only ratios of one run mean
  * something on a shared machine. Options: `--rounds N` (5), `--seconds N` of each pgbench run (3), `--quick`
- * (2 rounds, 1 s, a tenth of the rows), `--only NAME` (a measure or a subject; may be repeated), `--json FILE`.
+ * (2 rounds, 1 s, a tenth of the rows), `--only NAME` (a measure, a subject or `cost`, what guarding costs a flow and
+ * a bystander; may be repeated), `--json FILE`.
  * Writes build/bench.json. Last line: a count of the aims. Exit code 1: one fell short, or a subject failed.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { startPostgres } from "../kit/postgres.ts";
+import { type Cost, judgeCost, measureCost, tableOfCosts } from "./cost.ts";
 import { MEASURES, prepare } from "./measures.ts";
 import { AIMS, judge, type RoundSample, type Row, rowsOf, tableOf } from "./report.ts";
 import { type Running, SUBJECTS } from "./subjects.ts";
@@ -21,6 +23,7 @@ const { values } = parseArgs({
     json: { type: "string", default: join(import.meta.dirname, "../../build/bench.json") },
   },
 });
+const COST = "cost";
 const rounds = Number(values.rounds ?? (values.quick ? 2 : 5));
 const effort = { seconds: Number(values.seconds ?? (values.quick ? 1 : 3)), rows: values.quick ? 100_000 : 1_000_000 };
 const measures = chosen(MEASURES);
@@ -32,29 +35,42 @@ const faults: string[] = [];
 const running = new Map<string, Running>();
 const rss: Row[] = [];
 
-const server = await startPostgres({
-  version: 15,
-  password: "bench",
-  settings: { log_statement: "none", shared_buffers: "512MB", max_connections: "200", autovacuum: "off" },
-});
-try {
-  await prepare(server, effort);
-  for (const { name, start } of subjects) {
-    await attempt(name, async () => void running.set(name, await start(server)));
-  }
-  for (let round = 0; round < rounds; round++) await runRound(round);
-  for (const [subject, { peakRssBytes }] of running) {
-    await attempt(subject, async () => {
-      const bytes = peakRssBytes();
-      const row = { measure: "peak-rss", subject, peer: "", ratio: null, p50Us: null, p99Us: null };
-      if (bytes !== undefined) rss.push({ ...row, runs: [bytes] });
-    });
-  }
-} finally {
-  for (const [name, { stop }] of running) await attempt(name, stop);
-  await server.stop();
+/** By itself `cost` needs no database. */
+const wantsMeasures = values.only.length === 0 || values.only.some((name) => name !== COST);
+if (wantsMeasures) await compareSubjects();
+let costs: readonly Cost[] = [];
+if (values.only.length === 0 || values.only.includes(COST)) {
+  const flows = values.quick ? { connects: 1_000, mebibytes: 256 } : { connects: 5_000, mebibytes: 2_048 };
+  await attempt(COST, async () => {
+    costs = await measureCost(rounds * 3, flows);
+  });
 }
 finish();
+
+async function compareSubjects(): Promise<void> {
+  const server = await startPostgres({
+    version: 15,
+    password: "bench",
+    settings: { log_statement: "none", shared_buffers: "512MB", max_connections: "200", autovacuum: "off" },
+  });
+  try {
+    await prepare(server, effort);
+    for (const { name, start } of subjects) {
+      await attempt(name, async () => void running.set(name, await start(server)));
+    }
+    for (let round = 0; round < rounds; round++) await runRound(round);
+    for (const [subject, { peakRssBytes }] of running) {
+      await attempt(subject, async () => {
+        const bytes = peakRssBytes();
+        const row = { measure: "peak-rss", subject, peer: "", ratio: null, p50Us: null, p99Us: null };
+        if (bytes !== undefined) rss.push({ ...row, runs: [bytes] });
+      });
+    }
+  } finally {
+    for (const [name, { stop }] of running) await attempt(name, stop);
+    await server.stop();
+  }
+}
 
 /** Each subject in turn does each measure; who begins changes from round to round. */
 async function runRound(round: number): Promise<void> {
@@ -89,12 +105,13 @@ function finish(): void {
   const rows = [...rowsOf(samples), ...rss];
   const units = new Map(MEASURES.map(({ name, unit }) => [name, unit]));
   mkdirSync(dirname(values.json), { recursive: true });
-  writeFileSync(values.json, `${JSON.stringify(rows, null, 1)}\n`);
+  writeFileSync(values.json, `${JSON.stringify([...rows, ...costs], null, 1)}\n`);
   console.log(`${rounds} rounds, ${effort.seconds} s each, ${effort.rows.toLocaleString("en")} rows in bulk\n`);
-  console.log(tableOf(rows, units));
+  if (wantsMeasures) console.log(tableOf(rows, units));
+  if (costs.length > 0) console.log(`\n${tableOfCosts(costs)}`);
   for (const { subject, runs } of rss)
     console.log(`\npeak memory of ${subject}: ${((runs[0] ?? 0) / 2 ** 20).toFixed(0)} MiB`);
-  const verdicts = AIMS.map((aim) => judge(aim, rows));
+  const verdicts = [...(wantsMeasures ? AIMS.map((aim) => judge(aim, rows)) : []), ...judgeCost(costs)];
   console.log("");
   for (const { outcome, text } of verdicts) console.log(`${outcome.padEnd(12)} ${text}`);
   for (const fault of faults) console.log(`${"failed".padEnd(12)} ${fault}`);
@@ -111,7 +128,7 @@ function chosen<T extends { readonly name: string }>(all: readonly T[]): readonl
 }
 
 function checkUsage(): void {
-  const known = [...MEASURES, ...SUBJECTS].map(({ name }) => name);
+  const known = [...[...MEASURES, ...SUBJECTS].map(({ name }) => name), COST];
   const unknown = values.only.filter((name) => !known.includes(name));
   const isNumber = [rounds, effort.seconds].every((value) => Number.isInteger(value) && value > 0);
   if (unknown.length === 0 && isNumber) return;
