@@ -2,26 +2,37 @@
 import { EventEmitter } from "node:events";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Destination } from "ebpf-loader";
+import { type Accepted, NAMES_CONNECTION } from "ebpf-loader";
 import { createAudit } from "./audit/audit.ts";
 import type { Clock } from "./base/clock.ts";
 import { codeOf, messageOf, UserError } from "./base/errors.ts";
 import { ORIGIN_AGE_MS, RESOLVE_EVERY_MS } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
+import { Containers } from "./containers/containers.ts";
+import { runtimeFolders } from "./containers/folders.ts";
 import { refuseSecondDaemon, startControlServer } from "./control/api/server.ts";
-import type { DaemonOptions, RunningDaemon } from "./control/ports.ts";
+import type { DaemonOptions, RunBounds, RunningDaemon } from "./control/ports.ts";
 import { type Configuration, loadConfiguration, usualSettingsFile } from "./daemon/configuration.ts";
+import { Doors } from "./daemon/doors.ts";
 import { auditKernelEvent, isRefusal } from "./daemon/kernel-events.ts";
-import { createPorts, type PortParts, reloadResult } from "./daemon/ports.ts";
+import { reloadResult } from "./daemon/ports/daemon.ts";
+import type { PortParts } from "./daemon/ports/parts.ts";
+import { createPorts } from "./daemon/ports.ts";
 import { refuseWhileRunning, removeEverything } from "./daemon/removal.ts";
-import { Runs } from "./daemon/runs.ts";
+import { Runs, secretFiles } from "./daemon/runs.ts";
+import { ServiceManager } from "./daemon/service.ts";
+import { Sightings } from "./daemon/sightings.ts";
+import { Tagging } from "./daemon/tagging.ts";
 import { trustEnvironment } from "./daemon/trust.ts";
 import { Agents } from "./identity/agents.ts";
-import { createResolver, hostNameservers, planDestinations, type Resolve } from "./kernel/destinations.ts";
+import { AgentStates } from "./identity/states.ts";
+import { bootNs } from "./kernel/boot-clock.ts";
+import { createResolver, type Planned, planDestinations, type Resolve } from "./kernel/destinations.ts";
 import { Interception } from "./kernel/interception.ts";
 import { createMasker } from "./masking/mask.ts";
 import type { Connection } from "./model/connection.ts";
 import type { AuditEvent } from "./model/event.ts";
+import { createNames } from "./names/names.ts";
 import type { PathParts } from "./path/connection.ts";
 import { createListener } from "./path/listener.ts";
 import { Lookups } from "./path/lookups.ts";
@@ -49,8 +60,9 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const startedMs = clock.nowMs();
   const life = new Life();
   try {
+    const service = new ServiceManager(process.env, log);
     makeFolder(runDir, 0o755);
-    await refuseSecondDaemon(join(runDir, "api.sock"));
+    if (service.apiSocket === undefined) await refuseSecondDaemon(join(runDir, "api.sock"));
     makeFolder(stateDir, 0o700);
     const lock = await lockState(stateDir);
     life.atEnd(() => lock.release());
@@ -62,9 +74,11 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     life.atEnd(() => audit.close());
     const watchers = new EventEmitter<{ event: [AuditEvent] }>({ captureRejections: false });
     watchers.setMaxListeners(0);
+    let states: AgentStates | undefined;
     const emit = (event: AuditEvent): void => {
-      audit.emit(event);
-      watchers.emit("event", event);
+      const marked = states?.mark(event) ?? event;
+      audit.emit(marked);
+      watchers.emit("event", marked);
     };
     const say = (kind: string, message: string) => emit({ atMs: clock.nowMs(), kind, message });
 
@@ -104,30 +118,64 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const { interception: kernelSettings } = inForce().settings;
     const port = options.port ?? kernelSettings.port;
     const { cgroupRoot } = kernelSettings;
-    const interception = new Interception({ runDir, port, ...(cgroupRoot === undefined ? {} : { cgroupRoot }) });
+    const { inherited, holder } = service;
+    const root = cgroupRoot === undefined ? {} : { cgroupRoot };
+    const interception = new Interception({ runDir, port, inherited, holder, ...root });
     life.atEnd(() => interception.close());
     const agents = new Agents({ interception, store: store.tags, clock, emit });
+    const slotOf = (name: string) => agents.slotOf(name);
+    states = new AgentStates({ kernel: interception, store: store.agentStates, slotOf, clock, bootNs, emit });
+    await states.restore();
+    for (const warning of states.warnings()) log.warn(warning);
+    const heldStates = states;
     agents.configure(inForce().settings.agents);
     await agents.restore();
-    const resolve = createResolver(clock);
+    const names = createNames({
+      clock,
+      setDestinations: (all) => interception.setDestinations(all),
+      agentOf: (slot) => agents.bySlot(slot),
+      isObserved: (slot) => heldStates.isObserved(agents.bySlot(slot)?.name ?? ""),
+      servers: () => inForce().settings.names.servers,
+      emit,
+    });
+    life.atEnd(() => names.close());
+    const resolve = createResolver(clock, names.resolve);
     const plan = async () => {
       const going = inForce();
-      const destinations = await resolveDestinations(going, resolve, log);
-      if (inForce() === going) interception.setDestinations(destinations); // else a reload has set newer ones
+      const planned = await resolveDestinations(going, resolve, log);
+      if (inForce() === going) names.adopt(namedSettings(going), planned); // else a reload has set newer ones
     };
     await plan();
+    const containers = new Containers({
+      cgroupRoot: interception.cgroupRoot,
+      folders: () => runtimeFolders(process.env),
+    });
+    const tagging = new Tagging({ agents, interception, containers, stateDir, log });
+    life.atEnd(() => tagging.close());
+    await tagging.apply(inForce().settings.agents);
+    const doors = new Doors(interception);
+    life.atEnd(() => doors.close());
+    doors.open(inForce().settings.sockets.allow);
 
     // the data path
     const sessions = new Sessions();
-    life.atEnd(() => sessions.end("the daemon is going down"));
+    life.atEnd(() => sessions.drain("the daemon is going down"));
     const { caFile, bundleFile } = authority;
     const environment = trustEnvironment(caFile, bundleFile);
-    const runs = new Runs({ agents, sessions, cgroupRoot: interception.cgroupRoot, environment });
+    const admit = (pid: number, cgroup: string) => doors.admit(pid, cgroup);
+    const bounds = (): RunBounds => {
+      const { references, settings } = inForce();
+      const kept = [runDir, configFile, settings.policies].flatMap((path) => (path === undefined ? [] : [path]));
+      return { unixSockets: doors.unixSockets, hidden: [stateDir, ...secretFiles(references)], fixed: kept };
+    };
+    const runs = new Runs({ agents, sessions, cgroupRoot: interception.cgroupRoot, environment, bounds, admit });
     const credentialOf: PathParts["credentialOf"] = (connection) => vault.credential(connection);
     const byName = new Map(protocols.map((protocol) => [protocol.name, protocol]));
     const path: PathParts = {
       clock,
       agentOf: (slot) => agents.bySlot(slot),
+      isQuarantined: (agent) => heldStates.isQuarantined(agent),
+      isObserved: (agent) => heldStates.isObserved(agent),
       connectionOf: (number) => inForce().byNumber.get(number),
       protocolOf: (name) => byName.get(name),
       userOf: createUsers(),
@@ -141,30 +189,43 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       sessions,
       lookups: new Lookups(clock, credentialOf),
     };
+    const sightings = new Sightings();
     interception.watch((event) => {
+      sightings.note(event, clock.nowMs());
+      if (event.kind === "born") tagging.born();
       if (!isRefusal(event)) return;
       const told = auditKernelEvent(event, agents, clock);
       emit(told);
-      runs.count(event.cgroupId, told);
+      if (!event.observed) runs.count(event.cgroupId, told);
     });
-    interception.listen(createListener(path, log));
+    const guard = createListener(path, log);
+    const onConnection = (accepted: Accepted) =>
+      accepted.origin?.connection === NAMES_CONNECTION ? names.onConnection(accepted) : guard(accepted);
+    interception.listen({ onConnection, onQuery: names.onQuery }, ({ kind, message, agent: slot }) => {
+      const agent = agents.bySlot(slot)?.name;
+      emit({ atMs: clock.nowMs(), kind: `namespace.${kind}`, message, ...(agent === undefined ? {} : { agent }) });
+    });
 
     // the controls
     const reloadOnce = async () => {
       try {
         const next = loadConfiguration(configFile, await vault.list());
-        const destinations = await resolveDestinations(next, resolve, log);
+        const planned = await resolveDestinations(next, resolve, log);
         // from here on nothing waits, and what can fail comes first: all of it is in force, or none
-        interception.setDestinations(destinations);
+        const gone = names.adopt(namedSettings(next), planned);
         configuration = next;
         loadedMs = clock.nowMs();
+        doors.open(next.settings.sockets.allow);
         agents.configure(next.settings.agents);
         const defined = new Map(next.connections.map((connection) => [connection.name, JSON.stringify(connection)]));
         sessions.stop(({ connection }) => !defined.has(connection.name), "its connection was removed");
         const isOld = (connection: Connection) => defined.get(connection.name) !== JSON.stringify(connection);
         sessions.stop(({ connection }) => isOld(connection), "its connection was changed in the settings");
         sessions.recheck();
+        await tagging.apply(next.settings.agents);
         await tryCredentials(next);
+        if (gone > 0)
+          say("egress.removed", `${gone} destinations are closed; what is open to them stays until it ends`);
         say("settings.load", `Settings and policy ${next.policy.version} are in force`);
       } catch (error) {
         say("settings.rejected", `What was in force stays: ${messageOf(error)}`);
@@ -173,12 +234,19 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     };
     let reloading: Promise<void> = Promise.resolve();
     const reload = () => {
-      reloading = reloading.catch(() => {}).then(reloadOnce); // in order: the last one reads the newest files
+      service.reloading();
+      const done = () => service.ready(`Guarding with policy ${inForce().policy.version.slice(0, 12)}`);
+      reloading = reloading
+        .catch(() => {})
+        .then(reloadOnce)
+        .finally(done); // in order: the last one reads the newest files
       return reloading;
     };
     const parts: PortParts = {
-      ...{ stateDir, runDir, configFile, recordings, startedMs, clock, agents, sessions, interception, vault },
-      ...{ credentialOf, authority, runs, emit, reload },
+      ...{ stateDir, runDir, configFile, recordings, startedMs, clock, agents, sessions, interception, names, vault },
+      ...{ credentialOf, authority, runs, emit, reload, sightings, containers, tagging },
+      states: heldStates,
+      agentNames: () => store.agentStates.names(),
       configuration: inForce,
       loadedMs: () => loadedMs,
       index: store.sessions,
@@ -193,17 +261,37 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       },
       leave: () => life.leave(),
     };
-    const api = await startControlServer({ socketPath: join(runDir, "api.sock"), ports: createPorts(parts), log });
+    const door = service.apiSocket === undefined ? {} : { listenFd: service.apiSocket };
+    const socketPath = join(runDir, "api.sock");
+    const api = await startControlServer({ socketPath, ports: createPorts(parts), log, ...door });
     life.atLeave(() => api.close());
+    life.atLeave(service.beat());
+    const hold = async () => service.hold(interception.listenersToKeep());
+    life.every(1_000, hold, log);
+    life.atEnd(() => {
+      service.stopping("Sessions finish what they are at");
+      interception.stopListening(); // before the drain: what comes from now on waits for the next daemon
+    });
     life.every(1_000, () => tend(interception, agents), log);
+    life.every(1_000, async () => doors.tend(), log);
+    life.every(
+      1_000,
+      async () => {
+        if ((await heldStates.expire()).length > 0) sessions.recheck(); // what only observing let in ends
+      },
+      log,
+    );
     life.every(RESOLVE_EVERY_MS, plan, log);
     const { policy } = inForce();
     for (const { file, line, message } of policy.warnings) log.warn(message, { file, line });
+    await hold();
+    service.ready(`Guarding with policy ${policy.version.slice(0, 12)}`);
     say("daemon.start", `Guarding with policy ${policy.version}`);
     log.info("ready", { runDir, port, policy: policy.version, adopted: interception.adopted });
     return {
       stopped: life.left,
       stop: async () => {
+        if (life.isEnding) sessions.hurry(); // asked for the second time
         await life.end();
         life.leave();
         await life.left;
@@ -266,6 +354,10 @@ class Life {
     this.#timers.push(timer);
   }
 
+  get isEnding(): boolean {
+    return this.#ending !== undefined;
+  }
+
   end(): Promise<void> {
     this.#ending ??= this.#endAll();
     return this.#ending;
@@ -293,17 +385,16 @@ function tellUnreadable(connection: string, problem: unknown, log: Log): void {
 
 async function tend(interception: Interception, agents: Agents): Promise<void> {
   interception.sweepOrigins(ORIGIN_AGE_MS);
+  interception.tend();
   await agents.sweep();
 }
 
-async function resolveDestinations(
-  { settings, connections }: Configuration,
-  resolve: Resolve,
-  log: Log,
-): Promise<readonly Destination[]> {
-  const { allow, deny } = settings.egress;
-  const nameservers = hostNameservers();
-  const { destinations, unresolved } = await planDestinations({ connections, allow, deny, nameservers }, resolve);
-  for (const name of unresolved) log.warn("A name does not resolve; it stays refused until it does", { name });
-  return destinations;
+function namedSettings({ settings, connections }: Configuration) {
+  return { connections, ...settings.egress };
+}
+
+async function resolveDestinations(configuration: Configuration, resolve: Resolve, log: Log): Promise<Planned> {
+  const planned = await planDestinations(namedSettings(configuration), resolve);
+  for (const name of planned.unresolved) log.warn("A name does not resolve; it stays refused until it does", { name });
+  return planned;
 }

@@ -44,6 +44,16 @@ export const CATALOG_AGE_MS = 5_000;
 export const CATALOG_RELATIONS_MAX = 50_000;
 /** What a server may say before a login is done: parameters and notices are a few KiB. */
 export const LOGIN_BYTES_MAX = 1024 * 1024;
+/** When the daemon goes, what sessions are at may take this long; new clients wait meanwhile, so no longer than they have patience. */
+export const DRAIN_WAIT_MS = 10_000;
+/** Of it, for clients that have logged in and not asked anything yet: most ask at once, pools may never. */
+export const DRAIN_FRESH_WAIT_MS = 1_000;
+/** Silent for so long, a daemon is given up although a service manager holds its listeners: a drain, a watchdog and a start take less. */
+export const SILENCE_HELD_MS = 30_000;
+/** Listeners that the service manager holds: FileDescriptorStoreMax= in systemd/sallyport.service. */
+export const HELD_DESCRIPTORS_MAX = 1_024;
+/** What systemctl may take: the drain of the daemon that goes and the start of the next. */
+export const SERVICE_WAIT_MS = 60_000;
 /** Time for a session to say its protocol's farewell when it is stopped. */
 export const FAREWELL_WAIT_MS = 1_000;
 /** An origin that nobody claimed: the accept queue holds a connection no longer than this. */
@@ -92,6 +102,10 @@ export const SETTINGS_PROBLEMS_MAX = 20;
 export const SETTINGS_LIST_MAX = 1_024;
 /** Addresses of one connection. */
 export const CONNECTION_ADDRESSES_MAX = 64;
+/** Matchers of one agent; of units, cgroups and users the kernel holds 64 of all agents together. */
+export const MATCHERS_MAX = 64;
+/** Nameservers: as many as resolv.conf(5) knows. */
+export const NAME_SERVERS_MAX = 3;
 /** Clients of the API at once: people, scripts and one `run` per job while it starts or ends. */
 export const API_CONNECTIONS_MAX = 128;
 /** From the first byte of an API request to its last; slow-loris guard. */
@@ -119,3 +133,97 @@ export const RUN_SETTLE_MS = 1_000;
 /** A name's last addresses count this long while the resolver fails. */
 export const RESOLVED_KEPT_MS = 600_000;
 export const RESOLVED_NAMES_MAX = 10_000;
+/** An agent is observed no longer than this; a week of looking is a rollout, a month is a habit. */
+export const OBSERVE_MS_MAX = 30 * 86_400_000;
+/** Why an agent was quarantined, in a person's words. */
+export const QUARANTINE_REASON_MAX = 500;
+/** One file or database page run of a container runtime: containers.json of thousands of containers is a few MiB. */
+export const CONTAINER_FILE_BYTES_MAX = 16 * 1024 * 1024;
+/** Labels of one container, and a name or image: far above what runtimes and registries take. */
+export const CONTAINER_LABELS_MAX = 10_000;
+export const CONTAINER_TEXT_MAX = 4_096;
+/** Pages on the way to one key of podman's database: its tree is four deep. */
+export const BOLT_STEPS_MAX = 64;
+/** Reads of podman's database that a commit came between; commits are milliseconds apart at the worst. */
+export const BOLT_TRIES_MAX = 20;
+/** How long podman's database may be locked by a writer. */
+export const RUNTIME_BUSY_MS = 2_000;
+/** Cgroups that one walk of the tree looks at, and how deep: a busy host has thousands, tags end at level 15. */
+export const CGROUPS_SEEN_MAX = 65_536;
+export const CGROUP_LEVELS_SEEN_MAX = 16;
+/** Folders watched for new containers: each pod is one. */
+export const CGROUPS_WATCHED_MAX = 2_048;
+/** Processes of one tag that are looked at; the kernel guards all of them. */
+export const PROCESSES_LOOKED_AT_MAX = 10_000;
+/** Process ids that a listing shows of one tag; their number is told in full. */
+export const PIDS_LISTED_MAX = 100;
+/** Records of one DNS answer: the longest alias chains and largest pools have a few dozen. */
+export const NAME_RECORDS_MAX = 64;
+/** Addresses that were learned from answers, of all agents and of one; the kernel's table has 32,768 rows for them and the settings. */
+export const LEARNED_MAX = 8_192;
+export const LEARNED_PER_AGENT_MAX = 1_024;
+/** Rows for the kernel: what its table holds. */
+export const DESTINATION_ROWS_MAX = 32_768;
+/** A learned address is kept at least this long, since clients dial a moment after they asked, and at most an hour. */
+export const LEARNED_MIN_MS = 30_000;
+export const LEARNED_MAX_MS = 3_600_000;
+/** Kept beyond what the client was told: it began to count later than we did. */
+export const LEARNED_GRACE_MS = 5_000;
+/** Questions that wait for a nameserver, of all agents and of one. */
+export const NAMES_WAITING_MAX = 1_024;
+export const NAMES_WAITING_PER_AGENT_MAX = 128;
+/** Questions of one agent that go upstream: this many at once, then so many a second. Bounds what names can carry out. */
+export const NAMES_BURST_MAX = 500;
+export const NAMES_PER_SECOND_MAX = 50;
+/** One try at one nameserver, over UDP and over TCP; then the next one. */
+export const NAMES_DATAGRAM_WAIT_MS = 1_200;
+export const NAMES_STREAM_WAIT_MS = 2_000;
+/** All tries together: shorter than the 5 s after which C libraries ask again. */
+export const NAMES_WAIT_MS = 4_500;
+/** Answers kept, each for its TTL and at most LEARNED_MAX_MS; one that says "no" for NAMES_NEGATIVE_MS. */
+export const NAMES_CACHED_MAX = 4_096;
+export const NAMES_NEGATIVE_MS = 5_000;
+/** Connections for DNS over TCP, of all agents and of one, the time they may idle, and the questions on one. */
+export const NAMES_STREAMS_MAX = 256;
+export const NAMES_STREAMS_PER_AGENT_MAX = 32;
+export const NAMES_STREAM_IDLE_MS = 10_000;
+export const NAMES_PER_STREAM_MAX = 200;
+/** A question with EDNS and a cookie has a few hundred bytes; an answer over TCP at most 64 KiB. */
+export const NAMES_QUERY_BYTES_MAX = 1_232;
+export const NAMES_ANSWER_BYTES_MAX = 65_535;
+/** The same refused name of the same agent is told once in this time, and of one agent so many; the trail stays readable. */
+export const NAMES_TOLD_MS = 10_000;
+export const NAMES_TOLD_PER_AGENT_MAX = 200;
+/** Of what was told, this much is remembered. */
+export const NAMES_TOLD_MAX = 4_096;
+/** One question to the host's name services for a user: it holds the daemon's thread. */
+export const USER_LOOKUP_WAIT_MS = 2_000;
+/** Connections that may wait for accept in one namespace; beyond it a client sends its SYN again. */
+export const ACCEPT_QUEUE_MAX = 4_096;
+/** Network namespaces with listeners: five descriptors each, and a row of a kernel map with 4,096 places. */
+export const NAMESPACES_MAX = 1_024;
+/** Of them, one tag's: an agent that makes namespaces may not lock the others out. */
+export const NAMESPACES_PER_TAG_MAX = 256;
+/** A namespace in which no agent was seen keeps its listeners this long: a new process may be on its way in. */
+export const NAMESPACE_GRACE_MS = 3_000;
+/** A namespace that has no listeners is tried again for a refused connect after this. */
+export const NAMESPACE_RETRY_MS = 200;
+/** Threads of one process that are looked at for the namespace a connect came from. */
+export const THREADS_LOOKED_AT_MAX = 256;
+/** Name queries by UDP of one socket that wait for their answer; a client asks again after seconds. */
+export const QUERIES_WAITING_MAX = 1_024;
+/** An answer that comes later is no use: resolvers of clients wait five seconds and ask again once. */
+export const QUERY_ANSWER_WAIT_MS = 10_000;
+/** Without a sign of life for this long, redirects fail at once: a daemon that is stopped accepts nothing. */
+export const SILENCE_MAX_MS = 5_000;
+/** A sign of life is given this often. */
+export const PULSE_EVERY_MS = 1_000;
+/** Cgroups below one tag that are looked through for their processes. */
+export const CGROUP_TREE_MAX = 4_096;
+/** /etc/hosts and resolv.conf are looked at again after this; block lists in hosts files reach a few MiB. */
+export const HOST_FILE_AGE_MS = 1_000;
+export const HOST_FILE_BYTES_MAX = 8 * 1024 * 1024;
+/** Mount namespaces of commands that `run` started with privileges, from which doors to Unix sockets lead. */
+export const RUN_MOUNTS_HELD_MAX = 256;
+/** Warnings of automatic tagging that are not said twice. */
+export const WARNINGS_KEPT_MAX = 1_000;

@@ -37,8 +37,21 @@ export interface ControlPorts {
   readonly policy: PolicyPorts;
   readonly trust: { export(): Promise<TrustExport> };
   readonly daemon: DaemonPorts;
+  readonly hooks: HookPorts;
   /** Calls back for every event from now on, until the returned function is called. Must not throw into the emitter. */
   watchEvents(onEvent: (event: AuditEvent) => void): () => void;
+}
+
+export interface HookPorts {
+  /**
+   * A container is about to run its first program: guards it if the settings make it an agent. A throw keeps it from
+   * starting. `state` is the OCI state; its pid is checked against nothing, since only root may ask.
+   */
+  oci(state: {
+    readonly id: string;
+    readonly pid: number;
+    readonly bundle: string;
+  }): Promise<{ readonly agent?: string }>;
 }
 
 export interface RunPorts {
@@ -58,6 +71,17 @@ export interface Run {
   readonly id: string;
   readonly agent: string;
   readonly cgroup: string;
+  readonly bounds: RunBounds;
+}
+
+/** What the launcher takes from the command, beyond what it takes from every one. */
+export interface RunBounds {
+  /** "denied": this kernel cannot tell where a Unix socket connects, and no door is open: the command gets none. */
+  readonly unixSockets: "judged" | "denied";
+  /** Files and folders that root inside may not read: state, secrets. Whole paths; only for a caller who is root. */
+  readonly hidden: readonly string[];
+  /** Those that it may read but not change. */
+  readonly fixed: readonly string[];
 }
 
 export interface RunSummary {
@@ -73,28 +97,90 @@ export interface RunSummary {
   readonly refused: number;
 }
 
+/** What a person names; all but `cgroup` mean the cgroup in which that is. */
 export type TagTarget =
   | { readonly kind: "cgroup"; readonly path: string }
-  | { readonly kind: "pid"; readonly pid: number };
+  | { readonly kind: "pid"; readonly pid: number }
+  /** Name or id, as the container runtimes know it. */
+  | { readonly kind: "container"; readonly name: string }
+  /** A unit of the system's service manager, with its suffix. */
+  | { readonly kind: "unit"; readonly name: string };
+
+export interface TagRequest {
+  readonly agent: string;
+  readonly target: TagTarget;
+  /** What to do with connections that were made before: nobody judged those. */
+  readonly connections: "end" | "report";
+}
 
 export interface AgentPorts {
   list(): Promise<readonly AgentListing[]>;
-  /** `pid` means the cgroup in which that process is. Returns what is tagged now. */
-  tag(request: { readonly agent: string; readonly target: TagTarget }, caller: Caller): Promise<AgentListing>;
+  /** Throws AGENT_UNKNOWN, PROCESS_UNKNOWN, PROCESS_UNCONFINED, UNIT_UNKNOWN, CONTAINER_UNKNOWN, TAG_OWN … */
+  tag(request: TagRequest, caller: Caller): Promise<Tagged>;
   /** Undefined when it was not tagged. */
   untag(target: TagTarget, caller: Caller): Promise<AgentListing | undefined>;
+  /** Cuts every flow of the agent and denies everything new. In the kernel before anything is waited for. Throws AGENT_UNKNOWN. */
+  quarantine(agent: string, reason: string, caller: Caller): Promise<Quarantined>;
+  /** Throws AGENT_UNKNOWN, AGENT_NOT_QUARANTINED. */
+  release(agent: string, caller: Caller): Promise<AgentStateListing>;
+  /** Throws AGENT_UNKNOWN, OBSERVE_TIME. */
+  observe(agent: string, untilMs: number, caller: Caller): Promise<AgentStateListing>;
+  /** Throws AGENT_UNKNOWN, AGENT_NOT_OBSERVED. */
+  endObservation(agent: string, caller: Caller): Promise<AgentStateListing>;
 }
 
-export interface AgentListing {
+export interface Tagged extends AgentListing {
+  readonly swept: Swept;
+}
+
+/** Connections that were open before the tag. */
+export interface Swept {
+  readonly destroyed: number;
+  /** The kernel would not. */
+  readonly unable: number;
+  /** Left as they were, because that was asked for. Every packet of theirs is dropped. */
+  readonly kept: number;
+}
+
+export interface Quarantined extends AgentStateListing {
+  /** Sessions that were cut. */
+  readonly sessions: number;
+  /** Other sockets of the agent that were destroyed, and those that the kernel would not. */
+  readonly destroyed: number;
+  readonly unable: number;
+}
+
+/** What holds for an agent as a whole. */
+export interface AgentStateListing {
   readonly agent: string;
+  readonly state: "enforced" | "observed" | "quarantined";
+  /** While it is quarantined. */
+  readonly quarantinedMs?: number;
+  readonly reason?: string;
+  /** While it is observed; a quarantine wins. */
+  readonly observedUntilMs?: number;
+}
+
+/** One tagged cgroup. */
+export interface AgentListing extends AgentStateListing {
   readonly groups: readonly string[];
   readonly cgroup: string;
-  readonly kind: "run" | "tag";
+  readonly kind: "run" | "tag" | "match";
+  /** What found it, as a person reads it; "" for runs and tags by command. */
+  readonly matcher: string;
+  /** Id, where it is one. */
+  readonly container?: string;
   readonly runId?: string;
   readonly uid: number;
   readonly processes: number;
+  /** The first of them. */
+  readonly pids: readonly number[];
+  /** Ids of the network namespaces in which they live: inode numbers, as in "net:[4026531840]". */
+  readonly namespaces: readonly number[];
   readonly sessions: number;
   readonly sinceMs: number;
+  /** The last word of kernel or session; absent when there was none since the daemon started. */
+  readonly lastSeenMs?: number;
 }
 
 export interface ConnectionPorts {
@@ -174,6 +260,8 @@ export interface SessionEntry {
   readonly text: string;
   readonly decision?: "allow" | "deny" | "hold";
   readonly rules?: readonly string[];
+  /** Allowed only because the agent was observed: what would have been answered. */
+  readonly observed?: { readonly rules: readonly string[]; readonly message: string };
   /** What a refused client was told, or the server's error without values. */
   readonly message?: string;
   readonly rows?: number;
@@ -251,6 +339,8 @@ export interface DaemonStatus {
   readonly openSessions: number;
   readonly policy: PolicyStatus;
   readonly counters: Readonly<Record<string, number>>;
+  /** Agents that are quarantined or observed now, tagged or not. */
+  readonly states: readonly AgentStateListing[];
 }
 
 export interface DoctorReport {
@@ -287,7 +377,7 @@ export interface DaemonModule {
   removeEverything(options: { readonly stateDir: string; readonly runDir: string }): Promise<readonly string[]>;
   /** Without a daemon. Without paths: the policies folder that the settings name; without those: the usual ones. */
   checkPolicyFiles(paths: readonly string[], settingsFile?: string): Promise<PolicyCheck>;
-  doctorReport(): Promise<DoctorReport>;
+  doctorReport(examined: { readonly stateDir: string; readonly runDir: string }): Promise<DoctorReport>;
 }
 
 export interface DaemonOptions {
@@ -303,7 +393,7 @@ export interface DaemonOptions {
 export interface RunningDaemon {
   /** Resolves once the daemon has stopped, whoever asked for it. Rejects if it stopped by a fault. */
   readonly stopped: Promise<void>;
-  /** Ends in order; safe to call twice. Tagged agents stay guarded. */
+  /** Ends in order, sessions after what they are at; called again, at once. Tagged agents stay guarded. */
   stop(): Promise<void>;
   reload(): Promise<ReloadResult>;
 }

@@ -1,54 +1,62 @@
-/** What this machine offers, each with a verdict and a remedy. Changes nothing that lasts. */
+/** What this machine offers, each with a verdict and a remedy. Works without a daemon. Changes nothing that lasts. */
 import { existsSync, readFileSync } from "node:fs";
-import { probe } from "ebpf-loader";
-import { messageOf } from "../base/errors.ts";
-import type { DoctorCheck, DoctorReport } from "../control/ports.ts";
-import { hostNameservers } from "../kernel/destinations.ts";
-import { findCgroupRoot } from "../kernel/interception.ts";
+import { runtimeFolders } from "../containers/folders.ts";
+import { hooksStatus, LIBRARY } from "../containers/installation.ts";
+import type { DoctorReport } from "../control/ports.ts";
+import { loadSettings, usualSettingsFile } from "./configuration.ts";
+import { runtimeChecks } from "./doctor/containers.ts";
+import { type Host, kernelChecks } from "./doctor/kernel.ts";
+import { nameChecks } from "./doctor/names.ts";
+import { privilegeChecks } from "./doctor/privileges.ts";
+import { clockCheck, coreDumpCheck, diskCheck, launcherCheck, serviceCheck, trustChecks } from "./doctor/service.ts";
 
-export async function doctorReport(): Promise<DoctorReport> {
-  return { checks: [privileges(), ...kernel(), nameservers(), serviceManager()] };
+export interface Examined {
+  readonly stateDir: string;
+  readonly runDir: string;
+  /** Of the listener; what the usual settings say when absent. */
+  readonly port?: number;
 }
 
-function privileges(): DoctorCheck {
-  const uid = process.geteuid?.() ?? -1;
-  return uid === 0
-    ? { name: "privileges", verdict: "ok", found: "root", remedy: "" }
-    : { name: "privileges", verdict: "failed", found: `uid ${uid}`, remedy: "Run it with sudo" };
-}
+const HOST: Host = {
+  read: (file) => {
+    try {
+      return readFileSync(file, "utf8");
+    } catch {
+      return undefined;
+    }
+  },
+  exists: existsSync,
+};
 
-function kernel(): DoctorCheck[] {
-  try {
-    return probe(findCgroupRoot()).map(({ feature, ok, needs, found, remedy }) =>
-      ok
-        ? { name: feature, verdict: "ok", found, remedy: "" }
-        : { name: feature, verdict: "failed", found: `${found}, needs ${needs}`, remedy },
-    );
-  } catch (error) {
-    const remedy = "remedy" in (error as object) ? String((error as { remedy: unknown }).remedy) : "";
-    return [{ name: "kernel", verdict: "failed", found: messageOf(error), remedy }];
-  }
-}
-
-function nameservers(): DoctorCheck {
-  const found = hostNameservers();
-  return found.length > 0
-    ? { name: "nameservers", verdict: "ok", found: found.join(", "), remedy: "" }
-    : {
-        name: "nameservers",
-        verdict: "warning",
-        found: "none in /etc/resolv.conf",
-        remedy: "Agents cannot resolve names until it lists one",
-      };
-}
-
-function serviceManager(): DoctorCheck {
-  const systemd = existsSync("/run/systemd/system");
-  const first = readFileSync("/proc/1/comm", "utf8").trim();
+export async function doctorReport({ stateDir, runDir, port = usualPort() }: Examined): Promise<DoctorReport> {
+  const hooks = hooksStatus({ library: LIBRARY });
   return {
-    name: "service manager",
-    verdict: "ok",
-    found: systemd ? "systemd: runs become transient scopes" : `${first}: runs get a cgroup of their own`,
-    remedy: "",
+    checks: [
+      ...privilegeChecks(HOST, process.geteuid?.() ?? -1),
+      ...kernelChecks(HOST, port),
+      ...nameChecks(HOST),
+      ...runtimeChecks(HOST, runtimeFolders(process.env), hooks),
+      launcherCheck(HOST),
+      ...trustChecks(HOST, runDir),
+      await serviceCheck(HOST),
+      clockCheck(HOST),
+      coreDumpCheck(HOST),
+      await diskCheck(stateDir),
+      {
+        name: "settings",
+        verdict: "ok",
+        found: usualSettingsFile() ?? "none at the usual place: the daemon runs on defaults, or on what --config names",
+        remedy: "",
+      },
+    ],
   };
+}
+
+/** Settings that cannot be read have an error of their own at `up`. */
+function usualPort(): number {
+  try {
+    return loadSettings(usualSettingsFile(), []).settings.interception.port;
+  } catch {
+    return loadSettings(undefined, []).settings.interception.port;
+  }
 }

@@ -32,7 +32,10 @@ function say(entry: Exclude<ReadEntry, { kind: "action" }>, asked: string): Omit
       return { kind: "start", text: upstreamTls === "verify-full" ? text : `${text}; upstream TLS: ${upstreamTls}` };
     }
     case "decision":
-      return { kind: "decision", text: asked, decision: entry.decision, rules: entry.rules, message: entry.message };
+      return {
+        ...{ kind: "decision", text: asked, decision: entry.decision, rules: entry.rules, message: entry.message },
+        ...(entry.observed === undefined ? {} : { observed: entry.observed }),
+      };
     case "answer": {
       const { rows, bytes, masks, outcome, error } = entry;
       const message = error === undefined ? {} : { message: `${error.code} ${error.message}` };

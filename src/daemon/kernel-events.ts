@@ -4,19 +4,21 @@ import type { Clock } from "../base/clock.ts";
 import type { Agents } from "../identity/agents.ts";
 import type { AuditEvent } from "../model/event.ts";
 
-/** Redirected and allowed connections become sessions or are ordinary: only refusals are told. */
+/** Redirected and allowed connections become sessions or are ordinary: only refusals are told, carried out or not. */
 export function isRefusal(event: KernelEvent): boolean {
-  return event.kind !== "redirect" && event.kind !== "allow";
+  return event.observed || !["redirect", "allow", "born"].includes(event.kind);
 }
 
 export function auditKernelEvent(event: KernelEvent, agents: Agents, clock: Clock): AuditEvent {
   const agent = agents.bySlot(event.agent)?.name;
-  const target = event.address === "" ? "" : ` to ${event.address} port ${event.port}`;
+  const target =
+    event.path !== "" ? ` to ${event.path}` : event.address === "" ? "" : ` to ${event.address} port ${event.port}`;
+  const verb = event.observed ? "was let through, but would have been refused" : "was refused";
   return {
     atMs: clock.nowMs(),
     kind: `kernel.${event.kind}`,
     ...(agent === undefined ? {} : { agent }),
-    message: `${event.comm} (pid ${event.pid}) was refused${target}: ${WORDS[event.reason] ?? event.reason}`,
+    message: `${event.comm} (pid ${event.pid}) ${verb}${target}: ${WORDS[event.reason] ?? event.reason}`,
     fields: {
       reason: event.reason,
       pid: event.pid,
@@ -26,6 +28,8 @@ export function auditKernelEvent(event: KernelEvent, agents: Agents, clock: Cloc
       address: event.address,
       port: event.port,
       cgroupId: event.cgroupId.toString(),
+      ...(event.path === "" ? {} : { path: event.path }),
+      ...(event.observed ? { observed: true } : {}),
     },
   };
 }
@@ -40,4 +44,7 @@ const WORDS: Readonly<Partial<Record<KernelEvent["reason"], string>>> = {
   "listener-port": "the listener's port is not the agent's to own",
   "not-admitted": "a packet that no earlier check admitted",
   "egress-rule": "an egress rule denies this address",
+  "no-door": "no door of the settings opens this Unix socket",
+  "sealed-names": "DNS over TLS and QUIC cannot be judged",
+  "daemon-silent": "the daemon gives no sign of life",
 };

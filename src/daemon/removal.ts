@@ -1,17 +1,34 @@
-/** `down --remove`: nothing that Sallyport made stays: links, maps, cgroups, sockets, trust files, state. */
-import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+/**
+ * `down --remove`: nothing that Sallyport made stays: links, maps, cgroups, hooks of container runtimes, the CA in the
+ * system's store, sockets, state. What belongs to another daemon of the host is left alone.
+ */
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { removePinned } from "ebpf-loader";
-import { UserError } from "../base/errors.ts";
+import { messageOf, UserError } from "../base/errors.ts";
 import { createLog } from "../base/log.ts";
+import { LIBRARY, removeHooks } from "../containers/installation.ts";
 import { isPopulated, processesOf, removeCgroup } from "../kernel/cgroups.ts";
 import { findCgroupRoot, pinDirOf } from "../kernel/interception.ts";
 import { openStore } from "../store/store.ts";
+import { UNDECIDED_FILES } from "./hooks.ts";
+
+const run = promisify(execFile);
 
 export interface RemovalOptions {
   readonly stateDir: string;
   readonly runDir: string;
+  /** Tests look elsewhere. */
+  readonly library?: string;
+  readonly systemStore?: string;
 }
+
+/** As `trust install` puts it there. */
+const SYSTEM_CA = "sallyport.crt";
+const SYSTEM_STORE = "/usr/local/share/ca-certificates";
+const UPDATE_STORE = "/usr/sbin/update-ca-certificates";
 
 /** By name, so that a folder which holds other things too (a wrong flag) loses none of them. */
 const STATE = [
@@ -23,6 +40,7 @@ const STATE = [
   "recordings",
   "audit.jsonl",
   "daemon.lock",
+  ...UNDECIDED_FILES,
 ];
 const RUN = ["api.sock", "trust"];
 
@@ -38,8 +56,9 @@ export function refuseWhileRunning(cgroups: readonly string[]): void {
   );
 }
 
-/** The daemon must not run. Returns what was removed, for display. Throws PRIVILEGE, AGENTS_RUNNING. */
-export async function removeEverything({ stateDir, runDir }: RemovalOptions): Promise<readonly string[]> {
+/** The daemon must not run. Returns what was removed, for display. Throws PRIVILEGE, AGENTS_RUNNING, HOOK_INSTALL. */
+export async function removeEverything(options: RemovalOptions): Promise<readonly string[]> {
+  const { stateDir, runDir } = options;
   if (process.geteuid?.() !== 0) {
     throw new UserError("PRIVILEGE", "Cannot remove Sallyport as an ordinary user", "Run it with sudo", {
       exitCode: 4,
@@ -48,6 +67,8 @@ export async function removeEverything({ stateDir, runDir }: RemovalOptions): Pr
   const removed: string[] = [];
   const cgroups = await runCgroups(stateDir);
   refuseWhileRunning(cgroups);
+  removed.push(...ownHooks(runDir, options.library ?? LIBRARY));
+  removed.push(...(await systemTrust(stateDir, options.systemStore ?? SYSTEM_STORE)));
   const pinDir = pinDirOf(runDir);
   if (existsSync(pinDir)) removed.push(...removePinned(pinDir));
   for (const path of cgroups) {
@@ -62,6 +83,35 @@ export async function removeEverything({ stateDir, runDir }: RemovalOptions): Pr
   }
   for (const folder of [stateDir, runDir]) removeIfEmpty(folder);
   return removed;
+}
+
+/** Hooks ask one daemon; those of another one stay. First of all: without a daemon they keep matched containers from starting. */
+function ownHooks(runDir: string, library: string): readonly string[] {
+  const settings = textOf(join(library, "hook.conf"));
+  return settings.split("\n").includes(`socket=${join(runDir, "api.sock")}`) ? removeHooks(library) : [];
+}
+
+/** The CA of this state folder only. A store that cannot be brought up to date still has the file taken away. */
+async function systemTrust(stateDir: string, store: string): Promise<readonly string[]> {
+  const installed = join(store, SYSTEM_CA);
+  const own = textOf(join(stateDir, "ca", "ca.pem")).trim();
+  if (own === "" || textOf(installed).trim() !== own) return [];
+  rmSync(installed);
+  if (store === SYSTEM_STORE && existsSync(UPDATE_STORE)) await run(UPDATE_STORE, []).catch(tellStale);
+  return [installed];
+}
+
+function tellStale(error: unknown): never {
+  const message = `Cannot bring the system's trust store up to date: ${messageOf(error)}`;
+  throw new UserError("TRUST_INSTALL", message, `Run ${UPDATE_STORE}, then this again`, { cause: error });
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 /** The cgroups that `run` made and that may still be there. A damaged store must not keep the rest from being removed. */

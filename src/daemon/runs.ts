@@ -3,12 +3,13 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { UserError } from "../base/errors.ts";
 import { RUN_SETTLE_MS, RUNS_REMEMBERED_MAX } from "../base/limits.ts";
-import type { Caller, Run, RunPorts, RunSummary } from "../control/ports.ts";
+import type { Caller, Run, RunBounds, RunPorts, RunSummary } from "../control/ports.ts";
 import type { Agents } from "../identity/agents.ts";
 import { confine, removeCgroup } from "../kernel/cgroups.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Sessions } from "../path/sessions.ts";
 import type { Tag } from "../store/tags.ts";
+import type { CredentialReference } from "../vault/references.ts";
 
 interface Known {
   readonly run: Run;
@@ -22,6 +23,10 @@ export interface RunParts {
   readonly sessions: Sessions;
   readonly cgroupRoot: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** As it stands; who is not root is not told of paths, nor could hide them. */
+  readonly bounds: () => RunBounds;
+  /** Hears of the waiting process before its cgroup is tagged. */
+  readonly admit?: (pid: number, cgroup: string) => void;
   readonly confine?: typeof confine;
 }
 
@@ -45,10 +50,13 @@ export class Runs implements RunPorts {
     if (startedAt === undefined) throw gone();
     const path = await (this.#parts.confine ?? confine)(this.#parts.cgroupRoot, `run-${id}`, pid);
     const tag = await this.#tag(agent, path, id, caller, () => {
+      this.#parts.admit?.(pid, path);
       // the number may have passed to another process between the caller's word and the move
       if (startTimeOf(pid) !== startedAt) throw gone();
     });
-    const run: Run = { id, agent, cgroup: path };
+    const { unixSockets, hidden, fixed } = this.#parts.bounds();
+    const paths = caller.uid === 0 ? { hidden, fixed } : { hidden: [], fixed: [] };
+    const run: Run = { id, agent, cgroup: path, bounds: { unixSockets, ...paths } };
     const counts = { sessions: 0, allowed: 0, denied: 0, masked: 0, refused: 0 };
     this.#known.set(id, { run, uid: caller.uid, cgroupId: tag.cgroupId, counts });
     const [oldest] = this.#known.keys();
@@ -90,6 +98,13 @@ export class Runs implements RunPorts {
       }
     }
   }
+}
+
+/** Secrets that are files: what a command that runs as root could read. */
+export function secretFiles(references: ReadonlyMap<string, CredentialReference>): string[] {
+  return [...references.values()].flatMap(({ password }) =>
+    password !== undefined && "file" in password ? [password.file] : [],
+  );
 }
 
 /** Field 22 of proc(5) /proc/PID/stat: with the pid it names one process for ever. */

@@ -9,6 +9,7 @@ import { codeOf, messageOf } from "../base/errors.ts";
 import { LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
 import type { Masker } from "../masking/mask.ts";
 import type { Connection } from "../model/connection.ts";
+import type { Decision, Refusal } from "../model/decision.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Asked } from "../model/operation.ts";
@@ -20,7 +21,7 @@ import type { Recorder } from "../recorder/recorder.ts";
 import { Driver } from "./driver.ts";
 import type { Lookups } from "./lookups.ts";
 import { completeOrigin } from "./origin.ts";
-import type { Sessions } from "./sessions.ts";
+import type { LiveSession, Sessions } from "./sessions.ts";
 import { type Leaf, leafNames, serverOptions } from "./tls.ts";
 import { type Backend, type CredentialSource, cancelUpstream, logIn } from "./upstream.ts";
 import { Wire } from "./wire.ts";
@@ -29,6 +30,9 @@ import { Wire } from "./wire.ts";
 export interface PathParts {
   readonly clock: Clock;
   readonly agentOf: (slot: number) => Agent | undefined;
+  /** By the agent's name, at this moment. */
+  readonly isQuarantined: (agent: string) => boolean;
+  readonly isObserved: (agent: string) => boolean;
   readonly connectionOf: (number: number) => Connection | undefined;
   readonly protocolOf: (name: string) => Protocol | undefined;
   readonly userOf: (uid: number) => string;
@@ -66,6 +70,12 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   const agent = parts.agentOf(accepted.origin.agent);
   if (agent === undefined) {
     return refuse(client, parts, "connection.refused", "A connection of an unknown agent was closed", accepted);
+  }
+
+  if (parts.isQuarantined(agent.name)) {
+    // it was redirected before the kernel heard of the quarantine, and waited to be accepted
+    const message = "A connection of a quarantined agent was closed";
+    return refuse(client, parts, "connection.refused", message, accepted, agent.name);
   }
 
   // 4 which connection and protocol
@@ -109,7 +119,8 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     },
     recordAsked: (id, asked, decision) => {
       recording.asked(id, asked, decision);
-      if (decision.kind === "deny") parts.emit(denial(parts, sessionId, agent, connection, decision));
+      const refusal = decision.kind === "deny" ? decision : decision.observed;
+      if (refusal !== undefined) parts.emit(denial(parts, sessionId, agent, connection, decision.kind, refusal));
     },
     recordAnswered: (entry) => recording.answered(entry),
     flush: () => recording.flush(),
@@ -145,12 +156,17 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   });
   const startup = setTimeout(() => driver.stop("no login within the time allowed"), STARTUP_WAIT_MS + LOGIN_WAIT_MS);
   const stop = (reason: string) => driver.stop(reason);
+  const drain: LiveSession["drain"] = (why, fresh) => driver.drain(why, fresh);
+  const cut = (reason: string) => {
+    cancelFor(parts, agent, cancelKey); // a backend that computes does not notice that nobody listens any more
+    driver.cut(reason);
+  };
   const recheck = () => {
     if (entrance === undefined) return;
     const decision = judge.current.decide(0, entrance, new Uint8Array());
     if (decision.kind === "deny") stop(`the policy does not allow this connection any more: ${decision.message}`);
   };
-  parts.sessions.add({ sessionId, agent, connection, origin, stop, recheck });
+  parts.sessions.add({ sessionId, agent, connection, origin, stop, cut, recheck, drain });
   parts.emit({
     ...about(parts, agent, connection, sessionId),
     kind: "session.start",
@@ -192,7 +208,8 @@ class CurrentJudge {
     this.#policy = parts.policy;
     this.#make = () => {
       const now = parts.agentOf(agent.slot) ?? agent; // its groups may have changed with the settings
-      return this.#for.judge({ sessionId, agent: now, origin, connection, clock: parts.clock });
+      const isObserved = () => parts.isObserved(agent.name);
+      return this.#for.judge({ sessionId, agent: now, origin, connection, clock: parts.clock, isObserved });
     };
     this.#for = parts.policy();
     this.#judge = this.#make();
@@ -242,13 +259,15 @@ function denial(
   sessionId: string,
   agent: Agent,
   connection: Connection,
-  decision: { readonly rules: readonly string[]; readonly message: string },
+  answer: Decision["kind"],
+  { rules, message }: Refusal,
 ): AuditEvent {
   return {
     ...about(parts, agent, connection, sessionId),
-    kind: "action.deny",
-    message: decision.message,
-    fields: { rules: decision.rules.join(" ") },
+    ...(answer === "deny"
+      ? { kind: "action.deny", message }
+      : { kind: "action.observed", message: `It was forwarded, but would be denied: ${message}` }),
+    fields: { rules: rules.join(" ") },
   };
 }
 

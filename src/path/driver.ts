@@ -45,6 +45,7 @@ export class Driver {
   /** Something was decided that the file does not hold yet. */
   #decided = false;
   #closing: string | undefined;
+  #isCut = false;
   #finish: (reason: string) => void = () => {};
   bytesIn = 0;
   bytesOut = 0;
@@ -80,6 +81,18 @@ export class Driver {
   stop(reason: string): void {
     this.#give({ kind: "stop", reason });
     setTimeout(() => this.#close(reason), FAREWELL_WAIT_MS).unref();
+  }
+
+  /** Asks the session to end as soon as that cuts nothing short; see SessionEvent. It may also go on. */
+  drain(reason: string, fresh: "wait" | "end"): void {
+    this.#give({ kind: "drain", reason, fresh });
+  }
+
+  /** Ends the session whether the peers listen or not: the farewell as far as it leaves at once, then resets. */
+  cut(reason: string): void {
+    this.#isCut = true;
+    this.#give({ kind: "stop", reason });
+    this.#close(reason);
   }
 
   #give(event: SessionEvent): void {
@@ -256,13 +269,20 @@ export class Driver {
 
   #hangUp(): void {
     const [client, server] = [this.#client, this.#server];
+    this.#finish(this.#closing ?? "closed");
+    if (this.#isCut) {
+      setImmediate(() => {
+        client.reset(); // a turn later: TLS has handed its farewell to the kernel by then
+        server?.reset();
+      });
+      return;
+    }
     client.end();
     server?.end();
     setTimeout(() => {
       client.destroy();
       server?.destroy();
     }, FAREWELL_WAIT_MS).unref();
-    this.#finish(this.#closing ?? "closed");
   }
 }
 

@@ -1,5 +1,11 @@
 /** Who is being served right now: to list, to stop from the side, and to find what a cancel key means. */
-import { FAREWELL_WAIT_MS, SESSIONS_MAX, SESSIONS_PER_AGENT_MAX } from "../base/limits.ts";
+import {
+  DRAIN_FRESH_WAIT_MS,
+  DRAIN_WAIT_MS,
+  FAREWELL_WAIT_MS,
+  SESSIONS_MAX,
+  SESSIONS_PER_AGENT_MAX,
+} from "../base/limits.ts";
 import type { Connection } from "../model/connection.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Origin } from "../model/origin.ts";
@@ -11,6 +17,10 @@ export interface LiveSession {
   readonly connection: Connection;
   readonly origin: Origin;
   stop(reason: string): void;
+  /** Ends it once that cuts nothing short; "end" includes what was let in and has not asked anything yet. */
+  drain(reason: string, fresh: "wait" | "end"): void;
+  /** Ends it at once, without waiting for anybody; what its backend still runs is cancelled. */
+  cut(reason: string): void;
   /** Asks the policy in force for the session's `connect` again; denied, the session ends. */
   recheck(): void;
 }
@@ -27,6 +37,7 @@ export class Sessions {
   readonly #byAgent = new Map<number, number>();
   readonly #cancels = new Map<string, Cancellable>();
   readonly #waiting = new Set<() => void>();
+  #hurry: () => void = () => {};
 
   get full(): boolean {
     return this.#live.size >= SESSIONS_MAX;
@@ -72,6 +83,13 @@ export class Sessions {
     return chosen.length;
   }
 
+  /** As `stop`, but nobody is waited for: both sides are reset. */
+  cut(which: (session: LiveSession) => boolean, reason: string): number {
+    const chosen = this.list().filter(which);
+    for (const session of chosen) session.cut(reason);
+    return chosen.length;
+  }
+
   /** Resolves when no session is left for which `which` holds, or after `waitMs`. */
   settled(which: (session: LiveSession) => boolean, waitMs: number): Promise<void> {
     const done = () => !this.list().some(which);
@@ -89,6 +107,26 @@ export class Sessions {
         resolve();
       }
     });
+  }
+
+  /**
+   * Lets every session finish what it is at; what still runs at the deadline is ended. Resolves when all have left.
+   * Whoever calls this accepts nothing more.
+   */
+  async drain(reason: string): Promise<void> {
+    const hurried = new Promise<void>((resolve) => {
+      this.#hurry = resolve;
+    });
+    for (const session of this.list()) session.drain(reason, "wait");
+    await Promise.race([hurried, this.settled(() => true, DRAIN_FRESH_WAIT_MS)]);
+    for (const session of this.list()) session.drain(reason, "end");
+    await Promise.race([hurried, this.settled(() => true, DRAIN_WAIT_MS - DRAIN_FRESH_WAIT_MS)]);
+    await this.end(reason);
+  }
+
+  /** A drain that waits, waits no more. */
+  hurry(): void {
+    this.#hurry();
   }
 
   /** Ends all of them with their farewell; resolves when they have left. */

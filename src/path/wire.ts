@@ -144,6 +144,15 @@ export class Wire {
     this.#raw.destroy();
   }
 
+  /**
+   * As destroy, but the peer gets a reset, whatever it still meant to say. After `end` it gets one as soon as it
+   * speaks: libuv refuses to reset what is shutting down, and would leave it open.
+   */
+  reset(): void {
+    if (!this.#raw.destroyed && !this.#raw.writableEnded) this.#raw.resetAndDestroy();
+    this.destroy();
+  }
+
   #become(secured: TLSSocket, done: "secure" | "secureConnect"): Promise<void> {
     this.#socket = secured;
     secured.on("data", (bytes: Buffer) => {

@@ -5,7 +5,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import { REVEALS_KEPT_MAX } from "../base/limits.ts";
-import type { Decision, RuleName } from "../model/decision.ts";
+import type { Decision, Refusal, RuleName } from "../model/decision.ts";
 import type { Agent } from "../model/identity.ts";
 import type { ColumnFacts, MaskStyle } from "../model/mask.ts";
 import type { ActionDeclaration, Asked, Facts, Operation } from "../model/operation.ts";
@@ -23,6 +23,11 @@ export interface Subject {
   readonly origin: Origin;
   readonly connection: SubjectConnection;
   readonly clock: Clock;
+  /**
+   * Whether the agent is observed at this moment: what rules would deny is then allowed and says so. What the analysis
+   * forbids stays denied, and masks stay on: observing is no way to read what policy hides. Absent: never.
+   */
+  readonly isObserved?: () => boolean;
 }
 
 /** One policy applied to one session. */
@@ -68,7 +73,11 @@ export function createJudge(index: RuleIndex, policy: string, subject: Subject):
 /** Of one operation, before permits. */
 type Outcomes =
   | { readonly kind: "allow"; readonly rules: readonly RuleName[] }
-  | { readonly kind: "deny"; readonly rules: readonly RuleName[]; readonly message: string };
+  | ({ readonly kind: "deny" } & Refusal)
+  /** Whatever the rules say. */
+  | ({ readonly kind: "forbid" } & Refusal);
+
+type Refused = Exclude<Outcomes, { kind: "allow" }>;
 
 class PolicyJudge implements Judge {
   readonly policy: string;
@@ -95,21 +104,28 @@ class PolicyJudge implements Judge {
     if (only === undefined) return { kind: "deny", rules: ["built-in:nothing"], message: "Nothing was asked", policy };
     if (asked.length === 1) {
       const outcome = this.#outcome(only.operation);
-      return outcome.kind === "deny" ? { ...outcome, policy } : this.#allow(id, outcome.rules, bytes);
+      return outcome.kind === "allow" ? this.#allow(id, outcome.rules, bytes) : this.#refuse(id, [outcome], bytes);
     }
     const rules = new Set<RuleName>();
-    const denied: Extract<Outcomes, { kind: "deny" }>[] = [];
+    const refused: Refused[] = [];
     for (const { operation } of asked) {
       const outcome = this.#outcome(operation);
-      if (outcome.kind === "deny") denied.push(outcome);
+      if (outcome.kind !== "allow") refused.push(outcome);
       else for (const rule of outcome.rules) rules.add(rule);
     }
-    const [first] = denied;
-    if (first !== undefined) {
-      const all = new Set(denied.flatMap((outcome) => outcome.rules));
-      return { kind: "deny", rules: [...all], message: first.message, policy };
+    return refused.length > 0 ? this.#refuse(id, refused, bytes) : this.#allow(id, [...rules], bytes);
+  }
+
+  #refuse(id: number, refused: readonly Refused[], bytes: Uint8Array): Decision {
+    const policy = this.policy;
+    const [first] = refused;
+    const rules = [...new Set(refused.flatMap((outcome) => outcome.rules))];
+    const refusal: Refusal = { rules, message: first?.message ?? "" };
+    const { isObserved, sessionId } = this.#subject;
+    if (isObserved?.() !== true || refused.some(({ kind }) => kind === "forbid")) {
+      return { kind: "deny", ...refusal, policy };
     }
-    return this.#allow(id, [...rules], bytes);
+    return { kind: "allow", permit: mintPermit(sessionId, id, bytes), rules: [], policy, observed: refusal };
   }
 
   #allow(id: number, rules: readonly RuleName[], bytes: Uint8Array): Decision {
@@ -155,7 +171,7 @@ class PolicyJudge implements Judge {
 
   #judge(operation: Operation, time: Facts): Outcomes {
     const { forbidden, actions } = operation;
-    if (forbidden !== undefined) return { kind: "deny", rules: [forbidden.rule], message: forbidden.message };
+    if (forbidden !== undefined) return { kind: "forbid", rules: [forbidden.rule], message: forbidden.message };
     // The session exists because `connect` was allowed, and that permits housekeeping.
     const allowing: RuleName[] = [];
     const denying: RuleVerdict[] = [];
@@ -164,7 +180,7 @@ class PolicyJudge implements Judge {
       const entry = this.#index.get(action.name);
       const wrong = entry === undefined ? undefined : misfit(action.facts, entry.declaration.facts);
       if (entry === undefined || wrong !== undefined || action.name === REVEAL) {
-        return { kind: "deny", rules: ["built-in:facts"], message: sayMisfit(action.name, wrong) };
+        return { kind: "forbid", rules: ["built-in:facts"], message: sayMisfit(action.name, wrong) };
       }
       let allowed = false;
       for (const { name, condition, outcome } of entry.rules) {

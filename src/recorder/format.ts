@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import protobuf from "protobufjs";
 import type { Connection } from "../model/connection.ts";
+import type { Refusal } from "../model/decision.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Origin } from "../model/origin.ts";
 import type { AnswerEntry } from "../model/session.ts";
@@ -105,6 +106,8 @@ export interface DecisionEntry {
   readonly rules: readonly string[];
   readonly message: string;
   readonly policy: string;
+  /** It was allowed because the agent was observed; this is what would have been answered. */
+  readonly observed?: Refusal;
 }
 
 export interface SegmentHead {
@@ -204,7 +207,11 @@ interface PlainRecord {
     readonly parameters: readonly { readonly value?: string | null }[];
     readonly forbidden: { rule: string; message: string } | null;
   };
-  readonly decision?: Omit<DecisionEntry, "askId" | "decision"> & { readonly askId: string; readonly kind: string };
+  readonly decision?: Omit<DecisionEntry, "askId" | "decision" | "observed"> & {
+    readonly askId: string;
+    readonly kind: string;
+    readonly observed: Refusal | null;
+  };
   readonly answer?: {
     readonly askId: string;
     readonly rows: string;
@@ -240,8 +247,14 @@ function bodyOf({ start, action, decision, answer, end, gap }: PlainRecord): Rec
     };
   }
   if (decision) {
-    const { kind, askId, ...same } = decision;
-    return { kind: "decision", ...same, askId: Number(askId), decision: kind === "ALLOW" ? "allow" : "deny" };
+    const { kind, askId, observed, ...same } = decision;
+    return {
+      kind: "decision",
+      ...same,
+      askId: Number(askId),
+      decision: kind === "ALLOW" ? "allow" : "deny",
+      ...(observed && { observed: { rules: observed.rules, message: observed.message } }),
+    };
   }
   if (answer) {
     return {

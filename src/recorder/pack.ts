@@ -86,6 +86,12 @@ export class Packer {
     for (const rule of decision.rules) this.#text(3, rule);
     if (decision.kind === "deny") this.#string(4, decision.message);
     this.#string(5, decision.policy);
+    if (decision.kind === "allow" && decision.observed !== undefined) {
+      const observed = this.#begin(6);
+      for (const rule of decision.observed.rules) this.#text(1, rule);
+      this.#string(2, decision.observed.message);
+      this.#end(observed);
+    }
     this.#end(body);
     this.#endFrame(frame);
   }

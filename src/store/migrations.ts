@@ -38,6 +38,20 @@ const STEPS: readonly string[] = [
      name TEXT PRIMARY KEY, version INTEGER NOT NULL, nonce BLOB NOT NULL, sealed BLOB NOT NULL,
      settings TEXT NOT NULL, created_ms INTEGER NOT NULL, rotated_ms INTEGER
    ) WITHOUT ROWID;`,
+  `CREATE TABLE tags_2 (
+     cgroup_id TEXT PRIMARY KEY, cgroup TEXT NOT NULL,
+     agent TEXT NOT NULL, slot INTEGER NOT NULL REFERENCES agents (slot),
+     kind TEXT NOT NULL CHECK (kind IN ('run', 'tag', 'match')), run_id TEXT, uid INTEGER NOT NULL,
+     created_ms INTEGER NOT NULL, matcher TEXT NOT NULL, container TEXT NOT NULL
+   ) WITHOUT ROWID;
+   INSERT INTO tags_2 SELECT *, '', '' FROM tags;
+   DROP TABLE tags;
+   ALTER TABLE tags_2 RENAME TO tags;
+
+   CREATE TABLE agent_states (
+     agent TEXT PRIMARY KEY, quarantined_ms INTEGER, quarantined_by INTEGER, quarantine_reason TEXT,
+     observed_until_ms INTEGER, observed_by INTEGER
+   ) WITHOUT ROWID;`,
 ];
 
 /** Brings the schema to this program's version in one transaction. Throws STORE_NEWER. */

@@ -1,6 +1,7 @@
 /** What the daemon keeps between its lives: one SQLite file, handed out as narrow parts. Holds no rules. */
 import { join } from "node:path";
 import type { Log } from "../base/log.ts";
+import { type AgentStateStore, createAgentStateStore } from "./agent-states.ts";
 import { openDatabase } from "./database.ts";
 import { createEventStore, type EventStore } from "./events.ts";
 import { migrate } from "./migrations.ts";
@@ -12,6 +13,7 @@ export interface Store {
   readonly sessions: SessionStore;
   readonly events: EventStore;
   readonly tags: TagStore;
+  readonly agentStates: AgentStateStore;
   readonly secrets: SecretStore;
   /** Writes what waits, then closes. */
   close(): Promise<void>;
@@ -34,6 +36,7 @@ export async function openStore(stateDir: string, log: Log): Promise<Store> {
     sessions,
     events: createEventStore(database),
     tags: createTagStore(database),
+    agentStates: createAgentStateStore(database),
     secrets: createSecretStore(database),
     async close() {
       await sessions.flush();

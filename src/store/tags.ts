@@ -7,9 +7,13 @@ export interface Tag {
   readonly cgroup: string;
   readonly agent: string;
   readonly slot: number;
-  /** `run`: the cgroup was made by us and goes with its command. */
-  readonly kind: "run" | "tag";
+  /** `run`: the cgroup was made by us and goes with its command. `match`: a matcher of the settings found it. */
+  readonly kind: "run" | "tag" | "match";
   readonly runId: string | undefined;
+  /** What found it, as a person reads it: "unit actions.runner.*.service"; "" for runs and tags by command. */
+  readonly matcher: string;
+  /** Container id, where it is one; else "". */
+  readonly container: string;
   /** Who asked for it. */
   readonly uid: number;
   readonly createdMs: number;
@@ -39,7 +43,7 @@ export function createTagStore(database: Database): TagStore {
         return row.slot;
       }),
     async put(tag) {
-      await database.run("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [
+      await database.run("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [
         tag.cgroupId.toString(),
         tag.cgroup,
         tag.agent,
@@ -48,6 +52,8 @@ export function createTagStore(database: Database): TagStore {
         tag.runId ?? null,
         tag.uid,
         tag.createdMs,
+        tag.matcher,
+        tag.container,
       ]);
     },
     async remove(cgroupId) {
@@ -64,6 +70,8 @@ export function createTagStore(database: Database): TagStore {
         runId: raw.run_id ?? undefined,
         uid: raw.uid,
         createdMs: raw.created_ms,
+        matcher: raw.matcher,
+        container: raw.container,
       }));
     },
   };
@@ -75,8 +83,10 @@ interface RawTag {
   readonly cgroup: string;
   readonly agent: string;
   readonly slot: number;
-  readonly kind: "run" | "tag";
+  readonly kind: Tag["kind"];
   readonly run_id: string | null;
   readonly uid: number;
   readonly created_ms: number;
+  readonly matcher: string;
+  readonly container: string;
 }

@@ -136,9 +136,18 @@ const wrong = [
   [["run", "--", "-x"], /begins with -/],
   [["run", "--", ""], /Name the command/],
   [["run", "--token-file", "t", "--", "true"], /not in this version/],
-  [["tag", "--as", "ci"], /exactly one of --cgroup and --pid/],
+  [["tag", "--as", "ci"], /exactly one of --cgroup, --pid, --container and --unit/],
   [["tag", "--as", "ci", "--pid", "5", "--cgroup", "/a"], /exactly one/],
   [["tag", "--pid", "5"], /--as/],
+  [["tag", "--as", "ci", "--container", "a", "--unit", "b.service"], /exactly one/],
+  [["observe", "ci"], /exactly one of --for, --until and --off/],
+  [["observe", "ci", "--for", "2h", "--off"], /exactly one/],
+  [["observe", "ci", "--for", "2"], /like 30m, 2h/],
+  [["observe", "ci", "--for", "0h"], /longer than nothing/],
+  [["observe", "ci", "--until", "25:00"], /no such time/],
+  [["observe", "ci", "--until", "tomorrow"], /like 18:30/],
+  [["quarantine"], /missing required argument/],
+  [["release"], /missing required argument/],
   [["tag", "--as", "ci", "--pid", "1"], /id of a process/],
   [["connections", "add", "a"], /--protocol/],
   [["connections", "add", "a", "--protocol", "p", "--address", "a:1", "--password", "x"], /unknown option/],
@@ -221,7 +230,12 @@ const listings = [
   ["trust", "export"],
   ["trust", "env"],
   ["tag", "--as", "ci", "--pid", "5"],
+  ["tag", "--as", "ci", "--container", "build-1"],
   ["untag", "--pid", "5"],
+  ["quarantine", "ci", "--reason", "odd queries"],
+  ["release", "ci"],
+  ["observe", "ci", "--for", "2h"],
+  ["observe", "ci", "--off"],
   ["down", "--remove"],
 ];
 for (const args of listings) {
@@ -515,6 +529,10 @@ test("help of every command has an example", async (t) => {
     "agents",
     "tag",
     "untag",
+    "quarantine",
+    "release",
+    "observe",
+    "events",
     "connections",
     "sessions",
     "policy",
@@ -634,7 +652,10 @@ const failures: readonly (readonly [string, (t: TestContext) => Promise<FakeDaem
     "125 when the daemon names the run with a line of its own",
     (t) =>
       fakeDaemon(t, ({ runs }) => ({
-        runs: { ...runs, create: async ({ agent }) => ({ id: "r1\nx", agent, cgroup: "/c" }) },
+        runs: {
+          ...runs,
+          create: async (request, caller) => ({ ...(await runs.create(request, caller)), id: "r1\nx" }),
+        },
       })),
     125,
     /ANSWER_BROKEN/,
@@ -718,6 +739,19 @@ while True:
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), repr(seen), flush=True)
 `;
 
+test("run gives the command the caller's limit of open files and the signals that it ignores", async (t) => {
+  const daemon = await fakeDaemon(t);
+  const command = "ulimit -S -n; grep SigIgn /proc/self/status";
+  const run = [SALLYPORT, "--run", daemon.runDir, "run", "--quiet", "--as", "ci", "--", "sh", "-c", command];
+  const child = spawn("sh", ["-c", 'ulimit -S -n 321; trap "" HUP USR1; exec "$@"', "sh", ...run]);
+  await once(child, "spawn");
+  daemon.peer = { ...ROOT, pid: child.pid ?? 0 };
+  let out = "";
+  child.stdout.on("data", (chunk) => (out += String(chunk)));
+  await once(child, "close");
+  assert.match(out, /^321\nSigIgn:\s+0*201\n$/);
+});
+
 test("Ctrl-C on a terminal reaches the command once, and run outlives it", async (t) => {
   const daemon = await fakeDaemon(t);
   const script = "trap 'echo caught' INT; echo ready; until read -r line; do :; done; echo got; exit 5";
@@ -734,7 +768,7 @@ test("Ctrl-C on a terminal reaches the command once, and run outlives it", async
   assert.equal(out.match(/caught/g)?.length, 1, out);
 });
 
-test("when run is killed before the process is tagged, the waiting shell ends without the command", async (t) => {
+test("when run is killed before the process is tagged, the waiting launcher ends without the command", async (t) => {
   const mark = join(folder(t), "ran");
   const asked = Promise.withResolvers<number>();
   const daemon = await fakeDaemon(t, ({ runs }) => ({
@@ -747,43 +781,64 @@ test("when run is killed before the process is tagged, the waiting shell ends wi
     },
   }));
   const started = (child: ChildProcess) => void asked.promise.then(() => child.kill("SIGKILL"));
-  // Its streams close only when the waiting shell, which shares them, has ended too.
+  // Its streams close only when the waiting launcher, which shares them, has ended too.
   await sallyport(daemon, ["run", "--as", "ci", "--", "touch", mark], { started });
   assert.equal(existsSync(mark), false);
 });
 
-test("an open socket that the command would inherit is refused", async (t) => {
-  const daemon = await fakeDaemon(t);
-  const mark = join(folder(t), "ran");
-  // Above the numbers that Node closes by itself; python opens it and becomes the command line.
-  const script = `
+/** Becomes the command line with `kind` of socket as `fd`. */
+const WITH_SOCKET = `
 import os, socket, sys
-a, b = socket.socketpair()
-os.dup2(a.fileno(), 100)
-os.set_inheritable(100, True)
-os.execv(sys.argv[1], sys.argv[1:])
+kind, fd = sys.argv[1], int(sys.argv[2])
+server = socket.create_server(("127.0.0.1", 0))
+tcp = socket.create_connection(server.getsockname())
+pair, other = socket.socketpair()
+datagrams, other2 = socket.socketpair(type=socket.SOCK_DGRAM)
+os.dup2({"tcp": tcp, "listener": server, "pair": pair, "datagrams": datagrams}[kind].fileno(), fd)
+os.set_inheritable(fd, True)
+os.execv(sys.argv[3], sys.argv[3:])
 `;
-  const child = spawn("python3", [
-    "-c",
-    script,
-    SALLYPORT,
-    "--run",
-    daemon.runDir,
-    "run",
-    "--as",
-    "ci",
-    "--",
-    "touch",
-    mark,
-  ]);
+
+async function runWithSocket(t: TestContext, kind: string, fd: number, words: readonly string[]): Promise<Ended> {
+  const daemon = await fakeDaemon(t);
+  const run = [SALLYPORT, "--run", daemon.runDir, "run", "--quiet", "--as", "ci", "--", ...words];
+  const child = spawn("python3", ["-c", WITH_SOCKET, kind, String(fd), ...run]);
   await once(child, "spawn");
   daemon.peer = { ...ROOT, pid: child.pid ?? 0 };
-  let err = "";
+  let [out, err] = ["", ""];
+  child.stdout.on("data", (chunk) => (out += String(chunk)));
   child.stderr.on("data", (chunk) => (err += String(chunk)));
   const [code] = await once(child, "close");
-  assert.equal(code, 125, err);
-  assert.match(err, /RUN_SOCKETS_OPEN.*100/);
-  assert.equal(existsSync(mark), false);
+  return { code, out, err };
+}
+
+for (const [kind, fd] of [
+  ["tcp", 0],
+  ["listener", 0],
+  ["datagrams", 0],
+  ["tcp", 1],
+] as const) {
+  test(`run refuses to give the command a ${kind} socket as descriptor ${fd}`, async (t) => {
+    const mark = join(folder(t), "ran");
+    const { code, err } = await runWithSocket(t, kind, fd, ["touch", mark]);
+    assert.equal(code, 125, err);
+    assert.match(err, /RUN_STDIO_REFUSED: .*(stdin|stdout) is a socket/);
+    assert.doesNotMatch(err, /INTERRUPTED/);
+    assert.equal(existsSync(mark), false);
+  });
+}
+
+test("run gives the command one end of a socket pair as its stdin", async (t) => {
+  const { code, out, err } = await runWithSocket(t, "pair", 0, ["sh", "-c", "readlink /proc/$$/fd/0"]);
+  assert.equal(code, 0, err);
+  assert.match(out, /^socket:/);
+});
+
+test("an open socket beside stdin, stdout and stderr is closed", async (t) => {
+  // Above the numbers that Node closes by itself.
+  const { code, out, err } = await runWithSocket(t, "tcp", 100, ["sh", "-c", "ls /proc/$$/fd"]);
+  assert.equal(code, 0, err);
+  assert.ok(!out.split("\n").includes("100"), out);
 });
 
 test("the launcher works through a link, and says what to do when the runtime is missing", async (t) => {

@@ -64,10 +64,16 @@ const AGENT: AgentListing = {
   kind: "run",
   runId: "r1",
   uid: 0,
+  matcher: "",
   processes: 1,
+  pids: [4711],
+  namespaces: [4_026_531_840],
   sessions: 1,
   sinceMs: 1_700_000_000_000,
+  state: "enforced",
 };
+
+const NOTHING_SWEPT = { destroyed: 0, unable: 0, kept: 0 };
 
 const CONNECTION: ConnectionListing = {
   name: "orders",
@@ -100,7 +106,8 @@ export async function fakeDaemon(
       environment: async (agent) => ({ SALLYPORT_AGENT: agent, PGSSLROOTCERT: "/ca.pem" }),
       create: async ({ agent, pid }, caller) => {
         note("runs.create", agent, pid, caller.uid);
-        return { id: "r1", agent, cgroup: "/sallyport.slice/r1" };
+        const bounds = { unixSockets: "judged", hidden: [], fixed: [] } as const;
+        return { id: "r1", agent, cgroup: "/sallyport.slice/r1", bounds };
       },
       summary: async (id) =>
         id === "r1"
@@ -109,13 +116,36 @@ export async function fakeDaemon(
     },
     agents: {
       list: async () => [AGENT],
-      tag: async ({ agent, target }) => {
-        note("agents.tag", agent, target);
-        return AGENT;
+      tag: async ({ agent, target, connections }) => {
+        note("agents.tag", agent, target, connections);
+        const swept = connections === "end" ? { destroyed: 2, unable: 0, kept: 0 } : { ...NOTHING_SWEPT, kept: 1 };
+        return { ...AGENT, swept };
       },
       untag: async (target) => {
         note("agents.untag", target);
         return target.kind === "cgroup" && target.path === "/none" ? undefined : AGENT;
+      },
+      quarantine: async (agent, reason) => {
+        note("agents.quarantine", agent, reason);
+        return { agent, state: "quarantined", reason, sessions: 1, destroyed: 2, unable: 0 };
+      },
+      release: async (agent) => {
+        note("agents.release", agent);
+        return { agent, state: "enforced" };
+      },
+      observe: async (agent, untilMs) => {
+        note("agents.observe", agent);
+        return { agent, state: "observed", observedUntilMs: untilMs };
+      },
+      endObservation: async (agent) => {
+        note("agents.endObservation", agent);
+        return { agent, state: "enforced" };
+      },
+    },
+    hooks: {
+      oci: async ({ id }) => {
+        note("hooks.oci", id);
+        return { agent: "ci" };
       },
     },
     connections: {
@@ -172,6 +202,7 @@ export async function fakeDaemon(
         openSessions: 0,
         policy: POLICY,
         counters: { redirected: 7 },
+        states: [{ agent: "ci", state: "quarantined", reason: "odd" }],
       }),
       doctor: async () => ({ checks: [{ name: "BTF", verdict: "ok", found: "yes", remedy: "" }] }),
       reload: async () => ({ connections: 1, agents: 1, policy: POLICY }),

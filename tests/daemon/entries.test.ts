@@ -130,3 +130,9 @@ test("the end tells its reason and its fault", async () => {
     ["too long", "too long (FRAME_LENGTH)"],
   );
 });
+
+test("what was only observed says what would have been answered", async () => {
+  const observed = { rules: ["no-ddl"], message: "Not by agents" };
+  const [line] = await shown([action(1, "drop table t"), { ...decision(1), rules: [], observed }]);
+  assert.deepEqual([line?.decision, line?.observed], ["allow", observed]);
+});

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { createAudit } from "../../src/audit/audit.ts";
+import { leaveUndecided } from "../../src/daemon/hooks.ts";
 import { removeEverything } from "../../src/daemon/removal.ts";
 import { createRecorder } from "../../src/recorder/recorder.ts";
 import { openStore } from "../../src/store/store.ts";
@@ -72,6 +73,8 @@ test("cgroups of runs go, those that a person tagged stay", async (t) => {
       runId: "1",
       uid: 0,
       createdMs: 0,
+      matcher: "",
+      container: "",
     });
   }
   await audit.close();
@@ -92,5 +95,46 @@ test("a damaged store keeps nothing else from being removed", async (t) => {
 test("removing what was never there removes nothing", async (t) => {
   const base = folder(t);
   assert.deepEqual(await removeEverything({ stateDir: join(base, "state"), runDir: join(base, "run") }), []);
+  assert.deepEqual(readdirSync(base), []);
+});
+
+test("hooks that ask this daemon go, those of another one stay", async (t) => {
+  for (const whose of ["own", "another's"] as const) {
+    const { base, stateDir, runDir, store, audit } = await lived(t);
+    await audit.close();
+    await store.close();
+    const library = join(base, "library");
+    mkdirSync(library);
+    const socket = whose === "own" ? join(runDir, "api.sock") : `${runDir}-2/api.sock`;
+    writeFileSync(join(library, "hook.conf"), `socket=${socket}\nundecided=x\nruntime=/usr/bin/runc\n`);
+    writeFileSync(join(library, "sallyport-hook"), "");
+    const removed = await removeEverything({ stateDir, runDir, library });
+    assert.equal(existsSync(join(library, "sallyport-hook")), whose !== "own", whose);
+    assert.equal(removed.includes(join(library, "sallyport-hook")), whose === "own", whose);
+  }
+});
+
+test("the CA goes from the system's store if it is this daemon's, and stays if it is another's", async (t) => {
+  for (const whose of ["own", "another's"] as const) {
+    const { base, stateDir, runDir, store, audit } = await lived(t);
+    await audit.close();
+    await store.close();
+    const systemStore = join(base, "store");
+    mkdirSync(systemStore);
+    const installed = join(systemStore, "sallyport.crt");
+    writeFileSync(installed, whose === "own" ? readFileSync(join(stateDir, "ca", "ca.pem")) : "-----another-----");
+    const removed = await removeEverything({ stateDir, runDir, systemStore });
+    assert.deepEqual([existsSync(installed), removed.includes(installed)], [whose !== "own", whose === "own"], whose);
+  }
+});
+
+test("what was left for hooks to decide by goes with the state", async (t) => {
+  const { base, stateDir, runDir, store, audit } = await lived(t);
+  await audit.close();
+  await store.close();
+  const match = [{ kind: "container", name: "build", image: undefined, labels: {} }] as const;
+  leaveUndecided(stateDir, "/sys/fs/cgroup", [{ name: "ci", match }]);
+  assert.ok(existsSync(join(stateDir, "undecided")), "control: it is there");
+  await removeEverything({ stateDir, runDir });
   assert.deepEqual(readdirSync(base), []);
 });

@@ -17,6 +17,7 @@ import { folder } from "../store/folder.ts";
 const CALLER: Caller = { role: "member", pid: 1, uid: 1000 };
 const ADMIN: Caller = { role: "admin", pid: 1, uid: 0 };
 const CGROUP_ID = 2n;
+const BOUNDS = { unixSockets: "denied", hidden: ["/state"], fixed: ["/run"] } as const;
 
 function world(t: TestContext, parts: { tag?: (request: TagRequest) => unknown; moved?: () => Promise<void> } = {}) {
   const root = folder(t);
@@ -36,7 +37,8 @@ function world(t: TestContext, parts: { tag?: (request: TagRequest) => unknown; 
     return path;
   };
   const sessions = new Sessions();
-  const runs = new Runs({ agents, sessions, cgroupRoot: root, environment: { PGSSLROOTCERT: "/ca" }, confine });
+  const environment = { PGSSLROOTCERT: "/ca" };
+  const runs = new Runs({ agents, sessions, cgroupRoot: root, environment, bounds: () => BOUNDS, confine });
   return { root, tags, sessions, runs };
 }
 
@@ -50,8 +52,14 @@ function sleeper(t: TestContext): ChildProcess & { readonly pid: number } {
 test("a waiting process gets a cgroup of its own that is tagged as a run", async (t) => {
   const { root, tags, runs } = world(t);
   const run = await runs.create({ agent: "ci", pid: sleeper(t).pid }, CALLER);
-  assert.deepEqual(run, { id: run.id, agent: "ci", cgroup: join(root, `run-${run.id}`) });
+  const bounds = { unixSockets: "denied", hidden: [], fixed: [] };
+  assert.deepEqual(run, { id: run.id, agent: "ci", cgroup: join(root, `run-${run.id}`), bounds });
   assert.deepEqual(tags, [{ as: "ci", path: run.cgroup, kind: "run", runId: run.id, uid: 1000 }]);
+});
+
+test("only root is told which paths to hide and to keep", async (t) => {
+  const { runs } = world(t);
+  assert.deepEqual((await runs.create({ agent: "ci", pid: sleeper(t).pid }, ADMIN)).bounds, BOUNDS);
 });
 
 test("a process that is gone already gets no cgroup and no tag", async (t) => {
@@ -112,7 +120,8 @@ test("a summary is for whoever started the run, and for administrators", async (
 });
 
 const live = (tagCgroupId: bigint) => ({
-  ...{ sessionId: `s${tagCgroupId}`, agent: SAMPLE_AGENT, connection: CONNECTION, stop: () => {}, recheck: () => {} },
+  ...{ sessionId: `s${tagCgroupId}`, agent: SAMPLE_AGENT, connection: CONNECTION },
+  ...{ stop: () => {}, recheck: () => {}, drain: () => {}, cut: () => {} },
   origin: { ...SAMPLE_ORIGIN, tagCgroupId },
 });
 

@@ -108,6 +108,8 @@ async function world(t: TestContext, making: Making = {}) {
   const parts: PathParts = {
     clock,
     agentOf: (slot) => (slot === 1 ? AGENT : undefined),
+    isQuarantined: () => false,
+    isObserved: () => false,
     connectionOf: (number) => (number === 77 ? connection : undefined),
     protocolOf: (name) => (name === "lines" ? protocol : undefined),
     userOf: () => "runner",
@@ -308,3 +310,11 @@ for (const { name, agent, reaches } of [
     await first.done;
   });
 }
+
+test("a connection of a quarantined agent that was redirected before is closed unheard", async (t) => {
+  const { answer, done, events, live, heard } = await world(t, { parts: { isQuarantined: (agent) => agent === "ci" } });
+  await done;
+  await until(() => answer.ended(), "the end");
+  assert.deepEqual([kinds(events), live.list(), answer.text()], [["connection.refused"], [], ""]);
+  assert.deepEqual(heard, []);
+});

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { Permit } from "../../src/model/permit.ts";
 import type { SessionCommand, SessionEvent } from "../../src/model/session.ts";
 import type { DriverPorts } from "../../src/path/driver.ts";
+import type { Wire } from "../../src/path/wire.ts";
 import { asked, bytes, portsOf, relayScript, textOf, turns, until } from "./kit.ts";
 import { isLoggedIn, loggedIn, start } from "./running.ts";
 
@@ -320,4 +321,50 @@ test("bytes are counted as they come from either side", async (t) => {
   world.server.write("1234567");
   await until(() => world.answer.text().length === 7 && world.received.text().length === 5, "both");
   assert.deepEqual([world.driver.bytesIn, world.driver.bytesOut], [5, 7]);
+});
+
+test("a session that is cut says its farewell and resets both sides at once", async (t) => {
+  const world = await start(t);
+  await until(() => isLoggedIn(world), "the login");
+  const { client, server, driver, done } = world;
+  const resets: string[] = [];
+  client.on("error", (error: NodeJS.ErrnoException) => resets.push(`client ${error.code}`));
+  server.on("error", (error: NodeJS.ErrnoException) => resets.push(`server ${error.code}`));
+  driver.cut("the agent is quarantined");
+  assert.equal(await done, "the agent is quarantined");
+  await until(() => resets.length === 2, "both resets");
+  assert.deepEqual(resets.sort(), ["client ECONNRESET", "server ECONNRESET"]);
+  assert.equal(world.answer.text(), "bye");
+});
+
+test("a client that keeps a session open after its farewell is reset by a cut, too", async (t) => {
+  const world = await start(t);
+  await until(() => isLoggedIn(world), "the login");
+  const resets: string[] = [];
+  world.client.on("error", (error: NodeJS.ErrnoException) => resets.push(error.code ?? ""));
+  world.driver.stop("goodbye");
+  await until(() => world.answer.ended(), "the farewell");
+  world.driver.cut("the agent is quarantined");
+  await until(() => {
+    world.client.write("still here"); // a peer that was told of the end notices a reset when it speaks
+    return resets.length > 0;
+  }, "the reset");
+});
+
+test("a session that is cut while it logs in never speaks to its backend", async (t) => {
+  const dialled = Promise.withResolvers<Wire>();
+  const login = Promise.withResolvers<void>();
+  const world = await start(t, {
+    login: async (wire) => {
+      dialled.resolve(wire);
+      await login.promise;
+      return loggedIn(wire);
+    },
+  });
+  await dialled.promise;
+  world.driver.cut("the agent is quarantined");
+  await world.done;
+  login.resolve();
+  await until(() => world.server.destroyed || world.received.ended(), "the end of the backend's side");
+  assert.equal(world.received.text(), "");
 });

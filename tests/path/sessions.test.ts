@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { SESSIONS_MAX, SESSIONS_PER_AGENT_MAX } from "../../src/base/limits.ts";
+import { mock, test } from "node:test";
+import { DRAIN_FRESH_WAIT_MS, DRAIN_WAIT_MS, SESSIONS_MAX, SESSIONS_PER_AGENT_MAX } from "../../src/base/limits.ts";
 import { type LiveSession, Sessions } from "../../src/path/sessions.ts";
 import type { Backend } from "../../src/path/upstream.ts";
 import { SAMPLE_AGENT, SAMPLE_ORIGIN } from "../kit/policy.ts";
@@ -25,6 +25,8 @@ function live(sessionId: string, stop: (reason: string) => void = () => {}): Liv
     connection,
     origin: SAMPLE_ORIGIN,
     stop,
+    drain: () => {},
+    cut: (reason) => stop(`cut: ${reason}`),
     recheck: () => stop("asked again"),
   };
 }
@@ -52,6 +54,54 @@ test("a cancel key finds its session until it leaves", () => {
   assert.equal(sessions.findCancel(OTHER), undefined);
   sessions.remove("s1", KEY);
   assert.equal(sessions.findCancel(KEY), undefined);
+});
+
+test("a drain asks all to end, calls those that have not asked anything a second later, and stops the rest at the deadline", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const sessions = new Sessions();
+  const heard: string[] = [];
+  const listen = (id: string, leaves: "at once" | "at the last call" | "at the stop"): LiveSession => ({
+    ...live(id, (reason) => {
+      heard.push(`${id} stop ${reason}`);
+      sessions.remove(id, KEY);
+    }),
+    drain: (_reason, fresh) => {
+      heard.push(`${id} ${fresh}`);
+      const last = fresh === "end" && leaves === "at the last call";
+      if (leaves === "at once" || last) sessions.remove(id, KEY);
+    },
+  });
+  sessions.add(listen("idle", "at once"));
+  sessions.add(listen("silent", "at the last call"));
+  sessions.add(listen("busy", "at the stop"));
+  const drained = sessions.drain("going");
+  assert.deepEqual(heard.splice(0), ["idle wait", "silent wait", "busy wait"]);
+  mock.timers.tick(DRAIN_FRESH_WAIT_MS);
+  await turns(5);
+  assert.deepEqual(heard.splice(0), ["silent end", "busy end"]);
+  mock.timers.tick(DRAIN_WAIT_MS - DRAIN_FRESH_WAIT_MS - 1);
+  await turns(5);
+  assert.deepEqual(heard, []);
+  mock.timers.tick(1);
+  await drained;
+  mock.timers.reset();
+  assert.deepEqual(heard, ["busy stop going"]);
+});
+
+test("a drain that is hurried stops what is left at once", async () => {
+  const sessions = new Sessions();
+  const heard: string[] = [];
+  sessions.add(
+    live("busy", (reason) => {
+      heard.push(reason);
+      sessions.remove("busy", KEY);
+    }),
+  );
+  const drained = sessions.drain("going");
+  assert.deepEqual(heard, []);
+  sessions.hurry();
+  await drained;
+  assert.deepEqual(heard, ["going"]);
 });
 
 test("the key of a login that came after its session's end is not kept", () => {

@@ -290,3 +290,54 @@ test("more columns than the cache holds are still answered rightly", () => {
     assert.equal(judge.reveal(column, ""), at % 2 === 0 ? "partial" : undefined);
   }
 });
+
+const observed = (text = POLICY) => policyOf(text).judge(subjectOf({ isObserved: () => true }));
+
+test("what rules deny of an observed agent is allowed, and the answer that it would have had is kept", () => {
+  const wipe = askedOf(operationOf({ name: "sql.delete", facts: statementOf() }));
+  const bytes = new Uint8Array([1, 2, 3]);
+  const decision = observed().decide(7, [wipe], bytes);
+  assert.ok(decision.kind === "allow");
+  assert.deepEqual(decision.rules, []);
+  assert.deepEqual(decision.observed, { rules: ["whole-table"], message: "DELETE needs a WHERE that selects" });
+  assert.equal(redeemPermit(decision.permit, "session-1", 7), bytes);
+});
+
+test("what no rule allows is observed, too, and what rules allow is no observation", () => {
+  const connect = askedOf(operationOf({ name: "connect", facts: CONNECT_FACTS }));
+  const unlisted = observed("").decide(1, [connect], new Uint8Array());
+  assert.deepEqual(unlisted.kind === "allow" && unlisted.observed, { rules: [], message: "No rule allows connect" });
+  const allowed = observed().decide(2, [connect], new Uint8Array());
+  assert.ok(allowed.kind === "allow");
+  assert.deepEqual([allowed.rules, allowed.observed], [["reach-orders"], undefined]);
+});
+
+test("what the analysis forbids stays denied for an observed agent, alone and beside what rules deny", () => {
+  const hidden: Operation = {
+    actions: [{ name: "sql.read", facts: statementOf() }],
+    forbidden: { rule: "built-in:labelled-column", message: "A labelled column would be read" },
+  };
+  const wipe = askedOf(operationOf({ name: "sql.delete", facts: statementOf() }));
+  for (const asked of [[askedOf(hidden)], [wipe, askedOf(hidden)], [askedOf(hidden), wipe]]) {
+    assert.equal(observed().decide(1, asked, new Uint8Array()).kind, "deny");
+  }
+  assert.equal(
+    observed().decide(1, [askedOf(operationOf({ name: "sql.read", facts: {} }))], new Uint8Array()).kind,
+    "deny",
+  );
+});
+
+test("an observation that ends denies the very next ask, though the answer was kept", () => {
+  let isObserved = true;
+  const judge = policyOf(POLICY).judge(subjectOf({ isObserved: () => isObserved }));
+  const wipe = askedOf(Object.freeze(operationOf({ name: "sql.delete", facts: statementOf() })));
+  assert.equal(judge.decide(1, [wipe], new Uint8Array()).kind, "allow");
+  isObserved = false;
+  checkDecision(judge.decide(2, [wipe], new Uint8Array()), ["whole-table"], /WHERE/);
+});
+
+test("masks are the same for an observed agent", () => {
+  const column = { schema: "", table: "", name: "", labels: ["pii"] };
+  assert.equal(observed(MASKS).reveal(column, ""), policyOf(MASKS).judge(subjectOf()).reveal(column, ""));
+  assert.notEqual(observed(MASKS).reveal(column, ""), undefined);
+});

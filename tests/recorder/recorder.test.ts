@@ -21,6 +21,7 @@ import {
   SEGMENT_BYTES_MAX,
   SESSION_ROW_AGE_MS,
 } from "../../src/base/limits.ts";
+import type { Decision, Refusal } from "../../src/model/decision.ts";
 import type { Operation } from "../../src/model/operation.ts";
 import { createRecorder } from "../../src/recorder/recorder.ts";
 import type { SessionStore } from "../../src/store/sessions.ts";
@@ -150,6 +151,36 @@ test("a session reads back as it was recorded, in order and complete", async (t)
       bytesOut: 20,
     },
   ]);
+});
+
+const observedAs = (observed: Refusal): Decision => {
+  assert.ok(allow.kind === "allow");
+  return { ...allow, rules: [], observed };
+};
+
+test("a decision that was only observed reads back with the answer that it would have been", async (t) => {
+  const { dir, recorder } = await world(t);
+  const recording = recorder.open(start("s1"));
+  const long = "x".repeat(300); // two bytes of length
+  const observed = [
+    { rules: ["no-ddl", "no-admin"], message: "Not by agents" },
+    { rules: [], message: long },
+  ];
+  for (const [at, refusal] of observed.entries()) {
+    recording.asked(at + 1, [ask("DROP TABLE t")], observedAs(refusal));
+  }
+  recording.asked(3, [ask("SELECT 1")], allow);
+  assert.equal(recording.counts.denied, 0);
+  await recording.end(summary);
+  const decisions = (await entries(dir, "s1")).filter((entry) => entry.kind === "decision");
+  assert.deepEqual(
+    decisions.map((entry) => [entry.decision, "observed" in entry ? entry.observed : "none"]),
+    [
+      ["allow", observed[0]],
+      ["allow", observed[1]],
+      ["allow", "none"],
+    ],
+  );
 });
 
 test("numbers of every size read back as they were, and what is no such number as 0", async (t) => {

@@ -192,6 +192,8 @@ test("a tag keeps a cgroup id that no JavaScript number holds", async (t) => {
     runId: "run-1",
     uid: 1000,
     createdMs: 5,
+    matcher: "unit build.service",
+    container: "",
   } as const;
   await store.tags.put(tag);
   assert.deepEqual(await store.tags.all(), [tag]);
@@ -212,6 +214,8 @@ test("a tag for a slot that nobody was given is refused", async (t) => {
     runId: undefined,
     uid: 0,
     createdMs: 5,
+    matcher: "unit build.service",
+    container: "",
   } as const;
   await assert.rejects(store.tags.put(tag), { code: "SQLITE_CONSTRAINT" });
 });
@@ -234,4 +238,31 @@ test("events come back newest first and by kind, agent and session", async (t) =
   assert.deepEqual(await store.events.list({ sessionId: "s1", kind: "action.deny" }), [deny]);
   assert.deepEqual(await store.events.list({ sinceMs: 3 }), [load]);
   assert.deepEqual(await store.events.list({ limit: 1 }), [load]);
+});
+
+test("states of agents are kept by name, replaced as a whole, and forgotten when nothing holds", async (t) => {
+  const dir = folder(t);
+  const store = await openStore(dir, quietLog());
+  const quarantine = { sinceMs: 5, uid: 0, reason: "odd" };
+  const observation = { untilMs: 9, uid: 1000 };
+  await store.agentStates.put({ agent: "ci", quarantine, observation });
+  await store.agentStates.put({ agent: "bot", quarantine: undefined, observation });
+  await store.close();
+  const again = await openStore(dir, quietLog());
+  t.after(() => again.close());
+  assert.deepEqual(await again.agentStates.all(), [
+    { agent: "bot", quarantine: undefined, observation },
+    { agent: "ci", quarantine, observation },
+  ]);
+  await again.agentStates.put({ agent: "ci", quarantine, observation: undefined });
+  await again.agentStates.put({ agent: "bot", quarantine: undefined, observation: undefined });
+  assert.deepEqual(await again.agentStates.all(), [{ agent: "ci", quarantine, observation: undefined }]);
+});
+
+test("names are those that ever got a slot", async (t) => {
+  const store = await openStore(folder(t), quietLog());
+  t.after(() => store.close());
+  assert.deepEqual(await store.agentStates.names(), []);
+  for (const name of ["ci", "bot", "ci"]) await store.tags.slotOf(name);
+  assert.deepEqual(await store.agentStates.names(), ["bot", "ci"]);
 });

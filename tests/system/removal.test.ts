@@ -1,10 +1,13 @@
 /** `untag` ends one protection, `down` keeps all of them, `down --remove` leaves nothing of Sallyport on the host. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pinDirOf } from "../../src/kernel/interception.ts";
 import { capture, type Outcome } from "../kit/daemon.ts";
+import { makeCgroup, makeLinkedNamespace } from "./flows.ts";
 import { OPEN, PASSWORD, SteeredAgent, startWorld, type World } from "./world.ts";
 
 /** The kernel frees programs and maps a moment after their last user has gone. */
@@ -108,6 +111,33 @@ test("untag ends the protection of a tagged cgroup, and only then its processes 
   const again = await world.daemon.cli(["untag", "--cgroup", cgroup]);
   assert.equal(again.code, 1);
   assert.match(again.stderr, /TAG_UNKNOWN/);
+});
+
+/** Of the namespace in which a process lives. */
+function listensFor(pid: number, port: number): boolean {
+  const wanted = new RegExp(`:${port.toString(16).toUpperCase().padStart(4, "0")} \\S+ 0A `);
+  return ["tcp", "tcp6"].some((file) => wanted.test(readFileSync(`/proc/${pid}/net/${file}`, "utf8")));
+}
+
+test("a network namespace of an agent gets listeners with the tag, and keeps none after down", async (t) => {
+  const { daemon } = world;
+  const namespace = makeLinkedNamespace();
+  t.after(() => namespace.remove());
+  const inside = makeCgroup("removal-netns");
+  const script = `echo $$ > "$0/cgroup.procs" && echo in && exec ip netns exec ${namespace.name} sleep 600`;
+  const child = spawn("bash", ["-c", script, inside.path], { stdio: ["ignore", "pipe", "ignore"] });
+  t.after(() => inside.remove());
+  await once(child.stdout, "data");
+  const pid = child.pid ?? 0;
+  const own = readlinkSync("/proc/self/ns/net");
+  await eventually(() => (readlinkSync(`/proc/${pid}/ns/net`) === own ? "it is in ours" : undefined));
+  assert.ok(!listensFor(pid, daemon.port), "control: nobody listens there yet");
+  assert.equal((await daemon.cli(["tag", "--as", "ci", "--cgroup", inside.path])).code, 0);
+  await eventually(() => (listensFor(pid, daemon.port) ? undefined : "no listener"));
+  assert.equal((await daemon.cli(["down"])).code, 0);
+  await eventually(() => (listensFor(pid, daemon.port) ? "its listener" : undefined));
+  await daemon.up();
+  await eventually(() => (listensFor(pid, daemon.port) ? undefined : "no listener after the start"));
 });
 
 test("down keeps agents refused; down --remove leaves nothing behind", async (t) => {

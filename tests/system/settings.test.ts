@@ -86,10 +86,10 @@ describe("up", () => {
       names: /protocol/,
     },
     {
-      name: "what is not in this version",
-      settings: "agents: [{ name: ci, match: { user: x } }]\n",
-      code: "SETTINGS_NOT_YET",
-      names: /match/,
+      name: "an egress rule for a resolver's port",
+      settings: 'egress: { allow: ["10.0.0.53:53/udp"] }\n',
+      code: "SETTINGS_INVALID",
+      names: /names\.servers/,
     },
     {
       name: "a CA file that is missing",

@@ -1,10 +1,23 @@
 /** Every route of the API: who may use it and which port answers. Knows no sockets. */
 import { API_LIST_MAX } from "../../base/limits.ts";
 import type { AuditEvent } from "../../model/event.ts";
-import type { Caller, ControlPorts, NewConnection, PolicyFile, SessionEntry, TagTarget } from "../ports.ts";
-import { bodyOf } from "./bodies.ts";
+import type { Caller, ControlPorts, SessionEntry } from "../ports.ts";
 import { isChildOf } from "./callers.ts";
 import { ApiFault, unknownThing } from "./faults.ts";
+import {
+  addBody,
+  endOf,
+  observeBody,
+  ociStateBody,
+  passwordBody,
+  policyBody,
+  quarantineBody,
+  removeBody,
+  runBody,
+  tagBody,
+  targetOf,
+  untagBody,
+} from "./shapes.ts";
 
 export interface Asked {
   readonly caller: Caller;
@@ -29,51 +42,6 @@ export interface Route {
   /** `member` includes admins. */
   readonly role: Caller["role"];
   answer(asked: Asked, ports: ControlPorts): Promise<Answer>;
-}
-
-const NAME = { type: "string", pattern: "^[a-z0-9][a-z0-9-]{0,62}$" } as const;
-const TEXT = { type: "string", minLength: 1, maxLength: 4096 } as const;
-const SECRET = { type: "string", minLength: 1, maxLength: 65_536 } as const;
-const PID = { type: "integer", minimum: 2, maximum: 4_194_304 } as const; // PID_MAX_LIMIT; 1 is never an agent
-
-const runBody = bodyOf<{ agent: string; pid: number }>(object({ agent: NAME, pid: PID }, ["agent", "pid"]));
-const tagBody = bodyOf<{ agent: string; cgroup?: string; pid?: number }>(
-  object({ agent: NAME, cgroup: TEXT, pid: PID }, ["agent"]),
-);
-const untagBody = bodyOf<{ cgroup?: string; pid?: number }>(object({ cgroup: TEXT, pid: PID }, []));
-const addBody = bodyOf<Omit<NewConnection, "password" | "tls" | "labels"> & AddedParts>(
-  object(
-    {
-      name: NAME,
-      protocol: NAME,
-      addresses: { type: "array", minItems: 1, maxItems: 64, items: TEXT },
-      user: TEXT,
-      password: SECRET,
-      tls: object({ mode: TEXT, name: TEXT, ca: { type: "string", maxLength: 524_288 } }, []),
-      labels: { type: "object", maxProperties: 64, additionalProperties: { type: "string", maxLength: 255 } },
-    },
-    ["name", "protocol", "addresses"],
-  ),
-);
-const passwordBody = bodyOf<{ password: string }>(object({ password: SECRET }, ["password"]));
-const policyBody = bodyOf<{ files: PolicyFile[] }>(
-  object(
-    {
-      files: {
-        type: "array",
-        maxItems: 1_000,
-        items: object({ path: TEXT, text: { type: "string" } }, ["path", "text"]),
-      },
-    },
-    ["files"],
-  ),
-);
-const removeBody = bodyOf<{ remove?: boolean }>(object({ remove: { type: "boolean" } }, []));
-
-interface AddedParts {
-  readonly password?: string;
-  readonly tls?: NewConnection["tls"];
-  readonly labels?: NewConnection["labels"];
 }
 
 export const ROUTES: readonly Route[] = [
@@ -109,8 +77,9 @@ export const ROUTES: readonly Route[] = [
     path: "/v1/tags",
     role: "admin",
     async answer({ body, caller }, { agents }) {
-      const { agent, ...target } = tagBody(body);
-      return json(await agents.tag({ agent, target: targetOf(target) }, caller));
+      const { agent, keepConnections = false, ...target } = tagBody(body);
+      const connections = keepConnections ? "report" : "end";
+      return json(await agents.tag({ agent, target: targetOf(target), connections }, caller));
     },
   },
   {
@@ -124,6 +93,32 @@ export const ROUTES: readonly Route[] = [
         "Cannot untag: it is not tagged",
         "sallyport agents",
       ),
+  },
+  {
+    method: "POST",
+    path: "/v1/agents/:name/quarantine",
+    role: "admin",
+    answer: async ({ path, body, caller }, { agents }) =>
+      json(await agents.quarantine(path["name"] ?? "", quarantineBody(body).reason ?? "", caller)),
+  },
+  {
+    method: "DELETE",
+    path: "/v1/agents/:name/quarantine",
+    role: "admin",
+    answer: async ({ path, caller }, { agents }) => json(await agents.release(path["name"] ?? "", caller)),
+  },
+  {
+    method: "POST",
+    path: "/v1/agents/:name/observe",
+    role: "admin",
+    answer: async ({ path, body, caller }, { agents }) =>
+      json(await agents.observe(path["name"] ?? "", endOf(observeBody(body), Date.now()), caller)),
+  },
+  {
+    method: "DELETE",
+    path: "/v1/agents/:name/observe",
+    role: "admin",
+    answer: async ({ path, caller }, { agents }) => json(await agents.endObservation(path["name"] ?? "", caller)),
   },
   {
     method: "GET",
@@ -217,6 +212,12 @@ export const ROUTES: readonly Route[] = [
     },
   },
   {
+    method: "POST",
+    path: "/v1/hooks/oci",
+    role: "admin",
+    answer: async ({ body }, { hooks }) => json(await hooks.oci(ociStateBody(body))),
+  },
+  {
     method: "GET",
     path: "/v1/events/watch",
     role: "admin",
@@ -233,16 +234,6 @@ function json(value: unknown): Answer {
 function found(value: unknown, code: string, message: string, remedy: string): Answer {
   if (value === undefined) throw unknownThing(code, message, remedy);
   return json(value);
-}
-
-function object(properties: object, required: readonly string[]) {
-  return { type: "object", additionalProperties: false, properties, required } as const;
-}
-
-function targetOf({ cgroup, pid }: { readonly cgroup?: string; readonly pid?: number }): TagTarget {
-  if (cgroup !== undefined && pid === undefined) return { kind: "cgroup", path: cgroup };
-  if (pid !== undefined && cgroup === undefined) return { kind: "pid", pid };
-  throw new ApiFault(400, "API_BODY_INVALID", "Cannot tell what is meant: name a cgroup or a pid", "Send one of both");
 }
 
 function limitOf(query: URLSearchParams): number {

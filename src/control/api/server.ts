@@ -32,6 +32,8 @@ export interface ControlServer {
 export interface ControlServerOptions {
   /** "/run/sallyport/api.sock" */
   readonly socketPath: string;
+  /** Listening there already, by a service manager: it stays when the daemon goes, and its clients wait. */
+  readonly listenFd?: number;
   readonly ports: ControlPorts;
   readonly log: Log;
   /** /etc/passwd and /etc/group unless told. */
@@ -73,7 +75,8 @@ export async function startControlServer(options: ControlServerOptions): Promise
     }
   }
 
-  await listen(server, socketPath);
+  if (options.listenFd === undefined) await listen(server, socketPath);
+  else await once(server.listen({ fd: options.listenFd }), "listening");
   return {
     socketPath,
     async close() {

@@ -43,6 +43,25 @@ export class ApiClient {
     if (rest !== "") throw broken("it ended inside a line");
   }
 
+  /** The data of each server-sent event, until the daemon ends. Waits as long as it takes. Source: WHATWG HTML, Server-sent events. */
+  async *events<T>(path: string): AsyncGenerator<T> {
+    const response = await this.#open("GET", path, undefined, {});
+    response.socket.setTimeout(0); // silence is no fault
+    if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, await readAll(response));
+    let rest = "";
+    try {
+      for await (const chunk of response.setEncoding("utf8") as AsyncIterable<string>) {
+        const lines = (rest + chunk).split("\n");
+        rest = lines.pop() ?? "";
+        if (rest.length > API_ANSWER_BYTES_MAX) throw broken("one line of it is too long");
+        for (const line of lines) if (line.startsWith("data: ")) yield parsed<T>(line.slice("data: ".length));
+      }
+    } catch (error) {
+      if (error instanceof UserError) throw error;
+      throw new UserError("WATCH_ENDED", `The daemon ended the watch: ${messageOf(error)}`, "Start it again");
+    }
+  }
+
   async #ask<T>(method: string, path: string, body: object | undefined, options: AskOptions): Promise<T> {
     const response = await this.#open(method, path, body, options);
     const text = await readAll(response);
@@ -121,8 +140,11 @@ function unreachable(socketPath: string, cause: Error): UserError {
   const code = codeOf(cause);
   if (code === "ABORT_ERR") return new UserError("INTERRUPTED", "Stopped before the daemon answered", "", { cause });
   if (code === "EACCES" || code === "EPERM") {
-    const message = `Cannot use ${socketPath}: permission denied`;
-    return new UserError("SOCKET_NOT_PERMITTED", message, "Use sudo, or join the group sallyport", {
+    // File permissions say EACCES; EPERM comes from the guard itself, which opens no door to this socket for an agent.
+    const isAgent = code === "EPERM";
+    const message = `Cannot use ${socketPath}: ${isAgent ? "a guarded agent may not" : "permission denied"}`;
+    const remedy = isAgent ? "Ask from outside of the agent" : "Use sudo, or join the group sallyport";
+    return new UserError("SOCKET_NOT_PERMITTED", message, remedy, {
       cause,
       exitCode: 4,
     });

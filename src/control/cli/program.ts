@@ -5,9 +5,12 @@ import { UserError } from "../../base/errors.ts";
 import { addAgentCommands } from "./commands/agents.ts";
 import { addConnectionCommands } from "./commands/connections.ts";
 import { addDaemonCommands } from "./commands/daemon.ts";
+import { addEventCommands } from "./commands/events.ts";
+import { addHooksCommands } from "./commands/hooks.ts";
 import { addManualCommands } from "./commands/manual.ts";
 import { addPolicyCommands } from "./commands/policy.ts";
 import { addRunCommand } from "./commands/run.ts";
+import { addServiceCommands } from "./commands/service.ts";
 import { addSessionCommands } from "./commands/sessions.ts";
 import { addTrustCommands } from "./commands/trust.ts";
 import { complain } from "./complain.ts";
@@ -54,8 +57,11 @@ export function createProgram(world: World): Command {
   addAgentCommands(program, open);
   addConnectionCommands(program, open);
   addSessionCommands(program, open);
+  addEventCommands(program, open);
   addPolicyCommands(program, open);
   addTrustCommands(program, open);
+  addHooksCommands(program, open);
+  addServiceCommands(program, open);
   addManualCommands(program, open);
   for (const command of everyCommand(program)) {
     command.copyInheritedSettings(program);

@@ -46,6 +46,7 @@ export class OpaqueSession implements Session {
         return this.#close(event.reason);
       case "ended":
         return this.#end(event.side);
+      case "drain": // nobody here can tell when its bytes mean that it rests
       case "facts":
       case "secured":
         return [];

@@ -54,6 +54,8 @@ export class Answers {
   /** Of the running result of a Query. */
   #plan: Plan | undefined;
   #copyOut: CopyMask | "shown" | undefined;
+  /** As the server last said; a failed one counts until it is rolled back. */
+  isInTransaction = false;
   readonly #known = new Map<string, KnownResult>();
   /** Tables that were looked for and not found, for the description that waits. */
   #unresolvable = false;
@@ -301,7 +303,8 @@ export class Answers {
     if (step.kind !== "query" && step.kind !== "sync") throw unexpected("that is ready for a query");
     this.#plan = undefined;
     this.#copyOut = undefined;
-    if (status === IDLE) this.#world.requests.dropPortals(step.series);
+    this.isInTransaction = status !== IDLE;
+    if (!this.isInTransaction) this.#world.requests.dropPortals(step.series);
     this.#awaited.done(step);
   }
 

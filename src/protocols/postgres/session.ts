@@ -60,6 +60,10 @@ export class PostgresSession implements Session {
   #copyIn = false;
   /** Refused: what comes before the next Sync is dropped. */
   #dropping = false;
+  /** The Sync of what was forwarded is still to come. */
+  #isSeriesOpen = false;
+  #hasAsked = false;
+  #draining: string | undefined;
   #policy = "";
 
   constructor(world: SessionWorld, analyse: Analyse, unread?: UnreadBudget) {
@@ -109,6 +113,9 @@ export class PostgresSession implements Session {
     try {
       this.#take(event, amid);
       this.#pump();
+      if (this.#draining !== undefined && this.#isAtRest && (this.#hasAsked || isLastCall(event))) {
+        this.#end("57P01", this.#draining, { isSilent: false });
+      }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       const isSecuring = this.#phase === "securing";
@@ -147,6 +154,9 @@ export class PostgresSession implements Session {
         return;
       case "stop":
         this.#end("57P01", event.reason, { isSilent: amid || this.#phase === "securing" });
+        return;
+      case "drain":
+        this.#draining = event.reason;
         return;
       case "ended":
         this.#close(event.side === "client" ? "the client has gone" : "the server has gone");
@@ -291,6 +301,7 @@ export class PostgresSession implements Session {
     const waiting = this.#waiting;
     if (waiting === undefined || id !== this.#waitingId) throw new Error(`Cannot take the verdict of ask ${id}`);
     this.#waiting = undefined;
+    this.#hasAsked = waiting.kind !== "connect";
     if (decision.policy !== this.#policy) this.#answers.forgetPlans();
     this.#policy = decision.policy;
     if (decision.kind === "deny") {
@@ -312,6 +323,7 @@ export class PostgresSession implements Session {
         group.answer.askId = id;
         this.#barrier = group.barrier;
         if (group.definesSchema) this.#fresh = true;
+        this.#isSeriesOpen = group.kind === "series" && group.ends === "open";
         this.#awaited.push(group.steps);
         break;
       }
@@ -319,6 +331,7 @@ export class PostgresSession implements Session {
         this.#awaited.push(waiting.steps);
         break;
       case "sync":
+        this.#isSeriesOpen = false;
         this.#awaited.push([waiting.step]);
         break;
       case "copy":
@@ -348,6 +361,7 @@ export class PostgresSession implements Session {
   /** Something that must fail goes to the server in place of the group, so that its transaction fails too. */
   #refuse(group: Group, error: Buffer): void {
     group.undo();
+    this.#isSeriesOpen = false; // a refused one without its Sync counts as dropping
     if (group.kind === "series" && group.ends === "open") this.#dropping = true;
     const { bytes, steps } = inPlaceOf(group, error, this.#requests.series - 1);
     this.#ask(REFUSED_ASKED, bytes, { kind: "refusal", steps });
@@ -388,6 +402,15 @@ export class PostgresSession implements Session {
     if (bytes !== undefined) this.#out.push({ kind: "toClient", bytes });
   }
 
+  /** Whether ending now cuts nothing short. A client that was let in and says nothing counts, too. */
+  get #isAtRest(): boolean {
+    const isQuiet = this.#waiting === undefined && this.#looking === undefined && this.#inlet.unread === 0;
+    if (!isQuiet || this.#phase !== "ready") return isQuiet && this.#phase === "opening";
+    const isAnswered = this.#awaited.count === 0 && this.#barrier === undefined && !this.#answers.isAmidMessage;
+    const isBetween = !this.#copyIn && !this.#dropping && !this.#isSeriesOpen && !this.#answers.isInTransaction;
+    return isAnswered && isBetween;
+  }
+
   /** Says why as the protocol does, then closes. Silent: the client would not understand it here. */
   #end(code: string, message: string, how: { readonly isSilent: boolean; readonly fault?: string }): void {
     if (!how.isSilent) this.#toClient(fatal(code, message, this.#world.sessionId));
@@ -402,6 +425,10 @@ export class PostgresSession implements Session {
     this.#answers.close();
     this.#out.push(fault === undefined ? { kind: "close", reason } : { kind: "close", reason, fault });
   }
+}
+
+function isLastCall(event: SessionEvent): boolean {
+  return event.kind === "drain" && event.fresh === "end";
 }
 
 /** A Sync has no body. */

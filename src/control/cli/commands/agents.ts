@@ -1,32 +1,33 @@
-/** agents, tag, untag: what is guarded. */
+/** agents, tag, untag, quarantine, release, observe: what is guarded, and how strictly. */
 import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../../../base/errors.ts";
-import type { AgentListing } from "../../ports.ts";
-import { moment, printable, table } from "../show.ts";
+import type { AgentListing, AgentStateListing, Quarantined, Swept, Tagged } from "../../ports.ts";
+import { step } from "../client.ts";
+import { count, moment, printable, table } from "../show.ts";
+import { readDuration, readMoment } from "../words.ts";
 import type { OpenShell, Shell } from "../world.ts";
 
 interface TargetOptions {
   readonly cgroup?: string;
   readonly pid?: number;
+  readonly container?: string;
+  readonly unit?: string;
 }
 
 export function addAgentCommands(program: Command, open: OpenShell): void {
   program
     .command("agents")
-    .description("list what is guarded")
+    .description("list what is guarded, by whom it was found, and who is quarantined or observed")
     .addHelpText("after", "\nExample:\n  sallyport agents --json")
     .action((_options: object, command: Command) => list(open(command)));
-  withTarget(program.command("tag").description("guard what already runs"))
+  withTarget(program.command("tag").description("guard what already runs, and end the connections that it has made"))
     .requiredOption("--as <agent>", "the agent's name in the settings")
+    .option("--keep-connections", "leave connections from before open and say how many; their packets are dropped")
     .addHelpText(
       "after",
-      "\nExamples:\n  sudo sallyport tag --as ci --cgroup /system.slice/runner.service\n  sudo sallyport tag --as ci --pid 4711",
+      "\nExamples:\n  sudo sallyport tag --as ci --unit runner.service\n  sudo sallyport tag --as ci --container build-1\n  sudo sallyport tag --as ci --pid 4711",
     )
-    .action(async (options: TargetOptions & { as: string }, command: Command) => {
-      const shell = open(command);
-      const body = { agent: options.as, ...targetOf(options) };
-      told(shell, await shell.api.post<AgentListing>("/v1/tags", body), "is guarded as");
-    });
+    .action((options: TagOptions, command: Command) => tag(open(command), options));
   withTarget(program.command("untag").description("end the guard of a cgroup"))
     .addHelpText("after", "\nExample:\n  sudo sallyport untag --cgroup /system.slice/runner.service")
     .action(async (options: TargetOptions, command: Command) => {
@@ -34,27 +35,135 @@ export function addAgentCommands(program: Command, open: OpenShell): void {
       const ended = await shell.api.post<AgentListing>("/v1/tags/remove", targetOf(options));
       told(shell, ended, "is no longer guarded as");
     });
+  addStateCommands(program, open);
+}
+
+function addStateCommands(program: Command, open: OpenShell): void {
+  program
+    .command("quarantine <agent>")
+    .description("cut every flow of an agent and deny everything, until `release`")
+    .option("--reason <text>", "why, for the audit trail and for who asks later")
+    .addHelpText("after", '\nExample:\n  sudo sallyport quarantine ci --reason "odd queries"')
+    .action((agent: string, options: { reason?: string }, command: Command) =>
+      quarantine(open(command), agent, options.reason),
+    );
+  program
+    .command("release <agent>")
+    .description("end a quarantine: rules decide again")
+    .addHelpText("after", "\nExample:\n  sudo sallyport release ci")
+    .action(async (agent: string, _options: object, command: Command) => {
+      const shell = open(command);
+      const now = await shell.api.delete<AgentStateListing>(`/v1/agents/${step(agent)}/quarantine`);
+      if (shell.json) shell.say(JSON.stringify(now));
+      else shell.say(`${printable(agent)} is not quarantined any more; it is ${stateWords(now)}`);
+    });
+  program
+    .command("observe <agent>")
+    .description("judge and record an agent without stopping it, until an end time; masks stay on")
+    .option("--for <time>", "how long: 30m, 2h, 7d; at most 30 days", readDuration)
+    .option("--until <time>", "until when: 18:30, 2025-03-01T18:30", (text: string) => readMoment(text))
+    .option("--off", "end it now")
+    .addHelpText("after", "\nExamples:\n  sudo sallyport observe ci --for 2h\n  sudo sallyport observe ci --off")
+    .action((agent: string, options: ObserveOptions, command: Command) => observe(open(command), agent, options));
 }
 
 async function list(shell: Shell): Promise<void> {
   const agents = await shell.api.get<AgentListing[]>("/v1/agents");
   if (shell.json) return shell.say(JSON.stringify(agents));
   if (agents.length === 0) return shell.say("nothing is guarded");
+  const { colours } = shell;
   shell.say(
     table(
       agents,
       [
         { title: "AGENT", cell: ({ agent }) => agent },
+        { title: "STATE", cell: stateWords },
         { title: "GROUPS", cell: ({ groups }) => groups.join(",") },
         { title: "KIND", cell: ({ kind }) => kind },
+        { title: "MATCHER", cell: ({ matcher }) => matcher },
         { title: "PROCESSES", cell: ({ processes }) => String(processes), align: "right" },
+        { title: "NAMESPACES", cell: ({ namespaces }) => String(namespaces.length), align: "right" },
         { title: "SESSIONS", cell: ({ sessions }) => String(sessions), align: "right" },
+        { title: "LAST SEEN", cell: ({ lastSeenMs }) => (lastSeenMs === undefined ? "" : moment(lastSeenMs)) },
         { title: "SINCE", cell: ({ sinceMs }) => moment(sinceMs) },
         { title: "CGROUP", cell: ({ cgroup }) => cgroup },
       ],
-      shell.colours,
+      colours,
     ),
   );
+}
+
+/** "enforced", "observed until …", "quarantined: why" */
+export function stateWords({ state, reason, observedUntilMs }: AgentStateListing): string {
+  switch (state) {
+    case "enforced":
+      return "enforced";
+    case "observed":
+      return `observed until ${moment(observedUntilMs ?? 0)}`;
+    case "quarantined":
+      return reason === undefined || reason === "" ? "quarantined" : `quarantined: ${reason}`;
+    default:
+      return state satisfies never;
+  }
+}
+
+type TagOptions = TargetOptions & { readonly as: string; readonly keepConnections?: boolean };
+
+async function tag(shell: Shell, options: TagOptions): Promise<void> {
+  const keep = options.keepConnections === true ? { keepConnections: true } : {};
+  const tagged = await shell.api.post<Tagged>("/v1/tags", { agent: options.as, ...targetOf(options), ...keep });
+  told(shell, tagged, "is guarded as");
+  if (shell.json) return;
+  for (const line of sweptWords(tagged.swept)) shell.say(line);
+  if (tagged.state !== "enforced") shell.say(`${printable(tagged.agent)} is ${printable(stateWords(tagged))}`);
+}
+
+function sweptWords({ destroyed, unable, kept }: Swept): string[] {
+  const lines: string[] = [];
+  if (destroyed > 0) lines.push(`${count(destroyed, "connection")} from before ended`);
+  if (kept > 0) lines.push(`${count(kept, "connection")} from before left open; their packets are dropped`);
+  if (unable > 0) {
+    lines.push(
+      `${count(unable, "connection")} from before could not be ended: restart what holds them, no rule judges what they carry`,
+    );
+  }
+  return lines;
+}
+
+async function quarantine(shell: Shell, agent: string, reason: string | undefined): Promise<void> {
+  const body = reason === undefined ? {} : { reason };
+  const done = await shell.api.post<Quarantined>(`/v1/agents/${step(agent)}/quarantine`, body);
+  if (shell.json) return shell.say(JSON.stringify(done));
+  const { sessions, destroyed, unable } = done;
+  shell.say(
+    `${printable(agent)} is quarantined: ${count(sessions, "session")} cut, ${count(destroyed, "other socket")} ended`,
+  );
+  if (unable > 0)
+    shell.say(`${count(unable, "socket")} could not be ended; packets of the agent are dropped all the same`);
+  shell.say(`lift it with: sallyport release ${printable(agent)}`);
+}
+
+interface ObserveOptions {
+  readonly for?: number;
+  readonly until?: number;
+  readonly off?: boolean;
+}
+
+async function observe(shell: Shell, agent: string, options: ObserveOptions): Promise<void> {
+  const chosen = [options.for, options.until, options.off].filter((option) => option !== undefined);
+  if (chosen.length !== 1) {
+    const remedy = "See: sallyport observe --help";
+    throw new UserError("USAGE", "Name exactly one of --for, --until and --off", remedy, { exitCode: 2 });
+  }
+  const path = `/v1/agents/${step(agent)}/observe`;
+  const body = options.for === undefined ? { untilMs: options.until } : { forMs: options.for };
+  const now =
+    options.off === true
+      ? await shell.api.delete<AgentStateListing>(path)
+      : await shell.api.post<AgentStateListing>(path, body);
+  if (shell.json) return shell.say(JSON.stringify(now));
+  if (now.state === "observed") shell.warn("nothing that rules deny is stopped; what is hidden stays hidden");
+  shell.say(`${printable(agent)} is ${printable(stateWords(now))}`);
 }
 
 function told(shell: Shell, listing: AgentListing, words: string): void {
@@ -65,15 +174,21 @@ function told(shell: Shell, listing: AgentListing, words: string): void {
 function withTarget(command: Command): Command {
   return command
     .option("--cgroup <path>", "a cgroup below the mount, e.g. /system.slice/runner.service")
-    .option("--pid <number>", "the cgroup of this process", readPid);
+    .option("--pid <number>", "the cgroup of this process", readPid)
+    .option("--container <name>", "a container by name or id (podman, Docker, CRI-O, containerd)")
+    .option("--unit <name>", "a unit of the system's service manager, e.g. runner.service");
 }
 
-function targetOf({ cgroup, pid }: TargetOptions): TargetOptions {
-  if ((cgroup === undefined) === (pid === undefined)) {
+function targetOf({ cgroup, pid, container, unit }: TargetOptions): TargetOptions {
+  const chosen = { cgroup, pid, container, unit };
+  const named = Object.entries(chosen).filter(([, value]) => value !== undefined);
+  if (named.length !== 1) {
     const remedy = "See: sallyport tag --help";
-    throw new UserError("USAGE", "Name exactly one of --cgroup and --pid", remedy, { exitCode: 2 });
+    throw new UserError("USAGE", "Name exactly one of --cgroup, --pid, --container and --unit", remedy, {
+      exitCode: 2,
+    });
   }
-  return cgroup === undefined ? { pid: pid ?? 0 } : { cgroup };
+  return Object.fromEntries(named);
 }
 
 function readPid(text: string): number {

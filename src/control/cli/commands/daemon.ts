@@ -5,8 +5,10 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { UserError } from "../../../base/errors.ts";
 import { createLog } from "../../../base/log.ts";
 import type { DaemonStatus, DoctorReport, ReloadResult, ShutdownResult } from "../../ports.ts";
+import { isServiceInstalled, removeService } from "../../service/installation.ts";
 import { count, duration, moment, printable, table } from "../show.ts";
-import { Exit, type OpenShell, type Shell, STATE_DIR } from "../world.ts";
+import { Exit, type OpenShell, RUN_DIR, type Shell, STATE_DIR } from "../world.ts";
+import { stateWords } from "./agents.ts";
 
 export function addDaemonCommands(program: Command, open: OpenShell): void {
   program
@@ -40,8 +42,9 @@ export function addDaemonCommands(program: Command, open: OpenShell): void {
   program
     .command("doctor")
     .description("check kernel, cgroups and privileges, each with a remedy; works without a daemon")
+    .addOption(stateOption())
     .addHelpText("after", "\nExample:\n  sudo sallyport doctor")
-    .action((_options: object, command: Command) => doctor(open(command)));
+    .action((options: { state: string }, command: Command) => doctor(open(command), options.state));
 }
 
 interface UpOptions {
@@ -78,6 +81,11 @@ async function down(shell: Shell, { remove = false, state }: { remove?: boolean;
 }
 
 async function shutdown(shell: Shell, remove: boolean, stateDir: string): Promise<ShutdownResult> {
+  if (remove && shell.runDir === RUN_DIR && isServiceInstalled()) {
+    const { removeEverything } = await shell.world.loadDaemon(); // the service could not take itself away
+    const everything = () => removeEverything({ stateDir, runDir: shell.runDir });
+    return { removed: await removeService(everything, "kept") };
+  }
   try {
     // The socket is held open beside the request: it ends when the daemon does, not when it answers.
     const ended = endOfPeer(shell.api.socketPath);
@@ -123,14 +131,15 @@ async function status(shell: Shell): Promise<void> {
     ["agents", String(now.agents)],
     ["connections", String(now.connections)],
     ["open sessions", String(now.openSessions)],
+    ...now.states.map((state) => ["agent", `${state.agent} is ${stateWords(state)}`] as const),
     ...Object.entries(now.counters).map(([name, value]) => [name, String(value)] as const),
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   for (const [name, value] of rows) shell.say(`${shell.colours.dim(name.padEnd(width))}  ${printable(value)}`);
 }
 
-async function doctor(shell: Shell): Promise<void> {
-  const report = await examine(shell);
+async function doctor(shell: Shell, stateDir: string): Promise<void> {
+  const report = await examine(shell, stateDir);
   if (shell.json) {
     shell.say(JSON.stringify(report));
   } else {
@@ -155,13 +164,13 @@ async function doctor(shell: Shell): Promise<void> {
 }
 
 /** The daemon sees what it runs with; without one this process looks for itself. */
-async function examine(shell: Shell): Promise<DoctorReport> {
+async function examine(shell: Shell, stateDir: string): Promise<DoctorReport> {
   try {
     return await shell.api.get<DoctorReport>("/v1/doctor");
   } catch (error) {
     if (!(error instanceof UserError) || (error.exitCode !== 3 && error.exitCode !== 4)) throw error;
     const { doctorReport } = await shell.world.loadDaemon();
-    return doctorReport();
+    return doctorReport({ stateDir, runDir: shell.runDir });
   }
 }
 

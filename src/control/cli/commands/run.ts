@@ -4,6 +4,15 @@ import { UserError } from "../../../base/errors.ts";
 import { runGuarded } from "../guarded.ts";
 import { Exit, type OpenShell } from "../world.ts";
 
+interface RunOptions {
+  readonly as: string;
+  readonly tokenFile?: string;
+  readonly user?: string;
+  /** False with --no-new-privs. */
+  readonly newPrivs: boolean;
+  readonly quiet?: boolean;
+}
+
 export function addRunCommand(program: Command, open: OpenShell): void {
   program
     .command("run")
@@ -12,6 +21,8 @@ export function addRunCommand(program: Command, open: OpenShell): void {
     .argument("[cmd...]", "the command, behind --")
     .option("--as <agent>", "the agent's name in the settings", "default")
     .addOption(new Option("--token-file <file>", "a token that says who the agent is (a later version)"))
+    .option("--user <name>", "run it as this user; only root may say so (default: who calls)")
+    .option("--no-new-privs", "nothing inside gains by setuid programs: no sudo")
     .option("--quiet", "no summary at the end")
     .addHelpText(
       "after",
@@ -19,11 +30,17 @@ export function addRunCommand(program: Command, open: OpenShell): void {
 Examples:
   sallyport run --as ci -- psql -h orders.db.internal -U app orders
   sallyport run --as ci -- sh -c 'npm ci && npm test'
+  sudo sallyport run --as ci --user runner -- ./job.sh
+
+The command has its stdin, stdout and stderr and no other descriptor; sockets of the internet's two families and Unix
+ones; no io_uring; no way to processes outside. Root inside, by sudo too, is without the capabilities that undo the guard,
+and finds /sys, /proc/sys and cgroups read-only. Called by a plain user, nothing inside gains by setuid programs (sudo),
+as if by --no-new-privs, unless the launcher has file capabilities: see "sallyport service".
 
 Exit codes: CMD's own; 128+N when a signal N ended it; 125 when Sallyport failed and CMD was not started;
 126 when CMD cannot be executed; 127 when it is not found; 2 wrong usage; 4 not permitted.`,
     )
-    .action(async (words: string[], options: { as: string; tokenFile?: string; quiet?: boolean }, command: Command) => {
+    .action(async (words: string[], options: RunOptions, command: Command) => {
       const shell = open(command);
       if (options.tokenFile !== undefined) {
         throw new UserError(
@@ -36,7 +53,13 @@ Exit codes: CMD's own; 128+N when a signal N ended it; 125 when Sallyport failed
         );
       }
       checkWords(words, shell.world.argv);
-      const exitCode = await runGuarded(shell, { agent: options.as, words, summary: options.quiet !== true });
+      const exitCode = await runGuarded(shell, {
+        agent: options.as,
+        words,
+        ...(options.user === undefined ? {} : { user: options.user }),
+        newPrivileges: options.newPrivs ? "allowed" : "forbidden",
+        summary: options.quiet !== true,
+      });
       if (exitCode !== 0) throw new Exit(exitCode);
     });
 }

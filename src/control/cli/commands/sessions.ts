@@ -105,11 +105,17 @@ function entryText(entry: SessionEntry, colours: Colours): string {
   const rules = entry.rules ?? [];
   if (rules.length > 0) lines.push(colours.dim(`rules: ${rules.map(printable).join(", ")}`));
   if (entry.message !== undefined && entry.message !== "") lines.push(printableLines(entry.message, INDENT));
+  if (entry.observed !== undefined) {
+    const by =
+      entry.observed.rules.length === 0 ? "default: no rule allows it" : entry.observed.rules.map(printable).join(", ");
+    lines.push(colours.yellow(`would be denied by ${by} (observed)`));
+    if (entry.observed.message !== "") lines.push(printableLines(entry.observed.message, INDENT));
+  }
   const counts = [
     ...(entry.rows === undefined ? [] : [count(entry.rows, "row")]),
     ...(entry.bytes === undefined ? [] : [count(entry.bytes, "byte")]),
     ...(entry.masks ?? []).map(
-      (mask) => `${printable(mask.column)} masked ${mask.count} times by ${printable(mask.by)}`,
+      (mask) => `${printable(mask.column)} masked ${count(mask.count, "time")} by ${printable(mask.by)}`,
     ),
   ];
   if (counts.length > 0) lines.push(colours.dim(counts.join(" · ")));

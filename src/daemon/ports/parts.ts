@@ -1,0 +1,54 @@
+/** The daemon's parts as the ports need them, and the one way in which they tell of a caller's doing. */
+import type { Clock } from "../../base/clock.ts";
+import type { Containers } from "../../containers/containers.ts";
+import type { Caller, ControlPorts } from "../../control/ports.ts";
+import type { Agents } from "../../identity/agents.ts";
+import type { AgentStates } from "../../identity/states.ts";
+import type { Interception } from "../../kernel/interception.ts";
+import type { AuditEvent } from "../../model/event.ts";
+import type { Names } from "../../names/names.ts";
+import type { Sessions } from "../../path/sessions.ts";
+import type { CredentialSource } from "../../path/upstream.ts";
+import type { AgentStateStore } from "../../store/agent-states.ts";
+import type { SessionStore } from "../../store/sessions.ts";
+import type { Authority } from "../../vault/authority.ts";
+import type { Vault } from "../../vault/vault.ts";
+import type { Configuration } from "../configuration.ts";
+import type { Runs } from "../runs.ts";
+import type { Sightings } from "../sightings.ts";
+import type { Tagging } from "../tagging.ts";
+
+export interface PortParts {
+  readonly stateDir: string;
+  readonly runDir: string;
+  readonly configFile: string | undefined;
+  readonly recordings: string;
+  readonly startedMs: number;
+  readonly clock: Clock;
+  readonly configuration: () => Configuration;
+  readonly loadedMs: () => number;
+  readonly agents: Agents;
+  readonly states: AgentStates;
+  readonly sightings: Sightings;
+  readonly agentNames: AgentStateStore["names"];
+  readonly containers: Pick<Containers, "find">;
+  readonly tagging: Pick<Tagging, "takeHookCall">;
+  readonly sessions: Sessions;
+  readonly index: SessionStore;
+  readonly interception: Interception;
+  readonly names: Pick<Names, "counters">;
+  readonly vault: Vault;
+  readonly credentialOf: CredentialSource;
+  readonly authority: Authority;
+  readonly runs: Runs;
+  readonly emit: (event: AuditEvent) => void;
+  readonly watchEvents: ControlPorts["watchEvents"];
+  readonly reload: () => Promise<void>;
+  readonly shutdown: (remove: boolean) => Promise<readonly string[]>;
+  readonly leave: () => void;
+}
+
+/** An event that names who asked. */
+export function tell({ clock, emit }: PortParts, kind: string, message: string, caller: Caller): void {
+  emit({ atMs: clock.nowMs(), kind, message, fields: { uid: caller.uid, pid: caller.pid } });
+}

@@ -1,0 +1,44 @@
+/** What the API may ask about sessions: the index, and recordings as they are read. */
+import type { SessionListing, SessionPorts } from "../../control/ports.ts";
+import { readRecording } from "../../recorder/read.ts";
+import type { SessionRow } from "../../store/sessions.ts";
+import { entriesOf } from "../entries.ts";
+import type { PortParts } from "./parts.ts";
+
+export function sessionPorts(parts: PortParts): SessionPorts {
+  return {
+    list: async (query) => (await readIndex(parts).list(query)).map(sessionListing),
+    show: async (id) => {
+      const row = await readIndex(parts).get(id);
+      return row === undefined ? undefined : sessionListing(row);
+    },
+    entries: async (id) => {
+      const row = await readIndex(parts).get(id);
+      return row === undefined ? undefined : entriesOf(readRecording(parts.recordings, id), row.startedMs, row.state);
+    },
+  };
+}
+
+/** The index is written behind the data path; whoever asks gets what is true now. */
+function readIndex({ index }: PortParts) {
+  return {
+    list: async (query: { readonly limit: number; readonly agent?: string }) => {
+      await index.flush();
+      return index.list(query);
+    },
+    get: async (id: string) => {
+      await index.flush();
+      return index.get(id);
+    },
+  };
+}
+
+function sessionListing(row: SessionRow): SessionListing {
+  const { id, agent, connection, protocol, user, executable, state, statements, denied, masked, rows } = row;
+  return {
+    ...{ id, agent, connection, protocol, user, executable, state, statements, denied, masked, rows },
+    address: `${row.address}:${row.port}`,
+    startedMs: row.startedMs,
+    ...(row.endedMs === undefined ? {} : { endedMs: row.endedMs }),
+  };
+}

@@ -1,0 +1,75 @@
+/** What was said of agents by name: quarantined, observed. Rows only; what they mean is decided by who restores them. */
+import type { Database } from "./database.ts";
+
+export interface AgentState {
+  readonly agent: string;
+  readonly quarantine: Quarantine | undefined;
+  readonly observation: Observation | undefined;
+}
+
+export interface Quarantine {
+  readonly sinceMs: number;
+  /** Who asked for it. */
+  readonly uid: number;
+  /** As the person gave it; "" without one. */
+  readonly reason: string;
+}
+
+export interface Observation {
+  readonly untilMs: number;
+  readonly uid: number;
+}
+
+export interface AgentStateStore {
+  /** Replaces what was kept of that agent; a state of nothing forgets it. */
+  put(state: AgentState): Promise<void>;
+  all(): Promise<readonly AgentState[]>;
+  /** Every name that ever got a slot. */
+  names(): Promise<readonly string[]>;
+}
+
+export function createAgentStateStore(database: Database): AgentStateStore {
+  return {
+    async put({ agent, quarantine, observation }) {
+      if (quarantine === undefined && observation === undefined) {
+        await database.run("DELETE FROM agent_states WHERE agent = ?", [agent]);
+        return;
+      }
+      await database.run("INSERT OR REPLACE INTO agent_states VALUES (?, ?, ?, ?, ?, ?)", [
+        agent,
+        quarantine?.sinceMs ?? null,
+        quarantine?.uid ?? null,
+        quarantine?.reason ?? null,
+        observation?.untilMs ?? null,
+        observation?.uid ?? null,
+      ]);
+    },
+    async all() {
+      return (await database.all<RawState>("SELECT * FROM agent_states ORDER BY agent")).map(stateOf);
+    },
+    async names() {
+      return (await database.all<{ name: string }>("SELECT name FROM agents ORDER BY name")).map(({ name }) => name);
+    },
+  };
+}
+
+interface RawState {
+  readonly agent: string;
+  readonly quarantined_ms: number | null;
+  readonly quarantined_by: number | null;
+  readonly quarantine_reason: string | null;
+  readonly observed_until_ms: number | null;
+  readonly observed_by: number | null;
+}
+
+function stateOf(raw: RawState): AgentState {
+  return {
+    agent: raw.agent,
+    quarantine:
+      raw.quarantined_ms === null
+        ? undefined
+        : { sinceMs: raw.quarantined_ms, uid: raw.quarantined_by ?? 0, reason: raw.quarantine_reason ?? "" },
+    observation:
+      raw.observed_until_ms === null ? undefined : { untilMs: raw.observed_until_ms, uid: raw.observed_by ?? 0 },
+  };
+}
