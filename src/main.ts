@@ -15,6 +15,7 @@ import type { DaemonOptions, RunBounds, RunningDaemon } from "./control/ports.ts
 import { type Configuration, loadConfiguration, usualSettingsFile } from "./daemon/configuration.ts";
 import { Doors } from "./daemon/doors.ts";
 import { auditKernelEvent, isRefusal } from "./daemon/kernel-events.ts";
+import { Life } from "./daemon/life.ts";
 import { reloadResult } from "./daemon/ports/daemon.ts";
 import type { PortParts } from "./daemon/ports/parts.ts";
 import { createPorts } from "./daemon/ports.ts";
@@ -317,59 +318,6 @@ function makeFolder(path: string, mode: number): void {
     throw new UserError(denied ? "PRIVILEGE" : "STORE_UNUSABLE", `Cannot make ${path}: ${codeOf(cause)}`, remedy, {
       cause,
     });
-  }
-}
-
-/** What was started, ended in reverse; the API last, since it tells how the end went. */
-class Life {
-  readonly #ends: (() => unknown)[] = [];
-  readonly #leaves: (() => unknown)[] = [];
-  readonly #timers: NodeJS.Timeout[] = [];
-  #ending: Promise<void> | undefined;
-  #left: () => void = () => {};
-  readonly left = new Promise<void>((resolve) => {
-    this.#left = resolve;
-  });
-
-  atEnd(step: () => unknown): void {
-    this.#ends.push(step);
-  }
-
-  atLeave(step: () => unknown): void {
-    this.#leaves.push(step);
-  }
-
-  /** One round at a time; a round that fails is told and the next one comes all the same. */
-  every(ms: number, round: () => Promise<void>, log: Log): void {
-    let busy = false;
-    const timer = setInterval(() => {
-      if (busy) return;
-      busy = true;
-      round()
-        .catch((error: unknown) => log.error("A round of upkeep failed", { error: messageOf(error) }))
-        .finally(() => {
-          busy = false;
-        });
-    }, ms);
-    this.#timers.push(timer);
-  }
-
-  get isEnding(): boolean {
-    return this.#ending !== undefined;
-  }
-
-  end(): Promise<void> {
-    this.#ending ??= this.#endAll();
-    return this.#ending;
-  }
-
-  leave(): void {
-    Promise.all(this.#leaves.splice(0).map((step) => step())).then(this.#left, this.#left);
-  }
-
-  async #endAll(): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer);
-    for (const step of this.#ends.reverse()) await step();
   }
 }
 
