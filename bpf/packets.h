@@ -82,23 +82,24 @@ static __always_inline __u32 agent_of_packet(struct __sk_buff *skb)
 }
 
 /* Lets an observed agent's socket pass from now on, as long as that lasts; told once per socket. */
-static __always_inline int pass_observed(struct bpf_sock *sk, __u32 agent)
+static __always_inline struct socket_note *pass_observed(struct bpf_sock *sk, __u32 agent)
 {
 	struct socket_note *note;
 
 	if (!agent || !is_observed(agent) || is_quarantined(agent))
 		return 0;
 	note = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!note)
-		return 0;
-	note->agent = agent;
-	note->admission = ADMITTED_OBSERVED;
-	return 1;
+	if (note) {
+		note->agent = agent;
+		note->admission = ADMITTED_OBSERVED;
+	}
+	return note;
 }
 
 static __always_inline int guard_packet(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
+	struct socket_note *passed = 0;
 	struct socket_note *note = 0;
 	struct packet packet = {};
 	int quarantine = 0;
@@ -122,14 +123,18 @@ static __always_inline int guard_packet(struct __sk_buff *skb)
 		return 1;
 	}
 	if (sk && !quarantine)
-		packet.to.observed = pass_observed(sk, note ? note->agent : agent_of_packet(skb));
+		passed = pass_observed(sk, note ? note->agent : agent_of_packet(skb));
 	read_packet(skb, &packet);
-	if (!packet.to.observed)
+	if (passed) {
+		note = passed;
+		packet.to.observed = 1;
+	} else {
 		count(SALLYPORT_COUNT_BACKSTOP);
+	}
 	report_socket(SALLYPORT_KIND_BACKSTOP,
 		      quarantine ? SALLYPORT_REASON_QUARANTINED : SALLYPORT_REASON_NOT_ADMITTED,
 		      note, bpf_skb_cgroup_id(skb), &packet.to);
-	return packet.to.observed;
+	return passed != 0;
 }
 
 #endif

@@ -3,7 +3,8 @@ export interface AuditEvent {
   readonly atMs: number;
   /**
    * session.start session.end action.deny connection.refused kernel.deny kernel.backstop kernel.socket kernel.bind
-   * agent.tag agent.untag run.start run.end policy.load policy.rejected settings.load settings.rejected
+   * agent.tag agent.untag agent.sweep agent.quarantine agent.release agent.observe.start agent.observe.end action.observed
+   * run.start run.end policy.load policy.rejected settings.load settings.rejected
    * credential.add credential.rotate credential.remove daemon.start daemon.stop origin.missing events.lost …
    */
   readonly kind: string;

@@ -32,8 +32,9 @@ function world(t: TestContext) {
 
 test("a cgroup is named by its v2 path, with or without the mount before it", async (t) => {
   const { path, cgroupRoot } = world(t);
-  for (const text of ["/system.slice/a.service", "system.slice/a.service", `${cgroupRoot}/system.slice/a.service`]) {
-    assert.equal(await path({ kind: "cgroup", path: text }), "/system.slice/a.service");
+  const own = "/system.slice/a.service";
+  for (const text of [own, own.slice(1), `${cgroupRoot}${own}`, `${own}/`, `/x/..${own}`, `${cgroupRoot}/x/..${own}`]) {
+    assert.equal(await path({ kind: "cgroup", path: text }), own, text);
   }
 });
 

@@ -39,6 +39,8 @@ export const NODE = `${HOME}/node_modules/.bin/node`;
 export class BootedHost {
   /** The same folder inside, at the same path. */
   readonly shared: string;
+  /** Of its cgroup below the root, as it sees it, too. */
+  readonly name = `sallyport-host-${process.pid}`;
   readonly #cgroup: string;
   readonly #nspawn: ChildProcess;
   #leader = 0;
@@ -46,7 +48,7 @@ export class BootedHost {
 
   private constructor() {
     this.shared = mkdtempSync(join(tmpdir(), "sallyport-host-"));
-    const name = `sallyport-host-${process.pid}`;
+    const { name } = this;
     this.#cgroup = join(existsSync(CGROUPS) ? CGROUPS : "/sys/fs/cgroup", name);
     mkdirSync(this.#cgroup);
     const settings = [

@@ -22,7 +22,7 @@ const SERVICE = "sallyport.service";
 /** All that a removal could leave: files, kernel objects, listeners, units, groups. What systemd and dpkg keep for themselves is not ours. */
 async function inventory(): Promise<readonly string[]> {
   const look = [
-    "find /etc /usr /var /run /sys/fs/bpf /sys/fs/cgroup/*/payload -xdev 2>/dev/null",
+    `find /etc /usr /var /run /sys/fs/bpf /sys/fs/cgroup/${host.name}/payload -xdev 2>/dev/null`,
     "ss -Hlntu | awk '{print \"listener\", $1, $5}'",
     "getent group | sed 's/^/group /'",
     "systemctl list-units --all --plain --no-legend 'sallyport*' | sed 's/^/unit /'",

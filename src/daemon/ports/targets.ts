@@ -1,6 +1,7 @@
 /** From what a person names to a cgroup's folder on the host. Finds; tags nothing. */
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { UserError } from "../../base/errors.ts";
 import type { Containers } from "../../containers/containers.ts";
@@ -20,10 +21,8 @@ export interface TargetWorld {
 export async function pathOfTarget(target: TagTarget, world: TargetWorld): Promise<string> {
   const { cgroupRoot } = world;
   switch (target.kind) {
-    case "cgroup":
-      return target.path.startsWith(`${cgroupRoot}/`)
-        ? target.path
-        : `${cgroupRoot}/${target.path.replace(/^\/+/, "")}`;
+    case "cgroup": // in one spelling: whether it is guarded already is told by comparing paths
+      return target.path.startsWith(`${cgroupRoot}/`) ? resolve(target.path) : join(cgroupRoot, target.path, ".");
     case "pid":
       return `${cgroupRoot}${cgroupOfProcess(target.pid)}`;
     case "container":

@@ -1,7 +1,7 @@
 /*
  * A container's first instruction: dials the sink, which must never see it, then a registered address, and says how
  * both went. Static and without a runtime, so that nothing delays the dial. Usage: first ADDRESS SINK PORT [until].
- * "until": dials the sink again and again until it is refused, and says for how many microseconds it was not.
+ * "until": dials the sink again and again until it is refused. openUs is when it was last reached, after the start.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -43,16 +43,16 @@ static char asks(int fd) {
 
 int main(int argc, char** argv) {
   if (argc < 4) return 2;
-  long started_us = now_us();
-  int sink = dial(argv[1], argv[2]);
-  int leaks = 0;
-  for (; argc > 4 && sink != -EPERM && now_us() - started_us < 5000000; sink = dial(argv[1], argv[2])) {
+  long started_us = now_us(), open_us = 0;
+  int sink, leaks = 0;
+  do {
+    sink = dial(argv[1], argv[2]);
     if (sink >= 0) {
       leaks++;
+      open_us = now_us() - started_us;
       close(sink);
     }
-  }
-  long open_us = now_us() - started_us;
+  } while (argc > 4 && sink != -EPERM && now_us() - started_us < 5000000);
   int registered = dial(argv[1], argv[3]);
   char answer = asks(registered);
   printf("{\"sink\":%d,\"leaks\":%d,\"openUs\":%ld,\"registered\":%d,\"answer\":\"%c\"}\n", sink < 0 ? -sink : 0, leaks,
