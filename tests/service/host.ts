@@ -57,7 +57,7 @@ export class BootedHost {
       "SYSTEMD_NSPAWN_API_VFS_WRITABLE=1", // /sys/fs/bpf
     ];
     const options = [`--directory=${TREE}`, `--machine=${name}`, "--volatile=overlay", "--register=no", "--keep-unit"];
-    const powers = ["--private-network", "--capability=all", "--system-call-filter=bpf perf_event_open @mount setns"];
+    const powers = ["--private-network", "--capability=all", "--system-call-filter=bpf open_by_handle_at"];
     const binds = [`--bind-ro=${ROOT}:${HOME}:norbind`, `--bind=${this.shared}`];
     const command = ["systemd-nspawn", ...options, ...powers, ...binds, "--boot"];
     const enter = `echo $$ > ${this.#cgroup}/cgroup.procs && exec env ${settings.join(" ")} "$@"`;
