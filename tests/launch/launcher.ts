@@ -6,14 +6,14 @@ import { basename, join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { LAUNCHER, launcherArguments, wordOf } from "../../src/control/cli/launcher.ts";
+import { BUILT_LAUNCHER, launcherArguments, wordOf } from "../../src/control/cli/launcher.ts";
 import type { RunBounds } from "../../src/control/ports.ts";
 
 /** Copies, since a plain user may not enter the checkout. */
 const REACHABLE = mkdtempSync(join(tmpdir(), "sallyport-launch-"));
 chmodSync(REACHABLE, 0o755);
 process.once("exit", () => rmSync(REACHABLE, { recursive: true, force: true }));
-export const LAUNCH = reachable(LAUNCHER, 0o755);
+export const LAUNCH = reachable(BUILT_LAUNCHER, 0o755);
 const PROBE = reachable(fileURLToPath(new URL("probe.py", import.meta.url)), 0o644);
 /** Debian's own, which every user may start. */
 const PYTHON = "/usr/bin/python3";

@@ -11,7 +11,7 @@ import { codeOf, UserError } from "../../base/errors.ts";
 import type { Run, RunSummary } from "../ports.ts";
 import { step } from "./client.ts";
 import { complain } from "./complain.ts";
-import { LAUNCHER, launcherArguments, WORD_FD, wordOf } from "./launcher.ts";
+import { launcherArguments, launcherFor, WORD_FD, wordOf } from "./launcher.ts";
 import { count } from "./show.ts";
 import type { Shell } from "./world.ts";
 
@@ -61,7 +61,7 @@ async function start(shell: Shell, command: GuardedCommand, life: Life): Promise
   const { SALLYPORT_FILES: files, SALLYPORT_IGNORED: ignored } = env; // bin/sallyport sets them
   const inherited = { ...(files === undefined ? {} : { files }), ...(ignored === undefined ? {} : { ignored }) };
   const options = { ...command, ...inherited, json: shell.json };
-  const child = spawn(LAUNCHER, launcherArguments(options), {
+  const child = spawn(launcherFor(process.geteuid?.() ?? 0), launcherArguments(options), {
     env: {},
     stdio: ["inherit", "inherit", "inherit", "pipe"],
   });
@@ -170,7 +170,7 @@ class Life {
 
 function launcherMissing(cause: Error): UserError {
   const remedy = "Build it: npm run build";
-  return new UserError("LAUNCHER_MISSING", `Cannot start ${LAUNCHER}: ${codeOf(cause)}`, remedy, { cause });
+  return new UserError("LAUNCHER_MISSING", `Cannot start the launcher: ${codeOf(cause)}`, remedy, { cause });
 }
 
 function isFromKeyboard(name: NodeJS.Signals): boolean {

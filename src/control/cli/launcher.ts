@@ -2,11 +2,19 @@
  * How the native launcher is told what to do: its options, and the word that lets the command go. It does the rest:
  * native/launch/launch.c. Nothing here starts or stops anything.
  */
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { RunBounds } from "../ports.ts";
 
-/** Beside the addon. With file capabilities on it, agents of plain users may use sudo. */
-export const LAUNCHER = fileURLToPath(new URL("../../../native/build/sallyport-launch", import.meta.url));
+/** Beside the addon. */
+export const BUILT_LAUNCHER = fileURLToPath(new URL("../../../native/build/sallyport-launch", import.meta.url));
+/** With file capabilities: commands of plain users are bounded as root's are, and may use sudo. */
+export const INSTALLED_LAUNCHER = "/usr/libexec/sallyport/sallyport-launch";
+
+/** Root has what it takes, so it takes the one that was built with this code. */
+export function launcherFor(uid: number): string {
+  return uid !== 0 && existsSync(INSTALLED_LAUNCHER) ? INSTALLED_LAUNCHER : BUILT_LAUNCHER;
+}
 
 /** The pipe on which it waits for its word. */
 export const WORD_FD = 3;

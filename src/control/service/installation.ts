@@ -10,9 +10,9 @@ import { messageOf, UserError } from "../../base/errors.ts";
 import { SERVICE_WAIT_MS } from "../../base/limits.ts";
 import { isPopulated } from "../../kernel/cgroups.ts";
 import { findCgroupRoot } from "../../kernel/interception.ts";
+import { INSTALLED_LAUNCHER } from "../cli/launcher.ts";
 import {
   type HostFile,
-  LAUNCHER,
   LAUNCHER_CAPABILITIES,
   launcherFile,
   riskyOwner,
@@ -68,7 +68,9 @@ export async function installService(start: "now" | "not"): Promise<ServiceInsta
   if (launcher === undefined) warnings.push("The launcher is not built: what users start is bound less; npm run build");
   else {
     installed.push(place(launcher));
-    await tool("setcap", [LAUNCHER_CAPABILITIES, LAUNCHER]).catch((error: unknown) => warnings.push(messageOf(error)));
+    await tool("setcap", [LAUNCHER_CAPABILITIES, INSTALLED_LAUNCHER]).catch((error: unknown) =>
+      warnings.push(messageOf(error)),
+    );
   }
   if (isOurs) remember({ group: true });
   await tool("systemctl", ["daemon-reload"]);
@@ -99,14 +101,17 @@ export async function removeService(
     throw error;
   }
   if (isThere) await tool("systemctl", ["disable", ...UNITS]);
-  const files = [...UNITS.map(unitPath), LAUNCHER, ...(purge === undefined ? [] : [MEMORY])];
+  const files = [...UNITS.map(unitPath), INSTALLED_LAUNCHER, ...(purge === undefined ? [] : [MEMORY])];
   if (purge !== undefined && settings === "removed") files.push(SETTINGS_FILE);
   for (const path of files) {
     if (!existsSync(path)) continue;
     rmSync(path);
     removed.push(path);
   }
-  const folders = [dirname(LAUNCHER), ...(purge === undefined ? [] : [dirname(MEMORY), dirname(SETTINGS_FILE)])];
+  const folders = [
+    dirname(INSTALLED_LAUNCHER),
+    ...(purge === undefined ? [] : [dirname(MEMORY), dirname(SETTINGS_FILE)]),
+  ];
   for (const folder of folders) removeIfEmpty(folder);
   await tool("systemctl", ["daemon-reload"]);
   if (purge !== undefined) await removeSlice();

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../../base/errors.ts";
+import { BUILT_LAUNCHER, INSTALLED_LAUNCHER } from "../cli/launcher.ts";
 
 /** Where this installation lies: a checkout, or what a package brought. */
 export const HOME = fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, "");
@@ -13,8 +14,6 @@ const UNIT_FOLDER = "/etc/systemd/system";
 
 export const SETTINGS_FILE = "/etc/sallyport/sallyport.yaml";
 export const UNITS = ["sallyport.socket", "sallyport.service"] as const;
-/** Bounds what `run` starts as an ordinary user, too: the one program with file capabilities. */
-export const LAUNCHER = "/usr/libexec/sallyport/sallyport-launch";
 export const LAUNCHER_CAPABILITIES = "cap_setpcap,cap_sys_admin+ep";
 
 export interface HostFile {
@@ -45,8 +44,8 @@ export function sampleSettings(): HostFile {
 
 /** Undefined where it was not built. */
 export function launcherFile(): HostFile | undefined {
-  const built = join(HOME, "native", "build", "sallyport-launch");
-  return existsSync(built) ? { path: LAUNCHER, content: readFileSync(built), mode: 0o755 } : undefined;
+  if (!existsSync(BUILT_LAUNCHER)) return undefined;
+  return { path: INSTALLED_LAUNCHER, content: readFileSync(BUILT_LAUNCHER), mode: 0o755 };
 }
 
 /** Root runs what lies there: whoever may change it becomes root. Undefined when only root may. */

@@ -3,17 +3,15 @@ import { execFile } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { messageOf } from "../../base/errors.ts";
+import { BUILT_LAUNCHER } from "../../control/cli/launcher.ts";
 import type { DoctorCheck } from "../../control/ports.ts";
 import type { Host } from "./kernel.ts";
 
 const run = promisify(execFile);
 
-const LAUNCHER = fileURLToPath(new URL("../../../native/build/sallyport-launch", import.meta.url));
-
-export function launcherCheck(host: Host, file = LAUNCHER): DoctorCheck {
+export function launcherCheck(host: Host, file = BUILT_LAUNCHER): DoctorCheck {
   const name = "launcher";
   if (!host.exists(file)) {
     return {
