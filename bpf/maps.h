@@ -143,7 +143,7 @@ struct {
 /*
  * Accepted socket -> its origin. Written when the handshake is done, before the client can send,
  * close and give its source port to another; so it is the very connection's, however long that
- * waits for the accept. Taken out by the daemon at accept; dies with the socket.
+ * waits for the accept. Read by the daemon at accept; dies with the socket.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

@@ -6,7 +6,8 @@
 #include "shared.h"
 
 struct unix_path {
-	char bytes[SALLYPORT_UNIX_PATH_BYTES + 4]; /* NUL to its end; an abstract name begins with one */
+	char bytes[SALLYPORT_UNIX_PATH_BYTES +
+		   4]; /* NUL to its end; an abstract name begins with one */
 	__u32 length; /* without a closing NUL; 0: cannot be judged */
 	__u32 climbing;
 };

@@ -160,7 +160,8 @@ choose(const struct flow *flow, const struct sallyport_destination *exact,
        const struct sallyport_destination *any)
 {
 	int prefix_min = is_ipv4(&flow->address) ? 96 : 0;
-	/* Lengths first, pointers after: Linux 6.1's verifier does not follow a pointer that was set to 0 on the way. */
+	/* Lengths first, pointers after: Linux 6.1's verifier does not follow a pointer that was
+	 * set to 0 on the way. */
 	int exact_prefix = exact ? exact->prefix : -1;
 	int any_prefix = any ? any->prefix : -1;
 
@@ -201,8 +202,8 @@ static __always_inline void deny_by_rule(const struct flow *flow, struct verdict
 	verdict->observed = 1;
 }
 
-static __always_inline void intercept(const struct flow *flow, struct verdict *verdict,
-				      __u8 reason, __u32 connection)
+static __always_inline void intercept(const struct flow *flow, struct verdict *verdict, __u8 reason,
+				      __u32 connection)
 {
 	if (!flow->listener_port)
 		return deny(verdict, SALLYPORT_REASON_NO_LISTENER);

@@ -27,7 +27,8 @@ struct place {
 static __always_inline void fill_event(struct sallyport_event *event, __u8 kind, __u8 reason,
 				       __u32 agent, const struct place *place)
 {
-	/* A place of constants would be copied from .rodata, and clang 14 then misorders the stores. */
+	/* A place of constants would be copied from .rodata, and clang 14 then misorders the
+	 * stores. */
 	asm volatile("" : : "r"(place) : "memory");
 	__builtin_memset(event, 0, sizeof(*event));
 	event->boot_ns = bpf_ktime_get_boot_ns();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The programs, a few lines each. All but the egress filter are attached once, at the root
- * of the cgroup2 tree; the egress filter is attached to each tagged cgroup. Decisions are
+ * The programs, a few lines each. All are attached once, at the root of the cgroup2 tree, but the
+ * filters of packets and socket options: those are attached to each tagged cgroup. Decisions are
  * in redirect.h, the way of a flow in outbound.h, of a packet in packets.h. Unix sockets
  * are in doors.bpf.c, since older kernels have no hook for them.
  */
@@ -12,6 +12,7 @@
 #include "outbound.h"
 #include "addresses.h"
 #include "births.h"
+#include "options.h"
 #include "packets.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -235,6 +236,37 @@ int sallyport_post_bind6(struct bpf_sock *ctx)
 
 	READ6(&place.address, ctx, src_ip6);
 	return guard_bound(ctx, &place);
+}
+
+/*
+ * Attached to each tagged cgroup, like the egress filter. What passes is read by the kernel from
+ * the caller's memory as if we were not here: it would cut what is longer than a page.
+ */
+SEC("cgroup/setsockopt")
+int sallyport_setsockopt(struct bpf_sockopt *ctx)
+{
+	struct place place = { .protocol = ctx->level, .port = ctx->optname };
+	struct bpf_sock *sk = ctx->sk;
+	struct caller caller;
+	int passes;
+
+	if (option_allowed(ctx->level, ctx->optname)) {
+		ctx->optlen = 0;
+		return SOCK_PROCEED;
+	}
+	caller_of_flow(&caller, sk ? bpf_sk_storage_get(&sockets, sk, 0, 0) : 0);
+	place.netns_cookie = bpf_get_netns_cookie(ctx);
+	if (sk) {
+		place.socket_family = sk->family;
+		place.socket_type = sk->type;
+	}
+	passes = place.observed = is_observed(caller.agent) && !is_quarantined(caller.agent);
+	if (passes)
+		ctx->optlen = 0;
+	else
+		count(SALLYPORT_COUNT_DENIED);
+	report_task(SALLYPORT_KIND_SOCKET, SALLYPORT_REASON_SOCKET_OPTION, caller.agent, &place);
+	return passes ? SOCK_PROCEED : SOCK_REFUSE;
 }
 
 /* ---- TCP: the origin under the name that the listener will see ---------------------- */

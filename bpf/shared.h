@@ -25,7 +25,8 @@
 /* The connection of every DNS query of an agent; never a destination's. */
 #define SALLYPORT_NAMES_CONNECTION 0xffffffffu
 
-/* A glob with its NUL, the path of a cgroup with its NUL (the kernel traces no longer ones), sun_path. */
+/* A glob with its NUL, the path of a cgroup with its NUL (the kernel traces no longer ones),
+ * sun_path. */
 #define SALLYPORT_GLOB_BYTES 128
 #define SALLYPORT_CGROUP_PATH_BYTES 1024
 #define SALLYPORT_UNIX_PATH_BYTES 108
@@ -65,7 +66,9 @@ enum sallyport_reason {
 	SALLYPORT_REASON_SEALED_NAMES = 13,
 	SALLYPORT_REASON_DAEMON_SILENT = 14,
 	SALLYPORT_REASON_DOOR = 15,
-	SALLYPORT_REASONS = 16,
+	SALLYPORT_REASON_SOCKET_OPTION = 16,
+	SALLYPORT_REASON_TURNED = 17,
+	SALLYPORT_REASONS = 18,
 };
 
 enum sallyport_counter {

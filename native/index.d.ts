@@ -64,6 +64,14 @@ export type RefusalReason =
   | "not-admitted"
   /** A Unix socket that no door opens. */
   | "no-door"
+  /**
+   * A socket option that makes the kernel send by itself or another way (group memberships, source routes, extension
+   * headers, policies of IPsec): kind "socket", with the option's level as `protocol` and its number as `port`. Or a
+   * packet with such headers: kind "backstop".
+   */
+  | "socket-option"
+  /** A packet that goes neither to its socket's peer nor to an allowed destination: NAT led it elsewhere. */
+  | "turned"
   /** DNS over TLS or QUIC (port 853), which nobody could judge. */
   | "sealed-names"
   /** The daemon has not given a sign of life for as long as it said: see pulse(). */
@@ -76,8 +84,9 @@ export type RefusalReason =
  */
 export interface KernelEvent {
   /**
-   * "born": a new cgroup was tagged by a birth rule; cgroupId and agent say which. "unix": a connect or datagram to a
-   * Unix socket; `path` says where to. The rest are the hook's names.
+   * "born": a new cgroup was tagged by a birth rule; cgroupId and agent say which, pid and comm who made it. Its reason is
+   * "registered", or "no-storage" if the tags were full: then it is not tagged. "unix": a connect or datagram to a Unix
+   * socket, let through ("door") or refused; `path` says where to. The rest are the hook's names.
    */
   readonly kind: "redirect" | "allow" | "deny" | "backstop" | "socket" | "bind" | "born" | "unix";
   readonly reason: PermitReason | RefusalReason;
@@ -92,22 +101,29 @@ export interface KernelEvent {
   readonly address: string;
   readonly port: number;
   readonly bootNs: bigint;
-  /** It would have been refused, had the agent not been observed: `reason` is the refusal's. */
+  /**
+   * It passed, and would have been refused, had the agent not been observed: `reason` is the refusal's. Kinds "allow",
+   * "socket", "unix", and "backstop" (once per socket).
+   */
   readonly observed: boolean;
-  /** Of the task, 0 for packets: to find the namespace that has no listener. */
+  /** Of the task, 0 for packets and births: to find the namespace that has no listener. */
   readonly netnsCookie: bigint;
-  /** Kind "unix" only, else "": the path as it was given, "@name" for an abstract one; at most 108 bytes. */
+  /** Kind "unix" only, else "": the path as it was given, "@name" for an abstract one; at most 108 bytes, any of them. */
   readonly path: string;
 }
 
-/** Origin.connection of every DNS query of a tagged agent, UDP or TCP, whatever the destination table says. */
+/**
+ * Origin.connection of every DNS query of a tagged agent, UDP or TCP (port 53), whatever the destination table says; only
+ * a row that intercepts port 53 of that very address comes first. Port 853 is refused but for such a row.
+ */
 export const NAMES_CONNECTION: number;
 
 /**
  * Which cgroups are tagged in the moment they are made, by the kernel, before a process can be in them. Globs: `*` is any
  * run of characters but "/", the rest stands for itself.
  * "unit": the last part of the path matches and every part above it ends in ".slice", the first not being "user.slice":
- * only the system's service manager makes such. "path": the whole v2 path matches.
+ * only the system's service manager makes such. "path": the whole v2 path, from the host's root, matches. Of several rules
+ * that match, the longest glob wins. What a tagged agent makes is its own: untouched below its tag, else tagged as itself.
  */
 export interface Birth {
   readonly kind: "unit" | "path";
@@ -132,6 +148,9 @@ export interface Destination {
   readonly connection: number; // handed back in Origin.connection
 }
 
+/** Where a flow goes. */
+export type Reach = Pick<Destination, "address" | "prefix" | "port" | "protocol">;
+
 export interface Accepted {
   readonly fd: number; // non-blocking, close-on-exec, TCP_NODELAY set; the callee owns it
   readonly sourceAddress: string;
@@ -151,13 +170,16 @@ export interface Counters {
 
 /** Owns the BPF object, its links and maps, the ring buffer and the accept loops. One per process is enough. */
 export class Interceptor {
-  /** Opens, loads, pins and attaches; or adopts what a former daemon pinned and swaps the programs atomically. */
+  /**
+   * Opens, loads, pins and attaches; or adopts what a former daemon pinned and swaps the programs atomically. Also what an
+   * older version pinned: open flows, tags and quarantines live on, and no moment goes unguarded. LAYOUT: a newer version's.
+   */
   constructor(options: OpenOptions);
   readonly adopted: boolean;
 
   /**
-   * Puts a cgroup (host path, at most 15 levels deep, never the root) under protection and attaches the egress filter
-   * to it. The deepest tag wins. `agent` is a slot above 0. Returns the cgroup id. Connections that were open before are
+   * Puts a cgroup (host path, at most 15 levels deep, never the root) under protection and attaches the filters of
+   * packets and of socket options to it. The deepest tag wins. `agent` is a slot above 0. Returns the cgroup id. Connections that were open before are
    * cut by the filter, since no hook admitted them; sockets that a process brings along from another cgroup are not.
    */
   tag(cgroupPath: string, agent: number): bigint;
@@ -170,11 +192,16 @@ export class Interceptor {
   quarantine(agent: number, on: boolean): void;
   /**
    * Until that moment (CLOCK_BOOTTIME, ns; 0n ends it now) nothing of that agent slot is refused that a rule would
-   * refuse: unlisted addresses, socket kinds, doors. Each such event is marked `observed`. What is registered is
-   * redirected all the same, the listener's port stays forbidden, and quarantine wins. Ends by itself, daemon or not.
+   * refuse: unlisted addresses, socket kinds, doors, sealed names. Each such event is marked `observed`. What is registered
+   * is redirected all the same, the listener's port stays forbidden, and quarantine wins. Ends by itself, daemon or not,
+   * and with it every flow that passed only because of it.
    */
   observe(agent: number, untilBootNs: bigint): void;
-  /** Replaces the birth rules, at most 64. They are pinned: cgroups born while no daemon runs are tagged, too. */
+  /**
+   * Replaces the birth rules, at most 64. They are pinned: cgroups born while no daemon runs are tagged, too. The kernel
+   * cannot attach the egress filter: tag() on each "born" event does (until then, hooks guard, but a connected UDP socket
+   * has no datagramOrigin); adoption does so for what was born meanwhile, and untags what is gone again.
+   */
   setBirths(all: readonly Birth[]): void;
   /**
    * Replaces the Unix sockets that tagged agents may reach, at most 256; every other is refused, also sockets of their
@@ -190,7 +217,10 @@ export class Interceptor {
    * (a service manager), so clients may wait for ever. Before the first call nothing is refused for it.
    */
   pulse(forMs: number): void;
-  /** Whose datagram the daemon's UDP socket just received; not consumed. Undefined: nobody redirected it; drop it. */
+  /**
+   * Whose datagram the daemon's UDP socket just received: the last one from that source, not consumed. Undefined: nobody
+   * redirected it; drop it.
+   */
   datagramOrigin(netnsCookie: bigint, sourceAddress: string, sourcePort: number): Origin | undefined;
   /** What is tagged now, from the kernel's own map (survives a restart). */
   tags(): { cgroupId: bigint; agent: number }[];
@@ -198,6 +228,8 @@ export class Interceptor {
   setDestinations(all: readonly Destination[]): void;
   /** Tells connect4/6 which port listens in a network namespace (the caller's own by default). Port 0 forgets it. */
   setListener(port: number, netnsCookie?: bigint): void;
+  /** Which port was told for which network namespace, from the kernel's own map (survives a restart). */
+  listeners(): { netnsCookie: bigint; port: number }[];
 
   /**
    * Accepts on a listening fd (from listenIn) and claims each connection's origin in the same turn. The listening fd
@@ -233,12 +265,14 @@ export function bindIn(netns: string | null, address: string, port: number): num
 /**
  * Destroys (RST, no waiting) TCP and UDP sockets that were made in one of these cgroups, in one network namespace. "connected"
  * leaves listeners and unconnected UDP; "all" takes everything. Source: sock_diag(7), SOCK_DESTROY. Descendants must be named.
- * `unable`: how many were found that the kernel would not destroy (CONFIG_INET_DIAG_DESTROY).
+ * `unable`: how many were found that the kernel would not destroy (CONFIG_INET_DIAG_DESTROY). `only`: no others than
+ * those whose other end is in a row of `gone` and in none of `kept`.
  */
 export function destroySockets(
   netns: string | null,
   cgroupIds: readonly bigint[],
   which: "connected" | "all",
+  only?: { readonly gone: readonly Reach[]; readonly kept: readonly Reach[] },
 ): { destroyed: number; unable: number };
 /** SO_NETNS_COOKIE of a socket's network namespace, or of the caller's own when no fd is given. */
 export function netnsCookie(fd?: number): bigint;

@@ -86,11 +86,12 @@ export class Interceptor {
   }
 
   datagramOrigin(netnsCookie, sourceAddress, sourcePort) {
-    return this.#binding.datagramOrigin(
+    const row = this.#binding.datagramOrigin(
       bigint("netnsCookie", netnsCookie),
       string("sourceAddress", sourceAddress),
       integer("sourcePort", sourcePort, 0, PORT_MAX),
     );
+    return originOfRow(row, sourceAddress, sourcePort);
   }
 
   tags() {
@@ -109,8 +110,15 @@ export class Interceptor {
     this.#binding.setListener(port, netnsCookie);
   }
 
+  listeners() {
+    return this.#binding.listeners();
+  }
+
   accept(listenFd, onConnection) {
-    return this.#binding.accept(descriptor(listenFd), callable("onConnection", onConnection));
+    callable("onConnection", onConnection);
+    return this.#binding.accept(descriptor(listenFd), ([sourceAddress, sourcePort, row, fd]) =>
+      onConnection({ fd, sourceAddress, sourcePort, origin: originOfRow(row, sourceAddress, sourcePort) }),
+    );
   }
 
   events(onEvent) {
@@ -131,7 +139,8 @@ export class Interceptor {
 
   /** For originOf() below. */
   static originOf(interceptor, fd) {
-    return interceptor.#binding.originOf(descriptor(fd));
+    const [sourceAddress, sourcePort, row] = interceptor.#binding.originOf(descriptor(fd));
+    return originOfRow(row, sourceAddress, sourcePort);
   }
 }
 
@@ -159,13 +168,14 @@ export function bindIn(netns, address, port) {
   return addon.bindIn(netns, address, integer("port", port, 0, PORT_MAX));
 }
 
-export function destroySockets(netns, cgroupIds, which) {
+export function destroySockets(netns, cgroupIds, which, only) {
   if (netns !== null) path("netns", netns);
   const all = member("which", which, { connected: false, all: true });
   return addon.destroySockets(
     netns,
     cgroupIds.map((id) => bigint("cgroupId", id)),
     all,
+    only === undefined ? undefined : [only.gone.map(reachRow), only.kept.map(reachRow)],
   );
 }
 
@@ -181,16 +191,44 @@ export function probe(cgroupRoot) {
   return addon.probe(path("cgroupRoot", cgroupRoot));
 }
 
-function destinationRow({ address, prefix, port, protocol, action, reason, connection }) {
+/** In the order of origin_to_js() in native/src/events.cc. */
+function originOfRow(row, sourceAddress, sourcePort) {
+  if (row === undefined) return undefined;
+  const [family, address, port, netnsCookie, cgroupId, tagCgroupId, agent, connection, pid, uid, comm, bootNs] = row;
+  return {
+    family,
+    address,
+    port,
+    sourceAddress,
+    sourcePort,
+    netnsCookie,
+    cgroupId,
+    tagCgroupId,
+    agent,
+    connection,
+    pid,
+    uid,
+    comm,
+    bootNs,
+  };
+}
+
+function reachRow({ address, prefix, port, protocol }) {
   const family = isIP(address);
-  if (family === 0) throw new TypeError(`Cannot set destination ${address}: it is not an address`);
+  if (family === 0) throw new TypeError(`Cannot use destination ${address}: it is not an address`);
   if (family === 6 && address.includes("."))
-    throw new TypeError(`Cannot set destination ${address}: write IPv4 destinations as IPv4`);
+    throw new TypeError(`Cannot use destination ${address}: write IPv4 destinations as IPv4`);
   return [
     address,
     integer("prefix", prefix, 0, family === 4 ? 32 : 128),
     integer("port", port, 0, PORT_MAX),
     member("protocol", protocol, PROTOCOLS),
+  ];
+}
+
+function destinationRow({ action, reason, connection, ...reach }) {
+  return [
+    ...reachRow(reach),
     member("action", action, ACTIONS),
     member("reason", reason, REASONS),
     integer("connection", connection, 0, NAMES_CONNECTION - 1),

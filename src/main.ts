@@ -14,7 +14,8 @@ import { refuseSecondDaemon, startControlServer } from "./control/api/server.ts"
 import type { DaemonOptions, RunBounds, RunningDaemon } from "./control/ports.ts";
 import { type Configuration, loadConfiguration, usualSettingsFile } from "./daemon/configuration.ts";
 import { Doors } from "./daemon/doors.ts";
-import { auditKernelEvent, isRefusal } from "./daemon/kernel-events.ts";
+import { endClosed, treeOf } from "./daemon/flows.ts";
+import { auditKernelEvent, isRefusal, Refusals } from "./daemon/kernel-events.ts";
 import { Life } from "./daemon/life.ts";
 import { reloadResult } from "./daemon/ports/daemon.ts";
 import type { PortParts } from "./daemon/ports/parts.ts";
@@ -136,6 +137,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       setDestinations: (all) => interception.setDestinations(all),
       agentOf: (slot) => agents.bySlot(slot),
       isObserved: (slot) => heldStates.isObserved(agents.bySlot(slot)?.name ?? ""),
+      isQuarantined: (slot) => heldStates.isQuarantined(agents.bySlot(slot)?.name ?? ""),
       servers: () => inForce().settings.names.servers,
       emit,
     });
@@ -172,6 +174,10 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const runs = new Runs({ agents, sessions, cgroupRoot: interception.cgroupRoot, environment, bounds, admit });
     const credentialOf: PathParts["credentialOf"] = (connection) => vault.credential(connection);
     const byName = new Map(protocols.map((protocol) => [protocol.name, protocol]));
+    const refusals = new Refusals(clock);
+    const emitRefusal = (event: AuditEvent) => {
+      if (refusals.judge(event.agent ?? "")) emit(event);
+    };
     const path: PathParts = {
       clock,
       agentOf: (slot) => agents.bySlot(slot),
@@ -185,7 +191,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       recorder,
       credentialOf,
       leafFor: (names) => authority.leafFor(names),
-      emit,
+      emit: (event) => (event.kind === "connection.refused" ? emitRefusal(event) : emit(event)),
       ended: (origin, event) => runs.count(origin.tagCgroupId, event),
       sessions,
       lookups: new Lookups(clock, credentialOf),
@@ -196,7 +202,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       if (event.kind === "born") tagging.born();
       if (!isRefusal(event)) return;
       const told = auditKernelEvent(event, agents, clock);
-      emit(told);
+      emitRefusal(told);
       if (!event.observed) runs.count(event.cgroupId, told);
     });
     const guard = createListener(path, log);
@@ -213,7 +219,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         const next = loadConfiguration(configFile, await vault.list());
         const planned = await resolveDestinations(next, resolve, log);
         // from here on nothing waits, and what can fail comes first: all of it is in force, or none
-        const gone = names.adopt(namedSettings(next), planned);
+        const closed = names.adopt(namedSettings(next), planned);
         configuration = next;
         loadedMs = clock.nowMs();
         doors.open(next.settings.sockets.allow);
@@ -225,8 +231,12 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         sessions.recheck();
         await tagging.apply(next.settings.agents);
         await tryCredentials(next);
-        if (gone > 0)
-          say("egress.removed", `${gone} destinations are closed; what is open to them stays until it ends`);
+        if (closed.gone.length > 0) {
+          let ended = 0;
+          for (const { cgroup } of agents.list())
+            ended += endClosed(treeOf(cgroup), closed, interception.port).destroyed;
+          say("egress.removed", `${closed.gone.length} destinations are closed, and ${ended} flows to them ended`);
+        }
         say("settings.load", `Settings and policy ${next.policy.version} are in force`);
       } catch (error) {
         say("settings.rejected", `What was in force stays: ${messageOf(error)}`);
@@ -275,6 +285,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     });
     life.every(1_000, () => tend(interception, agents), log);
     life.every(1_000, async () => doors.tend(), log);
+    life.every(1_000, async () => refusals.expire().forEach(emit), log);
     life.every(
       1_000,
       async () => {
@@ -284,7 +295,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     );
     life.every(RESOLVE_EVERY_MS, plan, log);
     const { policy } = inForce();
-    for (const { file, line, message } of policy.warnings) log.warn(message, { file, line });
+    for (const { file, line, message } of policy.warnings) log.warn(message, file === "" ? {} : { file, line });
     await hold();
     service.ready(`Guarding with policy ${policy.version.slice(0, 12)}`);
     say("daemon.start", `Guarding with policy ${policy.version}`);

@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <iterator>
 #include <memory>
 
 #include "../../bpf/shared.h"
+#include "attaching.h"
 #include "failure.h"
 #include "handles.h"
 
@@ -66,9 +68,12 @@ std::vector<std::string> entries_of(const std::string& folder) {
 
 std::vector<std::string> remove_pinned(const std::string& pin_dir) {
   std::vector<std::string> removed;
-  // Egress filters last among the links: while anything is left, less passes and not more.
-  for (const char* part : {"/links", "/egress", "/maps"}) {
-    const std::string folder = pin_dir + part;
+  // Filters of packets last among the links: while anything is left, less passes and not more.
+  std::vector<std::string> parts = {"links"};
+  parts.insert(parts.end(), std::begin(kFilters), std::end(kFilters));
+  parts.push_back("maps");
+  for (const std::string& part : parts) {
+    const std::string folder = pin_dir + "/" + part;
     for (const std::string& name : entries_of(folder)) {
       const std::string path = folder + "/" + name;
       if (unlink(path.c_str()) != 0) throw system_failure("remove " + path, errno, "bpffs");

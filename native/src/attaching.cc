@@ -16,7 +16,6 @@ namespace sallyport {
 
 namespace {
 
-constexpr char kEgressHook[] = "cgroup_skb/egress";
 // File handles of cgroups: FILEID_KERNFS of linux/exportfs.h, then the id.
 constexpr int kKernfsHandle = 0xfe;
 
@@ -81,7 +80,8 @@ void Links::attach_tracepoint(bpf_program* program, const std::string& path) {
   const Link link(bpf_program__attach(program));
   if (!link) throw cannot_attach(feature, "its tracepoint", errno);
   pin(link.get(), next, feature);
-  if (access(path.c_str(), F_OK) == 0 && unlink(path.c_str()) != 0) throw system_failure("unpin " + path, errno, feature);
+  if (access(path.c_str(), F_OK) == 0 && unlink(path.c_str()) != 0)
+    throw system_failure("unpin " + path, errno, feature);
   if (rename(next.c_str(), path.c_str()) != 0) throw system_failure("rename " + next, errno, feature);
 }
 
@@ -94,38 +94,40 @@ void Links::drop_all_but(const std::set<std::string>& names) {
     if (names.count(name) == 0) drop(name);
 }
 
-bool Links::attach_egress(bpf_program* program, int cgroup_fd, uint64_t cgroup_id) {
-  if (has_egress(cgroup_id)) return true;
-  const std::string path = egress_path(cgroup_id);
+bool Links::attach_filter(bpf_program* program, int cgroup_fd, uint64_t cgroup_id) {
+  const std::string name = short_name(program);
+  if (has_filter(name, cgroup_id)) return true;
+  const std::string feature = bpf_program__section_name(program);
   const Link link(bpf_program__attach_cgroup(program, cgroup_fd));
   if (!link) {
     if (errno == ENODEV || errno == ENOENT) return false;
-    throw system_failure("attach the egress filter to cgroup " + std::to_string(cgroup_id), errno, kEgressHook);
+    throw system_failure("attach the filter " + name + " to cgroup " + std::to_string(cgroup_id), errno, feature);
   }
-  pin(link.get(), path, kEgressHook);
+  pin(link.get(), filter_path(name, cgroup_id), feature);
   return true;
 }
 
-bool Links::swap_egress(bpf_program* program, uint64_t cgroup_id) {
-  const std::string path = egress_path(cgroup_id);
+bool Links::swap_filter(bpf_program* program, uint64_t cgroup_id) {
+  const std::string path = filter_path(short_name(program), cgroup_id);
+  const std::string feature = bpf_program__section_name(program);
   const Link link(bpf_link__open(path.c_str()));
-  if (!link) throw system_failure("open " + path, errno, kEgressHook);
+  if (!link) throw system_failure("open " + path, errno, feature);
   const int error = -bpf_link__update_program(link.get(), program);
-  if (error != 0 && error != ENOLINK) throw system_failure("swap the program of " + path, error, kEgressHook);
+  if (error != 0 && error != ENOLINK) throw system_failure("swap the program of " + path, error, feature);
   return error == 0;
 }
 
-bool Links::has_egress(uint64_t cgroup_id) const {
-  return access(egress_path(cgroup_id).c_str(), F_OK) == 0;
+bool Links::has_filter(const std::string& name, uint64_t cgroup_id) const {
+  return access(filter_path(name, cgroup_id).c_str(), F_OK) == 0;
 }
 
-void Links::drop_egress(uint64_t cgroup_id) {
-  unlink(egress_path(cgroup_id).c_str());
+void Links::drop_filter(const std::string& name, uint64_t cgroup_id) {
+  unlink(filter_path(name, cgroup_id).c_str());
 }
 
-std::set<uint64_t> Links::egress() const {
+std::set<uint64_t> Links::filtered(const std::string& name) const {
   std::set<uint64_t> all;
-  for (const std::string& name : entries_of(pin_dir_ + "/egress")) all.insert(std::strtoull(name.c_str(), nullptr, 10));
+  for (const std::string& id : entries_of(pin_dir_ + "/" + name)) all.insert(std::strtoull(id.c_str(), nullptr, 10));
   return all;
 }
 

@@ -12,6 +12,10 @@
 
 namespace sallyport {
 
+// The programs that are attached to each tagged cgroup, so that no bystander meets them; all others are at the root.
+// What drops packets comes last: it goes last when pins are removed.
+constexpr const char* kFilters[] = {"setsockopt", "egress"};
+
 class Links {
  public:
   Links(std::string pin_dir, int cgroup_root);
@@ -23,18 +27,21 @@ class Links {
   // Pins that no program of this version has.
   void drop_all_but(const std::set<std::string>& names);
 
-  // The egress filter of one cgroup. Adopts what is pinned for it. False: the cgroup is gone.
-  bool attach_egress(bpf_program* program, int cgroup_fd, uint64_t cgroup_id);
-  bool swap_egress(bpf_program* program, uint64_t cgroup_id);
-  bool has_egress(uint64_t cgroup_id) const;
-  void drop_egress(uint64_t cgroup_id);
-  std::set<uint64_t> egress() const;
+  // A filter of one cgroup, pinned in a folder of the filter's name. False: the cgroup is gone.
+  bool attach_filter(bpf_program* program, int cgroup_fd, uint64_t cgroup_id);
+  bool swap_filter(bpf_program* program, uint64_t cgroup_id);
+  bool has_filter(const std::string& name, uint64_t cgroup_id) const;
+  void drop_filter(const std::string& name, uint64_t cgroup_id);
+  // The cgroups that have it.
+  std::set<uint64_t> filtered(const std::string& name) const;
 
  private:
   void attach_at_root(bpf_program* program, const std::string& path);
   void attach_tracepoint(bpf_program* program, const std::string& path);
   std::string link_path(const std::string& name) const { return pin_dir_ + "/links/" + name; }
-  std::string egress_path(uint64_t cgroup_id) const { return pin_dir_ + "/egress/" + std::to_string(cgroup_id); }
+  std::string filter_path(const std::string& name, uint64_t cgroup_id) const {
+    return pin_dir_ + "/" + name + "/" + std::to_string(cgroup_id);
+  }
 
   std::string pin_dir_;
   int cgroup_root_;

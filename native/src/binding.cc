@@ -64,13 +64,14 @@ OpenOptions options_from_js(const Napi::Object& object) {
   return options;
 }
 
-Napi::Object accepted_to_js(Napi::Env env, Accepted accepted) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("sourceAddress", address_to_text(accepted.source.address));
-  object.Set("sourcePort", accepted.source.port);
-  object.Set("origin", origin_to_js(env, accepted.origin, accepted.source));
-  object.Set("fd", accepted.fd.release());
-  return object;
+// One row: [sourceAddress, sourcePort, origin, fd].
+Napi::Array accepted_to_js(Napi::Env env, Accepted accepted) {
+  Napi::Array row = Napi::Array::New(env, 4);
+  row.Set(0u, address_to_text(accepted.source.address));
+  row.Set(1u, accepted.source.port);
+  row.Set(2u, origin_to_js(env, accepted.origin));
+  row.Set(3u, accepted.fd.release());
+  return row;
 }
 
 }  // namespace
@@ -91,6 +92,7 @@ Napi::Function InterceptorBinding::define(Napi::Env env) {
                          InstanceMethod<&Self::datagram_origin>("datagramOrigin"),
                          InstanceMethod<&Self::set_destinations>("setDestinations"),
                          InstanceMethod<&Self::set_listener>("setListener"),
+                         InstanceMethod<&Self::listeners>("listeners"),
                          InstanceMethod<&Self::accept>("accept"),
                          InstanceMethod<&Self::events>("events"),
                          InstanceMethod<&Self::counters>("counters"),
@@ -176,8 +178,7 @@ Napi::Value InterceptorBinding::set_doors(const Napi::CallbackInfo& info) {
     Doors all;
     for_each_of(info[0], [&](const Napi::Value& row) { all.push_back(door_from_js(row.As<Napi::Array>())); });
     std::set<uint32_t> mount_namespaces;
-    for_each_of(info[1],
-                [&](const Napi::Value& inode) { mount_namespaces.insert(static_cast<uint32_t>(big(inode))); });
+    for_each_of(info[1], [&](const Napi::Value& inode) { mount_namespaces.insert(static_cast<uint32_t>(big(inode))); });
     return Napi::Boolean::New(info.Env(), interceptor().set_doors(all, mount_namespaces));
   });
 }
@@ -185,7 +186,7 @@ Napi::Value InterceptorBinding::set_doors(const Napi::CallbackInfo& info) {
 Napi::Value InterceptorBinding::datagram_origin(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const Endpoint source{address_from_text(text(info[1])), static_cast<uint16_t>(number(info[2]))};
-    return origin_to_js(info.Env(), interceptor().datagram_origin(big(info[0]), source), source);
+    return origin_to_js(info.Env(), interceptor().datagram_origin(big(info[0]), source));
   });
 }
 
@@ -193,8 +194,7 @@ Napi::Value InterceptorBinding::set_destinations(const Napi::CallbackInfo& info)
   guarded(info.Env(), [&] {
     Destinations all;
     all.reserve(info[0].As<Napi::Array>().Length());
-    for_each_of(info[0],
-                [&](const Napi::Value& row) { all.push_back(destination_from_js(row.As<Napi::Array>())); });
+    for_each_of(info[0], [&](const Napi::Value& row) { all.push_back(destination_from_js(row.As<Napi::Array>())); });
     interceptor().set_destinations(all);
   });
   return info.Env().Undefined();
@@ -206,6 +206,19 @@ Napi::Value InterceptorBinding::set_listener(const Napi::CallbackInfo& info) {
     interceptor().set_listener(static_cast<uint16_t>(number(info[0])), cookie);
   });
   return info.Env().Undefined();
+}
+
+Napi::Value InterceptorBinding::listeners(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    Napi::Array all = Napi::Array::New(info.Env());
+    for (const auto& [netns_cookie, port] : interceptor().listeners()) {
+      Napi::Object one = Napi::Object::New(info.Env());
+      one.Set("netnsCookie", Napi::BigInt::New(info.Env(), netns_cookie));
+      one.Set("port", port);
+      all.Set(all.Length(), one);
+    }
+    return all;
+  });
 }
 
 Napi::Value InterceptorBinding::accept(const Napi::CallbackInfo& info) {
@@ -237,13 +250,13 @@ Napi::Value InterceptorBinding::events(const Napi::CallbackInfo& info) {
                     {"map events", "Close the first reader.", ""});
     const auto callback = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[0].As<Napi::Function>()));
     const auto self = std::make_shared<std::weak_ptr<Poll>>();
-    const auto reader =
-        std::make_shared<EventReader>(interceptor().events_map(), [env, callback, self](const sallyport_unix_event& event) {
-          const auto poll = self->lock();
-          if (poll->closed()) return;
-          const Napi::HandleScope scope(env);
-          poll->call(*callback, event_to_js(env, event));
-        });
+    const auto reader = std::make_shared<EventReader>(interceptor().events_map(),
+                                                      [env, callback, self](const sallyport_unix_event& event) {
+                                                        const auto poll = self->lock();
+                                                        if (poll->closed()) return;
+                                                        const Napi::HandleScope scope(env);
+                                                        poll->call(*callback, event_to_js(env, event));
+                                                      });
     const auto poll = Poll::start(env, reader->fd(), [reader, owner = hold()] { reader->read_batch(); });
     *self = poll;
     events_poll_ = poll;
@@ -289,7 +302,11 @@ Napi::Value InterceptorBinding::origin_of(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const int fd = static_cast<int>(number(info[0]));
     const Endpoint source = remote_endpoint(fd);
-    return origin_to_js(info.Env(), interceptor().claim(fd), source);
+    Napi::Array row = Napi::Array::New(info.Env(), 3);
+    row.Set(0u, address_to_text(source.address));
+    row.Set(1u, source.port);
+    row.Set(2u, origin_to_js(info.Env(), interceptor().claim(fd)));
+    return row;
   });
 }
 

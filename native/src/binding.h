@@ -34,6 +34,7 @@ class InterceptorBinding : public Napi::ObjectWrap<InterceptorBinding> {
   Napi::Value datagram_origin(const Napi::CallbackInfo& info);
   Napi::Value set_destinations(const Napi::CallbackInfo& info);
   Napi::Value set_listener(const Napi::CallbackInfo& info);
+  Napi::Value listeners(const Napi::CallbackInfo& info);
   Napi::Value accept(const Napi::CallbackInfo& info);
   Napi::Value events(const Napi::CallbackInfo& info);
   Napi::Value counters(const Napi::CallbackInfo& info);

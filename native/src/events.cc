@@ -16,10 +16,10 @@ constexpr int kBatchMax = 256;
 
 // In the order of enum sallyport_kind and enum sallyport_reason.
 constexpr const char* kKinds[] = {"redirect", "allow", "deny", "backstop", "socket", "bind", "born", "unix"};
-constexpr const char* kReasons[] = {"registered",   "own-listener", "nameserver",    "egress-rule",
-                                    "unlisted",     "quarantined",  "no-listener",   "no-storage",
-                                    "our-listener", "socket-kind",  "listener-port", "not-admitted",
-                                    "no-door",      "sealed-names", "daemon-silent", "door"};
+constexpr const char* kReasons[] = {"registered",    "own-listener",  "nameserver", "egress-rule",  "unlisted",
+                                    "quarantined",   "no-listener",   "no-storage", "our-listener", "socket-kind",
+                                    "listener-port", "not-admitted",  "no-door",    "sealed-names", "daemon-silent",
+                                    "door",          "socket-option", "turned"};
 static_assert(std::size(kKinds) == SALLYPORT_KINDS);
 static_assert(std::size(kReasons) == SALLYPORT_REASONS);
 
@@ -67,24 +67,22 @@ Napi::Object event_to_js(Napi::Env env, const sallyport_unix_event& record) {
   return object;
 }
 
-Napi::Value origin_to_js(Napi::Env env, const std::optional<sallyport_origin>& origin, const Endpoint& source) {
+Napi::Value origin_to_js(Napi::Env env, const std::optional<sallyport_origin>& origin) {
   if (!origin) return env.Undefined();
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("family", is_ipv4(origin->dialled) ? 4 : 6);
-  object.Set("address", address_to_text(origin->dialled));
-  object.Set("port", origin->dialled_port);
-  object.Set("sourceAddress", address_to_text(source.address));
-  object.Set("sourcePort", source.port);
-  object.Set("netnsCookie", big(env, origin->netns_cookie));
-  object.Set("cgroupId", big(env, origin->cgroup_id));
-  object.Set("tagCgroupId", big(env, origin->tag_cgroup_id));
-  object.Set("agent", origin->agent);
-  object.Set("connection", origin->connection);
-  object.Set("pid", origin->pid);
-  object.Set("uid", origin->uid);
-  object.Set("comm", comm_of(origin->comm));
-  object.Set("bootNs", big(env, origin->boot_ns));
-  return object;
+  Napi::Array row = Napi::Array::New(env, 12);
+  row.Set(0u, is_ipv4(origin->dialled) ? 4 : 6);
+  row.Set(1u, address_to_text(origin->dialled));
+  row.Set(2u, origin->dialled_port);
+  row.Set(3u, big(env, origin->netns_cookie));
+  row.Set(4u, big(env, origin->cgroup_id));
+  row.Set(5u, big(env, origin->tag_cgroup_id));
+  row.Set(6u, origin->agent);
+  row.Set(7u, origin->connection);
+  row.Set(8u, origin->pid);
+  row.Set(9u, origin->uid);
+  row.Set(10u, comm_of(origin->comm));
+  row.Set(11u, big(env, origin->boot_ns));
+  return row;
 }
 
 EventReader::EventReader(int events_map, std::function<void(const sallyport_unix_event&)> on_event)

@@ -12,7 +12,8 @@
 namespace sallyport {
 
 Napi::Object event_to_js(Napi::Env env, const sallyport_unix_event& record);
-Napi::Value origin_to_js(Napi::Env env, const std::optional<sallyport_origin>& origin, const Endpoint& source);
+// The row that index.js makes an Origin of: naming properties from here costs more than all else of an accept.
+Napi::Value origin_to_js(Napi::Env env, const std::optional<sallyport_origin>& origin);
 
 // Reads the ring buffer. One reader at a time, since reading moves the shared position.
 class EventReader {

@@ -13,6 +13,22 @@
 
 namespace sallyport {
 
+namespace {
+
+// Rows of [address, prefix, port, protocol].
+std::vector<Reach> reaches_from_js(const Napi::Value& rows) {
+  std::vector<Reach> all;
+  for_each_of(rows, [&](const Napi::Value& value) {
+    const auto row = value.As<Napi::Array>();
+    const sallyport_address address = address_from_text(text(row.Get(0u)));
+    all.push_back({address, number(row.Get(1u)) + (is_ipv4(address) ? 96 : 0),
+                   static_cast<uint16_t>(number(row.Get(2u))), static_cast<uint8_t>(number(row.Get(3u)))});
+  });
+  return all;
+}
+
+}  // namespace
+
 void define_functions(Napi::Env env, Napi::Object exports) {
   const auto define = [&](const char* name, auto body) {
     exports.Set(name, Napi::Function::New(
@@ -37,8 +53,9 @@ void define_functions(Napi::Env env, Napi::Object exports) {
     return object;
   });
   define("listenIn", [](Napi::Env scope, const Napi::CallbackInfo& info) {
-    return Napi::Number::New(scope, listen_in(text_or_none(info[0]), text(info[1]), static_cast<uint16_t>(number(info[2])),
-                                              static_cast<int>(number(info[3]))));
+    return Napi::Number::New(scope,
+                             listen_in(text_or_none(info[0]), text(info[1]), static_cast<uint16_t>(number(info[2])),
+                                       static_cast<int>(number(info[3]))));
   });
   define("bindIn", [](Napi::Env scope, const Napi::CallbackInfo& info) {
     return Napi::Number::New(scope,
@@ -48,7 +65,12 @@ void define_functions(Napi::Env env, Napi::Object exports) {
     std::set<uint64_t> cgroup_ids;
     for_each_of(info[1], [&](const Napi::Value& cgroup_id) { cgroup_ids.insert(big(cgroup_id)); });
     const Which which = info[2].ToBoolean() ? Which::kAll : Which::kConnected;
-    const Destroyed sum = destroy_sockets(text_or_none(info[0]), cgroup_ids, which);
+    std::optional<Closed> only;
+    if (info[3].IsArray()) {
+      const auto both = info[3].As<Napi::Array>();
+      only = Closed{reaches_from_js(both.Get(0u)), reaches_from_js(both.Get(1u))};
+    }
+    const Destroyed sum = destroy_sockets(text_or_none(info[0]), cgroup_ids, which, only);
     Napi::Object object = Napi::Object::New(scope);
     object.Set("destroyed", sum.destroyed);
     object.Set("unable", sum.unable);

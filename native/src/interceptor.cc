@@ -8,10 +8,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 
 #include "failure.h"
 #include "loading.h"
@@ -22,7 +24,9 @@ namespace sallyport {
 
 namespace {
 
-constexpr char kEgress[] = "egress";
+bool is_filter(const std::string& name) {
+  return std::find(std::begin(kFilters), std::end(kFilters), name) != std::end(kFilters);
+}
 
 // How many levels below the root a cgroup lies. Throws if it is not below it at all.
 int level_of(const std::string& cgroup, const std::string& root) {
@@ -86,7 +90,7 @@ Interceptor::Interceptor(OpenOptions options) : options_(std::move(options)) {
   try {
     retry_interrupted([this] { open_and_load(); });
     attach_all();
-    adopt_egress();
+    adopt_filters();
     settle_pins();
   } catch (...) {
     // Half an installation guards nothing; one that was there before goes on as it was.
@@ -98,6 +102,7 @@ Interceptor::Interceptor(OpenOptions options) : options_(std::move(options)) {
 void Interceptor::open_and_load() {
   skeleton_ = open_programs();
   doors_ = kernel_has_doors() ? open_doors() : nullptr;
+  if (!kernel_reads_memory()) bpf_program__set_autoload(skeleton_->progs.sallyport_cgroup_mkdir, false);
   for (const std::string& name : options_.without) leave_out(name);
   prepare(skeleton_->obj);
   load_object(skeleton_->obj);
@@ -107,8 +112,7 @@ void Interceptor::open_and_load() {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, doors_->obj) {
     const bpf_map* ours = bpf_object__find_map_by_name(skeleton_->obj, bpf_map__name(map));
-    if (ours != nullptr && pinned_.stale_maps.count(bpf_map__name(map)) != 0)
-      bpf_map__reuse_fd(map, bpf_map__fd(ours));
+    if (ours != nullptr && pinned_.stale_maps.count(bpf_map__name(map)) != 0) bpf_map__reuse_fd(map, bpf_map__fd(ours));
   }
   load_object(doors_->obj);
 }
@@ -147,7 +151,7 @@ void Interceptor::attach_all() {
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, object) {
       const std::string name = short_name(program);
-      if (name == kEgress || options_.without.count(name) != 0) continue;
+      if (is_filter(name) || !bpf_program__autoload(program)) continue;
       links_->attach(program, name);
       attached.insert(name);
     }
@@ -166,24 +170,41 @@ void Interceptor::settle_pins() {
   update(skeleton_->maps.layout, uint32_t{0}, uint64_t{SALLYPORT_LAYOUT});
 }
 
-void Interceptor::adopt_egress() {
-  const std::map<uint64_t, uint32_t> tagged = tags();
-  for (const uint64_t cgroup_id : links_->egress()) {
-    if (tagged.count(cgroup_id) == 0 || leaves_out(kEgress))
-      links_->drop_egress(cgroup_id);  // a tag() that did not come to its end
-    else if (!links_->swap_egress(skeleton_->progs.sallyport_egress, cgroup_id))
-      untag(cgroup_id);  // the cgroup went while nobody looked
-  }
-  if (!leaves_out(kEgress)) guard_unfiltered(tagged);
+// Those that are attached to each tagged cgroup, but for what was left out.
+std::vector<bpf_program*> Interceptor::filters() const {
+  std::vector<bpf_program*> all;
+  for (bpf_program* program : {skeleton_->progs.sallyport_setsockopt, skeleton_->progs.sallyport_egress})
+    if (!leaves_out(short_name(program).c_str())) all.push_back(program);
+  return all;
 }
 
-// Tagged at birth while no daemon ran: the kernel cannot attach a filter by itself.
-void Interceptor::guard_unfiltered(const std::map<uint64_t, uint32_t>& tagged) {
-  for (const auto& [cgroup_id, agent] : tagged) {
-    if (links_->has_egress(cgroup_id)) continue;
-    const Fd cgroup = open_cgroup(cgroup_root_.get(), cgroup_id);
-    if (!cgroup || !links_->attach_egress(skeleton_->progs.sallyport_egress, cgroup.get(), cgroup_id)) untag(cgroup_id);
+// Attaches what the cgroup lacks; `attached` names what is new. False: the cgroup is gone.
+bool Interceptor::filter(int cgroup_fd, uint64_t cgroup_id, std::vector<std::string>& attached) {
+  for (bpf_program* program : filters()) {
+    if (links_->has_filter(short_name(program), cgroup_id)) continue;
+    if (!links_->attach_filter(program, cgroup_fd, cgroup_id)) return false;
+    attached.push_back(short_name(program));
   }
+  return true;
+}
+
+void Interceptor::adopt_filters() {
+  const std::map<uint64_t, uint32_t> tagged = tags();
+  std::set<uint64_t> gone;
+  for (const char* name : kFilters)
+    for (const uint64_t cgroup_id : links_->filtered(name))
+      if (tagged.count(cgroup_id) == 0 || leaves_out(name))
+        links_->drop_filter(name, cgroup_id);  // a tag() that broke off
+  for (bpf_program* program : filters())
+    for (const uint64_t cgroup_id : links_->filtered(short_name(program)))
+      if (!links_->swap_filter(program, cgroup_id)) gone.insert(cgroup_id);
+  // Tagged at birth while no daemon ran, or by a version that had fewer: the kernel cannot attach by itself.
+  for (const auto& [cgroup_id, agent] : tagged) {
+    std::vector<std::string> attached;
+    const Fd cgroup = open_cgroup(cgroup_root_.get(), cgroup_id);
+    if (!cgroup || !filter(cgroup.get(), cgroup_id, attached)) gone.insert(cgroup_id);
+  }
+  for (const uint64_t cgroup_id : gone) untag(cgroup_id);
 }
 
 uint64_t Interceptor::tag(const std::string& cgroup_path, uint32_t agent) {
@@ -203,14 +224,14 @@ uint64_t Interceptor::tag(const std::string& cgroup_path, uint32_t agent) {
                       std::to_string(SALLYPORT_LEVELS - 1) + " are searched",
                   {"cgroup depth", "Tag one of its ancestors, or move it up.", ""});
   const uint64_t cgroup_id = found.st_ino;
-  // The filter first: between the two steps packets are dropped rather than let through.
-  const bool had_filter = links_->has_egress(cgroup_id);
-  if (!leaves_out(kEgress) && !links_->attach_egress(skeleton_->progs.sallyport_egress, cgroup.get(), cgroup_id))
-    throw system_failure("tag " + cgroup_path, ENOENT, "cgroup2");  // removed meanwhile
+  // The filters first: between the two steps packets are dropped rather than let through.
+  std::vector<std::string> attached;
   try {
+    if (!filter(cgroup.get(), cgroup_id, attached))
+      throw system_failure("tag " + cgroup_path, ENOENT, "cgroup2");  // removed meanwhile
     update(skeleton_->maps.tags, cgroup_id, agent);
   } catch (const Failure&) {
-    if (!had_filter) links_->drop_egress(cgroup_id);
+    for (const std::string& name : attached) links_->drop_filter(name, cgroup_id);
     throw;
   }
   return cgroup_id;
@@ -218,17 +239,12 @@ uint64_t Interceptor::tag(const std::string& cgroup_path, uint32_t agent) {
 
 bool Interceptor::untag(uint64_t cgroup_id) {
   const bool was_tagged = erase(skeleton_->maps.tags, cgroup_id);
-  links_->drop_egress(cgroup_id);
+  for (const char* name : kFilters) links_->drop_filter(name, cgroup_id);
   return was_tagged;
 }
 
 std::map<uint64_t, uint32_t> Interceptor::tags() const {
-  std::map<uint64_t, uint32_t> all;
-  for (const uint64_t cgroup_id : keys_of<uint64_t>(skeleton_->maps.tags)) {
-    uint32_t agent = 0;
-    if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.tags), &cgroup_id, &agent) == 0) all[cgroup_id] = agent;
-  }
-  return all;
+  return entries_in<uint64_t, uint32_t>(skeleton_->maps.tags);
 }
 
 void Interceptor::quarantine(uint32_t agent, bool on) {
@@ -250,6 +266,10 @@ void Interceptor::pulse(uint64_t for_ms) {
 }
 
 void Interceptor::set_births(const Births& all) {
+  if (!all.empty() && !bpf_program__autoload(skeleton_->progs.sallyport_cgroup_mkdir))
+    throw Failure("KERNEL_FEATURE", "Cannot tag cgroups at their birth: programs may not read kernel memory here",
+                  {"tracepoint cgroup_mkdir",
+                   "Boot without lockdown=confidentiality, or tag by `sallyport tag` and `sallyport run` alone.", ""});
   replace_all(skeleton_->maps.births, all);
 }
 
@@ -295,6 +315,13 @@ void Interceptor::set_listener(uint16_t port, uint64_t netns_cookie) {
     erase(skeleton_->maps.listeners, netns_cookie);
 }
 
+std::map<uint64_t, uint16_t> Interceptor::listeners() const {
+  std::map<uint64_t, uint16_t> all;
+  for (const auto& [netns_cookie, port] : entries_in<uint64_t, uint32_t>(skeleton_->maps.listeners))
+    all[netns_cookie] = static_cast<uint16_t>(port);
+  return all;
+}
+
 namespace {
 sallyport_origin_key origin_key(uint64_t netns_cookie, const Endpoint& source) {
   sallyport_origin_key key{};
@@ -306,10 +333,14 @@ sallyport_origin_key origin_key(uint64_t netns_cookie, const Endpoint& source) {
 }  // namespace
 
 std::optional<sallyport_origin> Interceptor::claim(int fd) {
-  const int claims = bpf_map__fd(skeleton_->maps.claims);
+  const std::optional<sallyport_origin> origin = claim_new(fd);
+  if (!origin || !erase(skeleton_->maps.claims, fd)) return std::nullopt;  // somebody else was first
+  return origin;
+}
+
+std::optional<sallyport_origin> Interceptor::claim_new(int fd) const {
   sallyport_origin origin{};
-  if (bpf_map_lookup_elem(claims, &fd, &origin) != 0) return std::nullopt;
-  if (bpf_map_delete_elem(claims, &fd) != 0) return std::nullopt;  // somebody else was first
+  if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.claims), &fd, &origin) != 0) return std::nullopt;
   return origin;
 }
 

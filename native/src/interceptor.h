@@ -46,9 +46,13 @@ class Interceptor {
   bool set_doors(const Doors& all, const std::set<uint32_t>& mount_namespaces);
   void set_destinations(const Destinations& all);
   void set_listener(uint16_t port, uint64_t netns_cookie);
+  std::map<uint64_t, uint16_t> listeners() const;
 
   // Takes the origin off an accepted socket: the second claim finds nothing.
   std::optional<sallyport_origin> claim(int fd);
+  // The same of a socket that was accepted just now and that nobody else claims: it keeps the origin until it is
+  // closed.
+  std::optional<sallyport_origin> claim_new(int fd) const;
   // Leaves it: the same socket may send again before this datagram is read.
   std::optional<sallyport_origin> datagram_origin(uint64_t netns_cookie, const Endpoint& source) const;
   uint32_t sweep_origins(uint64_t age_ms);
@@ -61,8 +65,9 @@ class Interceptor {
   void leave_out(const std::string& name);
   void attach_all();
   void settle_pins();
-  void adopt_egress();
-  void guard_unfiltered(const std::map<uint64_t, uint32_t>& tagged);
+  void adopt_filters();
+  bool filter(int cgroup_fd, uint64_t cgroup_id, std::vector<std::string>& attached);
+  std::vector<bpf_program*> filters() const;
   bool leaves_out(const char* name) const { return options_.without.count(name) != 0; }
   std::vector<bpf_object*> objects() const;
 

@@ -62,7 +62,8 @@ std::string verifier_log_of(const std::string& text) {
   const size_t end = text.find("-- END PROG LOAD LOG --");
   if (end == std::string::npos) return "";
   const size_t begin = text.rfind(kBegin, end);
-  return begin == std::string::npos ? text.substr(0, end) : text.substr(begin + sizeof kBegin, end - begin - sizeof kBegin);
+  return begin == std::string::npos ? text.substr(0, end)
+                                    : text.substr(begin + sizeof kBegin, end - begin - sizeof kBegin);
 }
 
 std::string feature_of(const std::string& log, const bpf_object* object) {

@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 
 #include <cerrno>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,16 @@ std::vector<Key> keys_of(const bpf_map* map) {
     previous = &keys.back();
   }
   return keys;
+}
+
+template <typename Key, typename Value>
+std::map<Key, Value> entries_in(const bpf_map* map) {
+  std::map<Key, Value> all;
+  for (const Key& key : keys_of<Key>(map)) {
+    Value value{};
+    if (bpf_map_lookup_elem(bpf_map__fd(map), &key, &value) == 0) all[key] = value;
+  }
+  return all;
 }
 
 template <typename Key, typename Value>

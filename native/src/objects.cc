@@ -50,24 +50,53 @@ DoorsSkeleton open_doors() {
   set_hook(skeleton->progs.sallyport_connect_unix, kConnectUnix);
   set_hook(skeleton->progs.sallyport_sendmsg_unix, kSendmsgUnix);
   bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, skeleton->obj)
-      bpf_map__set_autocreate(map, is_of_doors(map));
+  bpf_object__for_each_map(map, skeleton->obj) bpf_map__set_autocreate(map, is_of_doors(map));
   return skeleton;
 }
 
-bool kernel_has_doors() {
-  const bpf_insn answer_one[] = {
-      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 1},
-      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
-  };
-  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = kConnectUnix);
+namespace {
+
+// EINVAL and EPERM are the kernel's way to say that it has no such hook or helper.
+template <size_t N>
+bool loads(bpf_prog_type type, const bpf_insn (&code)[N], bpf_attach_type hook, const std::string& feature) {
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = hook);
   for (;;) {
-    const Fd program(
-        bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "probe", "GPL", answer_one, std::size(answer_one), &options));
+    const Fd program(bpf_prog_load(type, "probe", "GPL", code, N, &options));
     if (program) return true;
-    if (errno == EINVAL) return false;  // an attach type that the kernel does not know
-    if (errno != EAGAIN && errno != EINTR) throw system_failure("probe cgroup/connect_unix", errno, "cgroup/connect_unix");
+    if (errno == EINVAL || errno == EPERM) return false;
+    if (errno != EAGAIN && errno != EINTR) throw system_failure("probe " + feature, errno, feature);
   }
+}
+
+constexpr bpf_insn kReturnOne[] = {
+    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 1},
+    {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+};
+
+// bpf_probe_read_kernel(stack, 8, 0)
+constexpr bpf_insn kReadMemory[] = {
+    {.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10, .off = 0, .imm = 0},
+    {.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .src_reg = 0, .off = 0, .imm = -8},
+    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .src_reg = 0, .off = 0, .imm = 8},
+    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .src_reg = 0, .off = 0, .imm = 0},
+    {.code = BPF_JMP | BPF_CALL, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = BPF_FUNC_probe_read_kernel},
+    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+    {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+};
+
+constexpr auto kNoHook = static_cast<bpf_attach_type>(0);
+
+}  // namespace
+
+bool kernel_reads_memory() {
+  // Without privileges nothing loads; that is said elsewhere, and is no answer to this question.
+  if (!loads(BPF_PROG_TYPE_RAW_TRACEPOINT, kReturnOne, kNoHook, "raw_tp/cgroup_mkdir")) return true;
+  return loads(BPF_PROG_TYPE_RAW_TRACEPOINT, kReadMemory, kNoHook, "raw_tp/cgroup_mkdir");
+}
+
+bool kernel_has_doors() {
+  return kernel_reads_memory() &&
+         loads(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, kReturnOne, kConnectUnix, "cgroup/connect_unix");
 }
 
 }  // namespace sallyport

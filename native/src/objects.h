@@ -21,6 +21,8 @@ using DoorsSkeleton = std::unique_ptr<doors_bpf, SkeletonDeleter>;
 Skeleton open_programs();
 DoorsSkeleton open_doors();
 
+// May programs read kernel memory, as those of births and doors do? Not under lockdown=confidentiality.
+bool kernel_reads_memory();
 // Has the kernel the hooks of the second object? They came with Linux 6.7.
 bool kernel_has_doors();
 

@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <functional>
 
+#include "attaching.h"
 #include "failure.h"
 #include "handles.h"
 #include "loading.h"
@@ -82,7 +83,8 @@ void prepare_pin_dir(const std::string& pin_dir) {
     throw Failure("BPFFS_MISSING", "Cannot pin under " + pin_dir + ": it does not lie on a bpffs",
                   {"bpffs", "Choose a folder below /sys/fs/bpf.", ""});
   }
-  for (const char* part : {"/maps", "/links", "/egress"}) make_folder(pin_dir + part);
+  for (const char* part : {"maps", "links"}) make_folder(pin_dir + "/" + part);
+  for (const char* filter : kFilters) make_folder(pin_dir + "/" + filter);
 }
 
 namespace {
@@ -158,6 +160,11 @@ void try_tracepoint() {
   });
 }
 
+// Optional: the rest of Sallyport works without.
+Probed without_memory(const std::string& feature) {
+  return {feature, true, "optional", "not under lockdown=confidentiality: cgroups cannot be tagged at their birth", ""};
+}
+
 // From Linux 6.7 on; below, the verdict is "ok" all the same, and `found` says what is missing.
 std::vector<Probed> probe_doors() {
   const DoorsSkeleton skeleton = open_doors();
@@ -185,7 +192,8 @@ std::vector<Probed> probe(const std::string& cgroup_root) {
       tried("cgroup2 root", "the host's own cgroup2 root", [&] { require_cgroup_root(cgroup_root); }),
       tried("bpf_link on cgroup", "Linux 5.7, CONFIG_CGROUP_BPF", [&] { try_link(cgroup_root); }),
       tried("SO_NETNS_COOKIE", "Linux 5.14", [] { try_socket_option(SO_NETNS_COOKIE, AF_INET); }),
-      tried("tracepoint cgroup_mkdir", "Linux 6.1, CONFIG_TRACEPOINTS", try_tracepoint),
+      kernel_reads_memory() ? tried("tracepoint cgroup_mkdir", "Linux 6.1, CONFIG_TRACEPOINTS", try_tracepoint)
+                            : without_memory("tracepoint cgroup_mkdir"),
       tried("sock_diag destroy", "Linux 4.5, CONFIG_INET_DIAG_DESTROY", try_sock_diag),
   };
   const Skeleton skeleton = open_programs();

@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <functional>
@@ -83,9 +84,7 @@ class Diagnosis {
     return request;
   }
 
-  static int error_of(const nlmsghdr* message) {
-    return -static_cast<const nlmsgerr*>(NLMSG_DATA(message))->error;
-  }
+  static int error_of(const nlmsghdr* message) { return -static_cast<const nlmsgerr*>(NLMSG_DATA(message))->error; }
 
   static uint64_t cgroup_of(const nlmsghdr* message) {
     const auto* found = static_cast<const inet_diag_msg*>(NLMSG_DATA(message));
@@ -120,12 +119,40 @@ bool is_connected(const inet_diag_msg& socket) {
   return socket.idiag_state != TCP_LISTEN && socket.idiag_state != TCP_CLOSE;
 }
 
+// The other end, as the destination table would name it.
+Reach peer_of(const inet_diag_msg& socket, uint8_t protocol) {
+  sockaddr_storage name{};
+  name.ss_family = socket.idiag_family;
+  if (socket.idiag_family == AF_INET)
+    std::memcpy(&reinterpret_cast<sockaddr_in&>(name).sin_addr, socket.id.idiag_dst, sizeof(in_addr));
+  else
+    std::memcpy(&reinterpret_cast<sockaddr_in6&>(name).sin6_addr, socket.id.idiag_dst, sizeof(in6_addr));
+  return {endpoint_of(name).address, 128, ntohs(socket.id.idiag_dport), protocol};
+}
+
+bool covers(const Reach& reach, const Reach& peer) {
+  if (reach.protocol != peer.protocol || (reach.port != 0 && reach.port != peer.port)) return false;
+  // A short IPv6 prefix says nothing about IPv4, as in the kernel's table.
+  if (is_ipv4(reach.address) != is_ipv4(peer.address)) return false;
+  for (uint32_t bit = 0; bit < reach.prefix; bit++)
+    if (((reach.address.bytes[bit / 8] ^ peer.address.bytes[bit / 8]) & (0x80u >> (bit % 8))) != 0) return false;
+  return true;
+}
+
+bool is_closed(const Closed& closed, const Reach& peer) {
+  const auto reaches = [&](const Reach& reach) { return covers(reach, peer); };
+  return std::any_of(closed.gone.begin(), closed.gone.end(), reaches) &&
+         std::none_of(closed.kept.begin(), closed.kept.end(), reaches);
+}
+
 // One family and protocol. False: the dump had holes.
-bool destroy_some(Destroyed& sum, uint8_t family, uint8_t protocol, const std::set<uint64_t>& cgroup_ids, Which which) {
+bool destroy_some(Destroyed& sum, uint8_t family, uint8_t protocol, const std::set<uint64_t>& cgroup_ids, Which which,
+                  const std::optional<Closed>& only) {
   Diagnosis diagnosis;
   std::vector<inet_diag_msg> doomed;
   const bool whole = diagnosis.dump(family, protocol, [&](const inet_diag_msg& socket, uint64_t cgroup_id) {
-    if (cgroup_ids.count(cgroup_id) != 0 && (which == Which::kAll || is_connected(socket))) doomed.push_back(socket);
+    if (cgroup_ids.count(cgroup_id) == 0 || (which == Which::kConnected && !is_connected(socket))) return;
+    if (!only || is_closed(*only, peer_of(socket, protocol))) doomed.push_back(socket);
   });
   for (const inet_diag_msg& socket : doomed) {
     const int error = diagnosis.destroy(protocol, socket);
@@ -146,13 +173,14 @@ bool can_destroy_sockets() {
   return Diagnosis().destroy(IPPROTO_TCP, nowhere) != EOPNOTSUPP;
 }
 
-Destroyed destroy_sockets(const std::optional<std::string>& netns, const std::set<uint64_t>& cgroup_ids, Which which) {
+Destroyed destroy_sockets(const std::optional<std::string>& netns, const std::set<uint64_t>& cgroup_ids, Which which,
+                          const std::optional<Closed>& only) {
   return in_netns(netns, [&] {
     Destroyed sum;
     for (const uint8_t protocol : {IPPROTO_TCP, IPPROTO_UDP})
       for (const uint8_t family : {AF_INET, AF_INET6})
         for (int pass = 0; pass < kPassesMax; pass++)
-          if (destroy_some(sum, family, protocol, cgroup_ids, which)) break;
+          if (destroy_some(sum, family, protocol, cgroup_ids, which, only)) break;
     return sum;
   });
 }

@@ -6,6 +6,9 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
+
+#include "address.h"
 
 namespace sallyport {
 
@@ -16,8 +19,23 @@ struct Destroyed {
 
 enum class Which { kConnected, kAll };
 
+// Where a flow may go: one row of the destination table.
+struct Reach {
+  sallyport_address address;
+  uint32_t prefix;  // bits of the 16 bytes
+  uint16_t port;    // 0: every port
+  uint8_t protocol;
+};
+
+// Only sockets to something in `gone` that is not in `kept`, too.
+struct Closed {
+  std::vector<Reach> gone;
+  std::vector<Reach> kept;
+};
+
 // Throws Failure.
 bool can_destroy_sockets();
-Destroyed destroy_sockets(const std::optional<std::string>& netns, const std::set<uint64_t>& cgroup_ids, Which which);
+Destroyed destroy_sockets(const std::optional<std::string>& netns, const std::set<uint64_t>& cgroup_ids, Which which,
+                          const std::optional<Closed>& only);
 
 }  // namespace sallyport

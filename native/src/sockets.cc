@@ -174,10 +174,11 @@ Endpoint remote_endpoint(int fd) {
   return endpoint_of(name);
 }
 
+// Accepted sockets have the option from their listener.
 Acceptor::Acceptor(Interceptor& interceptor, int listen_fd)
-    : interceptor_(interceptor),
-      listen_fd_(listen_fd),
-      spare_(open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
+    : interceptor_(interceptor), listen_fd_(listen_fd), spare_(open("/dev/null", O_RDONLY | O_CLOEXEC)) {
+  set_option(listen_fd, IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY");
+}
 
 std::optional<Accepted> Acceptor::next() {
   for (;;) {
@@ -185,10 +186,8 @@ std::optional<Accepted> Acceptor::next() {
     socklen_t length = sizeof name;
     Fd fd(accept4(listen_fd_, reinterpret_cast<sockaddr*>(&name), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd) {
-      const int on = 1;
-      setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // a client may not fail the loop
       const Endpoint source = endpoint_of(name);
-      std::optional<sallyport_origin> origin = interceptor_.claim(fd.get());
+      std::optional<sallyport_origin> origin = interceptor_.claim_new(fd.get());
       return Accepted{std::move(fd), source, origin};
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;

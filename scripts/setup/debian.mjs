@@ -39,6 +39,7 @@ export const TO_TEST = [
   "postgresql",
   "python3-psycopg2",
   "git",
+  "iptables",
   "libcap2-bin",
   "containernetworking-plugins",
   "podman",
@@ -49,7 +50,7 @@ export const TO_TEST = [
 ];
 
 /** `npm run kernels`: virtual machines around this checkout. */
-export const TO_BOOT = [...TO_TEST, "cpio", "qemu-system-x86"];
+export const TO_BOOT = [...TO_TEST, "cpio", "kmod", "qemu-system-x86"];
 
 /** Other packages that do as well: Debian's metapackage pulls in one of these. */
 const SAME = { "postgresql-client": /^postgresql-client-\d+$/, "pkg-config": /^pkgconf$/ };

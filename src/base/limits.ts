@@ -194,6 +194,9 @@ export const NAMES_ANSWER_BYTES_MAX = 65_535;
 /** The same refused name of the same agent is told once in this time, and of one agent so many; the trail stays readable. */
 export const NAMES_TOLD_MS = 10_000;
 export const NAMES_TOLD_PER_AGENT_MAX = 200;
+/** Refused connects told one by one, of one agent in this time: a loop of them makes 15,000 a second, 10 MB on the disk. */
+export const REFUSALS_TOLD_MS = 10_000;
+export const REFUSALS_TOLD_PER_AGENT_MAX = 1_000;
 /** Of what was told, this much is remembered. */
 export const NAMES_TOLD_MAX = 4_096;
 /** One question to the host's name services for a user: it holds the daemon's thread. */

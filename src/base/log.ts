@@ -1,4 +1,7 @@
 /** The daemon's own diary, one JSON object or one plain line each. Never a secret, never a row's value. */
+import { messageOf, UserError } from "./errors.ts";
+import { WARNINGS_KEPT_MAX } from "./limits.ts";
+
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 export interface Log {
@@ -24,4 +27,22 @@ export function createLog(write: (line: string) => void, least: LogLevel = "info
       write([level.padEnd(5), message, ...tail].join(" "));
     };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+/** Warns of what is tried again and again, once. Forgets what it said when there is too much of it. */
+export class Warnings {
+  readonly #log: Log;
+  readonly #told = new Set<string>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  tell(what: string, error: unknown): void {
+    const message = `${what}: ${messageOf(error)}`;
+    if (this.#told.has(message)) return;
+    if (this.#told.size >= WARNINGS_KEPT_MAX) this.#told.clear();
+    this.#told.add(message);
+    this.#log.warn(message, { remedy: error instanceof UserError ? error.remedy : "" });
+  }
 }

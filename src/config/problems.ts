@@ -28,11 +28,12 @@ export class SettingsError extends UserError {
   readonly problems: readonly SettingsProblem[];
 
   constructor(file: string, all: readonly SettingsProblem[]) {
-    const sorted = all.toSorted((a, b) => a.line - b.line || a.column - b.column);
+    const distinct = new Map(all.map((problem) => [line(problem), problem])); // one open bracket is found by several rules
+    const sorted = [...distinct.values()].sort((a, b) => a.line - b.line || a.column - b.column);
     const shown = sorted.slice(0, SETTINGS_PROBLEMS_MAX);
     super(
       "SETTINGS_INVALID",
-      [`Cannot use the settings ${file}:`, ...shown.map(line), ...more(all.length - shown.length)].join("\n  "),
+      [`Cannot use the settings ${file}:`, ...shown.map(line), ...more(sorted.length - shown.length)].join("\n  "),
       "Mend the lines named above (docs/settings.md lists every key), then run `sallyport reload` or start again",
     );
     this.problems = shown;

@@ -41,7 +41,10 @@ export class Containers {
     const [found, other] = fitting;
     if (found === undefined) {
       const names = running.map(({ name }) => name).slice(0, 20);
-      const remedy = names.length === 0 ? "No container runs here as root" : `These run: ${names.join(", ")}`;
+      const remedy =
+        names.length === 0
+          ? "No container runs here as root; those of other users are matched by user"
+          : `These run: ${names.join(", ")}`;
       throw new UserError("CONTAINER_UNKNOWN", `Cannot find a running container ${text}`, remedy);
     }
     if (other !== undefined) {

@@ -86,6 +86,7 @@ export function installHooks(asked: HookInstallation): readonly string[] {
       rmSync(standIn, { force: true });
       symlinkSync(PROGRAM, standIn);
       const file = asked.dockerSettings ?? DOCKER_SETTINGS;
+      made.push(makeFolder(dirname(file)));
       const changed = addDockerRuntime(file, standIn, asked.docker);
       docker ??= changed; // what was there before our first change
       written.push(standIn, file);

@@ -1,6 +1,7 @@
 /** The cgroup tree of this host, walked once and within bounds. Changes nothing. Source: cgroups(7). */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { codeOf } from "../base/errors.ts";
 import { CGROUP_LEVELS_SEEN_MAX, CGROUPS_SEEN_MAX } from "../base/limits.ts";
 
 /** v2 paths ("/a/b") of all cgroups below the root, parents first; `enter` says whether to look below one. */
@@ -15,6 +16,24 @@ export function walkCgroups(cgroupRoot: string, enter: (path: string) => boolean
     }
   }
   return found;
+}
+
+/** The ids of all cgroups below the root; undefined where not all could be seen, so that nobody takes one for gone. */
+export function cgroupIdsBelow(cgroupRoot: string): ReadonlySet<bigint> | undefined {
+  const ids = new Set<bigint>();
+  const left = [cgroupRoot];
+  for (let folder = left.pop(); folder !== undefined; folder = left.pop()) {
+    try {
+      for (const entry of readdirSync(folder, { withFileTypes: true })) {
+        if (entry.isDirectory()) left.push(join(folder, entry.name));
+      }
+      ids.add(statSync(folder, { bigint: true }).ino);
+    } catch (error) {
+      if (!["ENOENT", "ENODEV"].includes(codeOf(error))) return undefined; // such as EMFILE; those are removed meanwhile
+    }
+    if (ids.size > CGROUPS_SEEN_MAX) return undefined;
+  }
+  return ids;
 }
 
 /** Names of the cgroups directly in one; none when it is gone. */

@@ -95,6 +95,7 @@ export interface RunSummary {
   readonly masked: number;
   /** Connections that never became a session: unlisted addresses and the like. */
   readonly refused: number;
+  readonly unixRefused: number; // dials of Unix sockets that no door opens
 }
 
 /** What a person names; all but `cgroup` mean the cgroup in which that is. */
@@ -185,9 +186,9 @@ export interface AgentListing extends AgentStateListing {
 
 export interface ConnectionPorts {
   list(): Promise<readonly ConnectionListing[]>;
-  /** Throws CONNECTION_TAKEN, SETTINGS_INVALID. */
+  /** Throws VAULT_NAME_TAKEN, SECRET_EMPTY, SETTINGS_INVALID. */
   add(request: NewConnection, caller: Caller): Promise<ConnectionListing>;
-  /** Throws CONNECTION_UNKNOWN, CREDENTIAL_IS_REFERENCE. */
+  /** Throws VAULT_UNKNOWN, VAULT_ROTATE_REFERENCE. */
   rotate(name: string, password: Uint8Array, caller: Caller): Promise<void>;
   remove(name: string, caller: Caller): Promise<void>;
   /** Dials, verifies and logs in. A backend that fails is an answer, not a throw. */

@@ -3,7 +3,7 @@
  * namespace; what it finds by descriptors is for counting only. Knows no agents.
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { destroySockets } from "ebpf-loader";
+import { destroySockets, type Reach } from "ebpf-loader";
 import { PROCESSES_LOOKED_AT_MAX } from "../base/limits.ts";
 import { cgroupIdOf, cgroupsIn, processesOf } from "../kernel/cgroups.ts";
 import { namespaceIdOf } from "../kernel/netns.ts";
@@ -34,24 +34,48 @@ export function treeOf(cgroup: string): Tree {
   return { cgroupIds: folders.flatMap((folder) => cgroupIdOf(folder) ?? []), pids, namespaces };
 }
 
+export function endSockets(tree: Tree, which: "connected" | "all"): Ended {
+  const { destroyed, unable } = endIn(tree, which);
+  return { destroyed, unable: Math.max(unable, openConnections(tree.pids)) };
+}
+
+/** Direct flows to what settings closed. What goes by the daemon's listeners is no direct flow. */
+export function endClosed(tree: Tree, { gone, kept }: Closed, listenerPort: number): Ended {
+  const ours = (["tcp", "udp"] as const).flatMap((protocol) => [
+    { address: "127.0.0.1", prefix: 32, port: listenerPort, protocol },
+    { address: "::1", prefix: 128, port: listenerPort, protocol },
+  ]);
+  return endIn(tree, "connected", { gone, kept: [...kept, ...ours] });
+}
+
+interface Closed {
+  readonly gone: readonly Reach[];
+  readonly kept: readonly Reach[];
+}
+
 /** In every namespace in which one of its processes lives, and in ours: a process may have left with its socket open. */
-export function endSockets({ cgroupIds, pids, namespaces }: Tree, which: "connected" | "all"): Ended {
+function endIn({ cgroupIds, namespaces }: Tree, which: "connected" | "all", only?: Closed): Ended {
   let destroyed = 0;
   let unable = 0;
   const own = namespaceOf(process.pid);
   const places = [null, ...[...namespaces].flatMap(([id, pid]) => (id === own ? [] : [`/proc/${pid}/ns/net`]))];
   for (const place of places) {
-    const ended = destroyIn(place, cgroupIds, which);
+    const ended = destroyIn(place, cgroupIds, which, only);
     destroyed += ended.destroyed;
     unable += ended.unable;
   }
-  return { destroyed, unable: Math.max(unable, openConnections(pids)) };
+  return { destroyed, unable };
 }
 
 /** A namespace that ends meanwhile takes its sockets with it. */
-function destroyIn(place: string | null, cgroupIds: readonly bigint[], which: "connected" | "all"): Ended {
+function destroyIn(
+  place: string | null,
+  cgroupIds: readonly bigint[],
+  which: "connected" | "all",
+  only: Closed | undefined,
+): Ended {
   try {
-    return destroySockets(place, cgroupIds, which);
+    return destroySockets(place, cgroupIds, which, only);
   } catch (error) {
     if (place !== null && !isThere(place)) return { destroyed: 0, unable: 0 };
     throw error;

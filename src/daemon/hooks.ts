@@ -6,7 +6,7 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../base/errors.ts";
-import { type OciState, placeOfState } from "../containers/oci.ts";
+import { type OciState, placeOfState, whyNotGuarded } from "../containers/oci.ts";
 import type { Found } from "../identity/automatic.ts";
 import { hasContainerMatchers, type Matching } from "../identity/matchers.ts";
 import { cgroupOf, processesOf } from "../kernel/cgroups.ts";
@@ -14,13 +14,15 @@ import { cgroupOf, processesOf } from "../kernel/cgroups.ts";
 /** What `leaveUndecided` makes in the state folder; the hook's settings name the first. */
 export const UNDECIDED_FILES = ["undecided", "undecided.json"] as const;
 
-/** Where the container is. Throws CONTAINER_GONE, CONTAINER_CGROUP. */
+/** Where the container is, and whether it could be guarded: one that need not be starts anyhow. Throws CONTAINER_GONE. */
 export function foundOf(state: OciState, cgroupRoot: string): Found {
   const cgroup = cgroupOf(state.pid);
   if (cgroup === undefined) {
     throw new UserError("CONTAINER_GONE", `Cannot guard container ${state.id}: its process ended`, "Start it again");
   }
-  return { place: placeOfState(state, cgroup, processesOf(join(cgroupRoot, cgroup))), bundle: state.bundle };
+  const place = placeOfState(state, cgroup);
+  const cannot = whyNotGuarded(state, place, processesOf(join(cgroupRoot, cgroup)));
+  return { place, bundle: state.bundle, ...(cannot === undefined ? {} : { cannot }) };
 }
 
 /** Root's alone, replaced as a whole; without matchers of containers there is nothing to decide, and no file. */

@@ -15,7 +15,14 @@ interface Known {
   readonly run: Run;
   readonly uid: number;
   readonly cgroupId: bigint;
-  readonly counts: { sessions: number; allowed: number; denied: number; masked: number; refused: number };
+  readonly counts: {
+    sessions: number;
+    allowed: number;
+    denied: number;
+    masked: number;
+    refused: number;
+    unixRefused: number;
+  };
 }
 
 export interface RunParts {
@@ -57,7 +64,7 @@ export class Runs implements RunPorts {
     const { unixSockets, hidden, fixed } = this.#parts.bounds();
     const paths = caller.uid === 0 ? { hidden, fixed } : { hidden: [], fixed: [] };
     const run: Run = { id, agent, cgroup: path, bounds: { unixSockets, ...paths } };
-    const counts = { sessions: 0, allowed: 0, denied: 0, masked: 0, refused: 0 };
+    const counts = { sessions: 0, allowed: 0, denied: 0, masked: 0, refused: 0, unixRefused: 0 };
     this.#known.set(id, { run, uid: caller.uid, cgroupId: tag.cgroupId, counts });
     const [oldest] = this.#known.keys();
     if (this.#known.size > RUNS_REMEMBERED_MAX && oldest !== undefined) this.#known.delete(oldest);
@@ -93,6 +100,8 @@ export class Runs implements RunPorts {
         counts.denied += number("denied");
         counts.allowed += Math.max(0, number("statements") - number("denied"));
         counts.masked += number("masked");
+      } else if (event.kind === "kernel.unix") {
+        counts.unixRefused += 1; // every program of the C library tries nscd's: these would drown the others
       } else {
         counts.refused += 1;
       }

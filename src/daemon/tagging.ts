@@ -3,9 +3,7 @@
  * runtimes' hooks, and the watch for runtimes without a hook.
  */
 import { existsSync } from "node:fs";
-import { messageOf, UserError } from "../base/errors.ts";
-import { WARNINGS_KEPT_MAX } from "../base/limits.ts";
-import type { Log } from "../base/log.ts";
+import { type Log, Warnings } from "../base/log.ts";
 import type { ContainerPlace } from "../containers/container.ts";
 import type { Containers } from "../containers/containers.ts";
 import { hooksStatus, LIBRARY } from "../containers/installation.ts";
@@ -31,11 +29,11 @@ export class Tagging {
   readonly #interception: Interception;
   readonly #stateDir: string;
   readonly #log: Log;
+  readonly #warnings: Warnings;
   readonly #timers = new Set<NodeJS.Timeout>();
   #settings: readonly Matching[] = [];
   #watch: ContainerWatch | undefined;
   #looking: NodeJS.Timeout | undefined;
-  readonly #told = new Set<string>();
 
   constructor(parts: {
     readonly agents: Agents;
@@ -48,6 +46,7 @@ export class Tagging {
     this.#interception = parts.interception;
     this.#stateDir = parts.stateDir;
     this.#log = parts.log;
+    this.#warnings = new Warnings(parts.log);
   }
 
   /** Puts the settings' matchers into force, for what is there and for what comes, daemon or not. */
@@ -67,11 +66,13 @@ export class Tagging {
 
   /** The kernel tagged something that was born. */
   born(): void {
-    this.#automatic.reconcile().catch((error: unknown) => this.#tell("Cannot complete what was born tagged", error));
+    this.#automatic
+      .reconcile()
+      .catch((error: unknown) => this.#warnings.tell("Cannot complete what was born tagged", error));
   }
 
   /**
-   * A runtime's hook asks about a container whose program does not run yet. Throws CONTAINER_GONE, CONTAINER_CGROUP,
+   * A runtime's hook asks about a container whose program does not run yet. Throws CONTAINER_GONE, CONTAINER_CGROUP (of an agent),
    * CONTAINER_STATE and what tagging throws: then it must not start.
    */
   async takeHookCall(state: OciState): Promise<{ readonly agent?: string }> {
@@ -96,7 +97,7 @@ export class Tagging {
       (tag) => tag !== undefined && this.#lookForNamespace(tag.cgroup),
       (error: unknown) => {
         this.#watch?.forget(place); // the next look tries again
-        this.#tell(`Cannot tell whether container ${place.id.slice(0, 12)} is an agent`, error);
+        this.#warnings.tell(`Cannot tell whether container ${place.id.slice(0, 12)} is an agent`, error);
       },
     );
   }
@@ -124,14 +125,5 @@ export class Tagging {
     if ((!kinds.has("unit") && !kinds.has("user")) || existsSync("/run/systemd/system")) return;
     const remedy = "Match by cgroup, or start agents with `sallyport run`";
     this.#log.warn("Matchers of units and users find what systemd makes, and this host runs without it", { remedy });
-  }
-
-  /** Once: the watch tries again every second. */
-  #tell(what: string, error: unknown): void {
-    const message = `${what}: ${messageOf(error)}`;
-    if (this.#told.has(message)) return;
-    if (this.#told.size >= WARNINGS_KEPT_MAX) this.#told.clear();
-    this.#told.add(message);
-    this.#log.warn(message, { remedy: error instanceof UserError ? error.remedy : "" });
   }
 }

@@ -137,9 +137,9 @@ export class Agents {
     return this.#inTurn(() => this.#tag(request));
   }
 
-  /** By folder or by cgroup id. False when it was not tagged. */
-  untag(which: string | bigint): Promise<boolean> {
-    return this.#inTurn(() => this.#untag(which));
+  /** By folder or by cgroup id; `uid` is whose doing it is. False when it was not tagged. */
+  untag(which: string | bigint, uid = 0): Promise<boolean> {
+    return this.#inTurn(() => this.#untag(which, uid));
   }
 
   /** Ends tags whose cgroup is gone, and runs in which nobody lives any more. Called once a second. */
@@ -188,14 +188,14 @@ export class Agents {
     return tag;
   }
 
-  async #untag(which: string | bigint): Promise<boolean> {
+  async #untag(which: string | bigint, uid: number): Promise<boolean> {
     const tag =
       typeof which === "bigint"
         ? this.#tags.get(which)
         : this.list().find(({ cgroup }) => cgroup === which || cgroup === `${this.#interception.cgroupRoot}${which}`);
     if (tag === undefined) return false;
     await this.#forget(tag);
-    this.#say("agent.untag", tag, `${tag.cgroup} is not guarded any more`);
+    this.#say("agent.untag", { ...tag, uid }, `${tag.cgroup} is not guarded any more`);
     return true;
   }
 

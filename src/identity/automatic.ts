@@ -3,12 +3,11 @@
  * containers that are there. The kernel tags by itself what is born (birth rules); here the rest is done for these,
  * and everything for containers. Leaves alone what a command tagged.
  */
-import { messageOf, UserError } from "../base/errors.ts";
-import { WARNINGS_KEPT_MAX } from "../base/limits.ts";
-import type { Log } from "../base/log.ts";
+import { UserError } from "../base/errors.ts";
+import { type Log, Warnings } from "../base/log.ts";
 import { type ContainerPlace, placeOf } from "../containers/container.ts";
 import type { Containers } from "../containers/containers.ts";
-import { walkCgroups } from "../containers/tree.ts";
+import { cgroupIdsBelow, walkCgroups } from "../containers/tree.ts";
 import { cgroupIdOf } from "../kernel/cgroups.ts";
 import type { Interception } from "../kernel/interception.ts";
 import type { Tag } from "../store/tags.ts";
@@ -30,6 +29,8 @@ export interface Found {
   readonly place: ContainerPlace;
   /** Where the runtime keeps it, if that is known. */
   readonly bundle?: string;
+  /** Why it cannot be guarded, should it have to be. */
+  readonly cannot?: UserError;
 }
 
 export class AutomaticTags {
@@ -37,11 +38,11 @@ export class AutomaticTags {
   readonly #interception: Interception;
   readonly #containers: Containers;
   readonly #log: Log;
+  readonly #warnings: Warnings;
   readonly #uidOf = createUidOf();
   #settings: readonly Matching[] = [];
   #going: Promise<void> | undefined;
   #again = false;
-  readonly #told = new Set<string>();
 
   constructor(parts: {
     readonly agents: Agents;
@@ -53,6 +54,7 @@ export class AutomaticTags {
     this.#interception = parts.interception;
     this.#containers = parts.containers;
     this.#log = parts.log;
+    this.#warnings = new Warnings(parts.log);
   }
 
   /** Puts matchers into force: births from now on, then what is there already. Throws only if the births cannot be set. */
@@ -61,6 +63,7 @@ export class AutomaticTags {
     for (const { name, match } of settings) if (match.length > 0) slots.set(name, await this.#agents.slotOf(name));
     this.#interception.setBirths(birthsOf(settings, (name) => slots.get(name) ?? 0, this.#uidOf));
     this.#settings = settings;
+    this.#warnOfUnknownUsers(settings);
     await this.reconcile();
   }
 
@@ -77,11 +80,12 @@ export class AutomaticTags {
    * Tags a container if a matcher says so, and opens listeners in the namespace of `pid`. Undefined: it is no agent.
    * Throws CONTAINER_STATE when that cannot be told, and whatever keeps an agent's cgroup from being tagged.
    */
-  async takeContainer({ place, bundle }: Found, pid?: number): Promise<Tag | undefined> {
+  async takeContainer({ place, bundle, cannot }: Found, pid?: number): Promise<Tag | undefined> {
     if (!hasContainerMatchers(this.#settings)) return undefined;
     const matched = await this.#judgeContainer(place, bundle);
     const before = this.#tagAt(place.cgroup);
     if (matched === undefined || (before !== undefined && before.kind !== "match")) return undefined;
+    if (cannot !== undefined) throw cannot;
     const { agent: as, matcher } = matched;
     const tag = await this.#agents.tag({ as, path: place.cgroup, kind: "match", matcher, container: place.id, uid: 0 });
     if (pid !== undefined) await this.#interception.prepare(pid);
@@ -105,6 +109,7 @@ export class AutomaticTags {
       else if (before === undefined) this.#endStray(path, inKernel);
       else if (before.kind === "match" && before.container === "") await this.#agents.untag(before.cgroupId);
     }
+    this.#endDead(inKernel);
     await this.#roundOfContainers();
   }
 
@@ -119,7 +124,7 @@ export class AutomaticTags {
         if (taken === undefined && before?.kind === "match" && before.container !== "")
           await this.#agents.untag(before.cgroupId);
       } catch (error) {
-        this.#tell(`Cannot tell whether container ${place.id.slice(0, 12)} is an agent`, error);
+        this.#warnings.tell(`Cannot tell whether container ${place.id.slice(0, 12)} is an agent`, error);
       }
     }
     for (const tag of this.#agents.list()) {
@@ -138,8 +143,16 @@ export class AutomaticTags {
       const id = cgroupIdOf(`${this.#interception.cgroupRoot}${path}`);
       // born tagged, since the daemon's own unit fits the matcher: without this the daemon would be its own agent
       if (id !== undefined && error instanceof UserError && error.code === "TAG_OWN") this.#interception.untag(id);
-      if (id !== undefined) this.#tell(`Cannot guard ${path} as ${agent}`, error);
+      if (id !== undefined) this.#warnings.tell(`Cannot guard ${path} as ${agent}`, error);
     }
+  }
+
+  /** Born tagged and removed before this round came to it: such would fill the kernel's map, and then nothing is born tagged. */
+  #endDead(inKernel: ReadonlyMap<bigint, number>): void {
+    const kept = new Set(this.#agents.list().map(({ cgroupId }) => cgroupId));
+    const others = [...inKernel.keys()].filter((id) => !kept.has(id));
+    const alive = others.length === 0 ? undefined : cgroupIdsBelow(this.#interception.cgroupRoot);
+    if (alive !== undefined) this.#interception.untagAll(others.filter((id) => !alive.has(id)));
   }
 
   /** Born under a rule that is gone by now, perhaps while no daemon ran. */
@@ -159,6 +172,14 @@ export class AutomaticTags {
     );
   }
 
+  #warnOfUnknownUsers(settings: readonly Matching[]): void {
+    for (const matcher of settings.flatMap(({ match }) => match)) {
+      if (matcher.kind !== "user" || /^[0-9]+$/.test(matcher.name) || this.#uidOf(matcher.name) !== undefined) continue;
+      const remedy = "Mend the name, or make the user and then: sudo sallyport reload";
+      this.#log.warn(`This host knows no user ${matcher.name}, so its matcher matches nothing`, { remedy });
+    }
+  }
+
   #tagAt(path: string): Tag | undefined {
     return this.#agents.at(`${this.#interception.cgroupRoot}${path}`);
   }
@@ -172,15 +193,6 @@ export class AutomaticTags {
     return this.#settings.some(
       ({ name, match }) => name === agent && match.some((one) => describeMatcher(one) === matcher),
     );
-  }
-
-  /** Once: rounds come again and again. */
-  #tell(what: string, error: unknown): void {
-    const message = `${what}: ${messageOf(error)}`;
-    if (this.#told.has(message)) return;
-    if (this.#told.size >= WARNINGS_KEPT_MAX) this.#told.clear();
-    this.#told.add(message);
-    this.#log.warn(message, { remedy: error instanceof UserError ? error.remedy : "" });
   }
 }
 

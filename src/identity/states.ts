@@ -86,14 +86,16 @@ export class AgentStates {
   }
 
   /**
-   * In force when it returns; the promise is for its row. A second one keeps the first one's time and takes the reason.
+   * In force when it returns; the promise is for its row. A second one keeps the first one's time, and its reason
+   * unless it has one of its own.
    */
   quarantine(agent: string, slot: number, by: { readonly uid: number; readonly reason: string }): Promise<void> {
     this.#parts.kernel.quarantine(slot, "on");
-    const sinceMs = this.#held.get(agent)?.quarantine?.sinceMs ?? this.#parts.clock.nowMs();
-    const quarantine = { sinceMs, uid: by.uid, reason: by.reason };
+    const before = this.#held.get(agent)?.quarantine;
+    const reason = by.reason === "" ? (before?.reason ?? "") : by.reason;
+    const quarantine = { sinceMs: before?.sinceMs ?? this.#parts.clock.nowMs(), uid: by.uid, reason };
     const stored = this.#hold({ ...this.#heldOf(agent, slot), quarantine });
-    const why = by.reason === "" ? "" : `: ${by.reason}`;
+    const why = reason === "" ? "" : `: ${reason}`;
     this.#say("agent.quarantine", agent, `${agent} is quarantined${why}`, by.uid);
     return stored;
   }

@@ -100,7 +100,11 @@ export function cgroupIdOf(path: string): bigint | undefined {
 
 /** A full path below the mount, from what a person typed. One spelling only: who is an agent is told by comparing paths. */
 export function resolveCgroup(cgroupRoot: string, text: string): string {
-  const path = resolve(text.startsWith(`${cgroupRoot}/`) ? text : join(cgroupRoot, text));
+  const path = resolve(text === cgroupRoot || text.startsWith(`${cgroupRoot}/`) ? text : join(cgroupRoot, text));
+  if (path === cgroupRoot) {
+    const message = `Cannot tag ${cgroupRoot}: everything of this host is in the root cgroup`;
+    throw new UserError("CGROUP_ROOT", message, "Name a cgroup below it: systemd-cgls, or cat /proc/PID/cgroup");
+  }
   if (!path.startsWith(`${cgroupRoot}/`) || cgroupIdOf(path) === undefined) {
     throw new UserError(
       "CGROUP_UNKNOWN",

@@ -33,6 +33,11 @@ export class Inherited {
     return taken;
   }
 
+  /** Of the namespaces whose listeners nobody has taken yet. */
+  cookies(): readonly bigint[] {
+    return [...this.#byCookie.keys()];
+  }
+
   /** The cookies of the namespaces whose listeners it closed. */
   closeRest(): readonly bigint[] {
     const cookies = [...this.#byCookie.keys()];

@@ -115,6 +115,12 @@ export class Interception {
     return was;
   }
 
+  /** Those of cgroups that are gone: any number at once. */
+  untagAll(cgroupIds: readonly bigint[]): void {
+    for (const cgroupId of cgroupIds) this.#interceptor.untag(cgroupId);
+    if (cgroupIds.length > 0) this.#tagged.refresh();
+  }
+
   tags(): readonly { cgroupId: bigint; agent: number }[] {
     return this.#interceptor.tags();
   }

@@ -59,7 +59,7 @@ export interface NamespaceTold {
 }
 
 export interface NamespaceParts {
-  readonly interceptor: Pick<Interceptor, "accept" | "datagramOrigin" | "setListener">;
+  readonly interceptor: Pick<Interceptor, "accept" | "datagramOrigin" | "listeners" | "setListener">;
   readonly port: number;
   readonly tagged: Pick<TaggedCgroups, "tagOf" | "knownTagOf" | "refresh">;
   readonly inherited: readonly NamedDescriptor[];
@@ -101,6 +101,7 @@ export class Namespaces {
     this.#startedMs = parts.nowMs();
     this.#own = { id: namespaceIdOf("/proc/self"), listeners: this.#open(null, netnsCookie(), "/proc/self") };
     this.#search();
+    this.#forgetDead();
   }
 
   /** Returns when an agent's connects from its namespace arrive, or why they will be refused. Nothing is waited for. */
@@ -283,6 +284,15 @@ export class Namespaces {
       guarded.witness = place;
       this.#seen(id);
       lost.delete(id);
+    }
+  }
+
+  /** What a daemon that was killed had told: nobody listens there any more, and a cookie is never given twice. */
+  #forgetDead(): void {
+    const ours = [this.#own.listeners, ...[...this.#guarded.values()].map(({ listeners }) => listeners)];
+    const known = new Set([...ours.map(({ cookie }) => cookie), ...this.#inherited.cookies()]);
+    for (const { netnsCookie: cookie } of this.#parts.interceptor.listeners()) {
+      if (!known.has(cookie)) this.#parts.interceptor.setListener(0, cookie);
     }
   }
 

@@ -3,8 +3,11 @@ import { createSocket, type Socket } from "node:dgram";
 import type { Origin } from "ebpf-loader";
 import { QUERIES_WAITING_MAX, QUERY_ANSWER_WAIT_MS } from "../base/limits.ts";
 
-/** `answer` may be called once, at any time; what comes too late or again is dropped. */
-export type OnQuery = (message: Uint8Array, origin: Origin, answer: (bytes: Uint8Array) => void) => void;
+/**
+ * `answer` is to be called once, at any time, with undefined where there is none: until then the query takes a place of all
+ * agents'. What comes too late or again is dropped.
+ */
+export type OnQuery = (message: Uint8Array, origin: Origin, answer: (bytes: Uint8Array | undefined) => void) => void;
 
 export interface QueryCounts {
   /** Datagrams that nobody redirected. */
@@ -50,7 +53,8 @@ export function openQueryPort(
     const query = { untilMs: nowMs + QUERY_ANSWER_WAIT_MS };
     waiting.add(query);
     onQuery(message, origin, (bytes) => {
-      if (waiting.delete(query) && isOpen) socket.send(bytes, port, address, () => {}); // a client that left is no error
+      const isDue = waiting.delete(query) && isOpen;
+      if (isDue && bytes !== undefined) socket.send(bytes, port, address, () => {}); // a client that left is no error
     });
   });
   socket.bind({ fd, exclusive: true });

@@ -53,7 +53,7 @@ export function rowsFor(fact: Fact, effects: readonly Effect[], explicit: Explic
   for (const effect of effects) {
     const row = { ...effect, address: fact.address, prefix: widthOf(fact.address) };
     if (effect.action !== "allow") {
-      rows.push(row);
+      if (effect.action === "intercept" || !isConnection(decisive(over, effect))) rows.push(row);
       continue;
     }
     if (barred || closes(decisive(over, effect))) continue;
@@ -95,6 +95,11 @@ function decisive(
   { port, protocol }: Pick<Effect, "port" | "protocol">,
 ): Destination | undefined {
   return over.find((row) => row.protocol === protocol && (row.port === port || row.port === 0));
+}
+
+/** Of a network that the settings name: counts for more than a name that is denied. */
+function isConnection(row: Destination | undefined): boolean {
+  return row?.action === "intercept" && row.prefix > 0;
 }
 
 /** "Every address" names none: a rule for a name says more. */

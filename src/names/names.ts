@@ -14,7 +14,7 @@ import { type NameRecord, TYPES } from "./message.ts";
 import { Resolver } from "./resolver.ts";
 import { compileNameRules, type NamedSettings, type NameRules } from "./rules.ts";
 import { NameStreams } from "./streams.ts";
-import { DestinationTable } from "./table.ts";
+import { type Closed, DestinationTable } from "./table.ts";
 import { createAsk, type Server } from "./upstream.ts";
 
 export interface NamesParts {
@@ -23,6 +23,7 @@ export interface NamesParts {
   readonly setDestinations: (all: readonly Destination[]) => void;
   readonly agentOf: (slot: number) => { readonly name: string } | undefined;
   readonly isObserved: (slot: number) => boolean;
+  readonly isQuarantined: (slot: number) => boolean;
   /** Of the settings in force; empty: the host's. */
   readonly servers: () => readonly Server[];
   readonly emit: (event: AuditEvent) => void;
@@ -33,11 +34,11 @@ export interface Names {
   /** Of the daemon itself, for names in the settings: /etc/hosts, then the nameservers that agents' names go to. */
   readonly resolve: Resolve;
   /**
-   * Puts settings and what their names resolved to in force, at once; returns how many rows that allowed something are
-   * gone. Throws LoaderError; then all stays as it was.
+   * Puts settings and what their names resolved to in force, at once; returns what that closed. Throws LoaderError; then
+   * all stays as it was.
    */
-  adopt(settings: Omit<NamedSettings, "search">, planned: Planned): number;
-  onQuery(message: Uint8Array, origin: Origin, answer: (bytes: Uint8Array) => void): void;
+  adopt(settings: Omit<NamedSettings, "search">, planned: Planned): Closed;
+  onQuery(message: Uint8Array, origin: Origin, answer: (bytes: Uint8Array | undefined) => void): void;
   /** A connection whose origin is NAMES_CONNECTION. */
   onConnection(accepted: Accepted): void;
   /** "names.queries" and so on, as `status` shows them. */
@@ -59,8 +60,9 @@ export function createNames(parts: NamesParts): Names {
   const cache = new AnswerCache(ask, clock);
   const table = new DestinationTable({ clock, set: parts.setDestinations });
   let rules: NameRules = compileNameRules({ connections: [], allow: [], deny: [], search: [] });
-  const { agentOf, isObserved } = parts;
-  const resolver = new Resolver({ clock, cache, table, hosts, rules: () => rules, agentOf, isObserved, emit });
+  const { agentOf, isObserved, isQuarantined } = parts;
+  const judged = { rules: () => rules, agentOf, isObserved, isQuarantined };
+  const resolver = new Resolver({ clock, cache, table, hosts, emit, ...judged });
   const streams = new NameStreams(resolver);
   const isHosts = (name: string) => name === "localhost" || hosts.isOwn(name) || hosts.addressesOf(name).length > 0;
   return {
@@ -76,15 +78,15 @@ export function createNames(parts: NamesParts): Names {
     },
     adopt: (settings, planned) => {
       const next = compileNameRules({ ...settings, search: hosts.search() });
-      const gone = table.adopt(planned, next, isHosts);
+      const closed = table.adopt(planned, next, isHosts);
       rules = next;
-      return gone;
+      return closed;
     },
     onQuery: (message, origin, answer) => {
-      if (message.length > NAMES_QUERY_BYTES_MAX) return;
+      if (message.length > NAMES_QUERY_BYTES_MAX) return answer(undefined);
       resolver.answer(message, origin, { kind: "datagram" }).then(
-        (bytes) => bytes !== undefined && answer(bytes),
-        () => {}, // answer() never rejects; whoever asked would ask again
+        answer,
+        () => answer(undefined), // answer() never rejects; whoever asked would ask again
       );
     },
     onConnection: (accepted) => streams.accept(accepted),

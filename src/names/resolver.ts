@@ -38,6 +38,8 @@ export interface ResolverParts {
   readonly agentOf: (slot: number) => { readonly name: string } | undefined;
   /** Nothing is refused to an observed agent; what would have been is told as such. */
   readonly isObserved: (slot: number) => boolean;
+  /** Sockets that were open before it go on to the listener: nothing of theirs is answered. */
+  readonly isQuarantined: (slot: number) => boolean;
   readonly emit: (event: AuditEvent) => void;
 }
 
@@ -61,6 +63,7 @@ interface Asker {
 
 /** Of what this host says by itself; short, since its files change without notice. */
 const LOCAL_TTL_S = 10;
+const QUARANTINED = "the agent is quarantined";
 
 export class Resolver {
   readonly #parts: ResolverParts;
@@ -97,18 +100,24 @@ export class Resolver {
 
   async #judge(asker: Asker, transport: Transport): Promise<Buffer> {
     const { query, origin } = asker;
-    const { rules, isObserved } = this.#parts;
+    const { rules, isObserved, isQuarantined } = this.#parts;
+    if (isQuarantined(origin.agent)) {
+      this.#tellRefused(asker, QUARANTINED);
+      return this.#refuse(query, QUARANTINED);
+    }
     const bytesMax = transport.kind === "stream" ? transport.bytesMax : query.datagramBytes;
     const local = this.#local(query, origin.agent);
     if (local !== undefined) return writeAnswer(query, local, bytesMax);
     const refusal = refusalOf(query, rules());
     if (refusal !== undefined) {
-      this.#tellRefused(asker, refusal);
-      if (!isObserved(origin.agent)) return this.#refuse(query, refusal);
+      const observed = isObserved(origin.agent);
+      const verb = observed ? "was let through, but would have been refused" : "was refused";
+      this.#tellRefused(asker, `${verb}: ${refusal}`);
+      if (!observed) return this.#refuse(query, refusal);
     }
     const type = typeName(query.type);
     if (type === undefined) {
-      this.#tellRefused(asker, "this type of record is given to nobody");
+      this.#tellRefused(asker, "was refused: this type of record is given to nobody");
       this.#counts.refused += 1;
       return writeRefusal(query, RCODES.notImplemented, { code: 15, text: "record type" });
     }
@@ -205,9 +214,9 @@ export class Resolver {
     return writeRefusal(asker.query, RCODES.failed, reason);
   }
 
-  #tellRefused(asker: Asker, why: string): void {
+  #tellRefused(asker: Asker, what: string): void {
     const type = typeName(asker.query.type) ?? `TYPE${asker.query.type}`;
-    this.#tell(asker, "names.refused", `${asker.query.name} was refused: ${why}`, { type });
+    this.#tell(asker, "names.refused", `${asker.query.name} ${what}`, { type });
   }
 
   #tell({ query, origin, agent }: Asker, kind: string, message: string, more: { readonly type?: string } = {}): void {

@@ -12,6 +12,8 @@ export type Effect = Pick<Destination, "action" | "port" | "protocol" | "connect
 export interface NameRules {
   /** Empty: no rule lets an agent ask for this name. Lower case, without the last dot. */
   effectsOf(name: string): readonly Effect[];
+  /** What rules deny of a name that they spell out; also where nothing of it is allowed. */
+  denialsOf(name: string): readonly Effect[];
   /** Whether a rule spells it out. */
   isExact(name: string): boolean;
 }
@@ -58,6 +60,7 @@ export function compileNameRules(settings: NamedSettings): NameRules {
   return {
     effectsOf: (name) =>
       effective([...(whole.get(name) ?? []), ...parentsOf(name).flatMap((at) => below.get(at) ?? [])]),
+    denialsOf: (name) => (whole.get(name) ?? []).filter(({ action }) => action === "deny").map(effectOf),
     isExact: (name) => whole.get(name)?.some(({ action }) => action !== "deny") ?? false,
   };
 }
@@ -79,7 +82,11 @@ function effective(entries: readonly Entry[]): readonly Effect[] {
       allows.some((allow) => allow.port === 0 && isWithin(deny, allow) && outweighs(deny, allow)) &&
       !allows.some((allow) => allow.port === deny.port && allow.protocol === deny.protocol),
   );
-  return [...intercepts, ...allows, ...holes].map(({ weight: _weight, ...effect }) => effect);
+  return [...intercepts, ...allows, ...holes].map(effectOf);
+}
+
+function effectOf({ weight: _weight, ...effect }: Entry): Effect {
+  return effect;
 }
 
 function outweighs(deny: Entry, allow: Entry): boolean {

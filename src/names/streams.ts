@@ -62,7 +62,8 @@ export class NameStreams {
           bytesMax: NAMES_ANSWER_BYTES_MAX,
         });
         if (answer === undefined) return void socket.destroy();
-        socket.write(framed(answer));
+        if (!socket.write(framed(answer))) await whenRead(socket);
+        if (socket.destroyed) return;
       }
       busy = false;
       if (ended) socket.end();
@@ -77,6 +78,17 @@ export class NameStreams {
       if (!busy) socket.end();
     });
   }
+}
+
+/** Answers may be 64 KiB each: a client that does not read them gets no more, and idles. */
+function whenRead(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      socket.off("drain", done).off("close", done);
+      resolve();
+    };
+    socket.on("drain", done).on("close", done);
+  });
 }
 
 type Taken = { readonly kind: "query"; readonly bytes: Buffer } | { readonly kind: "broken" };

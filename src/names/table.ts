@@ -27,6 +27,14 @@ export type Learning =
   | { readonly kind: "shared" }
   | { readonly kind: "full" };
 
+/** What a change of the table closed. */
+export interface Closed {
+  /** Rows that allowed something and are gone. */
+  readonly gone: readonly Destination[];
+  /** What is allowed now, with the addresses of before of names that still are: a name that moved on closes no flow. */
+  readonly kept: readonly Destination[];
+}
+
 interface Entry {
   readonly fact: Fact;
   readonly agent: number;
@@ -53,7 +61,7 @@ export class DestinationTable {
   readonly #perAgent = new Map<number, number>();
   #plan: Plan | undefined;
   #rowCount = 0;
-  #allowed = new Set<string>();
+  #allowed: ReadonlyMap<string, Destination> = new Map();
   #fresh: Entry[] = [];
   #flush: Promise<void> | undefined;
   #writtenMs = Number.NEGATIVE_INFINITY;
@@ -73,15 +81,17 @@ export class DestinationTable {
 
   /**
    * Puts other settings, or newer addresses of their names, in force at once. What was learned is judged by the new
-   * rules. Returns how many rows that allowed something are gone. Throws what the kernel throws; then all stays as it was.
+   * rules. Returns what that closed. Throws what the kernel throws; then all stays as it was.
    */
-  adopt(planned: Planned, rules: NameRules, isHosts: (name: string) => boolean): number {
+  adopt(planned: Planned, rules: NameRules, isHosts: (name: string) => boolean): Closed {
     const explicit = new ExplicitRows(planned.explicit);
     const facts = planned.resolved.flatMap(({ name, address: text }): Fact[] => {
       const address = canonical(text);
       return address === undefined ? [] : [{ name, address, source: isHosts(name) ? "host" : "answer" }];
     });
-    const rows = facts.flatMap((fact) => rowsFor(fact, rules.effectsOf(fact.name), explicit));
+    // denied names are asked for by nobody, but others may lead to their addresses
+    const effectsOf = (name: string) => [...rules.effectsOf(name), ...rules.denialsOf(name)];
+    const rows = facts.flatMap((fact) => rowsFor(fact, effectsOf(fact.name), explicit));
     const plan: Plan = { explicit, rules, facts, rows };
     const owners = ownersOf([...explicit.rows, ...rows]);
     const renewed = [...this.#entries.values()].map((entry) => {
@@ -93,9 +103,11 @@ export class DestinationTable {
     const all = joinRows([...explicit.rows, ...rows, ...renewed.flatMap((one) => one.rows)]);
     this.#set(all);
     for (const { entry, rows: again } of renewed) entry.rows = again;
+    const moved = (this.#plan?.facts ?? []).flatMap((fact) => rowsFor(fact, rules.effectsOf(fact.name), explicit));
     this.#plan = plan;
     this.#ownersKept = undefined;
-    return this.#count(all);
+    const gone = this.#count(all);
+    return { gone, kept: [...this.#allowed.values(), ...moved.filter(({ action }) => action === "allow")] };
   }
 
   /** The names that have this address, as far as this agent was told, or the settings say. */
@@ -184,14 +196,14 @@ export class DestinationTable {
     this.#writeTookMs = this.#writtenMs - startedMs;
   }
 
-  /** Remembers what is in force; how many rows that allowed something are not among it any more. */
-  #count(all: readonly Destination[]): number {
-    const allowed = new Set(
-      all.flatMap(({ action, address, prefix, port, protocol }) =>
-        action === "allow" ? [`${address}/${prefix} ${port} ${protocol}`] : [],
+  /** Remembers what is in force; the rows that allowed something and are not among it any more. */
+  #count(all: readonly Destination[]): readonly Destination[] {
+    const allowed = new Map(
+      all.flatMap((row): [string, Destination][] =>
+        row.action === "allow" ? [[`${row.address}/${row.prefix} ${row.port} ${row.protocol}`, row]] : [],
       ),
     );
-    const gone = [...this.#allowed].filter((key) => !allowed.has(key)).length;
+    const gone = [...this.#allowed].flatMap(([key, row]) => (allowed.has(key) ? [] : [row]));
     this.#allowed = allowed;
     this.#rowCount = all.length;
     return gone;

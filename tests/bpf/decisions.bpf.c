@@ -34,7 +34,9 @@ int decide_row(struct long_row *context)
 	__builtin_memcpy(&row, &context->row, sizeof(row));
 	__builtin_memcpy(glob, context->glob, sizeof(context->glob));
 	__builtin_memcpy(path, context->path, sizeof(context->path));
-	asm volatile("" ::: "memory"); /* the context itself cannot be read at an offset that varies */
+	asm volatile("" ::
+			     : "memory"); /* the context itself cannot be read at an offset that
+					     varies */
 	switch (row.question) {
 	case ROW_DECIDE:
 		decide(&row.flow, row.has_exact ? &row.exact : 0, row.has_any ? &row.any : 0,

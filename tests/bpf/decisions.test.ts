@@ -1,121 +1,6 @@
 /** The decisions of bpf/redirect.h, row by row, run by the kernel itself. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { isIPv4 } from "node:net";
-import { test } from "node:test";
-
-const RUNNER = new URL("../../native/build/run-rows", import.meta.url).pathname;
-const ROW_BYTES = 472;
-
-const QUESTIONS = { decide: 0, socketKind: 1, port: 2, packet: 3, pin: 4, loopback: 5 } as const;
-const ACTIONS = ["deny", "allow", "intercept"] as const;
-const REASONS = [
-  "registered",
-  "own-listener",
-  "nameserver",
-  "egress-rule",
-  "unlisted",
-  "quarantined",
-  "no-listener",
-  "no-storage",
-  "our-listener",
-];
-const REACHES = ["nowhere", "loopback", "anywhere"] as const;
-
-interface Entry {
-  readonly action: (typeof ACTIONS)[number];
-  readonly reason?: "registered" | "nameserver" | "egress-rule";
-  readonly prefix?: number; // of the 16-byte address
-  readonly connection?: number;
-}
-
-interface Row {
-  readonly question: keyof typeof QUESTIONS;
-  readonly numbers?: readonly number[];
-  readonly exact?: Entry;
-  readonly any?: Entry;
-  readonly address?: string;
-  readonly port?: number;
-  readonly protocol?: number;
-  readonly listener?: number;
-  readonly quarantined?: boolean;
-  readonly own?: boolean;
-}
-
-/** 16 bytes in network order; IPv4 as ::ffff:a.b.c.d. */
-function addressBytes(text: string): number[] {
-  if (isIPv4(text)) return [...Array(10).fill(0), 0xff, 0xff, ...text.split(".").map(Number)];
-  const [head = "", tail = ""] = text.split("::");
-  const words = (part: string) =>
-    part
-      .split(":")
-      .filter((word) => word !== "")
-      .map((word) => Number.parseInt(word, 16));
-  const front = words(head);
-  const back = words(tail);
-  const all = [...front, ...Array(8 - front.length - back.length).fill(0), ...back] as number[];
-  return all.flatMap((word) => [word >> 8, word & 0xff]);
-}
-
-function encode(row: Row): Buffer {
-  const bytes = Buffer.alloc(ROW_BYTES);
-  bytes.writeUInt32LE(QUESTIONS[row.question], 0);
-  row.numbers?.forEach((value, index) => void bytes.writeUInt32LE(value, 8 + 4 * index));
-  for (const [index, entry] of [row.exact, row.any].entries()) {
-    if (entry === undefined) continue;
-    bytes[24 + index] = 1;
-    bytes.writeUInt32LE(entry.connection ?? 0, 28 + 8 * index);
-    bytes[32 + 8 * index] = ACTIONS.indexOf(entry.action);
-    bytes[33 + 8 * index] = REASONS.indexOf(entry.reason ?? "egress-rule");
-    bytes[34 + 8 * index] = entry.prefix ?? 128;
-  }
-  Buffer.from(addressBytes(row.address ?? "192.0.2.1")).copy(bytes, 44);
-  bytes.writeUInt16LE(row.port ?? 5432, 60);
-  bytes.writeUInt16LE(row.protocol ?? 6, 62);
-  bytes.writeUInt16LE(row.listener ?? 25_000, 64);
-  bytes[66] = row.quarantined === true ? 1 : 0;
-  bytes[67] = row.own === true ? 1 : 0;
-  return bytes;
-}
-
-interface Answer {
-  readonly answer: boolean;
-  readonly address: number[];
-  readonly verdict: string;
-  readonly connection: number;
-}
-
-function decode(bytes: Buffer): Answer {
-  const [action = 0, reason = 0, admission = 0] = bytes.subarray(80, 84);
-  return {
-    answer: bytes.readUInt32LE(4) !== 0,
-    address: [...bytes.subarray(44, 60)],
-    verdict: `${ACTIONS[action]} ${REASONS[reason]} ${REACHES[admission]}`,
-    connection: bytes.readUInt32LE(76),
-  };
-}
-
-function ask(rows: readonly Row[]): Answer[] {
-  const run = spawnSync(RUNNER, { input: Buffer.concat(rows.map(encode)) });
-  assert.equal(run.status, 0, `${RUNNER}: ${run.error ?? run.stderr}`);
-  assert.equal(run.stdout.length, rows.length * ROW_BYTES);
-  return rows.map((_, index) => decode(run.stdout.subarray(index * ROW_BYTES, (index + 1) * ROW_BYTES)));
-}
-
-const skip = process.getuid?.() === 0 ? {} : { skip: "needs root" };
-
-/** One test per row, one run of the kernel per table. */
-function table<R extends Row & { readonly name: string }>(
-  rows: readonly R[],
-  check: (row: R, answer: Answer) => void,
-): void {
-  let answers: Answer[] | undefined;
-  for (const [index, row] of rows.entries())
-    test(row.name, skip, () => {
-      answers ??= ask(rows);
-      check(row, answers[index] as Answer);
-    });
-}
+import { addressBytes, type Entry, type Row, table } from "./rows.ts";
 
 const intercept: Entry = { action: "intercept", reason: "registered", connection: 7 };
 const allow: Entry = { action: "allow" };
@@ -124,10 +9,16 @@ const INTERCEPTED = "intercept registered loopback";
 const ALLOWED = "allow egress-rule anywhere";
 const DENIED = "deny egress-rule nowhere";
 const UNLISTED = "deny unlisted nowhere";
+const SEALED = "deny sealed-names nowhere";
 const OWN = "allow own-listener loopback";
 const OURS = "deny our-listener nowhere";
 
-type DecisionRow = Omit<Row, "question"> & { readonly name: string; readonly verdict: string };
+type DecisionRow = Omit<Row, "question"> & {
+  readonly name: string;
+  readonly verdict: string;
+  readonly names?: boolean; // the connection of queries
+  readonly lifted?: boolean; // told as observed
+};
 const decisions: readonly DecisionRow[] = [
   { name: "nothing listed is denied", verdict: UNLISTED },
   { name: "UDP that is not listed is denied", protocol: 17, port: 443, verdict: UNLISTED },
@@ -229,13 +120,90 @@ const decisions: readonly DecisionRow[] = [
     exact: allow,
     verdict: OURS,
   },
+  { name: "a query over UDP goes to our resolver", protocol: 17, port: 53, names: true, verdict: INTERCEPTED },
+  { name: "a query over TCP goes to our resolver", port: 53, names: true, verdict: INTERCEPTED },
+  { name: "also where a rule denies it", port: 53, exact: deny, names: true, verdict: INTERCEPTED },
+  { name: "also where a rule allows it", port: 53, exact: allow, names: true, verdict: INTERCEPTED },
+  {
+    name: "also to the agent's own server",
+    port: 53,
+    address: "127.0.0.1",
+    own: true,
+    names: true,
+    verdict: INTERCEPTED,
+  },
+  {
+    name: "also in a registered network",
+    port: 53,
+    any: { ...intercept, prefix: 104 },
+    names: true,
+    verdict: INTERCEPTED,
+  },
+  {
+    name: "also where port 53 of a network is registered",
+    port: 53,
+    exact: { ...intercept, prefix: 127 },
+    names: true,
+    verdict: INTERCEPTED,
+  },
+  {
+    name: "but not where port 53 of that very address is registered",
+    port: 53,
+    exact: intercept,
+    verdict: INTERCEPTED,
+  },
+  { name: "no listener, no query", port: 53, listener: 0, verdict: "deny no-listener nowhere" },
+  { name: "quarantine beats a query", port: 53, quarantined: true, verdict: "deny quarantined nowhere" },
+  { name: "sealed queries are denied", port: 853, verdict: SEALED },
+  { name: "sealed queries are denied over UDP", port: 853, protocol: 17, verdict: SEALED },
+  { name: "sealed queries are denied in spite of a rule", port: 853, exact: allow, verdict: SEALED },
+  { name: "sealed queries are denied to an own listener", port: 853, address: "127.0.0.1", own: true, verdict: SEALED },
+  { name: "sealed queries are denied in a registered network", port: 853, any: intercept, verdict: SEALED },
+  {
+    name: "a backend that is registered on port 853 is intercepted",
+    port: 853,
+    exact: intercept,
+    verdict: INTERCEPTED,
+  },
+  { name: "a silent daemon intercepts nothing", exact: intercept, silent: true, verdict: "deny daemon-silent nowhere" },
+  { name: "a silent daemon answers no query", port: 53, silent: true, verdict: "deny daemon-silent nowhere" },
+  { name: "a silent daemon does not stop what is allowed", exact: allow, silent: true, verdict: ALLOWED },
+  { name: "observed: unlisted passes", observed: true, lifted: true, verdict: "allow unlisted observed" },
+  {
+    name: "observed: a denial passes",
+    exact: deny,
+    observed: true,
+    lifted: true,
+    verdict: "allow egress-rule observed",
+  },
+  {
+    name: "observed: sealed queries pass",
+    port: 853,
+    observed: true,
+    lifted: true,
+    verdict: "allow sealed-names observed",
+  },
+  { name: "observed: what is allowed is simply allowed", exact: allow, observed: true, verdict: ALLOWED },
+  { name: "observed: what is registered is intercepted", exact: intercept, observed: true, verdict: INTERCEPTED },
+  { name: "observed: queries are intercepted", port: 53, observed: true, names: true, verdict: INTERCEPTED },
+  { name: "observed: quarantine wins", observed: true, quarantined: true, verdict: "deny quarantined nowhere" },
+  { name: "observed: no listener", exact: intercept, listener: 0, observed: true, verdict: "deny no-listener nowhere" },
+  {
+    name: "observed: a silent daemon",
+    exact: intercept,
+    silent: true,
+    observed: true,
+    verdict: "deny daemon-silent nowhere",
+  },
+  { name: "observed: our listener", address: "127.0.0.1", port: 25_000, observed: true, verdict: OURS },
 ];
 
 table(
   decisions.map((row) => ({ question: "decide" as const, ...row })),
   (row, answer) => {
     assert.equal(answer.verdict, row.verdict);
-    assert.equal(answer.connection, row.verdict === INTERCEPTED ? 7 : 0);
+    assert.equal(answer.connection, row.names === true ? 0xffffffff : row.verdict === INTERCEPTED ? 7 : 0);
+    assert.equal(answer.observed, row.lifted === true);
   },
 );
 
@@ -279,7 +247,11 @@ table(
     { name: "a redirected flow passes on loopback", numbers: [1, 1, 0], allowed: true },
     { name: "a redirected flow passes on no other device", numbers: [1, 2, 0], allowed: false },
     { name: "a redirected flow is left to the daemon under quarantine", numbers: [1, 1, 1], allowed: true },
-    { name: "an admission without a name is none", numbers: [3, 1, 0], allowed: false },
+    { name: "an observed flow passes on any device", numbers: [3, 2, 0, 1], allowed: true },
+    { name: "an observed flow ends with the observing", numbers: [3, 1, 0, 0], allowed: false },
+    { name: "an observed flow ends with a quarantine", numbers: [3, 1, 1, 1], allowed: false },
+    { name: "observing alone admits no packet here", numbers: [0, 1, 0, 1], allowed: false },
+    { name: "an admission without a name is none", numbers: [4, 1, 0, 1], allowed: false },
   ].map((row) => ({ question: "packet" as const, ...row })),
   (row, answer) => assert.equal(answer.answer, row.allowed),
 );
@@ -310,4 +282,15 @@ table(
     { name: "fe80::1 is not loopback", address: "fe80::1", loopback: false },
   ].map((row) => ({ question: "loopback" as const, ...row })),
   (row, answer) => assert.equal(answer.answer, row.loopback),
+);
+
+table(
+  [
+    { name: "the first datagram admits its socket", numbers: [0, 1], allowed: true },
+    { name: "an allowed datagram raises any admission", numbers: [3, 2], allowed: true },
+    { name: "an observed datagram raises loopback", numbers: [1, 3], allowed: true },
+    { name: "an observed datagram leaves an allowed socket alone", numbers: [2, 3], allowed: false },
+    { name: "a redirected datagram lowers nothing", numbers: [2, 1], allowed: false },
+  ].map((row) => ({ question: "raises" as const, ...row })),
+  (row, answer) => assert.equal(answer.answer, row.allowed),
 );

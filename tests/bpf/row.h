@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* One row of decisions.test.ts: the question, what it reads, and room for the answer. */
+/* One row of rows.ts: the question, what it reads, and room for the answer. */
 #ifndef SALLYPORT_ROW_H
 #define SALLYPORT_ROW_H
 

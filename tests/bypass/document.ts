@@ -78,7 +78,8 @@ const MECHANISMS = `## Mechanisms
 | unlisted, policy, our-listener, listener-port, no-listener, sealed-names | the kernel's or the daemon's refusal of that reason, as the audit trail tells it |
 | socket-kind | the allow-list of socket kinds at sock_create |
 | no-door | the kernel's refusal of a Unix socket that no door opens |
-| not-admitted | the egress filter: a packet that no earlier check admitted |
+| not-admitted, turned | the egress filter: a packet that no earlier check admitted, or that NAT led elsewhere |
+| socket-option | the deny-list at setsockopt, or the egress filter: what makes the kernel send by itself or another way |
 | name-… | the resolver's refusal of a question, before anybody was asked |
 | seccomp | the filter that \`sallyport run\` sets, or the container runtime's |
 | capability | a right that \`run\` or the runtime took away |

@@ -44,6 +44,7 @@ const bad: readonly (readonly [string, string, number, number, string, RegExp])[
   ["a key far from any", "\nwhatever: 1\n", 2, 1, "whatever", /known here: agents, connections/],
   ["a list at the top", "- a\n", 1, 1, "", /must be a mapping/],
   ["a scalar at the top", "hello\n", 1, 1, "", /must be a mapping/],
+  ["two brackets left open", "agents: [{ name: a\n", 2, 1, "", /a bracket before it is not closed/],
   ["a broken bracket", "agents: [\n", 2, 1, "", /a bracket before it is not closed/],
   ["a tab that indents", "egress:\n\tallow: []\n", 2, 1, "", /tab|not valid YAML/],
   ["a key that stands twice", "agents: []\nagents: []\n", 2, 1, "", /twice/],

@@ -65,6 +65,14 @@ test("removal leaves what was there before, and nothing else", (t) => {
   );
 });
 
+test("removal takes away every folder that the installation made, Docker's too", (t) => {
+  const { base, asked } = world(t);
+  const before = everything(base);
+  installHooks(asked);
+  removeHooks(asked.library);
+  assert.deepEqual(everything(base), before);
+});
+
 test("removal leaves a hooks folder that was there, empty as it was, and hooks of others", (t) => {
   const { asked } = world(t, { runtimes: ["podman"] });
   mkdirSync(asked.hooksFolder ?? "", { recursive: true });

@@ -107,6 +107,50 @@ test("status and agents say who is quarantined and why", async (t) => {
   assert.match((await sallyport(daemon, "agents")).out, /ci +quarantined: odd/);
 });
 
+test("agents names who is quarantined or observed while nothing is tagged as it", async (t) => {
+  const daemon = await fakeDaemon(t, (ports) => ({
+    agents: { ...ports.agents, list: async () => [] },
+    daemon: {
+      ...ports.daemon,
+      status: async () => ({
+        ...(await ports.daemon.status()),
+        states: [{ agent: "bot", state: "quarantined", quarantinedMs: 1, reason: "odd" }],
+      }),
+    },
+  }));
+  const { out } = await sallyport(daemon, "agents");
+  assert.equal(out, "nothing is guarded\nbot is quarantined: odd; nothing is tagged as it\n");
+});
+
+test("untag of what the settings match says that they will tag it again", async (t) => {
+  const daemon = await fakeDaemon(t, (ports) => ({
+    agents: {
+      ...ports.agents,
+      untag: async (target, caller) => {
+        const ended = await ports.agents.untag(target, caller);
+        return ended && { ...ended, kind: "match", matcher: "cgroup /jobs/*" };
+      },
+    },
+  }));
+  const { code, err } = await sallyport(daemon, "untag", "--cgroup", "/jobs/1");
+  assert.equal(code, 0);
+  assert.match(err, /the settings still match it \(cgroup \/jobs\/\*\).*sallyport reload/);
+});
+
+const unnamed = [
+  [{ kind: "cgroup" }, ["--cgroup", "/none"], "/none"],
+  [{ kind: "pid" }, ["--pid", "4711"], "the cgroup of process 4711"],
+  [{ kind: "container" }, ["--container", "web"], "container web"],
+  [{ kind: "unit" }, ["--unit", "a.service"], "unit a.service"],
+] as const;
+for (const [{ kind }, flags, words] of unnamed)
+  test(`untag of a ${kind} that is not tagged names it`, async (t) => {
+    const daemon = await fakeDaemon(t, (ports) => ({ agents: { ...ports.agents, untag: async () => undefined } }));
+    const { code, err } = await sallyport(daemon, "untag", ...flags);
+    assert.equal(code, 1);
+    assert.ok(err.includes(`TAG_UNKNOWN: Cannot untag ${words}: it is not tagged`), err);
+  });
+
 test("an agent's name that cannot be one is refused in words, without a schema's pattern", async (t) => {
   const { err } = await sallyport(await fakeDaemon(t), "tag", "--as", "No Name", "--pid", "5");
   assert.match(err, /API_BODY_INVALID.*lower-case letter/);

@@ -165,13 +165,6 @@ const badRequests: readonly (readonly [string, string, Sent, number, string])[] 
     "API_BODY_INVALID",
   ],
   [
-    "an observation of 31 days",
-    "/v1/agents/ci/observe",
-    { method: "POST", body: '{"forMs":2678400000}' },
-    400,
-    "API_BODY_INVALID",
-  ],
-  [
     "a reason that is a story",
     "/v1/agents/ci/quarantine",
     { method: "POST", body: `{"reason":"${"x".repeat(501)}"}` },

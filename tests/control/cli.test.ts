@@ -148,7 +148,8 @@ const wrong = [
   [["observe", "ci", "--until", "tomorrow"], /like 18:30/],
   [["quarantine"], /missing required argument/],
   [["release"], /missing required argument/],
-  [["tag", "--as", "ci", "--pid", "1"], /id of a process/],
+  [["tag", "--as", "ci", "--pid", "1"], /Process 1 starts everything/],
+  [["tag", "--as", "ci", "--pid", "x"], /id of a process/],
   [["connections", "add", "a"], /--protocol/],
   [["connections", "add", "a", "--protocol", "p", "--address", "a:1", "--password", "x"], /unknown option/],
   [["connections", "add", "a", "--protocol", "p", "--address", "a:1", "--tls", "prefer"], /verify-full/],
@@ -170,11 +171,24 @@ for (const [args, says] of wrong) {
   });
 }
 
+const helps = [
+  [["tag"], "sallyport tag --help"],
+  [["hooks", "install", "--nope"], "sallyport hooks install --help"],
+  [["events"], "sallyport events --help"],
+  [["nonsense"], "sallyport --help"],
+] as const;
+for (const [args, help] of helps)
+  test(`wrong usage \`${args.join(" ")}\` points at \`${help}\``, async (t) => {
+    const { err } = await inProcess(folder(t), args);
+    assert.ok(err.endsWith(`remedy: See: ${help}\n`), err);
+  });
+
 test("an error in --json mode is one JSON object on stderr", async (t) => {
   const cases: readonly (readonly [readonly string[], string, number])[] = [
     [["--json", "status"], "DAEMON_UNREACHABLE", 3],
     [["status", "--json"], "DAEMON_UNREACHABLE", 3],
     [["status", "--json", "--nope"], "USAGE", 2],
+    [["events", "--json"], "USAGE", 2], // its help is for persons
   ];
   for (const [args, code, exitCode] of cases) {
     const got = await sallyport(folder(t), args);

@@ -111,7 +111,7 @@ export async function fakeDaemon(
       },
       summary: async (id) =>
         id === "r1"
-          ? { id, agent: "ci", sessions: 2, allowed: 14, denied: 1, held: 0, masked: 3, refused: 1 }
+          ? { id, agent: "ci", sessions: 2, allowed: 14, denied: 1, held: 0, masked: 3, refused: 1, unixRefused: 0 }
           : undefined,
     },
     agents: {

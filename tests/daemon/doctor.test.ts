@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { RuntimeFolders } from "../../src/containers/folders.ts";
@@ -30,8 +30,14 @@ const status = (effective: string) => hostOf({ "/proc/self/status": `Name:\tx\nC
 
 test("root with every capability passes, each of them by name", () => {
   const checks = privilegeChecks(status("000001ffffffffff"), 0);
-  assert.ok(checks.length > 8);
   assert.deepEqual(new Set(checks.map(({ verdict }) => verdict)), new Set(["ok"]));
+});
+
+test("what is looked for is what the service's unit keeps", () => {
+  const unit = readFileSync(new URL("../../systemd/sallyport.service", import.meta.url), "utf8");
+  const kept = [...unit.matchAll(/^CapabilityBoundingSet=(\S+)$/gm)].map(([, name]) => name);
+  const [, ...needs] = privilegeChecks(status("0"), 0).map(({ name }) => name);
+  assert.deepEqual(needs, kept);
 });
 
 test("a capability that is missing is named, with what it is for and a remedy", () => {
@@ -92,23 +98,31 @@ for (const [name, files, port, verdict] of ports)
 
 const switches = [
   ["files and dns", "hosts: files dns", "ok", /^files dns$/],
-  ["nss-resolve before dns", "hosts: files resolve [!UNAVAIL=return] dns", "ok", /resolve asks systemd-resolved/],
-  ["nss-resolve alone", "hosts: files resolve", "warning", /resolve asks systemd-resolved/],
+  ["nss-resolve before dns", "hosts: files resolve [!UNAVAIL=return] dns", "ok", /systemd-resolved answers.*no door/],
+  ["nss-resolve alone", "hosts: files resolve", "warning", /systemd-resolved answers/],
+  ["nss-resolve and its door", "hosts: files resolve dns", "warning", /past our resolver/, "/run/systemd/resolve/*"],
+  ["nss-resolve and another's door", "hosts: files resolve dns", "ok", /no door is open/, "/run/systemd/journal/*"],
   ["multicast DNS", "hosts: files mdns4_minimal [NOTFOUND=return] dns", "ok", /avahi/],
+  ["multicast DNS and its door", "hosts: files mdns4 dns", "warning", /past our/, "/run/avahi-daemon/socket"],
 ] as const;
-for (const [name, text, verdict, found] of switches)
+for (const [name, text, verdict, found, ...doors] of switches)
   test(`a name switch with ${name} is ${verdict}`, () => {
-    const [, check] = nameChecks(
-      hostOf({ "/etc/nsswitch.conf": `${text}\n`, "/etc/resolv.conf": "nameserver 192.0.2.53\n" }),
-    );
+    const files = { "/etc/nsswitch.conf": `${text}\n`, "/etc/resolv.conf": "nameserver 192.0.2.53\n" };
+    const [, check] = nameChecks(hostOf(files), { servers: [], doors });
     assert.equal(check?.verdict, verdict);
     assert.match(check?.found ?? "", found);
   });
 
+const UNTOLD = { servers: [], doors: [] };
+test("the nameservers of the settings are those that are named, whatever the host's are", () => {
+  const [told] = nameChecks(hostOf({}), { servers: [{ address: "192.0.2.1", port: 5353 }], doors: [] });
+  assert.deepEqual([told?.verdict, told?.found], ["ok", "agents ask us, we ask 192.0.2.1 port 5353 (names.servers)"]);
+});
+
 test("a host without a nameserver is warned of, one with a stub is named", () => {
-  const [none] = nameChecks(hostOf({}));
+  const [none] = nameChecks(hostOf({}), UNTOLD);
   assert.equal(none?.verdict, "warning");
-  const [stub] = nameChecks(hostOf({ "/etc/resolv.conf": "nameserver 127.0.0.53\n" }));
+  const [stub] = nameChecks(hostOf({ "/etc/resolv.conf": "nameserver 127.0.0.53\n" }), UNTOLD);
   assert.match(stub?.found ?? "", /127\.0\.0\.53 \(systemd-resolved's stub\)/);
 });
 

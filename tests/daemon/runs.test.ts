@@ -100,14 +100,26 @@ const end = (statements: number, denied: number, masked: number) => ({
   fields: { statements, denied, masked },
 });
 
-test("a summary adds up sessions and refusals of its own cgroup", async (t) => {
+test("a summary adds up sessions and refusals of its own cgroup, those of Unix sockets apart", async (t) => {
   const { runs } = world(t);
   const { id } = await runs.create({ agent: "ci", pid: sleeper(t).pid }, CALLER);
   runs.count(CGROUP_ID, end(5, 2, 7));
   runs.count(CGROUP_ID, end(1, 0, 0));
   runs.count(CGROUP_ID, { kind: "kernel.deny" });
+  runs.count(CGROUP_ID, { kind: "kernel.unix" });
+  runs.count(CGROUP_ID, { kind: "kernel.unix" });
   runs.count(CGROUP_ID + 1n, end(100, 100, 100));
-  const expected = { id, agent: "ci", sessions: 2, allowed: 4, denied: 2, masked: 7, refused: 1, held: 0 };
+  const expected = {
+    id,
+    agent: "ci",
+    sessions: 2,
+    allowed: 4,
+    denied: 2,
+    masked: 7,
+    refused: 1,
+    unixRefused: 2,
+    held: 0,
+  };
   assert.deepEqual(await runs.summary(id, CALLER), expected);
 });
 

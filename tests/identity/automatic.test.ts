@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Birth } from "ebpf-loader";
+import { UserError } from "../../src/base/errors.ts";
 import type { ContainerFacts, ContainerPlace } from "../../src/containers/container.ts";
 import { Containers } from "../../src/containers/containers.ts";
 import { Agents } from "../../src/identity/agents.ts";
@@ -43,6 +44,7 @@ async function world(t: TestContext) {
     cgroupRoot: root,
     tag: (path: string, slot: number) => tagged.set(statSync(path, { bigint: true }).ino, slot),
     untag: (id: bigint) => tagged.delete(id),
+    untagAll: (ids: readonly bigint[]) => ids.map((id) => tagged.delete(id)),
     tags: () => [...tagged].map(([cgroupId, agent]) => ({ cgroupId, agent })),
     setBirths: (all: readonly Birth[]) => births.push(all),
     prepareCgroup: (path: string) => prepared.push(path),
@@ -77,6 +79,13 @@ test("what fits a matcher is tagged when the settings come, with its row, its fi
   );
 });
 
+test("a user whom this host does not know is warned of by name; a known one and a number are not", async (t) => {
+  const { automatic, log } = await world(t);
+  const user = (name: string): Matcher => ({ kind: "user", name });
+  await automatic.apply(settings(user("root"), user("4242"), user("no-such-user-here")));
+  assert.deepEqual(log.lines, ["warn This host knows no user no-such-user-here, so its matcher matches nothing"]);
+});
+
 test("what the kernel tagged at birth gets its row", async (t) => {
   const { add, automatic, agents, tags, idOf, tagged } = await world(t);
   await automatic.apply(settings({ kind: "cgroup", glob: "/jobs/*" }));
@@ -92,6 +101,16 @@ test("what the kernel tagged at birth by a rule that is gone is let go", async (
   tagged.set(idOf("jobs/1"), 7);
   await automatic.apply(settings({ kind: "cgroup", glob: "/other/*" }));
   assert.deepEqual([tags(), tagged.size], [[], 0]);
+});
+
+test("what was born tagged and is gone already leaves nothing in the kernel", async (t) => {
+  const { add, automatic, agents, tags, idOf, tagged } = await world(t);
+  await automatic.apply(settings({ kind: "cgroup", glob: "/jobs/*" }));
+  add("jobs/1");
+  const slot = await agents.slotOf("ci");
+  for (const id of [idOf("jobs/1"), 1n, 2n]) tagged.set(id, slot);
+  await automatic.reconcile();
+  assert.deepEqual([tags().length, [...tagged.keys()]], [1, [idOf("jobs/1")]]);
 });
 
 test("a matcher that is taken out of the settings ends its tags, and says so", async (t) => {
@@ -156,6 +175,19 @@ test("a container that does not fit is left alone", async (t) => {
   add(`docker/${ID}`);
   containers.known.set(ID, { team: "cd" });
   assert.deepEqual([await automatic.takeContainer({ place }, 4711), tags()], [undefined, []]);
+});
+
+test("a container without a cgroup of its own starts if it is no agent, and is an error if it is one", async (t) => {
+  const { add, automatic, containers, tagged } = await world(t);
+  await automatic.apply(settings(LABELLED));
+  add("shared");
+  const cannot = new UserError("CONTAINER_CGROUP", "Cannot guard it", "Start it otherwise");
+  const found = { place: { ...place, cgroup: "/shared" }, cannot };
+  containers.known.set(ID, { team: "cd" });
+  assert.equal(await automatic.takeContainer(found, 4711), undefined);
+  containers.known.set(ID, { team: "ci" });
+  await assert.rejects(automatic.takeContainer(found, 4711), { code: "CONTAINER_CGROUP" });
+  assert.equal(tagged.size, 0);
 });
 
 test("a container whose state is not to be found is an error, not a bystander", async (t) => {

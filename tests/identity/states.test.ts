@@ -56,6 +56,17 @@ test("a quarantine is in the kernel before anything is waited for, and in the st
   ]);
 });
 
+test("a second quarantine keeps when and why the first began, unless it says why itself", async (t) => {
+  const { states, slot, clock } = await world(t);
+  const sinceMs = clock.nowMs();
+  await states.quarantine("ci", slot, { uid: 1000, reason: "odd queries" });
+  clock.advance(5);
+  await states.quarantine("ci", slot, { uid: 0, reason: "" });
+  assert.deepEqual(states.of("ci")?.quarantine, { sinceMs, uid: 0, reason: "odd queries" });
+  await states.quarantine("ci", slot, { uid: 0, reason: "worse ones" });
+  assert.deepEqual(states.of("ci")?.quarantine, { sinceMs, uid: 0, reason: "worse ones" });
+});
+
 test("a next daemon quarantines again what the last one had, and lets the others be", async (t) => {
   const { states, slot, calls, make, store } = await world(t);
   await states.quarantine("ci", slot, { uid: 0, reason: "" });

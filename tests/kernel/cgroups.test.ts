@@ -84,8 +84,6 @@ for (const { name, text } of typed) {
 
 const strangers = [
   { name: "a folder that is not there", text: () => "/x" },
-  { name: "the mount itself", text: () => "/" },
-  { name: "the mount itself by its host path", text: (root: string) => root },
   { name: "a way out", text: () => "../unified-other" },
   { name: "a way out behind the mount's path", text: (root: string) => `${root}/../unified-other` },
   { name: "a folder whose name begins like the mount's", text: (root: string) => `${root}-other` },
@@ -94,6 +92,14 @@ for (const { name, text } of strangers) {
   test(`resolveCgroup refuses ${name}`, (t) => {
     const root = mount(t);
     assert.throws(() => resolveCgroup(root, text(root)), { name: "UserError", code: "CGROUP_UNKNOWN" });
+  });
+}
+
+for (const text of ["/", "", "/a/.."]) {
+  test(`resolveCgroup refuses the root cgroup, typed as "${text}", by a code of its own`, (t) => {
+    const root = mount(t);
+    assert.throws(() => resolveCgroup(root, text), { name: "UserError", code: "CGROUP_ROOT" });
+    assert.throws(() => resolveCgroup(root, `${root}${text}`), { code: "CGROUP_ROOT" });
   });
 }
 

@@ -50,6 +50,9 @@ becomes_ready() {
 mount_all() {
   mount -t cgroup2 none /sys/fs/cgroup
   mount -t bpf bpf /sys/fs/bpf
+  # where the kernel itself looks for what it lacks, such as NAT
+  mkdir -p /lib/modules
+  ln -s "$PWD/build/kernels/$(uname -r)/lib/modules/$(uname -r)" /lib/modules/
 }
 
 probe() {

@@ -17,6 +17,7 @@ export interface World {
   table(): readonly string[];
   /** Agents' slots that are observed. */
   readonly observed: Set<number>;
+  readonly quarantined: Set<number>;
   readonly clock: { ms: number };
   /** As if the kernel refused the next writes. */
   breakKernel(broken: boolean): void;
@@ -64,6 +65,7 @@ export async function startWorld(
   const server = await NamesServer.start();
   const events: AuditEvent[] = [];
   const observed = new Set<number>();
+  const quarantined = new Set<number>();
   const clock = { ms: 1_000_000 };
   let rows: readonly Destination[] = [];
   let broken = false;
@@ -80,6 +82,7 @@ export async function startWorld(
     },
     agentOf: (slot) => (slot === 99 ? undefined : { name: `agent-${slot}` }),
     isObserved: (slot) => observed.has(slot),
+    isQuarantined: (slot) => quarantined.has(slot),
     servers: () => [{ address: "127.0.0.1", port: server.port }],
     emit: (event) => events.push(event),
     hosts,
@@ -87,19 +90,19 @@ export async function startWorld(
   const table = () => rows.map(({ action, address, port, protocol }) => `${action} ${address} ${port}/${protocol}`);
   const resolve = async (name: string) => options.found?.[name] ?? (await names.resolve(name));
   const world: World = {
-    ...{ server, names, events, table, observed, clock },
+    ...{ server, names, events, table, observed, quarantined, clock },
     breakKernel: (now) => {
       broken = now;
     },
     async configure(text) {
       const { connections, egress } = readSettings(text, "/x/settings.yaml");
       const named = { connections: connections.map(({ connection }) => connection), ...egress };
-      return names.adopt(named, await planDestinations(named, resolve));
+      return names.adopt(named, await planDestinations(named, resolve)).gone.length;
     },
     ask: (name, type = "A", agent = 1) =>
       new Promise((resolve) => {
         const query = encode({ type: "query", id: 77, flags: 0x100, questions: [{ name, type: type as RecordType }] });
-        names.onQuery(query, { ...ORIGIN, agent }, (bytes) => resolve(told(bytes, table())));
+        names.onQuery(query, { ...ORIGIN, agent }, (bytes) => bytes !== undefined && resolve(told(bytes, table())));
       }),
     stop: () => {
       names.close();

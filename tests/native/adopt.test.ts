@@ -2,20 +2,36 @@
 import assert from "node:assert/strict";
 import { execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, existsSync, readdirSync, rmdirSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { Interceptor, removePinned } from "ebpf-loader";
-import { CGROUP_ROOT, kernelTest, listenOnLoopback, makeCgroup, python, Stand, undo, uniqueName } from "./kit.ts";
+import {
+  allowed,
+  CGROUP_ROOT,
+  KERNEL_HAS_DOORS,
+  kernelTest,
+  listenOnLoopback,
+  makeCgroup,
+  python,
+  Stand,
+  undo,
+  uniqueName,
+} from "./kit.ts";
 
-/** With the two for Unix sockets, which this needs Linux 6.7 for. */
-const PROGRAMS_AT_ROOT = 17;
+/** Two of them are for Unix sockets. */
+const PROGRAMS_AT_ROOT = KERNEL_HAS_DOORS ? 17 : 15;
+/** With the filters of the one tagged cgroup. */
+const PROGRAMS = PROGRAMS_AT_ROOT + 2;
 
 const bpftool = (...words: string[]) => execFileSync("bpftool", ["--json", ...words], { encoding: "utf8" });
 
 /** Ids of the programs behind the pinned links of one Sallyport. */
 function attachedPrograms(pinDir: string): number[] {
-  const paths = ["links", "egress"].flatMap((part) =>
-    readdirSync(`${pinDir}/${part}`).map((name) => `${pinDir}/${part}/${name}`),
-  );
+  const paths = ["links", "setsockopt", "egress"]
+    .filter((part) => existsSync(`${pinDir}/${part}`))
+    .flatMap((part) => readdirSync(`${pinDir}/${part}`).map((name) => `${pinDir}/${part}/${name}`));
   return paths.map((path) => (JSON.parse(bpftool("link", "show", "pinned", path)) as { prog_id: number }).prog_id);
 }
 
@@ -71,7 +87,7 @@ kernelTest("programs are swapped, not stacked, when they are adopted", async (t)
   const second = new Interceptor({ cgroupRoot: CGROUP_ROOT, pinDir: first.pinDir });
   const after = attachedPrograms(first.pinDir);
   first.interceptor.close();
-  assert.deepEqual([before.length, after.length], [PROGRAMS_AT_ROOT + 1, PROGRAMS_AT_ROOT + 1]);
+  assert.deepEqual([before.length, after.length], [PROGRAMS, PROGRAMS]);
   assert.deepEqual(
     after.filter((id) => before.includes(id)),
     [],
@@ -100,7 +116,7 @@ kernelTest("the tag of a cgroup that is gone is forgotten on adoption", (t) => {
 kernelTest("removePinned() leaves nothing", async (t) => {
   const stand = new Stand(t);
   const programs = attachedPrograms(stand.pinDir);
-  assert.equal(programs.filter(isLoaded).length, PROGRAMS_AT_ROOT + 1);
+  assert.equal(programs.filter(isLoaded).length, PROGRAMS);
   stand.close();
   assert.equal(existsSync(stand.pinDir), false);
   // The kernel frees a program of a tracepoint after a grace period.
@@ -110,26 +126,66 @@ kernelTest("removePinned() leaves nothing", async (t) => {
   assert.deepEqual(removePinned(stand.pinDir), []);
 });
 
-kernelTest("pins of another layout are refused with the remedy, and left alone", (t) => {
+/** As if another version had pinned it. */
+function writeLayout(pinDir: string, layout: number): void {
+  const words = `map update pinned ${pinDir}/maps/layout key 0 0 0 0 value ${layout} 0 0 0 0 0 0 0`;
+  execFileSync("bpftool", words.split(" "));
+}
+
+kernelTest("pins of a newer layout are refused with the remedy, and left alone", (t) => {
   const stand = new Stand(t);
-  execFileSync("bpftool", [
-    "map",
-    "update",
-    "pinned",
-    `${stand.pinDir}/maps/layout`,
-    "key",
-    "0",
-    "0",
-    "0",
-    "0",
-    "value",
-    "99",
-    ...Array(7).fill("0"),
-  ]);
+  writeLayout(stand.pinDir, 99);
   assert.throws(() => new Interceptor({ cgroupRoot: CGROUP_ROOT, pinDir: stand.pinDir }), {
     name: "LoaderError",
     code: "LAYOUT",
     remedy: /--remove/u,
   });
   assert.equal(readdirSync(`${stand.pinDir}/links`).length, PROGRAMS_AT_ROOT);
+});
+
+kernelTest("pins of an older layout are taken over, with tags, quarantines and open connections", async (t) => {
+  const echo = createServer((socket) => socket.on("error", () => {}).pipe(socket)).listen(0, "127.0.0.1");
+  undo(t, () => void echo.close());
+  await once(echo, "listening");
+  const { port } = echo.address() as AddressInfo;
+  const stand = new Stand(t, { destinations: [allowed("127.0.0.1", port)] });
+  stand.interceptor.quarantine(stand.agent + 1, true);
+  const quarantined = makeCgroup(t, `${stand.cgroup}/quarantined`);
+  stand.interceptor.tag(quarantined, stand.agent + 1);
+  writeLayout(stand.pinDir, 1);
+  const ready = `${tmpdir()}/${stand.name}`;
+  undo(t, () => rmSync(ready, { force: true, recursive: true }));
+  mkdirSync(ready);
+  const agent = stand.agentRuns(`
+s = socket.create_connection(("127.0.0.1", ${port})); s.settimeout(5)
+os.mkdir("${ready}/connected")
+while not os.path.exists("${ready}/upgraded"): time.sleep(0.01)
+def echo():
+    s.sendall(b"x"); return s.recv(1).decode()
+step(echo)
+dials("192.0.2.1", 1)`);
+  while (!existsSync(`${ready}/connected`)) await new Promise((resolve) => setImmediate(resolve));
+  // That version knew no filter of socket options.
+  rmSync(`${stand.pinDir}/setsockopt`, { recursive: true });
+  const before = attachedPrograms(stand.pinDir);
+  const next = new Interceptor({ cgroupRoot: CGROUP_ROOT, pinDir: stand.pinDir });
+  undo(t, () => next.close());
+  const events: string[] = [];
+  const reading = next.events(({ kind, reason }) => events.push(`${kind} ${reason}`));
+  undo(t, () => reading.close());
+  mkdirSync(`${ready}/upgraded`);
+  const [kept, refused] = await agent;
+  assert.deepEqual(kept, { value: "x" });
+  assert.ok(refused !== undefined && "errno" in refused && refused.errno === "EPERM");
+  const [shut] = await python(`dials("127.0.0.1", ${port})`, quarantined);
+  assert.ok(shut !== undefined && "errno" in shut && shut.errno === "EPERM");
+  assert.equal(next.adopted, true);
+  assert.equal(next.tags().length, 2);
+  const after = attachedPrograms(stand.pinDir);
+  assert.deepEqual([after.length, after.filter((id) => before.includes(id))], [PROGRAMS_AT_ROOT + 4, []]);
+  const deadline = Date.now() + 5_000;
+  while (events.length < 2 && Date.now() < deadline) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(events, ["deny unlisted", "deny quarantined"]); // read from the new ring
+  const again = new Interceptor({ cgroupRoot: CGROUP_ROOT, pinDir: stand.pinDir }); // it is of our layout now
+  again.close();
 });

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { statSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
-import { destroySockets } from "ebpf-loader";
+import { destroySockets, type Reach } from "ebpf-loader";
 import { CGROUP_ROOT, kernelTest, makeCgroup, undo, uniqueName } from "./kit.ts";
 
 /** Holds a TCP listener, both ends of two connections, a connected and an unconnected UDP socket; then says what is left. */
@@ -31,9 +31,13 @@ print(*(int(x) for x in (error_of(client), error_of(accepted), error_of(client6)
 `;
 
 async function holder(t: TestContext, cgroup: string, ...enter: string[]) {
-  const child = spawn("sh", ["-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', cgroup, ...enter, "python3", "-c", HOLD], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
+  const child = spawn(
+    "sh",
+    ["-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', cgroup, ...enter, "python3", "-c", HOLD],
+    {
+      stdio: ["pipe", "pipe", "inherit"],
+    },
+  );
   undo(t, () => void child.kill());
   const lines = createInterface(child.stdout);
   await once(lines, "line");
@@ -73,6 +77,31 @@ kernelTest("all sockets of a cgroup go, in another network namespace", async (t)
   assert.equal(await held.left(), "1 1 1 1 1 1 1");
 });
 
+kernelTest("of the connected ones only those go whose destination is closed and not allowed otherwise", async (t) => {
+  const cgroup = makeCgroup(t, `${CGROUP_ROOT}/${uniqueName()}`);
+  const held = await holder(t, cgroup);
+  const row = (address: string, prefix: number, protocol: "tcp" | "udp", port = 0) => ({
+    address,
+    prefix,
+    port,
+    protocol,
+  });
+  const closes = (gone: readonly Reach[], kept: readonly Reach[] = []) =>
+    destroySockets(null, [idOf(cgroup)], "connected", { gone, kept });
+  const nothing = { destroyed: 0, unable: 0 };
+  const every4 = row("0.0.0.0", 0, "tcp");
+  assert.deepEqual(closes([]), nothing);
+  assert.deepEqual(closes([row("192.0.2.0", 24, "tcp"), row("127.0.0.1", 32, "tcp", 1)]), nothing);
+  assert.deepEqual(closes([every4], [row("127.0.0.0", 8, "tcp")]), nothing);
+  assert.equal(closes([row("127.0.0.0", 8, "udp")]).destroyed, 1);
+  assert.ok(closes([row("::", 0, "tcp")], [every4]).destroyed >= 1);
+  assert.equal(await held.left(), "0 0 1 1 1 0 0");
+  assert.throws(() => closes([row("::ffff:127.0.0.1", 128, "tcp")]), TypeError);
+});
+
 kernelTest("a namespace that is gone is named", () => {
-  assert.throws(() => destroySockets("/proc/0/ns/net", [1n], "all"), { code: "SYSTEM", message: /\/proc\/0\/ns\/net/u });
+  assert.throws(() => destroySockets("/proc/0/ns/net", [1n], "all"), {
+    code: "SYSTEM",
+    message: /\/proc\/0\/ns\/net/u,
+  });
 });

@@ -5,6 +5,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync, writeSync } from "node:fs";
+import { release } from "node:os";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
 import {
@@ -32,6 +33,10 @@ const HUNG_UP = new Set(["EPIPE", "ECONNRESET"]);
 
 const unable =
   process.getuid?.() !== 0 ? "needs root" : existsSync(`${CGROUP_ROOT}/cgroup.procs`) ? undefined : "needs cgroup2";
+
+const [major = 0, minor = 0] = release().split(".").map(Number);
+/** Linux can judge Unix sockets from 6.7 on. */
+export const KERNEL_HAS_DOORS = major > 6 || (major === 6 && minor >= 7);
 
 /** A test that needs the kernel. Where there is none it is skipped, with the reason. */
 export function kernelTest(name: string, body: (t: TestContext) => Promise<void> | void): void {

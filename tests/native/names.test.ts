@@ -95,9 +95,7 @@ step(two)`);
 
 kernelTest("a query over TCP arrives with the names' connection, whatever the rules say", async (t) => {
   const stand = new Stand(t, { destinations: [allowed("192.0.2.53", 53)] });
-  assert.deepEqual(await stand.agentRuns('dials("192.0.2.53", 53)'), [
-    { value: `192.0.2.53 53 ${NAMES_CONNECTION}` },
-  ]);
+  assert.deepEqual(await stand.agentRuns('dials("192.0.2.53", 53)'), [{ value: `192.0.2.53 53 ${NAMES_CONNECTION}` }]);
 });
 
 kernelTest("a backend registered on port 53 of that very address is reached there", async (t) => {

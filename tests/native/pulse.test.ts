@@ -6,8 +6,7 @@ import { allowed, kernelTest, registered, Stand } from "./kit.ts";
 kernelTest("redirects are refused after silence, and go on with the next sign", async (t) => {
   const stand = new Stand(t, { destinations: [registered("192.0.2.10", 5432), allowed("127.0.0.9", 9)] });
   const steps = 'dials("192.0.2.10", 5432)\nsends("192.0.2.53", 53)\ndials("127.0.0.9", 9)';
-  const answers = async () =>
-    (await stand.agentRuns(steps)).map((one) => ("value" in one ? one.value : one.errno));
+  const answers = async () => (await stand.agentRuns(steps)).map((one) => ("value" in one ? one.value : one.errno));
   const ALIVE = ["192.0.2.10 5432 1", 1, "ECONNREFUSED"];
   assert.deepEqual(await answers(), ALIVE); // never a sign: no check
   stand.interceptor.pulse(1);

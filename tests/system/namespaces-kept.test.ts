@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { Interceptor, removePinned } from "ebpf-loader";
+import { Interceptor, netnsCookie, removePinned } from "ebpf-loader";
 import { Namespaces, type NamespaceTold } from "../../src/kernel/namespaces.ts";
 import { TaggedCgroups } from "../../src/kernel/tagged.ts";
 import { Agent, BACKEND, Guard, listenerPort, netns } from "../kit/namespaced.ts";
@@ -49,6 +49,34 @@ kernelTest("control: without anybody who keeps them, a connect between two lives
   assert.equal(await agent.dials(), BACKEND);
   guard.interception.close();
   assert.equal(await agent.dials(), "ECONNREFUSED");
+});
+
+kernelTest("what a killed daemon told of namespaces that are gone is forgotten by the next", async (t) => {
+  const pinDir = `/sys/fs/bpf/${uniqueName()}`;
+  const interceptor = new Interceptor({ cgroupRoot: CGROUP_ROOT, pinDir });
+  undo(t, () => {
+    interceptor.close();
+    removePinned(pinDir);
+  });
+  const cgroup = makeCgroup(t, `${CGROUP_ROOT}/${uniqueName()}`);
+  interceptor.tag(cgroup, 1);
+  const agent = await new Agent(t, netns(t), cgroup).ready();
+  const [port, gone] = [listenerPort(), 2n ** 40n];
+  interceptor.setListener(port, gone);
+  const namespaces = new Namespaces({
+    ...{ interceptor, port, inherited: [], nowMs: () => performance.now() },
+    tagged: new TaggedCgroups(CGROUP_ROOT, () => interceptor.tags()),
+    handlers: { onConnection: () => {}, onQuery: () => {} },
+    tell: () => {},
+  });
+  undo(t, () => namespaces.close());
+  const prepared = namespaces.prepare(agent.pid);
+  assert.ok(prepared.kind === "ready");
+  const cookies = () => interceptor.listeners().map(({ netnsCookie: cookie }) => cookie);
+  assert.deepEqual(new Set(cookies()), new Set([netnsCookie(), prepared.cookie]));
+  assert.ok(interceptor.listeners().every((one) => one.port === port));
+  interceptor.setListener(port, gone); // control: nothing else takes it out
+  assert.equal(cookies().length, 3);
 });
 
 kernelTest("one agent's namespaces are limited, and so are all together; others keep what they have", async (t) => {

@@ -16,6 +16,7 @@ import {
   runBody,
   tagBody,
   targetOf,
+  targetWords,
   untagBody,
 } from "./shapes.ts";
 
@@ -86,13 +87,11 @@ export const ROUTES: readonly Route[] = [
     method: "POST",
     path: "/v1/tags/remove",
     role: "admin",
-    answer: async ({ body, caller }, { agents }) =>
-      found(
-        await agents.untag(targetOf(untagBody(body)), caller),
-        "TAG_UNKNOWN",
-        "Cannot untag: it is not tagged",
-        "sallyport agents",
-      ),
+    async answer({ body, caller }, { agents }) {
+      const target = targetOf(untagBody(body));
+      const message = `Cannot untag ${targetWords(target)}: it is not tagged`;
+      return found(await agents.untag(target, caller), "TAG_UNKNOWN", message, "See what is: sallyport agents");
+    },
   },
   {
     method: "POST",

@@ -1,5 +1,5 @@
 /** What requests may hold: a schema for each body. Only checks; routes.ts says what is done with it. */
-import { OBSERVE_MS_MAX, QUARANTINE_REASON_MAX } from "../../base/limits.ts";
+import { QUARANTINE_REASON_MAX } from "../../base/limits.ts";
 import type { NewConnection, PolicyFile, TagTarget } from "../ports.ts";
 import { bodyOf } from "./bodies.ts";
 import { ApiFault } from "./faults.ts";
@@ -44,15 +44,27 @@ export function targetOf({ cgroup, pid, container, unit }: Targets): TagTarget {
   throw new ApiFault(400, "API_BODY_INVALID", message, "Send exactly one of them");
 }
 
+/** As a message names it. */
+export function targetWords(target: TagTarget): string {
+  switch (target.kind) {
+    case "cgroup":
+      return target.path;
+    case "pid":
+      return `the cgroup of process ${target.pid}`;
+    case "container":
+    case "unit":
+      return `${target.kind} ${target.name}`;
+    default:
+      return target satisfies never;
+  }
+}
+
 export const quarantineBody = bodyOf<{ reason?: string }>(
   object({ reason: { type: "string", maxLength: QUARANTINE_REASON_MAX } }, []),
 );
 /** One of both; `untilMs` is a moment, `forMs` a time from now. */
 export const observeBody = bodyOf<{ forMs?: number; untilMs?: number }>(
-  object(
-    { forMs: { type: "integer", minimum: 1, maximum: OBSERVE_MS_MAX }, untilMs: { type: "integer", minimum: 1 } },
-    [],
-  ),
+  object({ forMs: { type: "integer", minimum: 1 }, untilMs: { type: "integer", minimum: 1 } }, []),
 );
 
 /** The moment at which an observation ends. */

@@ -23,7 +23,7 @@ function described(error: unknown) {
 }
 
 /** Asked before options are parsed, since parsing itself may fail. Behind "--" stands another program's line. */
-function wantsJson(argv: readonly string[]): boolean {
+export function wantsJson(argv: readonly string[]): boolean {
   const end = argv.indexOf("--");
   return argv.slice(0, end === -1 ? undefined : end).includes("--json");
 }

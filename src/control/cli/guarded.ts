@@ -189,7 +189,10 @@ async function summarize(shell: Shell, run: Run): Promise<void> {
     const sum = await shell.api.get<RunSummary>(`/v1/runs/${step(run.id)}`);
     if (shell.json) return shell.warn(JSON.stringify({ run: sum }));
     const counts = `${count(sum.sessions, "session")}, ${sum.allowed} allowed, ${sum.denied} denied, ${sum.held} held, ${count(sum.masked, "value")} masked`;
-    shell.warn(`sallyport: ${sum.agent} (run ${sum.id}): ${counts}, ${count(sum.refused, "connection")} refused`);
+    const unix = sum.unixRefused > 0 ? `, ${count(sum.unixRefused, "dial")} to Unix sockets refused` : "";
+    shell.warn(
+      `sallyport: ${sum.agent} (run ${sum.id}): ${counts}, ${count(sum.refused, "connection")} refused${unix}`,
+    );
   } catch (error) {
     complain(shell.world, error); // the command's own code stands
   }

@@ -13,7 +13,7 @@ import { addRunCommand } from "./commands/run.ts";
 import { addServiceCommands } from "./commands/service.ts";
 import { addSessionCommands } from "./commands/sessions.ts";
 import { addTrustCommands } from "./commands/trust.ts";
-import { complain } from "./complain.ts";
+import { complain, wantsJson } from "./complain.ts";
 import { Exit, RUN_DIR, shellOpener, type World } from "./world.ts";
 
 /** Runs one command. Returns the exit code: 0 fine, 1 failed, 2 wrong usage, 3 daemon not reachable, 4 not permitted. */
@@ -26,7 +26,7 @@ export async function runCommandLine(world: World): Promise<number> {
     if (error instanceof Exit) return error.exitCode;
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return 0;
-      return complain(world, usageError(error));
+      return complain(world, usageError(error, namedIn(world.argv, program)));
     }
     return complain(world, error);
   }
@@ -47,7 +47,7 @@ export function createProgram(world: World): Command {
     .configureOutput({
       writeOut: (text) => world.stdout.write(text),
       // Commander's own wording of errors is said by `complain`; a bare `sallyport` prints its help here.
-      writeErr: (text) => void (text.startsWith("error:") || world.stderr.write(text)),
+      writeErr: (text) => void (text.startsWith("error:") || wantsJson(world.argv) || world.stderr.write(text)),
       outputError: () => {},
     })
     .addHelpText("after", EXAMPLES);
@@ -75,12 +75,24 @@ export function everyCommand(command: Command): Command[] {
   return command.commands.flatMap((child) => [child, ...everyCommand(child)]);
 }
 
-function usageError(error: CommanderError): UserError {
-  if (error.code === "commander.help") {
-    return new UserError("USAGE", "Name a command", "See: sallyport --help", { exitCode: 2 });
+/** `command`: whose help says more, "sallyport hooks". */
+function usageError(error: CommanderError, command: string): UserError {
+  const message = error.code === "commander.help" ? "Name a command" : error.message.replace(/^error: /, "");
+  return new UserError("USAGE", message, `See: ${command} --help`, { exitCode: 2 });
+}
+
+/** The deepest command that a line names. What stands behind "--" is another program's. */
+function namedIn(argv: readonly string[], program: Command): string {
+  const names = [program.name()];
+  let command = program;
+  for (const word of argv) {
+    if (word === "--") break;
+    const child = command.commands.find((one) => one.name() === word);
+    if (child === undefined) continue;
+    names.push(word);
+    command = child;
   }
-  const message = error.message.replace(/^error: /, "");
-  return new UserError("USAGE", message, "See: sallyport --help, or sallyport COMMAND --help", { exitCode: 2 });
+  return names.join(" ");
 }
 
 function version(): string {

@@ -3,12 +3,23 @@ import { isIP } from "node:net";
 import type { DoctorCheck } from "../../control/ports.ts";
 import type { Host } from "./kernel.ts";
 
-export function nameChecks(host: Host): DoctorCheck[] {
-  return [resolverCheck(host), switchCheck(host)];
+/** What the settings say of names. */
+export interface NameSettings {
+  readonly servers: readonly { readonly address: string; readonly port: number }[];
+  /** As `sockets.allow` opens them: paths. */
+  readonly doors: readonly string[];
 }
 
-function resolverCheck(host: Host): DoctorCheck {
+export function nameChecks(host: Host, settings: NameSettings): DoctorCheck[] {
+  return [resolverCheck(host, settings), switchCheck(host, settings)];
+}
+
+function resolverCheck(host: Host, settings: NameSettings): DoctorCheck {
   const name = "resolver";
+  if (settings.servers.length > 0) {
+    const told = settings.servers.map(({ address, port }) => `${address} port ${port}`);
+    return { name, verdict: "ok", found: `agents ask us, we ask ${told.join(", ")} (names.servers)`, remedy: "" };
+  }
   const servers = (host.read("/etc/resolv.conf") ?? "")
     .split("\n")
     .map((line) => /^nameserver\s+([^\s%]+)/.exec(line)?.[1] ?? "")
@@ -21,36 +32,49 @@ function resolverCheck(host: Host): DoctorCheck {
   return { name, verdict: "ok", found: `agents ask us, we ask ${servers.join(", ")}${stub}`, remedy: "" };
 }
 
-/** Modules that ask over a Unix socket or D-Bus rather than port 53. Source: nss-resolve(8), nss-mdns, nscd(8). */
-const BESIDE_PORT_53: Readonly<Record<string, string>> = {
-  resolve: "systemd-resolved over its socket",
-  mdns: "avahi over its socket",
-  mdns4: "avahi over its socket",
-  mdns6: "avahi over its socket",
-  mdns_minimal: "avahi over its socket",
-  mdns4_minimal: "avahi over its socket",
-  mdns6_minimal: "avahi over its socket",
-  sss: "sssd over its socket",
-  ldap: "nslcd over its socket",
-};
+/** Who answers beside port 53. Source: nss-resolve(8), nss-mdns, nscd(8), sssd(8), nslcd(8). */
+interface Helper {
+  /** Modules of nsswitch.conf(5) that ask it. */
+  readonly modules: RegExp;
+  readonly name: string;
+  readonly socket: string;
+}
 
-function switchCheck(host: Host): DoctorCheck {
+const HELPERS: readonly Helper[] = [
+  { modules: /^resolve$/, name: "systemd-resolved", socket: "/run/systemd/resolve/io.systemd.Resolve" },
+  { modules: /^mdns/, name: "avahi", socket: "/run/avahi-daemon/socket" },
+  { modules: /^sss$/, name: "sssd", socket: "/var/lib/sss/pipes/nss" },
+  { modules: /^ldap$/, name: "nslcd", socket: "/run/nslcd/socket" },
+];
+const NSCD = "/run/nscd/socket";
+
+function switchCheck(host: Host, { doors }: NameSettings): DoctorCheck {
   const name = "name switch";
   const hosts = /^hosts:(.*)$/m.exec(host.read("/etc/nsswitch.conf") ?? "hosts: files dns")?.[1] ?? "";
   const modules = hosts
     .replaceAll(/\[[^\]]*\]/g, " ")
     .trim()
     .split(/\s+/);
-  const beside = modules.filter((module) => BESIDE_PORT_53[module] !== undefined);
-  const helpers = [
-    ...beside.map((module) => `${module} asks ${BESIDE_PORT_53[module]}`),
-    ...(host.exists("/run/nscd/socket") ? ["nscd answers over its socket"] : []),
+  const asked = [
+    ...HELPERS.filter((helper) => modules.some((module) => helper.modules.test(module))),
+    ...(host.exists(NSCD) ? [{ name: "nscd", socket: NSCD }] : []),
   ];
-  const found = helpers.length === 0 ? modules.join(" ") : helpers.join("; ");
-  if (helpers.length === 0 || modules.includes("dns")) {
-    const more = helpers.length === 0 ? "" : "; no door is open for it, so agents go on to dns, which we judge";
-    return { name, verdict: "ok", found: `${found}${more}`, remedy: "" };
+  if (asked.length === 0) return { name, verdict: "ok", found: modules.join(" "), remedy: "" };
+  const open = asked.filter(({ socket }) => doors.some((door) => opens(door, socket)));
+  if (open.length > 0) {
+    const found = `a door is open to ${open.map((helper) => helper.name).join(", ")}: names go past our resolver`;
+    const remedy = "Take it out of sockets.allow: a name that is asked there is judged by nobody, and can carry data";
+    return { name, verdict: "warning", found, remedy };
+  }
+  const found = asked.map((helper) => `${helper.name} answers over its socket`).join("; ");
+  if (modules.includes("dns")) {
+    const more = "no door is open for it, so agents go on to dns, which we judge";
+    return { name, verdict: "ok", found: `${found}; ${more}`, remedy: "" };
   }
   const remedy = "No door is open for it, so agents resolve nothing: add dns to hosts in /etc/nsswitch.conf";
   return { name, verdict: "warning", found, remedy };
+}
+
+function opens(door: string, socket: string): boolean {
+  return door.endsWith("*") ? socket.startsWith(door.slice(0, -1)) : door === socket;
 }

@@ -27,8 +27,6 @@ const NEEDS: readonly Need[] = [
     for: "to read settings, secrets and container state of others",
     without: "warning",
   },
-  { bit: 0, name: "CAP_CHOWN", for: "to give the API's socket to its group", without: "warning" },
-  { bit: 5, name: "CAP_KILL", for: "to end a waiting command that cannot be guarded", without: "warning" },
 ];
 
 export function privilegeChecks(host: Host, uid: number): DoctorCheck[] {

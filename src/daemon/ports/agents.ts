@@ -34,12 +34,12 @@ export function agentPorts(parts: PortParts): AgentPorts {
       tellSwept(parts, tag, swept);
       return { ...listing, swept };
     },
-    untag: async (target) => {
+    untag: async (target, caller) => {
       const path = await pathOfTarget(target, world);
       const tag = agents.list().find(({ cgroup }) => cgroup === path);
       if (tag === undefined) return undefined;
       const listing = agentListing(tag, parts);
-      await agents.untag(tag.cgroupId);
+      await agents.untag(tag.cgroupId, caller.uid);
       return listing;
     },
     quarantine: async (agent, reason, caller) => quarantine(agent, await slotFor(agent), reason, caller, parts),

@@ -4,7 +4,7 @@ import type { DaemonPorts, PolicyPorts, PolicyStatus, ReloadResult } from "../..
 import type { Connection } from "../../model/connection.ts";
 import { PolicyError } from "../../policy/problem.ts";
 import { compilePolicy } from "../configuration.ts";
-import { doctorReport } from "../doctor.ts";
+import { doctorReport, goingOf } from "../doctor.ts";
 import { stateListing } from "./agents.ts";
 import { type PortParts, tell } from "./parts.ts";
 
@@ -25,7 +25,11 @@ export function daemonPorts(parts: PortParts): DaemonPorts {
       counters: { ...parts.interception.counters(), observed: parts.sightings.observed, ...parts.names.counters() },
       states: parts.states.list().map(({ agent }) => stateListing(agent, parts)),
     }),
-    doctor: () => doctorReport({ stateDir: parts.stateDir, runDir: parts.runDir, port: parts.interception.port }),
+    doctor: () => {
+      const { stateDir, runDir, configFile, configuration, interception } = parts;
+      const going = { ...goingOf(configFile, configuration().settings), port: interception.port }; // --port may say another
+      return doctorReport({ stateDir, runDir, going });
+    },
     reload: async (caller) => {
       await parts.reload();
       tell(parts, "settings.reload", "A reload was asked for", caller);

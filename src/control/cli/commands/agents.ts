@@ -1,7 +1,7 @@
 /** agents, tag, untag, quarantine, release, observe: what is guarded, and how strictly. */
 import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../../../base/errors.ts";
-import type { AgentListing, AgentStateListing, Quarantined, Swept, Tagged } from "../../ports.ts";
+import type { AgentListing, AgentStateListing, DaemonStatus, Quarantined, Swept, Tagged } from "../../ports.ts";
 import { step } from "../client.ts";
 import { count, moment, printable, table } from "../show.ts";
 import { readDuration, readMoment } from "../words.ts";
@@ -34,6 +34,11 @@ export function addAgentCommands(program: Command, open: OpenShell): void {
       const shell = open(command);
       const ended = await shell.api.post<AgentListing>("/v1/tags/remove", targetOf(options));
       told(shell, ended, "is no longer guarded as");
+      if (ended.kind === "match" && !shell.json) {
+        shell.warn(
+          `the settings still match it (${printable(ended.matcher)}): as soon as they are gone through again, it is guarded again; for good, change them and \`sallyport reload\``,
+        );
+      }
     });
   addStateCommands(program, open);
 }
@@ -70,9 +75,18 @@ function addStateCommands(program: Command, open: OpenShell): void {
 async function list(shell: Shell): Promise<void> {
   const agents = await shell.api.get<AgentListing[]>("/v1/agents");
   if (shell.json) return shell.say(JSON.stringify(agents));
-  if (agents.length === 0) return shell.say("nothing is guarded");
-  const { colours } = shell;
-  shell.say(
+  if (agents.length === 0) shell.say("nothing is guarded");
+  else listTags(shell, agents);
+  const { states } = await shell.api.get<DaemonStatus>("/v1/status");
+  for (const state of states) {
+    // holds by name, also while nothing is tagged as it
+    if (agents.some(({ agent }) => agent === state.agent)) continue;
+    shell.say(`${printable(state.agent)} is ${printable(stateWords(state))}; nothing is tagged as it`);
+  }
+}
+
+function listTags({ say, colours }: Shell, agents: readonly AgentListing[]): void {
+  say(
     table(
       agents,
       [
@@ -193,6 +207,7 @@ function targetOf({ cgroup, pid, container, unit }: TargetOptions): TargetOption
 
 function readPid(text: string): number {
   const pid = /^[0-9]{1,7}$/.test(text) ? Number(text) : 0;
+  if (pid === 1) throw new InvalidArgumentError("Process 1 starts everything of this host, so it is never an agent.");
   if (pid < 2 || pid > 4_194_304) throw new InvalidArgumentError("It must be the id of a process.");
   return pid;
 }
