@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,6 +173,22 @@ static void become(const char* program, const char* state, size_t bytes, int out
   _exit(127);
 }
 
+/* Its wait status. Past the deadline it is killed with all that it started; -1 if nothing is known of it. */
+static int reap(pid_t child, long deadline_ms) {
+  const struct timespec pause = {0, 5 * 1000 * 1000};
+  int status = -1;
+  for (;;) {
+    pid_t found = waitpid(child, &status, WNOHANG);
+    if (found == child) return status;
+    if (found < 0 && errno != EINTR) return -1;
+    if (now_ms() >= deadline_ms) break;
+    nanosleep(&pause, NULL);
+  }
+  kill(-child, SIGKILL);
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  return status;
+}
+
 static int ask_undecided(const char* program, const char* state, size_t bytes, char* why, size_t why_bytes) {
   struct stat about;
   int ends[2], status = -1;
@@ -185,6 +202,7 @@ static int ask_undecided(const char* program, const char* state, size_t bytes, c
   if (child == 0) become(program, state, bytes, ends[1]);
   close(ends[1]);
   if (child < 0) return close(ends[0]), 0;
+  setpgid(child, child); /* here as well: it may not have come to it yet when it must be killed */
   char words[MESSAGE_BYTES_MAX];
   size_t had = 0;
   long deadline_ms = now_ms() + UNDECIDED_WAIT_MS;
@@ -194,9 +212,8 @@ static int ask_undecided(const char* program, const char* state, size_t bytes, c
     if (got <= 0) break;
     had += (size_t)got;
   }
-  if (now_ms() >= deadline_ms) kill(-child, SIGKILL);
   close(ends[0]);
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  status = reap(child, deadline_ms);
   while (had > 0 && words[had - 1] == '\n') had--;
   words[had] = 0;
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 1;
@@ -204,7 +221,23 @@ static int ask_undecided(const char* program, const char* state, size_t bytes, c
   return 0;
 }
 
+/* Root of the host, not of a user namespace. Source: user_namespaces(7), uid_map. */
+static int is_host_root(void) {
+  char map[128];
+  unsigned inside = 1, outside = 1, count = 0;
+  if (geteuid() != 0) return 0;
+  int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 1;
+  ssize_t bytes = read(fd, map, sizeof map - 1);
+  close(fd);
+  if (bytes <= 0) return 1;
+  map[bytes] = 0;
+  return sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 && outside == 0 && count == UINT32_MAX;
+}
+
 int may_start(const struct Settings* settings, const char* state, size_t state_bytes, char* why, size_t why_bytes) {
+  /* A rootless container is its user's: no matcher of containers means it, and it may not ask. */
+  if (!is_host_root()) return 1;
   switch (ask_daemon(settings->socket, state, state_bytes, why, why_bytes)) {
     case ANSWERED_YES:
       return 1;

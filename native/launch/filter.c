@@ -87,6 +87,13 @@ static void deny_families(scmp_filter_ctx context, const struct filter* filter) 
   deny(context, SCMP_SYS(socketpair), error, 1, SCMP_A1(SCMP_CMP_MASKED_EQ, type, SOCK_RAW));
 }
 
+/** Landlock's scopes leave this out: a daemon of the same user could be left without descriptors. */
+static void deny_limits_of_others(scmp_filter_ctx context) {
+  const struct scmp_arg_cmp another[] = {SCMP_A0(SCMP_CMP_NE, 0), SCMP_A2(SCMP_CMP_NE, 0)};
+  int result = seccomp_rule_add_array(context, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prlimit64), 2, another);
+  if (result != 0) fail_with(-result);
+}
+
 /** The caller's shell outside would read what they put into the terminal. The kernel looks at 32 bits of the request.
  */
 static void deny_typing(scmp_filter_ctx context) {
@@ -112,6 +119,7 @@ void install_filter(const struct filter* filter) {
   }
   deny_families(context, filter);
   deny_typing(context);
+  deny_limits_of_others(context);
   result = seccomp_load(context);
   if (result != 0) fail_with(-result);
   seccomp_release(context);

@@ -51,7 +51,7 @@ export const DRAIN_FRESH_WAIT_MS = 1_000;
 /** Silent for so long, a daemon is given up although a service manager holds its listeners: a drain, a watchdog and a start take less. */
 export const SILENCE_HELD_MS = 30_000;
 /** Listeners that the service manager holds: FileDescriptorStoreMax= in systemd/sallyport.service. */
-export const HELD_DESCRIPTORS_MAX = 1_024;
+export const HELD_DESCRIPTORS_MAX = 4_100;
 /** What systemctl may take: the drain of the daemon that goes and the start of the next. */
 export const SERVICE_WAIT_MS = 60_000;
 /** Time for a session to say its protocol's farewell when it is stopped. */

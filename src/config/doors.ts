@@ -20,19 +20,21 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   docker: run("docker.sock"),
   journal: [...run("systemd/journal/socket"), ...run("systemd/journal/stdout"), ...run("systemd/journal/dev-log")],
   libvirt: run("libvirt/*"),
-  mysql: [...run("mysqld/mysqld.sock"), "/tmp/mysql.sock", "/var/lib/mysql/mysql.sock"],
+  mysql: [...run("mysqld/mysqld.sock"), "/var/lib/mysql/mysql.sock"],
   nscd: [...run("nscd/socket"), ...run("unscd/socket")],
   podman: run("podman/podman.sock"),
-  postgres: [...run("postgresql/*"), "/tmp/.s.PGSQL.*"],
+  postgres: run("postgresql/*"),
   redis: [...run("redis/*"), ...run("redis.sock")],
   resolved: run("systemd/resolve/*"),
   snapd: [...run("snapd.socket"), ...run("snapd-snap.socket")],
-  "ssh-agent": ["/tmp/ssh-*"],
   sssd: ["/var/lib/sss/pipes/*"],
   syslog: ["/dev/log", ...run("systemd/journal/dev-log")],
   systemd: [...run("systemd/private"), ...run("systemd/notify"), ...run("systemd/userdb/*")],
-  x11: ["/tmp/.X11-unix/*", "@/tmp/.X11-unix/*"],
+  x11: ["@/tmp/.X11-unix/*"],
 };
+
+/** Everybody may write there, so an agent could put a symbolic link to any other socket in a door's place. */
+const SHARED_FOLDERS = ["/tmp/", "/var/tmp/", "/dev/shm/"];
 
 /** What the kernel holds. */
 const DOORS_MAX = 256;
@@ -71,6 +73,10 @@ function doorProblem(text: string): string | undefined {
   if (text === "@" || text === "@*") return "must name an abstract socket";
   if (text.startsWith("/") && text.split("/").slice(1).some(isDetour)) {
     return "must be a plain path: no //, no . or .., no / at its end";
+  }
+  const shared = SHARED_FOLDERS.find((folder) => text.startsWith(folder));
+  if (shared !== undefined) {
+    return `lies in ${shared}, where an agent can put a link to any socket in its place; use a folder that only root writes`;
   }
   if (OWN_SOCKETS.some((own) => own === text || (star !== -1 && own.startsWith(text.slice(0, -1))))) {
     return "would open Sallyport's own socket, by which its guard can be lifted; name the sockets that are meant";

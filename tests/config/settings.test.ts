@@ -508,10 +508,17 @@ test("doors are named, or written as the kernel compares them, each once", () =>
   ]);
 });
 
+test("a door in a folder that everybody may write is refused: a link there would open every socket", () => {
+  for (const path of ["/tmp/x.sock", "/tmp/ssh-*", "/var/tmp/a/b.sock", "/dev/shm/x"]) {
+    const error = settingsError(`sockets: { allow: ["${path}"] }\n`);
+    assert.match(error.message, /sockets\.allow\[0\] lies in .*where an agent can put a link/, path);
+  }
+});
+
 test("every named door stands for paths that may be written out as well", () => {
   const help = settingsError("sockets: { allow: [nothing-like-it] }\n").message;
   const names = /known: (.*)/.exec(help)?.[1]?.split(", ") ?? [];
-  for (const wanted of "docker podman containerd crio libvirt systemd dbus journal syslog nscd resolved postgres mysql redis x11 ssh-agent".split(
+  for (const wanted of "docker podman containerd crio libvirt systemd dbus journal syslog nscd resolved postgres mysql redis x11".split(
     " ",
   )) {
     assert.ok(names.includes(wanted), wanted);

@@ -21,6 +21,7 @@ function world(t: TestContext) {
   configure(`socket=${socket}\nundecided=${undecided}\nruntime=${runtime}\n`);
   return {
     base,
+    program: program ?? "",
     socket: socket ?? "",
     runtime,
     configure,
@@ -71,6 +72,20 @@ test("a container that the daemon refuses does not start, and the runtime is tol
   await answering(t, socket, 409, { error: { code: "X", message: 'Cannot guard "c1"', remedy: "Do this" } });
   const { code, stderr } = await hook();
   assert.deepEqual([code, stderr], [1, 'sallyport: Cannot guard "c1". Do this\n']);
+});
+
+test("a rootless container is its user's: it starts without a question, which that user may not even put", async (t) => {
+  const { base, program, decide, hook } = world(t);
+  chmodSync(base, 0o755);
+  decide("exit 3");
+  assert.equal((await hook()).code, 1, "the control: root's container is decided on");
+  for (const user of [
+    ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"],
+    ["unshare", "--user", "--map-root-user", "setpriv", "--bounding-set", "-all"],
+  ]) {
+    const { code, stderr } = await capture(user[0] ?? "", [...user.slice(1), program], { input: STATE });
+    assert.deepEqual([code, stderr], [0, ""], user[0]);
+  }
 });
 
 test("without a daemon and without matchers of containers, every container starts", async (t) => {

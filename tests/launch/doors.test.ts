@@ -105,6 +105,7 @@ const reaches = [
   ["environment-of", /^EACCES$/],
   ["root-of", /^EACCES$/],
   ["signal", /^EPERM$/],
+  ["limit-of", /^EPERM$/],
 ] as const;
 for (const [name, inside] of reaches) {
   for (const [who, uid] of USERS) {
@@ -128,6 +129,7 @@ const opens: readonly (readonly [string, readonly string[]])[] = [
   ["a pair of stream sockets", ["pair", "1"]],
   ["a pair of datagram sockets", ["pair", "2"]],
   ["an IPv4 socket by a plain 32-bit call", ["socket-32", "2", "2"]],
+  ["a limit of one's own", ["own-limit"]],
   ["ptrace of an own child", ["trace-own-child"]],
 ];
 for (const [name, words] of opens) {

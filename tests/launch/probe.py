@@ -1,6 +1,6 @@
 """One attempt by name, said in one line: "ok", or the name of its errno. Run inside and outside of the launcher."""
 
-import ctypes, errno, fcntl, mmap, os, pty, signal, socket, struct, sys, termios, time
+import ctypes, errno, fcntl, mmap, os, pty, resource, signal, socket, struct, sys, termios, time
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
@@ -214,6 +214,8 @@ PROBES = {
     "handle": open_by_handle,
     "module": lambda: call(175, ctypes.create_string_buffer(64), 64, b""),
     "clone-into": clone_into,
+    "limit-of": lambda pid: resource.prlimit(int(pid), resource.RLIMIT_NOFILE, resource.prlimit(int(pid), resource.RLIMIT_NOFILE)),
+    "own-limit": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE)),
     "keys": lambda: call(250, 0, -3, 1),  # KEYCTL_GET_KEYRING_ID of the session
     "mount": mount,
     "remount": remount,

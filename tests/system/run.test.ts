@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import { chmod } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
@@ -79,15 +79,17 @@ async function listening(t: TestContext, paths: readonly string[]): Promise<void
 const CONNECT = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1]); print('open')";
 
 test("a door leads out of the mounts that root's command has of its own, and no other socket is open", async (t) => {
-  const settings = 'agents: [{ name: ci }]\nsockets: { allow: ["FOLDER/door.sock"] }\n';
+  const folder = await mkdtemp("/run/sallyport-doors-"); // not in a folder that everybody may write
+  t.after(() => rm(folder, { recursive: true }));
+  const [door, wall] = [join(folder, "door.sock"), join(folder, "wall.sock")];
+  const settings = `agents: [{ name: ci }]\nsockets: { allow: ["${door}"] }\n`;
   const daemon = await Daemon.start({ settings, policies: {} });
   t.after(() => daemon.stop());
-  const [door, wall] = [join(daemon.folder, "door.sock"), join(daemon.folder, "wall.sock")];
   await listening(t, [door, wall]);
   const connect = (path: string) => ["/usr/bin/python3", "-c", CONNECT, path];
   for (const path of [door, wall]) assert.equal((await outside(connect(path))).stdout.trim(), "open", "the control");
   for (const options of [[], ["--user", "nobody"], ["--no-new-privs"]]) {
-    await chmod(daemon.folder, 0o755);
+    await chmod(folder, 0o755);
     for (const path of [door, wall]) await chmod(path, 0o777);
     const run = (path: string) => daemon.cli(["run", "--as", "ci", ...options, "--", ...connect(path)]);
     const opened = await run(door);
