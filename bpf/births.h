@@ -29,7 +29,7 @@ struct newborn {
 	struct path_parts parts;
 	struct birth_work *work;
 	__u32 agent;
-	__u32 glob_bytes; /* of the rule that matched: the longest wins, then the lowest agent */
+	__u32 order; /* of the rule that matched */
 };
 
 static long try_birth(void *map, const struct sallyport_birth *birth,
@@ -42,13 +42,12 @@ static long try_birth(void *map, const struct sallyport_birth *birth,
 			return 0;
 		from = newborn->parts.leaf;
 	}
-	if (value->glob_bytes < newborn->glob_bytes ||
-	    (value->glob_bytes == newborn->glob_bytes && value->agent >= newborn->agent))
+	if (newborn->agent && value->order >= newborn->order)
 		return 0;
 	if (!glob_matches(birth->glob, newborn->parts.path, from, &newborn->work->glob))
 		return 0;
 	newborn->agent = value->agent;
-	newborn->glob_bytes = value->glob_bytes;
+	newborn->order = value->order;
 	return 0;
 }
 

@@ -174,7 +174,7 @@ SALLYPORT_SIZE(sallyport_birth, 132);
 
 struct sallyport_birth_value {
 	__u32 agent;
-	__u32 glob_bytes; /* of several rules that match, the longest glob wins */
+	__u32 order; /* of several rules that match, the lowest wins */
 };
 SALLYPORT_SIZE(sallyport_birth_value, 8);
 

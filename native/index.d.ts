@@ -123,7 +123,7 @@ export const NAMES_CONNECTION: number;
  * run of characters but "/", the rest stands for itself.
  * "unit": the last part of the path matches and every part above it ends in ".slice", the first not being "user.slice":
  * only the system's service manager makes such. "path": the whole v2 path, from the host's root, matches. Of several rules
- * that match, the longest glob wins. What a tagged agent makes is its own: untouched below its tag, else tagged as itself.
+ * that match, the first wins. What a tagged agent makes is its own: untouched below its tag, else tagged as itself.
  */
 export interface Birth {
   readonly kind: "unit" | "path";

@@ -73,7 +73,8 @@ export class Interceptor {
 
   setBirths(all) {
     atMost("birth rules", all, BIRTHS_MAX);
-    this.#binding.setBirths(all.map(birthRow));
+    // the last of equal keys stays in a map: so the first rule is written last
+    this.#binding.setBirths(all.map((birth, order) => [...birthRow(birth), order]).reverse());
   }
 
   setDoors(all, mountNamespaces) {

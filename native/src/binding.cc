@@ -38,13 +38,13 @@ std::pair<sallyport_destination_key, sallyport_destination> destination_from_js(
   return {key, value};
 }
 
-// One row of setBirths: [kind, glob, agent].
+// One row of setBirths: [kind, glob, agent, order].
 std::pair<sallyport_birth, sallyport_birth_value> birth_from_js(const Napi::Array& row) {
   sallyport_birth birth{};
   birth.kind = number(row.Get(0u));
   const std::string glob = text(row.Get(1u));
   glob.copy(birth.glob, sizeof birth.glob - 1);
-  return {birth, {number(row.Get(2u)), static_cast<__u32>(glob.size())}};
+  return {birth, {number(row.Get(2u)), number(row.Get(3u))}};
 }
 
 // One row of setDoors: [path as the kernel sees it, is it a prefix?].

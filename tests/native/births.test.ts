@@ -42,13 +42,14 @@ kernelTest("a unit rule matches the service manager's units, and no lookalike be
   );
 });
 
-kernelTest("of several rules the longest glob wins", (t) => {
+kernelTest("of several rules that match, the first wins, also of two that are the same", (t) => {
   const stand = new Stand(t);
   const name = uniqueName();
   stand.interceptor.setBirths([
-    { kind: "path", glob: `/${name}*`, agent: 1 },
-    { kind: "path", glob: `/${name}-x*`, agent: 2 },
-    { kind: "path", glob: `/${name}-*`, agent: 3 },
+    { kind: "path", glob: `/other-${name}*`, agent: 1 },
+    { kind: "path", glob: `/${name}-*`, agent: 2 },
+    { kind: "path", glob: `/${name}-xy`, agent: 3 },
+    { kind: "path", glob: `/${name}-*`, agent: 4 },
   ]);
   const born = makeCgroup(t, `${CGROUP_ROOT}/${name}-xy`);
   assert.equal(stand.interceptor.tags().find(({ cgroupId }) => cgroupId === idOf(born))?.agent, 2);
