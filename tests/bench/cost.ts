@@ -1,6 +1,6 @@
 /**
  * What guarding costs per flow, and what it costs those who are not guarded. Each value is a ratio (or a difference) of
- * two flows of one round, interleaved; the median over the rounds is judged. Writes raw numbers for the report.
+ * the flows of one round, interleaved; the median over the rounds is judged. Writes raw numbers for the report.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -35,32 +35,32 @@ const AIMS: readonly CostAim[] = [
   { name: "directly allowed bulk", atLeast: 0.98 },
 ];
 
+interface Effort {
+  /** Of one run. */
+  readonly connects: number;
+  readonly mebibytes: number;
+}
+
 interface Flow {
   readonly perSecond: number;
   readonly p50Ns: number;
 }
 
-/** A few seconds a round. Everything it makes is removed again. */
-export async function measureCost(rounds: number, effort: { connects: number; mebibytes: number }): Promise<Cost[]> {
+/** Some 2 s a round: each is one, other, other, one, so that what drifts meanwhile falls on both. All is removed again. */
+export async function measureCost(rounds: number, effort: Effort): Promise<Cost[]> {
   const stand = await Stand.open();
   try {
-    const values = new Map(AIMS.map(({ name }) => [name, [] as number[]]));
-    const note = (name: string, value: number) => values.get(name)?.push(value);
-    for (let round = 0; round < rounds; round++) {
-      const turn = round % 2 === 0 ? "first" : "last"; // who begins changes: caches and clocks warm for both
-      await stand.relays(effort.connects, turn, note);
-      await stand.bystanders(effort, turn, note);
-    }
+    const runs = new Map<string, readonly number[]>([
+      ["redirected connect, first byte back", await stand.redirect(rounds, effort)],
+      ["bystander's connects", await stand.bystander(rounds, ["connect", effort.connects])],
+      ["bystander's bulk", await stand.bystander(rounds, ["bulk", effort.mebibytes])],
+      ["directly allowed bulk", await stand.allowed(rounds, effort)],
+    ]);
     return AIMS.map(({ name, atMost }) => {
-      const runs = values.get(name) ?? [];
+      const own = runs.get(name) ?? [];
       const unit = atMost === undefined ? "ratio" : "us";
-      return {
-        name,
-        against: unit === "us" ? "more than a plain relay" : "of without",
-        unit,
-        runs,
-        median: median(runs),
-      };
+      const against = unit === "us" ? "more than a plain relay" : "of without";
+      return { name, against, unit, runs: own, median: median(own) };
     });
   } finally {
     await stand.close();
@@ -81,12 +81,12 @@ export function judgeCost(costs: readonly Cost[]): readonly Verdict[] {
 export function tableOfCosts(costs: readonly Cost[]): string {
   const lines = costs.map(({ name, median: middle, unit, against, runs }) => {
     const show = (value: number) => (unit === "us" ? `${value.toFixed(1)} us` : value.toFixed(3));
-    return `| ${name} | ${show(middle)} ${against} | ${runs.map(show).join(", ")} |`;
+    const sorted = [...runs].sort((one, other) => one - other);
+    const quarter = (share: number) => show(sorted[Math.floor((sorted.length - 1) * share)] ?? 0);
+    return `| ${name} | ${show(middle)} ${against} | ${quarter(0.25)} to ${quarter(0.75)} | ${runs.length} |`;
   });
-  return ["| flow | median | runs |", "|---|--:|---|", ...lines].join("\n");
+  return ["| flow | median | middle half | rounds |", "|---|--:|--:|--:|", ...lines].join("\n");
 }
-
-type Note = (name: string, value: number) => void;
 
 /** The server, a tagged cgroup, a relay process, and the programs, which come and go. */
 class Stand {
@@ -95,7 +95,7 @@ class Stand {
   readonly #cgroupRoot = findCgroupRoot();
   readonly #cgroup = join(this.#cgroupRoot, `sallyport-cost-${process.pid}`);
   readonly #children: ChildProcess[] = [];
-  readonly #pins = [1, 2].map((number) => `/sys/fs/bpf/sallyport-cost-${process.pid}-${number}`);
+  readonly #pins = `/sys/fs/bpf/sallyport-cost-${process.pid}`;
   #port = 0;
 
   static async open(): Promise<Stand> {
@@ -116,60 +116,48 @@ class Stand {
     await this.#start(this.#program, ["serve", String(this.#port)]);
   }
 
-  /** The same relay with and without the redirect in front. */
-  async relays(connects: number, turn: "first" | "last", note: Note): Promise<void> {
+  /** The same relay with and without the redirect in front: microseconds more. */
+  async redirect(rounds: number, { connects }: Effort): Promise<readonly number[]> {
     const file = join(import.meta.dirname, "redirected-relay.ts");
-    const args = [
-      file,
-      this.#cgroup,
-      String(this.#port),
-      this.#pins[0] ?? "",
-      this.#cgroupRoot,
-      String(await freePort()),
-    ];
-    const child = await this.#start(process.execPath, args);
+    const places = [this.#cgroup, String(this.#port), this.#pins, this.#cgroupRoot, String(await freePort())];
+    const child = await this.#start(process.execPath, [file, ...places]);
     try {
-      const plain = Number(child.firstLine);
-      const run = {
-        plain: () => this.#flow("echo", plain, connects),
-        redirected: () => this.#flow("echo", this.#port, connects, this.#cgroup),
-      };
-      const [plainFlow, redirectedFlow] = await inTurn(turn, run.plain, run.redirected);
-      note("redirected connect, first byte back", (redirectedFlow.p50Ns - plainFlow.p50Ns) / 1000);
+      const plain = () => this.#flow("echo", Number(child.firstLine), connects);
+      const redirected = () => this.#flow("echo", this.#port, connects, this.#cgroup);
+      const pairs = await alternate(rounds, plain, () => twice(redirected));
+      return pairs.map(([one, other]) => (meanOf(other, "p50Ns") - meanOf(one, "p50Ns")) / 1000);
     } finally {
       child.process.kill();
       await once(child.process, "exit");
-      removePinned(this.#pins[0] ?? "");
+      removePinned(this.#pins);
     }
   }
 
-  /** With the programs attached and without; and a tagged flow that an egress rule allows against an untagged one. */
-  async bystanders(effort: { connects: number; mebibytes: number }, turn: "first" | "last", note: Note): Promise<void> {
-    const measure = async () => ({
-      connects: await this.#flow("connect", this.#port, effort.connects),
-      bulk: await this.#flow("bulk", this.#port, effort.mebibytes),
-    });
-    const attached = () => this.#attached(measure);
-    const [without, withPrograms] = await inTurn(turn, measure, attached);
-    note("bystander's connects", withPrograms.connects.perSecond / without.connects.perSecond);
-    note("bystander's bulk", withPrograms.bulk.perSecond / without.bulk.perSecond);
-    await this.#attached(async () => {
-      const bulk = (cgroup?: string) => () => this.#flow("bulk", this.#port, effort.mebibytes, cgroup);
-      const [untagged, tagged] = await inTurn(turn, bulk(), bulk(this.#cgroup));
-      note("directly allowed bulk", tagged.perSecond / untagged.perSecond);
+  /** An untagged flow, with the programs attached, of what it is without them. */
+  async bystander(rounds: number, [mode, count]: readonly [string, number]): Promise<readonly number[]> {
+    const flow = () => this.#flow(mode, this.#port, count);
+    const pairs = await alternate(rounds, flow, () => this.#attached(() => twice(flow)));
+    return pairs.map(([one, other]) => meanOf(other, "perSecond") / meanOf(one, "perSecond"));
+  }
+
+  /** A tagged flow that an egress rule allows, of an untagged one. */
+  allowed(rounds: number, { mebibytes }: Effort): Promise<readonly number[]> {
+    return this.#attached(async () => {
+      const bulk = (cgroup?: string) => () => this.#flow("bulk", this.#port, mebibytes, cgroup);
+      const pairs = await alternate(rounds, bulk(), () => twice(bulk(this.#cgroup)));
+      return pairs.map(([one, other]) => meanOf(other, "perSecond") / meanOf(one, "perSecond"));
     });
   }
 
   async close(): Promise<void> {
     for (const child of this.#children) child.kill("SIGKILL");
-    for (const pins of this.#pins) removePinned(pins);
+    removePinned(this.#pins);
     rmdirSync(this.#cgroup);
     rmSync(this.#folder, { recursive: true });
   }
 
   async #attached<T>(body: () => Promise<T>): Promise<T> {
-    const pinDir = this.#pins[1] ?? "";
-    const interceptor = new Interceptor({ cgroupRoot: this.#cgroupRoot, pinDir });
+    const interceptor = new Interceptor({ cgroupRoot: this.#cgroupRoot, pinDir: this.#pins });
     try {
       const row = { address: "127.0.0.1", prefix: 32, port: this.#port, protocol: "tcp" } as const;
       const allow: Destination = { ...row, action: "allow", reason: "egress-rule", connection: 0 };
@@ -179,7 +167,7 @@ class Stand {
       return await body();
     } finally {
       interceptor.close();
-      removePinned(pinDir);
+      removePinned(this.#pins);
     }
   }
 
@@ -205,10 +193,22 @@ class Stand {
   }
 }
 
-async function inTurn<T>(turn: "first" | "last", one: () => Promise<T>, other: () => Promise<T>): Promise<[T, T]> {
-  if (turn === "first") return [await one(), await other()];
-  const second = await other();
-  return [await one(), second];
+async function alternate(rounds: number, one: () => Promise<Flow>, others: () => Promise<readonly Flow[]>) {
+  const pairs: [readonly Flow[], readonly Flow[]][] = [];
+  for (let round = 0; round < rounds; round++) {
+    const first = await one();
+    const between = await others();
+    pairs.push([[first, await one()], between]);
+  }
+  return pairs;
+}
+
+async function twice(flow: () => Promise<Flow>): Promise<readonly Flow[]> {
+  return [await flow(), await flow()];
+}
+
+function meanOf(flows: readonly Flow[], field: keyof Flow): number {
+  return flows.reduce((sum, flow) => sum + flow[field], 0) / flows.length;
 }
 
 function median(values: readonly number[]): number {

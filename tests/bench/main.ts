@@ -40,9 +40,9 @@ const wantsMeasures = values.only.length === 0 || values.only.some((name) => nam
 if (wantsMeasures) await compareSubjects();
 let costs: readonly Cost[] = [];
 if (values.only.length === 0 || values.only.includes(COST)) {
-  const flows = values.quick ? { connects: 1_000, mebibytes: 256 } : { connects: 5_000, mebibytes: 2_048 };
+  const flows = values.quick ? { connects: 500, mebibytes: 128 } : { connects: 1_000, mebibytes: 256 };
   await attempt(COST, async () => {
-    costs = await measureCost(rounds * 3, flows);
+    costs = await measureCost(rounds * 12, flows);
   });
 }
 finish();
