@@ -6,6 +6,9 @@ import type { Daemon } from "../kit/daemon.ts";
 /** Events that refuse; the mechanism is their reason, or stands here. */
 const REFUSALS = /^(kernel\.|connection\.refused$|names\.|action\.deny$)/;
 
+/** The C library of any program looks for it first; no attack is about it. */
+const NSCD = /\/nscd\/socket$/;
+
 interface Line {
   readonly kind: string;
   readonly agent?: string;
@@ -53,7 +56,8 @@ export class Trail {
     const all = lines.flatMap((text) => {
       const { kind, agent, fields } = JSON.parse(text) as Line;
       if (!REFUSALS.test(kind) || (agent !== undefined && agent !== own)) return [];
-      const reason = fields?.["reason"];
+      const { reason, path } = fields ?? {};
+      if (typeof path === "string" && NSCD.test(path)) return [];
       const mechanism = typeof reason === "string" ? reason : kind === "action.deny" ? "policy" : kind;
       return agent === undefined && !expected.includes(mechanism) ? [] : [mechanism];
     });

@@ -73,6 +73,19 @@ test("a missing capability is the reason only where it is missing", () => {
   assert.equal(row("000001ffffffffff"), "open");
 });
 
+test("a closed door counts only for attacks on doors, and hides no other reason", () => {
+  const row = (closedBy: readonly string[], report: Report) => {
+    const guarded = a([], ["no-door"], report);
+    const own: Vector = { ...vector, closedBy };
+    return judge({ vector: own, place: "user", control: SEEN, guarded, guard: "sallyport", limits: "" });
+  };
+  const readOnly = failed("open", "EROFS");
+  assert.deepEqual(row(["read-only"], readOnly), { kind: "closed", mechanism: "read-only" });
+  assert.deepEqual(row(["no-door"], failed("connect", "EPERM")), { kind: "closed", mechanism: "no-door" });
+  assert.equal(row(["unlisted"], readOnly).kind, "open");
+  assert.equal(row(["unlisted"], { status, output: "" }).kind, "open");
+});
+
 test("a guard that never starts the attack has closed nothing", () => {
   const guarded = a([], [], { status: {}, output: "sh: not found" });
   for (const guard of ["sallyport", "another"] as const) {

@@ -64,9 +64,16 @@ export function statedIn(vector: Vector, place: Place): Stated | undefined {
   return vector.stated?.find(({ places }) => places === undefined || places.includes(place));
 }
 
+/**
+ * The C library of any program may look for a local daemon first (nscd, userdb), and meets a closed door on its way:
+ * that says nothing of an attack which is not about doors.
+ */
+const BY_THE_WAY = "no-door";
+
 /** An event of the guard says it best; else how the attack failed, together with what it was allowed to be. */
 export function mechanismOf(vector: Vector, { refusals, report }: Try): string {
-  const told = vector.closedBy.find((mechanism) => refusals.includes(mechanism)) ?? refusals[0];
+  const expected = vector.closedBy.find((mechanism) => refusals.includes(mechanism));
+  const told = expected ?? refusals.find((mechanism) => mechanism !== BY_THE_WAY);
   if (told !== undefined) return told;
   const { failed, status } = report;
   if (!hasStarted(report)) return /\b[A-Z]+(_[A-Z]+)+(?=: )/.exec(report.output)?.[0] ?? "unexplained";

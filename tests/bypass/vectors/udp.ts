@@ -1,11 +1,11 @@
 /** Ways round by UDP and what rides on it. */
-import type { Vector } from "../vector.ts";
+import type { Place, Vector } from "../vector.ts";
 
 const UNLISTED = ["unlisted"];
-const SOURCE_ROUTING = {
-  limit: "IPv4 source routing and IPv6 routing headers",
-  remedy: "drop such packets at the network's edge, as most routers do",
-};
+/** Refused at setsockopt, before the kernel asks for a capability; the egress filter drops what passed all the same. */
+const SOCKET_OPTION = ["socket-option"];
+/** A plain user may not set a route, guarded or not. */
+const HOLDS_NET_RAW: readonly Place[] = ["root", "child", "container"];
 
 export const UDP: readonly Vector[] = [
   {
@@ -143,7 +143,7 @@ step("IP_ADD_MEMBERSHIP")
 sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(T["group"]) + socket.inet_aton(T["own4"]))
 time.sleep(0.3)`,
     judge: "group",
-    closedBy: ["socket-option"],
+    closedBy: SOCKET_OPTION,
   },
   {
     name: "udp-answers-local-outsider",
@@ -182,8 +182,8 @@ sock.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, route)
 step("sendto")
 sock.sendto(TOKEN, (T["allowed4"], 123))
 time.sleep(0.2)`,
-    closedBy: ["capability"],
-    capability: "NET_RAW",
+    places: HOLDS_NET_RAW,
+    closedBy: SOCKET_OPTION,
   },
   {
     name: "routing-header",
@@ -197,7 +197,7 @@ sock.setsockopt(socket.IPPROTO_IPV6, 57, header)
 step("sendto")
 sock.sendto(TOKEN, (T["allowed6"], 123))
 time.sleep(0.2)`,
-    closedBy: ["not-admitted", "capability"],
-    stated: [SOURCE_ROUTING],
+    places: HOLDS_NET_RAW,
+    closedBy: SOCKET_OPTION,
   },
 ];
