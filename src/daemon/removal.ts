@@ -13,6 +13,7 @@ import { LIBRARY, removeHooks } from "../containers/installation.ts";
 import { isPopulated, processesOf, removeCgroup } from "../kernel/cgroups.ts";
 import { findCgroupRoot, pinDirOf } from "../kernel/interception.ts";
 import { openStore } from "../store/store.ts";
+import type { Tag } from "../store/tags.ts";
 import { UNDECIDED_FILES } from "./hooks.ts";
 
 const run = promisify(execFile);
@@ -56,6 +57,13 @@ export function refuseWhileRunning(cgroups: readonly string[]): void {
   );
 }
 
+/** What lives in these cgroups runs unguarded once the programs are gone: whoever asked for that is told. */
+function guardsThatEnd(cgroups: readonly string[]): readonly string[] {
+  return cgroups
+    .filter((path) => isPopulated(path) === true)
+    .map((path) => `the guard of ${path}, where processes live: ${processesOf(path).slice(0, 20).join(", ")}`);
+}
+
 /** The daemon must not run. Returns what was removed, for display. Throws PRIVILEGE, AGENTS_RUNNING, HOOK_INSTALL. */
 export async function removeEverything(options: RemovalOptions): Promise<readonly string[]> {
   const { stateDir, runDir } = options;
@@ -65,11 +73,13 @@ export async function removeEverything(options: RemovalOptions): Promise<readonl
     });
   }
   const removed: string[] = [];
-  const cgroups = await runCgroups(stateDir);
+  const tags = await tagsOf(stateDir);
+  const cgroups = tags.filter(({ kind }) => kind === "run").map(({ cgroup }) => cgroup);
   refuseWhileRunning(cgroups);
   removed.push(...ownHooks(runDir, options.library ?? LIBRARY));
   removed.push(...(await systemTrust(stateDir, options.systemStore ?? SYSTEM_STORE)));
   const pinDir = pinDirOf(runDir);
+  removed.push(...guardsThatEnd(tags.filter(({ kind }) => kind !== "run").map(({ cgroup }) => cgroup)));
   if (existsSync(pinDir)) removed.push(...removePinned(pinDir));
   for (const path of cgroups) {
     removeCgroup(path);
@@ -114,8 +124,8 @@ function textOf(file: string): string {
   }
 }
 
-/** The cgroups that `run` made and that may still be there. A damaged store must not keep the rest from being removed. */
-async function runCgroups(stateDir: string): Promise<string[]> {
+/** What is tagged, as far as it is known. A damaged store must not keep the rest from being removed. */
+async function tagsOf(stateDir: string): Promise<readonly Tag[]> {
   if (!existsSync(join(stateDir, "sallyport.db"))) return [];
   const store = await openStore(
     stateDir,
@@ -123,7 +133,7 @@ async function runCgroups(stateDir: string): Promise<string[]> {
   ).catch(() => undefined);
   if (store === undefined) return [];
   try {
-    return (await store.tags.all()).filter(({ kind }) => kind === "run").map(({ cgroup }) => cgroup);
+    return await store.tags.all();
   } finally {
     await store.close();
   }

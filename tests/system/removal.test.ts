@@ -166,8 +166,17 @@ test("down keeps agents refused; down --remove leaves nothing behind", async (t)
   assert.equal((await stillThere(ours)).length, all.length, "the kernel's side stays");
   await agent.leave();
 
+  const stays = spawn("sh", ["-c", `echo $$ > "$0/cgroup.procs" && echo in && exec sleep 600`, cgroup], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  t.after(() => stays.kill());
+  await once(stays.stdout, "data");
   const removed = await daemon.cli(["down", "--remove", "--state", daemon.stateDir]);
   assert.equal(removed.code, 0, removed.stderr);
+  assert.ok(
+    removed.stdout.includes(`removed the guard of ${cgroup}, where processes live: ${stays.pid}\n`),
+    removed.stdout,
+  );
   await eventually(async () => (await stillThere(ours)).join(", ") || undefined);
   assert.ok(!existsSync(pinDir));
   for (const path of runs) assert.ok(!existsSync(path), path);

@@ -4,7 +4,7 @@ import type { Place, Vector } from "../vector.ts";
 const UNLISTED = ["unlisted"];
 /** Refused at setsockopt, before the kernel asks for a capability; the egress filter drops what passed all the same. */
 const SOCKET_OPTION = ["socket-option"];
-/** A plain user may not set a route, guarded or not. */
+/** A plain user may set no IPv4 source route, guarded or not. */
 const HOLDS_NET_RAW: readonly Place[] = ["root", "child", "container"];
 
 export const UDP: readonly Vector[] = [
@@ -197,7 +197,6 @@ sock.setsockopt(socket.IPPROTO_IPV6, 57, header)
 step("sendto")
 sock.sendto(TOKEN, (T["allowed6"], 123))
 time.sleep(0.2)`,
-    places: HOLDS_NET_RAW,
     closedBy: SOCKET_OPTION,
   },
 ];
