@@ -80,12 +80,14 @@ const MECHANISMS = `## Mechanisms
 | no-door | the kernel's refusal of a Unix socket that no door opens |
 | not-admitted, turned | the egress filter: a packet that no earlier check admitted, or that NAT led elsewhere |
 | socket-option | the deny-list at setsockopt, or the egress filter: what makes the kernel send by itself or another way |
-| name-… | the resolver's refusal of a question, before anybody was asked |
+| names.refused | the resolver's refusal of a question, before anybody was asked |
+| answered-here, stripped | the resolver's own answer, with which nobody was asked, or from which it took what could carry data |
 | seccomp | the filter that \`sallyport run\` sets, or the container runtime's |
 | capability | a right that \`run\` or the runtime took away |
 | read-only, hidden, permission | how the agent sees the file system of the kernel |
+| scope | Landlock's scope, or the filter's: signals and traces stay inside the agent |
 | closed-descriptors | what was open is closed before the agent starts |
-| reset | sockets from before the tag are destroyed |`;
+| reset, EDESTADDRREQ | sockets from before the tag are destroyed; a datagram socket has lost its peer then |`;
 
 function today(): string {
   return new Date().toISOString().slice(0, 10);
