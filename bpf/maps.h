@@ -128,10 +128,9 @@ struct {
 } sockets SEC(".maps");
 
 /*
- * Source of a connection that is being redirected -> its origin. Written at TCP_CONNECT_CB, moved
- * to the accepted socket when the handshake is done, overwritten by the next connection of the
- * same source, or swept by age; never an LRU. Full: counted, and the accept finds nothing and
- * closes.
+ * SYN of a connection that is being redirected -> its origin. Written before the SYN leaves, taken
+ * by the daemon at accept, by the SYN that the accepted socket kept; or swept by age, never an
+ * LRU. Full: counted, and the accept finds nothing and closes.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -139,18 +138,6 @@ struct {
 	__type(key, struct sallyport_origin_key);
 	__type(value, struct sallyport_origin);
 } origins SEC(".maps");
-
-/*
- * Accepted socket -> its origin. Written when the handshake is done, before the client can send,
- * close and give its source port to another; so it is the very connection's, however long that
- * waits for the accept. Read by the daemon at accept; dies with the socket.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct sallyport_origin);
-} claims SEC(".maps");
 
 /*
  * Source of a redirected datagram -> its origin. Written when the packet leaves, read by the

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The programs, a few lines each. All are attached once, at the root of the cgroup2 tree, but the
- * filters of packets and socket options: those are attached to each tagged cgroup. Decisions are
+ * The programs, a few lines each. All are attached once, at the root of the cgroup2 tree, but what
+ * runs too often for bystanders: that is attached to each tagged cgroup. Decisions are
  * in redirect.h, the way of a flow in outbound.h, of a packet in packets.h. Unix sockets
  * are in doors.bpf.c, since older kernels have no hook for them.
  */
@@ -271,7 +271,13 @@ int sallyport_setsockopt(struct bpf_sockopt *ctx)
 
 /* ---- TCP: the origin under the name that the listener will see ---------------------- */
 
-static __always_inline void publish_origin(struct bpf_sock_ops *ctx, struct socket_note *note)
+/*
+ * Called when the port is bound and the sequence number chosen, but nothing was sent. A source
+ * port alone does not tell connections apart: a client that resets and connects again from the
+ * same port would give its first bytes the second one's identity.
+ */
+static __always_inline void publish_connection(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
+					       struct socket_note *note)
 {
 	struct sallyport_origin_key key = { .netns_cookie = note->origin.netns_cookie,
 					    .port = ctx->local_port };
@@ -280,7 +286,11 @@ static __always_inline void publish_origin(struct bpf_sock_ops *ctx, struct sock
 			       .protocol = PROTOCOL_TCP,
 			       .socket_family = ctx->family,
 			       .socket_type = TYPE_STREAM };
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 
+	if (!tcp)
+		return;
+	key.sequence_be = bpf_htonl(tcp->write_seq);
 	/* The family on the wire: an IPv6 socket that dialled ::ffff:a.b.c.d arrives as IPv4. */
 	if (is_ipv4(&note->origin.dialled))
 		read4(&key.address, ctx->local_ip4);
@@ -293,37 +303,16 @@ static __always_inline void publish_origin(struct bpf_sock_ops *ctx, struct sock
 		      note->origin.cgroup_id, &place);
 }
 
-/* Runs for every accepted socket of the host: those of other ports leave after one lookup. */
-static __always_inline void claim_origin(struct bpf_sock_ops *ctx)
-{
-	struct sallyport_origin_key key = { .netns_cookie = bpf_get_netns_cookie(ctx),
-					    .port = bpf_ntohl(ctx->remote_port) };
-	struct sallyport_origin *origin;
-	struct bpf_sock *sk = ctx->sk;
-
-	if (!sk || listener_port_in(key.netns_cookie) != ctx->local_port)
-		return;
-	if (ctx->family == FAMILY_INET)
-		read4(&key.address, ctx->remote_ip4);
-	else
-		READ6(&key.address, ctx, remote_ip6);
-	origin = bpf_map_lookup_elem(&origins, &key);
-	if (!origin)
-		return;
-	bpf_sk_storage_get(&claims, sk, origin, BPF_SK_STORAGE_GET_F_CREATE);
-	bpf_map_delete_elem(&origins, &key);
-}
-
+/*
+ * Attached to each tagged cgroup, since it runs nine times for every TCP connection below; at the
+ * root only where cgroups may be tagged at their birth, when nothing can be attached to them.
+ */
 SEC("sockops")
 int sallyport_sockops(struct bpf_sock_ops *ctx)
 {
 	struct socket_note *note;
 	struct bpf_sock *sk;
 
-	if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
-		claim_origin(ctx);
-		return 1;
-	}
 	if (ctx->op != BPF_SOCK_OPS_TCP_CONNECT_CB && ctx->op != BPF_SOCK_OPS_TCP_LISTEN_CB)
 		return 1;
 	sk = ctx->sk;
@@ -336,7 +325,7 @@ int sallyport_sockops(struct bpf_sock_ops *ctx)
 		note->admission = ADMITTED_LOOPBACK; /* for its answers; children inherit it */
 		note->redirect_port = 0;
 	} else if (note->redirect_port && note->redirect_port == bpf_ntohl(ctx->remote_port)) {
-		publish_origin(ctx, note);
+		publish_connection(ctx, sk, note);
 	}
 	return 1;
 }

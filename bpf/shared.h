@@ -106,12 +106,16 @@ struct sallyport_destination {
 };
 SALLYPORT_SIZE(sallyport_destination, 8);
 
-/* The source of a redirected connection or datagram as its listener will see it. */
+/*
+ * The source of a redirected connection or datagram as its listener will see it. A source port is
+ * used again and again; what tells one connection from the next is the sequence number of its SYN.
+ */
 struct sallyport_origin_key {
 	__u64 netns_cookie;
 	struct sallyport_address address;
+	__u32 sequence_be; /* of the SYN; 0 for datagrams */
 	__u16 port;
-	__u8 padding[6];
+	__u8 padding[2];
 };
 SALLYPORT_SIZE(sallyport_origin_key, 32);
 

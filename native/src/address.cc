@@ -45,6 +45,10 @@ std::string address_to_text(const sallyport_address& address) {
   return text;
 }
 
+sallyport_address address_from_ipv4(uint32_t ipv4_be) {
+  return mapped(&ipv4_be);
+}
+
 Endpoint endpoint_of(const sockaddr_storage& address) {
   if (address.ss_family == AF_INET) {
     const auto& four = reinterpret_cast<const sockaddr_in&>(address);

@@ -21,5 +21,7 @@ bool is_ipv4(const sallyport_address& address);
 sallyport_address address_from_text(const std::string& text);
 std::string address_to_text(const sallyport_address& address);
 Endpoint endpoint_of(const sockaddr_storage& address);
+// `ipv4_be`: as in the header of a packet.
+sallyport_address address_from_ipv4(uint32_t ipv4_be);
 
 }  // namespace sallyport

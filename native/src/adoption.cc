@@ -27,7 +27,9 @@ struct Change {
 // Maps that an older version cannot share, by the layout that changed them. All others are kept,
 // so that open connections, tags and quarantines live on. tags and quarantined must never be here.
 constexpr Change kChanges[] = {
-    {2, "events"},  // longer records
+    {2, "events"},   // longer records
+    {2, "origins"},  // keys with the sequence number
+    {2, "datagrams"},
 };
 
 }  // namespace

@@ -13,8 +13,9 @@
 namespace sallyport {
 
 // The programs that are attached to each tagged cgroup, so that no bystander meets them; all others are at the root.
+// Where cgroups are tagged at birth, sockops is at the root too (Interceptor::set_births).
 // What drops packets comes last: it goes last when pins are removed.
-constexpr const char* kFilters[] = {"setsockopt", "egress"};
+constexpr const char* kFilters[] = {"sockops", "setsockopt", "egress"};
 
 class Links {
  public:

@@ -305,7 +305,8 @@ Napi::Value InterceptorBinding::origin_of(const Napi::CallbackInfo& info) {
     Napi::Array row = Napi::Array::New(info.Env(), 3);
     row.Set(0u, address_to_text(source.address));
     row.Set(1u, source.port);
-    row.Set(2u, origin_to_js(info.Env(), interceptor().claim(fd)));
+    const std::optional<sallyport_origin_key> syn = syn_of(fd, netns_cookie(fd));
+    row.Set(2u, origin_to_js(info.Env(), syn ? interceptor().claim(*syn) : std::nullopt));
     return row;
   });
 }

@@ -156,7 +156,16 @@ void Interceptor::attach_all() {
       attached.insert(name);
     }
   }
+  if (!keys_of<sallyport_birth>(skeleton_->maps.births).empty()) attached.insert(attach_for_births());
   links_->drop_all_but(attached);
+}
+
+// A cgroup that was tagged at birth has no filters until the daemon hears of it: its first connections would have no
+// origin.
+std::string Interceptor::attach_for_births() {
+  const std::string name = short_name(skeleton_->progs.sallyport_sockops);
+  if (!leaves_out(name.c_str())) links_->attach(skeleton_->progs.sallyport_sockops, name);
+  return name;
 }
 
 // Last: until the layout is written, an upgrade that broke off starts over.
@@ -173,7 +182,8 @@ void Interceptor::settle_pins() {
 // Those that are attached to each tagged cgroup, but for what was left out.
 std::vector<bpf_program*> Interceptor::filters() const {
   std::vector<bpf_program*> all;
-  for (bpf_program* program : {skeleton_->progs.sallyport_setsockopt, skeleton_->progs.sallyport_egress})
+  const auto& programs = skeleton_->progs;
+  for (bpf_program* program : {programs.sallyport_sockops, programs.sallyport_setsockopt, programs.sallyport_egress})
     if (!leaves_out(short_name(program).c_str())) all.push_back(program);
   return all;
 }
@@ -270,7 +280,9 @@ void Interceptor::set_births(const Births& all) {
     throw Failure("KERNEL_FEATURE", "Cannot tag cgroups at their birth: programs may not read kernel memory here",
                   {"tracepoint cgroup_mkdir",
                    "Boot without lockdown=confidentiality, or tag by `sallyport tag` and `sallyport run` alone.", ""});
+  if (!all.empty()) attach_for_births();
   replace_all(skeleton_->maps.births, all);
+  if (all.empty()) links_->drop(short_name(skeleton_->progs.sallyport_sockops));
 }
 
 bool Interceptor::set_doors(const Doors& all, const std::set<uint32_t>& mount_namespaces) {
@@ -322,30 +334,17 @@ std::map<uint64_t, uint16_t> Interceptor::listeners() const {
   return all;
 }
 
-namespace {
-sallyport_origin_key origin_key(uint64_t netns_cookie, const Endpoint& source) {
-  sallyport_origin_key key{};
-  key.netns_cookie = netns_cookie;
-  key.address = source.address;
-  key.port = source.port;
-  return key;
-}
-}  // namespace
-
-std::optional<sallyport_origin> Interceptor::claim(int fd) {
-  const std::optional<sallyport_origin> origin = claim_new(fd);
-  if (!origin || !erase(skeleton_->maps.claims, fd)) return std::nullopt;  // somebody else was first
-  return origin;
-}
-
-std::optional<sallyport_origin> Interceptor::claim_new(int fd) const {
+std::optional<sallyport_origin> Interceptor::claim(const sallyport_origin_key& syn) {
   sallyport_origin origin{};
-  if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.claims), &fd, &origin) != 0) return std::nullopt;
+  if (bpf_map_lookup_and_delete_elem(bpf_map__fd(skeleton_->maps.origins), &syn, &origin) != 0) return std::nullopt;
   return origin;
 }
 
 std::optional<sallyport_origin> Interceptor::datagram_origin(uint64_t netns_cookie, const Endpoint& source) const {
-  const sallyport_origin_key key = origin_key(netns_cookie, source);
+  sallyport_origin_key key{};
+  key.netns_cookie = netns_cookie;
+  key.address = source.address;
+  key.port = source.port;
   sallyport_origin origin{};
   if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.datagrams), &key, &origin) != 0) return std::nullopt;
   return origin;
@@ -359,7 +358,6 @@ uint32_t Interceptor::sweep_origins(uint64_t age_ms) {
     sallyport_origin origin{};
     if (bpf_map_lookup_elem(bpf_map__fd(map), &key, &origin) != 0 || origin.boot_ns + age_ms * kNsPerMs > now_ns)
       continue;
-    // A connection that takes over this very key right now loses its origin and is closed.
     if (erase(map, key)) removed++;
   }
   return removed;

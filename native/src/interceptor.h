@@ -48,11 +48,8 @@ class Interceptor {
   void set_listener(uint16_t port, uint64_t netns_cookie);
   std::map<uint64_t, uint16_t> listeners() const;
 
-  // Takes the origin off an accepted socket: the second claim finds nothing.
-  std::optional<sallyport_origin> claim(int fd);
-  // The same of a socket that was accepted just now and that nobody else claims: it keeps the origin until it is
-  // closed.
-  std::optional<sallyport_origin> claim_new(int fd) const;
+  // Takes the origin of the connection that this SYN asked for: the second claim finds nothing.
+  std::optional<sallyport_origin> claim(const sallyport_origin_key& syn);
   // Leaves it: the same socket may send again before this datagram is read.
   std::optional<sallyport_origin> datagram_origin(uint64_t netns_cookie, const Endpoint& source) const;
   uint32_t sweep_origins(uint64_t age_ms);
@@ -64,6 +61,7 @@ class Interceptor {
   void prepare(bpf_object* object);
   void leave_out(const std::string& name);
   void attach_all();
+  std::string attach_for_births();
   void settle_pins();
   void adopt_filters();
   bool filter(int cgroup_fd, uint64_t cgroup_id, std::vector<std::string>& attached);

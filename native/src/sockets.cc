@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -29,6 +31,7 @@ namespace sallyport {
 
 namespace {
 
+constexpr size_t kSynBytesMax = 120;   // IPv4 and TCP headers, each with all the options that fit
 constexpr size_t kNotifyFdsMax = 253;  // SCM_MAX_FD of the kernel
 
 Fd pidfd_of_peer(int fd, pid_t pid) {
@@ -85,7 +88,10 @@ Fd bind_here(const std::string& text, uint16_t port, int type) {
   const SocketName name = name_of(text, port);
   Fd fd(socket(name.name.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) throw system_failure("make a socket", errno);
-  if (type == SOCK_STREAM) set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR");
+  if (type == SOCK_STREAM) {
+    set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR");
+    set_option(fd.get(), IPPROTO_TCP, TCP_SAVE_SYN, "TCP_SAVE_SYN");
+  }
   if (name.name.ss_family == AF_INET6) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY");
   if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&name.name), name.length) != 0)
     throw system_failure("bind " + text + " port " + std::to_string(port), errno);
@@ -174,10 +180,40 @@ Endpoint remote_endpoint(int fd) {
   return endpoint_of(name);
 }
 
-// Accepted sockets have the option from their listener.
+// tcp(7), TCP_SAVED_SYN: the headers of IP and TCP. Options of IP never come here: the egress filter drops them.
+std::optional<sallyport_origin_key> syn_of(int fd, uint64_t netns_cookie) {
+  union {
+    iphdr four;
+    ip6_hdr six;
+    uint8_t bytes[kSynBytesMax];
+  } syn{};
+  socklen_t length = sizeof syn;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_SAVED_SYN, &syn, &length) != 0) return std::nullopt;
+  sallyport_origin_key key{};
+  key.netns_cookie = netns_cookie;
+  size_t header = sizeof syn.six;
+  if (syn.four.version == 4) {
+    header = syn.four.ihl * 4u;
+    key.address = address_from_ipv4(syn.four.saddr);
+  } else {
+    std::memcpy(key.address.bytes, &syn.six.ip6_src, sizeof key.address.bytes);
+  }
+  tcphdr tcp{};
+  if (length < header + sizeof tcp) return std::nullopt;
+  std::memcpy(&tcp, syn.bytes + header, sizeof tcp);
+  key.port = ntohs(tcp.source);
+  key.sequence_be = tcp.seq;
+  return key;
+}
+
+// Accepted sockets have the options from their listener, which may come from an older version.
 Acceptor::Acceptor(Interceptor& interceptor, int listen_fd)
-    : interceptor_(interceptor), listen_fd_(listen_fd), spare_(open("/dev/null", O_RDONLY | O_CLOEXEC)) {
+    : interceptor_(interceptor),
+      listen_fd_(listen_fd),
+      netns_cookie_(netns_cookie(listen_fd)),
+      spare_(open("/dev/null", O_RDONLY | O_CLOEXEC)) {
   set_option(listen_fd, IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY");
+  set_option(listen_fd, IPPROTO_TCP, TCP_SAVE_SYN, "TCP_SAVE_SYN");
 }
 
 std::optional<Accepted> Acceptor::next() {
@@ -186,9 +222,8 @@ std::optional<Accepted> Acceptor::next() {
     socklen_t length = sizeof name;
     Fd fd(accept4(listen_fd_, reinterpret_cast<sockaddr*>(&name), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd) {
-      const Endpoint source = endpoint_of(name);
-      std::optional<sallyport_origin> origin = interceptor_.claim_new(fd.get());
-      return Accepted{std::move(fd), source, origin};
+      const std::optional<sallyport_origin_key> syn = syn_of(fd.get(), netns_cookie_);
+      return Accepted{std::move(fd), endpoint_of(name), syn ? interceptor_.claim(*syn) : std::nullopt};
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
     if ((errno == EMFILE || errno == ENFILE) && shed_one()) continue;

@@ -30,6 +30,8 @@ uint64_t netns_cookie(int fd);
 uint64_t own_netns_cookie();
 bool notify(const std::string& state, const std::vector<int>& fds);
 Endpoint remote_endpoint(int fd);
+// The SYN of an accepted connection, which its listener kept; none if it did not, or if it was read before.
+std::optional<sallyport_origin_key> syn_of(int fd, uint64_t netns_cookie);
 
 struct Accepted {
   Fd fd;
@@ -49,6 +51,7 @@ class Acceptor {
 
   Interceptor& interceptor_;
   const int listen_fd_;
+  const uint64_t netns_cookie_;
   Fd spare_;
 };
 

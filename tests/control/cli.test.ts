@@ -770,7 +770,9 @@ test("Ctrl-C on a terminal reaches the command once, and run outlives it", async
   const daemon = await fakeDaemon(t);
   const script = "trap 'echo caught' INT; echo ready; until read -r line; do :; done; echo got; exit 5";
   const args = ["--run", daemon.runDir, "run", "--as", "ci", "--", "sh", "-c", script];
-  const child = spawn("python3", ["-c", TERMINAL, SALLYPORT, ...args], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn("/usr/bin/python3", ["-I", "-c", TERMINAL, SALLYPORT, ...args], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   const [pid] = await once(child.stdout, "data");
   daemon.peer = { ...ROOT, pid: Number(pid), uid: process.getuid?.() ?? 0, gid: MEMBER.gid };
   let out = "";
@@ -816,7 +818,7 @@ os.execv(sys.argv[3], sys.argv[3:])
 async function runWithSocket(t: TestContext, kind: string, fd: number, words: readonly string[]): Promise<Ended> {
   const daemon = await fakeDaemon(t);
   const run = [SALLYPORT, "--run", daemon.runDir, "run", "--quiet", "--as", "ci", "--", ...words];
-  const child = spawn("python3", ["-c", WITH_SOCKET, kind, String(fd), ...run]);
+  const child = spawn("/usr/bin/python3", ["-I", "-c", WITH_SOCKET, kind, String(fd), ...run]);
   await once(child, "spawn");
   daemon.peer = { ...ROOT, pid: child.pid ?? 0 };
   let [out, err] = ["", ""];

@@ -111,7 +111,7 @@ export class Agent {
   readonly pid: number;
 
   constructor(t: TestContext, { path }: Pick<NetNamespace, "path">, cgroup: string) {
-    const enter = 'echo $$ > "$1/cgroup.procs" && exec nsenter --net="$2" python3 -c "$3"';
+    const enter = 'echo $$ > "$1/cgroup.procs" && exec nsenter --net="$2" /usr/bin/python3 -I -c "$3"';
     this.#child = spawn("sh", ["-c", enter, "sh", cgroup, path, STEPS], { stdio: ["pipe", "pipe", "inherit"] });
     this.#lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });
     this.pid = this.#child.pid ?? 0;

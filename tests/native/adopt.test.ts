@@ -21,15 +21,15 @@ import {
 } from "./kit.ts";
 
 /** Two of them are for Unix sockets. */
-const PROGRAMS_AT_ROOT = KERNEL_HAS_DOORS ? 17 : 15;
+const PROGRAMS_AT_ROOT = KERNEL_HAS_DOORS ? 16 : 14;
 /** With the filters of the one tagged cgroup. */
-const PROGRAMS = PROGRAMS_AT_ROOT + 2;
+const PROGRAMS = PROGRAMS_AT_ROOT + 3;
 
 const bpftool = (...words: string[]) => execFileSync("bpftool", ["--json", ...words], { encoding: "utf8" });
 
 /** Ids of the programs behind the pinned links of one Sallyport. */
 function attachedPrograms(pinDir: string): number[] {
-  const paths = ["links", "setsockopt", "egress"]
+  const paths = ["links", "sockops", "setsockopt", "egress"]
     .filter((part) => existsSync(`${pinDir}/${part}`))
     .flatMap((part) => readdirSync(`${pinDir}/${part}`).map((name) => `${pinDir}/${part}/${name}`));
   return paths.map((path) => (JSON.parse(bpftool("link", "show", "pinned", path)) as { prog_id: number }).prog_id);
@@ -182,7 +182,7 @@ dials("192.0.2.1", 1)`);
   assert.equal(next.adopted, true);
   assert.equal(next.tags().length, 2);
   const after = attachedPrograms(stand.pinDir);
-  assert.deepEqual([after.length, after.filter((id) => before.includes(id))], [PROGRAMS_AT_ROOT + 4, []]);
+  assert.deepEqual([after.length, after.filter((id) => before.includes(id))], [PROGRAMS_AT_ROOT + 6, []]);
   const deadline = Date.now() + 5_000;
   while (events.length < 2 && Date.now() < deadline) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(events, ["deny unlisted", "deny quarantined"]); // read from the new ring

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, rmdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, rmdirSync, statSync } from "node:fs";
 import { Interceptor, removePinned } from "ebpf-loader";
 import { CGROUP_ROOT, kernelTest, makeCgroup, python, registered, Stand, undo, uniqueName } from "./kit.ts";
 
@@ -21,6 +21,10 @@ kernelTest("a cgroup that a rule names is tagged before anybody can enter it", a
   assert.deepEqual([event.cgroupId, event.reason, event.pid], [idOf(born), "registered", process.pid]);
   assert.deepEqual(await python('dials("192.0.2.10", 5432)', born), [{ value: "192.0.2.10 5432 1" }]);
   assert.equal(stand.accepted[0]?.origin?.agent, 77);
+  const atRoot = `${stand.pinDir}/links/sockops`; // for its first connections; without rules no bystander meets it
+  assert.equal(existsSync(atRoot), true);
+  stand.interceptor.setBirths([]);
+  assert.equal(existsSync(atRoot), false);
 });
 
 kernelTest("a unit rule matches the service manager's units, and no lookalike below a user", async (t) => {

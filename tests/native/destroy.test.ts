@@ -33,7 +33,7 @@ print(*(int(x) for x in (error_of(client), error_of(accepted), error_of(client6)
 async function holder(t: TestContext, cgroup: string, ...enter: string[]) {
   const child = spawn(
     "sh",
-    ["-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', cgroup, ...enter, "python3", "-c", HOLD],
+    ["-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', cgroup, ...enter, "/usr/bin/python3", "-I", "-c", HOLD],
     {
       stdio: ["pipe", "pipe", "inherit"],
     },

@@ -238,7 +238,7 @@ def sends(host, port, family=socket.AF_INET):
 export async function python(code: string, cgroup?: string): Promise<Outcome[]> {
   const script = `${PRELUDE}\n${code}\nprint(json.dumps(results))`;
   const enter = cgroup === undefined ? "" : 'echo $$ > "$0/cgroup.procs" && ';
-  const child = spawn("sh", ["-c", `${enter}exec python3 -c "$1"`, cgroup ?? "sh", script], {
+  const child = spawn("sh", ["-c", `${enter}exec /usr/bin/python3 -I -c "$1"`, cgroup ?? "sh", script], {
     stdio: ["ignore", "pipe", "pipe"],
     timeout: 30_000,
   });

@@ -161,8 +161,9 @@ kernelTest("notify() hands state and descriptors to the service manager", async 
   undo(t, () => rmSync(folder, { recursive: true }));
   const path = join(folder, "notify");
   const manager = spawn(
-    "python3",
+    "/usr/bin/python3",
     [
+      "-I",
       "-c",
       `
 import array, os, socket

@@ -46,7 +46,7 @@ sys.stdin.read()`;
 
 /** A stand whose agent runs python in a namespace with servers, and with these rules of its packet filter. */
 async function standIn(t: TestContext, setup: string, options: StandOptions) {
-  const holder = spawn("unshare", ["--net", "sh", "-c", `${setup}\nexec python3 -c "$0"`, SERVERS], {
+  const holder = spawn("unshare", ["--net", "sh", "-c", `${setup}\nexec /usr/bin/python3 -I -c "$0"`, SERVERS], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   undo(t, () => void holder.kill());

@@ -58,7 +58,7 @@ function add(path: string): string {
 /** errno of a process whose first act in a cgroup is to dial the sink; "0" is a connection. */
 async function dialFrom(folder: string): Promise<string> {
   const dial = `import socket; s = socket.socket(); s.settimeout(5); print(s.connect_ex(("127.0.0.1", ${port})))`;
-  const script = 'echo $$ > "$1/cgroup.procs" && exec /usr/bin/python3 -c "$2"';
+  const script = 'echo $$ > "$1/cgroup.procs" && exec /usr/bin/python3 -I -c "$2"';
   const { stdout, stderr } = await capture("sh", ["-c", script, "sh", folder, dial]);
   return stdout.trim() || stderr;
 }

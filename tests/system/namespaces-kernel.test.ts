@@ -42,7 +42,7 @@ kernelTest("a connect is told of by others who live there, when its process has 
   const namespace = netns(t);
   await guard.agent(t, namespace).ready();
   const dial = `import socket; socket.create_connection(("${BACKEND}", ${PORT}))`;
-  const enter = 'echo $$ > "$1/cgroup.procs" && exec nsenter --net="$2" python3 -c "$3" 2>/dev/null';
+  const enter = 'echo $$ > "$1/cgroup.procs" && exec nsenter --net="$2" /usr/bin/python3 -I -c "$3" 2>/dev/null';
   // our thread hears of it only after the process is gone
   assert.throws(() => execFileSync("sh", ["-c", enter, "sh", guard.cgroup, namespace.path, dial]));
   assert.deepEqual(guard.told, []);
@@ -198,7 +198,7 @@ kernelTest("garbage from a namespace that vanishes before the accept harms nobod
 for i in range(200):
     s = socket.socket(); s.settimeout(2); s.connect(("${BACKEND}", ${PORT})); s.send(os.urandom(999)); os.dup(s.fileno())`;
   // nothing is accepted while this runs, since it holds our thread
-  const enter = 'echo $$ > "$1/cgroup.procs" && exec nsenter --net="$2" python3 -c "$3"';
+  const enter = 'echo $$ > "$1/cgroup.procs" && exec nsenter --net="$2" /usr/bin/python3 -I -c "$3"';
   execFileSync("sh", ["-c", enter, "sh", guard.cgroup, namespace.path, storm]);
   namespace.unname();
   process.kill(agent.pid, "SIGKILL");
