@@ -130,40 +130,49 @@ static __always_inline void admit(struct socket_note *note, const struct caller 
 	}
 }
 
-static __always_inline int guard(struct bpf_sock_addr *ctx, struct target *target, enum hook hook)
+static __always_inline struct place place_of(struct bpf_sock_addr *ctx, const struct target *target)
 {
-	struct socket_note *note = bpf_sk_storage_get(&sockets, ctx->sk, 0, 0);
-	__u64 netns_cookie = bpf_get_netns_cookie(ctx);
-	struct verdict verdict = {};
-	struct caller caller;
-	struct flow flow = {};
-	struct place place = {};
+	struct place place = {
+		.address = target->address,
+		.netns_cookie = bpf_get_netns_cookie(ctx),
+		.port = target->port,
+		.protocol = ctx->protocol,
+		.socket_family = ctx->family,
+		.socket_type = ctx->type,
+	};
 
-	caller_of_flow(&caller, note);
-	place.address = target->address;
-	place.netns_cookie = netns_cookie;
-	place.port = target->port;
-	place.protocol = ctx->protocol;
-	place.socket_family = ctx->family;
-	place.socket_type = ctx->type;
+	return place;
+}
+
+/* Nobody else's traffic is touched, but a stranger must not inherit an origin. */
+static __always_inline int guard_stranger(struct bpf_sock_addr *ctx, const struct target *target)
+{
+	struct flow flow = { .address = target->address, .port = target->port };
+	struct place place;
+
+	pin_unspecified(&flow.address);
+	if (!is_loopback(&flow.address))
+		return SOCK_PROCEED;
+	flow.listener_port = listener_port_in(bpf_get_netns_cookie(ctx));
+	if (!is_our_listener(&flow))
+		return SOCK_PROCEED;
+	place = place_of(ctx, target);
+	return refuse(SALLYPORT_REASON_OUR_LISTENER, 0, &place);
+}
+
+static __always_inline int guard_agent(struct bpf_sock_addr *ctx, struct target *target,
+				       enum hook hook, struct caller caller,
+				       struct socket_note *note)
+{
+	struct place place = place_of(ctx, target);
+	struct verdict verdict = {};
+	struct flow flow = {};
 
 	target->changed = pin_unspecified(&target->address);
 	flow.address = target->address;
 	flow.port = target->port;
 	flow.protocol = ctx->protocol;
-	if (!caller.agent && !is_loopback(&flow.address)) {
-		target->changed = 0;
-		return SOCK_PROCEED;
-	}
-	flow.listener_port = listener_port_in(netns_cookie);
-	if (!caller.agent) {
-		/* Nobody else's traffic is touched, but a stranger must not inherit an origin. */
-		target->changed = 0;
-		if (is_our_listener(&flow))
-			return refuse(SALLYPORT_REASON_OUR_LISTENER, 0, &place);
-		return SOCK_PROCEED;
-	}
-
+	flow.listener_port = listener_port_in(place.netns_cookie);
 	if (note && hook == HOOK_SENDMSG && is_resent(ctx, &flow, note)) {
 		flow.address = note->origin.dialled;
 		flow.port = note->origin.dialled_port;
@@ -187,7 +196,7 @@ static __always_inline int guard(struct bpf_sock_addr *ctx, struct target *targe
 	}
 	if (!note) /* cannot be; the verifier does not know */
 		return SOCK_REFUSE;
-	admit(note, &caller, &flow, &verdict, netns_cookie, hook, target);
+	admit(note, &caller, &flow, &verdict, place.netns_cookie, hook, target);
 	if (verdict.action == SALLYPORT_INTERCEPT) {
 		count(SALLYPORT_COUNT_REDIRECTED);
 		report_task(SALLYPORT_KIND_REDIRECT, verdict.reason, caller.agent, &place);
@@ -197,6 +206,18 @@ static __always_inline int guard(struct bpf_sock_addr *ctx, struct target *targe
 		report_task(SALLYPORT_KIND_ALLOW, verdict.reason, caller.agent, &place);
 	}
 	return SOCK_PROCEED;
+}
+
+/* Runs for every connect of the host: what strangers need comes first, and is all they pay for. */
+static __always_inline int guard(struct bpf_sock_addr *ctx, struct target *target, enum hook hook)
+{
+	struct socket_note *note = bpf_sk_storage_get(&sockets, ctx->sk, 0, 0);
+	struct caller caller;
+
+	caller_of_flow(&caller, note);
+	if (!caller.agent)
+		return guard_stranger(ctx, target);
+	return guard_agent(ctx, target, hook, caller, note);
 }
 
 #endif

@@ -136,16 +136,17 @@ int sallyport_recvmsg6(struct bpf_sock_addr *ctx)
 SEC("cgroup/sock_create")
 int sallyport_sock_create(struct bpf_sock *ctx)
 {
-	struct place place = { .protocol = ctx->protocol,
-			       .socket_family = ctx->family,
-			       .socket_type = ctx->type,
-			       .netns_cookie = bpf_get_netns_cookie(ctx) };
 	__u8 reason = SALLYPORT_REASON_SOCKET_KIND;
+	struct place place = {};
 	struct caller caller;
 
 	caller_of_task(&caller);
 	if (!caller.agent)
 		return SOCK_PROCEED;
+	place.protocol = ctx->protocol;
+	place.socket_family = ctx->family;
+	place.socket_type = ctx->type;
+	place.netns_cookie = bpf_get_netns_cookie(ctx);
 	if (socket_kind_allowed(ctx->family, ctx->type, ctx->protocol)) {
 		struct socket_note *note = bpf_sk_storage_get(&sockets, ctx, 0,
 							      BPF_SK_STORAGE_GET_F_CREATE);

@@ -43,6 +43,8 @@ interface Effort {
 
 interface Flow {
   readonly perSecond: number;
+  /** Of calls that nothing disturbed; p50 changes by half from flow to flow. */
+  readonly p10Ns: number;
   readonly p50Ns: number;
 }
 
@@ -136,7 +138,10 @@ class Stand {
   /** An untagged flow, with the programs attached, of what it is without them. */
   async bystander(rounds: number, [mode, count]: readonly [string, number]): Promise<readonly number[]> {
     const flow = () => this.#flow(mode, this.#port, count);
-    const pairs = await alternate(rounds, flow, () => this.#attached(() => twice(flow)));
+    // The first after programs came or went pays for their coming and going.
+    const settled = () => flow().then(flow);
+    const pairs = await alternate(rounds, settled, () => this.#attached(() => twice(settled)));
+    if (mode === "connect") return pairs.map(([one, other]) => meanOf(one, "p10Ns") / meanOf(other, "p10Ns"));
     return pairs.map(([one, other]) => meanOf(other, "perSecond") / meanOf(one, "perSecond"));
   }
 
