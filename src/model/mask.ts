@@ -15,7 +15,13 @@ export interface ColumnFacts {
   readonly labels: readonly string[];
   readonly valueKind: ValueKind;
   readonly format: "text" | "binary";
+  /** Of a value that depends on several columns, or on one that it is not: all of them. The strictest mask counts. */
+  readonly sources?: readonly SourceFacts[];
+  /** The value is made from its sources: a mask that keeps a part of it could show another part of theirs. */
+  readonly isMade?: boolean;
 }
+
+export type SourceFacts = Pick<ColumnFacts, "schema" | "table" | "name" | "labels">;
 
 export interface Masked {
   /** What the client gets instead; null is SQL NULL. */

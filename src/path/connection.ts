@@ -8,10 +8,12 @@ import type { Clock } from "../base/clock.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
 import { LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
 import type { Masker } from "../masking/mask.ts";
+import { strictest } from "../masking/replace.ts";
 import type { Connection } from "../model/connection.ts";
 import type { Decision, Refusal } from "../model/decision.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Agent } from "../model/identity.ts";
+import type { ColumnFacts, MaskStyle } from "../model/mask.ts";
 import type { Asked } from "../model/operation.ts";
 import type { Origin } from "../model/origin.ts";
 import type { Protocol } from "../model/protocol.ts";
@@ -105,7 +107,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     sessionId,
     connection,
     cancelKey,
-    maskFor: (column) => parts.masker.valueMask(column, (detector) => judge.current.reveal(column, detector)),
+    maskFor: (column) => parts.masker.valueMask(column, (detector) => styleOf(column, detector, judge.current)),
   });
 
   // 6-9 the driver turns bytes into actions, asks, forwards with permits, masks answers
@@ -195,6 +197,14 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   parts.emit(summary);
   parts.sessions.remove(sessionId, cancelKey);
   parts.ended(origin, summary);
+}
+
+/** The strictest that policy asks for any column that the value depends on. */
+function styleOf(column: ColumnFacts, detector: string, judge: Judge): MaskStyle | undefined {
+  const sources = column.sources ?? [column];
+  const style = sources.map((source) => judge.reveal(source, detector)).reduce(strictest, undefined);
+  // A part of a made value, or equal hashes of parts, could tell a part of the column that the column's own mask hides.
+  return column.isMade === true && detector === "" && style !== undefined ? strictest(style, "redact") : style;
 }
 
 /** The judge of the policy in force: a reload gives running sessions a new one. */

@@ -43,6 +43,14 @@ async function rowsOf(
   );
 }
 
+const NO_ORACLES = `
+rules:
+  - name: no-oracles
+    on: sql
+    when: "'pii' in statement.oracles"
+    deny: { message: "Personal data may not decide which rows come back" }
+`;
+
 /** Made by somebody else before: the agent names nothing that has a label. */
 const DERIVED = `
   CREATE SCHEMA other;
@@ -98,32 +106,6 @@ describe("labelled columns", () => {
         open.map(({ name, errors }) => `${name}: ${errors[0]?.["M"]}`),
         [],
         "refused, or answered masked",
-      );
-    });
-  }
-
-  test("control: each oracle is answered when nothing guards the server", async () => {
-    const rows = (await rowsOf(LABEL_ORACLES, "simple")).map((row) => {
-      return { ...row, statements: ["BEGIN", ...row.statements, "ROLLBACK"] };
-    });
-    const reports = await rowsDirect(world, rows);
-    const weak = reports.filter(({ errors }) => errors.some(({ C }) => C?.startsWith("42")));
-    assert.deepEqual(
-      weak.map(({ name, errors }) => `${name}: ${errors[0]?.["M"]}`),
-      [],
-    );
-  });
-
-  for (const form of FORMS) {
-    test(`each oracle is refused by ${BY[form]}`, async () => {
-      const reports = await rowsAsAgent(world, await rowsOf(LABEL_ORACLES, form));
-      assert.deepEqual(
-        reports.filter((report) => !isRefused(report)).map(({ name }) => name),
-        [],
-      );
-      assert.deepEqual(
-        reports.flatMap((report) => piecesIn(arrived(report), SECRETS)),
-        [],
       );
     });
   }
@@ -238,12 +220,18 @@ describe("labelled columns", () => {
     ],
     ["a row that breaks NOT NULL", `INSERT INTO customers VALUES (NULL, 'x', 'x', '${CARD}', '${SSN}')`],
     ["a row that breaks a check", `INSERT INTO customers VALUES (-1, 'x', 'x', '${CARD}', '${SSN}')`],
-    ["a number that is too large", `SELECT '${CARD}'::int`],
-    ["a date that is none", `SELECT '${SSN}'::date`],
-    ["json that is none", `SELECT '{"card": ${CARD}'::json`],
+    ["a number that is too large", "SELECT card::int FROM customers"],
+    ["a date that is none", "SELECT ssn::date FROM customers"],
+    ["json that is none", `SELECT ('{"card": ' || card)::json FROM customers`],
+    ["a division's condition", "SELECT 1 / (ssn::int - ssn::int) FROM customers"],
+    ["a deferred key", "BEGIN; UPDATE deferred SET ssn = '219-09-9999' WHERE id = 2; COMMIT"],
   ];
   test("errors of the server quote nothing of a row", async () => {
-    await world.postgres.query("ALTER TABLE customers ADD CONSTRAINT positive CHECK (id > 0)");
+    await world.postgres.query(`
+      ALTER TABLE customers ADD CONSTRAINT positive CHECK (id > 0);
+      CREATE TABLE deferred () INHERITS (customers);
+      ALTER TABLE deferred ADD UNIQUE (ssn) DEFERRABLE INITIALLY DEFERRED;
+      INSERT INTO deferred VALUES (1, '', '', '', '219-09-9999'), (2, '', '', '', '1');`);
     const rows = errors.map(([name, sql]) => ({ name, database, form: "simple", statements: [sql] }) as const);
     const quoted = (reports: readonly RowReport[]) =>
       reports.filter((report) => piecesIn(arrived(report), SECRETS).length > 0).map(({ name }) => name);
@@ -255,6 +243,48 @@ describe("labelled columns", () => {
     const reports = await rowsAsAgent(world, rows);
     assert.deepEqual(quoted(reports), []);
     assert.ok(reports.every((report) => report.errors.length > 0));
+  });
+});
+
+describe("a policy that forbids oracles", () => {
+  let world: World;
+  before(async () => {
+    const policies = { "open.yaml": OPEN, "hide.yaml": REDACT, "oracles.yaml": NO_ORACLES };
+    world = await startWorld({ labels: true, policies });
+  });
+  after(() => world.stop());
+
+  const inTransaction = (rows: readonly RowJob[]) =>
+    rows.map((row) => ({ ...row, statements: ["BEGIN", ...row.statements, "ROLLBACK"] }));
+
+  for (const form of FORMS) {
+    test(`refuses each, or masks what it answers, by ${BY[form]}; control: each is answered when nothing guards`, async () => {
+      const rows = inTransaction(await rowsOf(LABEL_ORACLES, form));
+      const direct = await rowsDirect(world, rows);
+      const weak = direct.filter(({ errors }) => errors.some(({ C }) => C?.startsWith("42")));
+      assert.deepEqual(
+        weak.map(({ name, errors }) => `${name}: ${errors[0]?.["M"]}`),
+        [],
+      );
+      const reports = await rowsAsAgent(world, rows);
+      const answered = reports.filter((report, at) => {
+        const own = direct[at];
+        return !isRefused(report) && own !== undefined && arrived(report).equals(arrived(own));
+      });
+      assert.deepEqual(
+        answered.map(({ name }) => name),
+        [],
+      );
+      assert.deepEqual(
+        reports.flatMap((report) => piecesIn(arrived(report), SECRETS)),
+        [],
+      );
+    });
+  }
+
+  test("lets through what tests no labelled column", async () => {
+    const { stdout, stderr } = await world.psql("SELECT upper(ssn), name FROM customers WHERE id = 1 ORDER BY name;\n");
+    assert.match(stdout, /redacted\]\|Ada Lovelace/, stderr);
   });
 });
 

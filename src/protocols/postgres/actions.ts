@@ -6,6 +6,7 @@ import type { ActionDeclaration, FactType } from "../../model/operation.ts";
 import { Analyser, type Analysis, type AnalysisScope } from "./analysis/analyse.ts";
 
 export type { Analysis, AnalysisScope } from "./analysis/analyse.ts";
+export type { Effects } from "./analysis/judge.ts";
 
 /**
  * The part of a statement that one action stands for. Names are as PostgreSQL folds them. There is no
@@ -36,6 +37,8 @@ const STATEMENT: FactType = {
     /** Of the whole statement; without schema for those of pg_catalog. */
     functions: { list: "string" },
     where: { object: "where", fields: { present: "bool", tautology: "bool" } },
+    /** Labels of columns that predicates, joins, sorts and groupings test: what comes back tells of their values. */
+    oracles: { list: "string" },
   },
 };
 

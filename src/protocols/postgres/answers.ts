@@ -5,10 +5,13 @@
  */
 import { ProtocolError } from "../../base/errors.ts";
 import type { ValueMask } from "../../model/mask.ts";
+import type { Effects } from "./actions.ts";
 import { type Awaited, unexpected } from "./awaited.ts";
 import { BodyReader, frameBytes, HEADER_BYTES, Inlet, Outlet, type UnreadBudget } from "./codec.ts";
 import { CopyMask } from "./copy.ts";
+import { CopyColumns, copyMasks } from "./copy-columns.ts";
 import { type ErrorScrub, scrubError, scrubNotification } from "./errors.ts";
+import { type Outputs, UNKNOWN_OUTPUTS } from "./lineage/outputs.ts";
 import { SERVER } from "./messages.ts";
 import { forbiddenParameter } from "./parameter-status.ts";
 import type { Requests } from "./requests.ts";
@@ -53,12 +56,19 @@ export class Answers {
   #paused = true;
   /** Of the running result of a Query. */
   #plan: Plan | undefined;
-  #copyOut: CopyMask | "shown" | undefined;
+  #copyOut: CopyMask | CopyColumns | "shown" | undefined;
   /** As the server last said; a failed one counts until it is rolled back. */
   isInTransaction = false;
   readonly #known = new Map<string, KnownResult>();
   /** Tables that were looked for and not found, for the description that waits. */
   #unresolvable = false;
+  /** A statement of this transaction touches labelled columns. */
+  #wasLabelled = false;
+  /** Statements of the running Query that are complete. */
+  #completed = 0;
+  /** Numbers for what results depend on: a known result's key. */
+  readonly #outputNumbers = new WeakMap<Outputs, number>();
+  #nextNumber = 0;
 
   constructor(awaited: Awaited, world: AnswersWorld, unread?: UnreadBudget) {
     this.#inlet = new Inlet(unread);
@@ -181,6 +191,7 @@ export class Answers {
   #take(type: number, bytes: Buffer, at: number, end: number): boolean {
     const outlet = this.#outlet;
     const body = at + HEADER_BYTES;
+    if (this.#awaited.head?.answer?.labelled === true) this.#wasLabelled = true;
     switch (type) {
       case SERVER.rowDescription:
         return this.#rowDescription(bytes, at, end);
@@ -206,7 +217,7 @@ export class Answers {
         this.#error(bytes, at, end);
         return true;
       case SERVER.notice:
-        outlet.put(scrubError(type, bytes, body, end, this.#world.scrub).shown);
+        outlet.put(scrubError(type, bytes, body, end, this.#scrub()).shown);
         return true;
       case SERVER.notification:
         outlet.put(scrubNotification(type, bytes, body, end, this.#world.scrub));
@@ -235,7 +246,8 @@ export class Answers {
 
   #rowDescription(bytes: Buffer, at: number, end: number): boolean {
     const body = at + HEADER_BYTES;
-    const key = end - body <= PLAN_KEY_MAX ? bytes.toString("latin1", body, end) : undefined;
+    const outputs = this.#outputs();
+    const key = end - body <= PLAN_KEY_MAX ? this.#number(outputs) + bytes.toString("latin1", body, end) : undefined;
     const known = key === undefined ? undefined : this.#known.get(key);
     if (known !== undefined) return this.#described(known, at, end);
     const columns = readColumns(bytes, body, end);
@@ -247,12 +259,43 @@ export class Answers {
       return false;
     }
     this.#unresolvable = false;
-    const result = { columns, plan: planOf(columns, undefined, source) };
+    const result = { columns, plan: planOf(columns, undefined, outputs, source) };
     if (key !== undefined && unresolved.length === 0) {
       if (this.#known.size >= PLANS_MAX) this.#known.clear();
       this.#known.set(key, result);
     }
     return this.#described(result, at, end);
+  }
+
+  /** What the analysis says of the statement whose result comes now. */
+  #effects(): Effects | undefined {
+    const step = this.#awaited.current();
+    switch (step.kind) {
+      case "query":
+        return step.effects[this.#completed];
+      case "describeStatement":
+        return step.statement.analysis.statements[0]?.effects;
+      case "describePortal":
+      case "execute":
+        return step.portal.statement.analysis.statements[0]?.effects;
+      default:
+        return undefined;
+    }
+  }
+
+  #outputs(): Outputs {
+    const effects = this.#effects();
+    if (effects === undefined) return UNKNOWN_OUTPUTS;
+    return effects.fetches === undefined ? effects.outputs : this.#world.requests.cursors.outputsOf(effects.fetches);
+  }
+
+  #number(outputs: Outputs): string {
+    let number = this.#outputNumbers.get(outputs);
+    if (number === undefined) {
+      number = this.#nextNumber++;
+      this.#outputNumbers.set(outputs, number);
+    }
+    return `${number} `;
   }
 
   #described({ columns, plan }: KnownResult, at: number, end: number): true {
@@ -281,7 +324,7 @@ export class Answers {
       const { columns } = portal.statement;
       if (portal.plan === undefined && columns !== undefined) {
         const source = this.#world.planSource();
-        if (source.catalog === undefined) portal.plan = planOf(columns, portal.formats, source);
+        if (source.catalog === undefined) portal.plan = planOf(columns, portal.formats, this.#outputs(), source);
       }
       plan = portal.plan;
     }
@@ -294,17 +337,23 @@ export class Answers {
     if (step.answer && tag !== "") addOutcome(step.answer, tag);
     this.#world.copyInEnds();
     if (step.kind === "execute") this.#awaited.done(step);
-    else if (step.kind === "query" && type !== SERVER.portalSuspended) this.#plan = undefined;
-    else throw unexpected("that completes a statement");
+    else if (step.kind === "query" && type !== SERVER.portalSuspended) {
+      this.#plan = undefined;
+      this.#completed++;
+    } else throw unexpected("that completes a statement");
   }
 
   #ready(status: number | undefined): void {
     const step = this.#awaited.current();
     if (step.kind !== "query" && step.kind !== "sync") throw unexpected("that is ready for a query");
     this.#plan = undefined;
+    this.#completed = 0;
     this.#copyOut = undefined;
     this.isInTransaction = status !== IDLE;
-    if (!this.isInTransaction) this.#world.requests.dropPortals(step.series);
+    if (!this.isInTransaction) {
+      this.#wasLabelled = false;
+      this.#world.requests.dropPortals(step.series);
+    }
     this.#awaited.done(step);
   }
 
@@ -325,8 +374,16 @@ export class Answers {
     step.statement.types = types;
   }
 
+  /** Of what touches no labelled column: a COMMIT may quote what was written before it. */
+  #scrub(): ErrorScrub {
+    const { scrub } = this.#world;
+    if (scrub.values === "shown") return scrub;
+    const isClean = !this.#wasLabelled && this.#awaited.head?.answer?.labelled === false;
+    return isClean ? scrub : { ...scrub, values: "hidden" };
+  }
+
   #error(bytes: Buffer, at: number, end: number): void {
-    const error = scrubError(SERVER.error, bytes, at + HEADER_BYTES, end, this.#world.scrub);
+    const error = scrubError(SERVER.error, bytes, at + HEADER_BYTES, end, this.#scrub());
     const step = this.#awaited.head;
     const refusal = step?.kind === "query" || step?.kind === "parse" ? step.refusal : undefined;
     this.#outlet.put(error.fatal ? error.shown : (refusal ?? error.shown));
@@ -361,11 +418,17 @@ export class Answers {
     const step = this.#awaited.current();
     if (step.kind !== "query" && step.kind !== "execute") throw unexpected("that begins a copy");
     const binary = body.byte() !== 0;
-    const columns = body.count();
-    const mask = this.#world.copyMask;
-    if (mask === undefined) this.#copyOut = "shown";
+    const count = body.count();
+    const { copyMask } = this.#world;
+    const masks = copyMasks(this.#outputs(), count, this.#world.planSource());
+    if (copyMask === undefined && masks === undefined) this.#copyOut = "shown";
     else if (binary) throw new ProtocolError("COPY_BINARY", "Cannot go on: a copy in binary form cannot be masked");
-    else this.#copyOut = new CopyMask(mask, columns);
+    else if (masks === undefined) this.#copyOut = new CopyMask(copyMask as ValueMask, count);
+    else {
+      const form = this.#effects()?.copyForm;
+      if (form === undefined) throw new ProtocolError("COPY_FORM", "Cannot go on: the form of a copy is not known");
+      this.#copyOut = new CopyColumns(masks, form);
+    }
   }
 
   #copyData(bytes: Buffer, at: number, end: number): void {

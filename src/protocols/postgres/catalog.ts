@@ -1,6 +1,6 @@
 /**
- * What Sallyport knows of one database's catalog: the relations that carry labels, and those that
- * derive from them. Built by `lookup.ts`, read by the session (which column is this?) and by the
+ * What Sallyport knows of one database's catalog: its relations and their columns, those that carry
+ * labels, and those that derive from them. Built by `lookup.ts`, read by the session (which column is this?) and by the
  * analysis (is this name tainted?). Plain values; never asks anybody.
  */
 import { CATALOG_RELATIONS_MAX } from "../../base/limits.ts";
@@ -9,11 +9,11 @@ import type { DataLabels } from "../../model/connection.ts";
 export interface CatalogFacts {
   /** Equal for equal content: analyses may be keyed by it. */
   readonly version: string;
-  /** Every relation of interest, by OID. A relation that is not here carries no label. */
+  /** By OID. A relation that is not here carries no label: temporary, TOAST, or new. */
   readonly relations: ReadonlyMap<number, CatalogRelation>;
   /** The same relations by bare name, as PostgreSQL folds it. */
   readonly names: ReadonlyMap<string, readonly CatalogRelation[]>;
-  /** Of the OIDs that were asked for by number: those that exist and are not of interest. */
+  /** Of the OIDs that were asked for by number: those that exist and carry no label. */
   readonly clean: ReadonlySet<number>;
 }
 
@@ -26,17 +26,21 @@ export interface CatalogRelation {
   /**
    * labelled: named by the labels, or in the inheritance tree of such a table: labels by column name.
    * derived: a view, materialized view, rule, TOAST table or statistics of one: any column may hold labelled data.
+   * clean: none of these.
    */
-  readonly standing: "labelled" | "derived";
+  readonly standing: "labelled" | "derived" | "clean";
   /** The table's own labels (a table does not inherit its columns'). Of a derived one: every label of its sources. */
   readonly labels: readonly string[];
-  /** By attribute number; empty for derived relations. */
+  /** By attribute number, in their order. */
   readonly columns: ReadonlyMap<number, CatalogColumn>;
+  /** Of views and materialized views that are not clean: the query, with every name of a user's schema qualified. */
+  readonly definition?: string;
 }
 
 export interface CatalogColumn {
   readonly name: string;
   readonly labels: readonly string[];
+  readonly typeOid: number;
 }
 
 /** What the session asks; `fresh` forbids an answer from before the question. */
@@ -114,6 +118,7 @@ export function labelsOf(facts: CatalogFacts, tableOid: number, attnum: number):
   if (tableOid === 0) return NO_LABELS;
   const relation = facts.relations.get(tableOid);
   if (relation === undefined) return isKnownClean(facts, tableOid) ? NO_LABELS : undefined;
+  if (relation.standing === "clean") return NO_LABELS;
   if (relation.standing === "derived") return undefined;
   if (attnum < 0) return relation.labels;
   const column = relation.columns.get(attnum);

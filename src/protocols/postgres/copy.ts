@@ -130,13 +130,13 @@ const UNESCAPES: Readonly<Record<string, string>> = {
 };
 
 /** The value that a field of the text form stands for. Source: manual, COPY, "Text Format". */
-function unescaped(field: Buffer): Buffer {
+export function unescaped(field: Buffer): Buffer {
   if (!field.includes(BACKSLASH) || field.equals(NULL_TEXT)) return field;
   const text = field.toString("latin1").replace(/\\(.)/gs, (_: string, char: string) => ESCAPES[char] ?? char);
   return Buffer.from(text, "latin1");
 }
 
-function escaped(value: Uint8Array): Buffer {
+export function escaped(value: Uint8Array): Buffer {
   const text = Buffer.from(value).toString("latin1");
   return Buffer.from(
     text.replace(/[\b\f\n\r\t\v\\]/g, (char) => UNESCAPES[char] ?? char),

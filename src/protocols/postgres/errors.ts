@@ -1,7 +1,7 @@
 /**
  * ErrorResponse, NoticeResponse and NotificationResponse without the data that servers quote in them.
- * On connections with labels everything that can hold a value is blanked; on all others detectors
- * look at it. Names of objects, codes and positions stay.
+ * Of statements that touch labelled columns every value is blanked; detectors look at all others. Names of
+ * objects, codes and positions stay.
  */
 import { MASKED_BYTES_MAX } from "../../base/limits.ts";
 import type { ValueMask } from "../../model/mask.ts";
@@ -12,8 +12,12 @@ import { type ErrorField, errorBody } from "./messages.ts";
 export const BLANK = "…";
 
 export interface ErrorScrub {
-  /** A connection with labels: values that no detector knows may be quoted. */
-  readonly labelled: boolean;
+  /**
+   * hidden: the statement touches labelled columns, or what was not committed yet has: any value may be one of theirs.
+   * raised: another statement of a connection with labels: only code that it runs (RAISE) could quote such a value.
+   * shown: a connection without labels.
+   */
+  readonly values: "hidden" | "raised" | "shown";
   readonly mask: ValueMask | undefined;
 }
 
@@ -31,17 +35,21 @@ const QUOTED = new RegExp(`[${QUOTES}].*[${QUOTES}]`, "su");
 /** Detail, hint, context, internal query and its position. */
 const VALUE_FIELDS = new Set(["D", "H", "W", "q"]);
 const MASKED_FIELDS = new Set(["M", ...VALUE_FIELDS]);
+/** Schema, table, column, type, constraint: names that the server gives, or RAISE makes up. */
+const NAME_FIELDS = new Set(["s", "t", "c", "d", "n"]);
 
 /** Body of an ErrorResponse or NoticeResponse; `type` is its type byte. */
 export function scrubError(type: number, bytes: Buffer, at: number, end: number, scrub: ErrorScrub): ServerError {
   const fields = readFields(bytes, at, end);
   const get = (letter: string) => fields.find(([name]) => name === letter)?.[1] ?? "";
   const raised = get("C").startsWith("P0") || get("R") === "exec_stmt_raise";
-  const values: Values = { code: get("C"), raised };
+  const names = raised ? [] : fields.flatMap(([letter, text]) => (NAME_FIELDS.has(letter) ? [text] : []));
+  const values: Values = { code: get("C"), raised, names };
   let changed = false;
   const shown = fields.map(([letter, text]): ErrorField => {
-    if (!MASKED_FIELDS.has(letter)) return [letter, text];
-    const scrubbed = scrubField(letter, text, values, scrub);
+    const isName = NAME_FIELDS.has(letter);
+    if (!MASKED_FIELDS.has(letter) && !(isName && raised)) return [letter, text];
+    const scrubbed = isName && scrub.values !== "shown" ? BLANK : scrubField(letter, text, values, scrub);
     changed ||= scrubbed !== text;
     return [letter, scrubbed];
   });
@@ -72,7 +80,8 @@ export function scrubNotification(type: number, bytes: Buffer, at: number, end: 
   const payloadAt = body.at;
   const payload = body.text();
   body.done();
-  const shown = scrub.labelled && payload !== "" ? BLANK : maskText(payload, scrub.mask);
+  // Whoever sent it may have put any value into it.
+  const shown = scrub.values !== "shown" && payload !== "" ? BLANK : maskText(payload, scrub.mask);
   if (shown === payload) return bytes.subarray(at - 5, end);
   return frame(type, Buffer.concat([bytes.subarray(at, payloadAt), Buffer.from(`${shown}\0`)]));
 }
@@ -81,24 +90,52 @@ interface Values {
   readonly code: string;
   /** The text comes from RAISE: any part of it may be a value. */
   readonly raised: boolean;
+  /** Names of objects that the message may quote. */
+  readonly names: readonly string[];
 }
 
 function scrubField(letter: string, text: string, values: Values, scrub: ErrorScrub): string {
-  if (!scrub.labelled) return maskText(text, scrub.mask);
-  return VALUE_FIELDS.has(letter) ? BLANK : maskText(blankValues(text, values), scrub.mask);
+  if (scrub.values === "shown" || (scrub.values === "raised" && !values.raised)) return maskText(text, scrub.mask);
+  switch (letter) {
+    case "D":
+      return maskText(values.raised ? BLANK : blankDetail(text, values), scrub.mask);
+    case "M":
+      return maskText(blankValues(text, values), scrub.mask);
+    default:
+      return BLANK;
+  }
+}
+
+/** `Key (a, b)=(x, y) already exists.`, `Failing row contains (x, y).`: the last parenthesis that values can stand in. */
+function blankDetail(detail: string, values: Values): string {
+  const key = /^(Key \([^)]*\)=\().*(\).*)$/su.exec(detail);
+  const isPlain = key !== null && values.code.startsWith("23") && /^\) [a-z ]+(?:"[^"]*")?\.$/.test(key[2] ?? "");
+  return isPlain ? `${key[1]}${BLANK}${key[2]}` : BLANK;
 }
 
 /** From the first quote to the last one, since a quoted value may hold quotes itself; of data errors all behind a colon too. */
 function blankValues(message: string, values: Values): string {
   if (values.raised) return BLANK;
-  const quoted = QUOTED.exec(message);
+  const { text, restore } = withoutNames(message, values.names);
+  const quoted = QUOTED.exec(text);
   const blanked =
     quoted === null
-      ? message
-      : `${message.slice(0, quoted.index + 1)}${BLANK}${message.slice(quoted.index + quoted[0].length - 1)}`;
-  if (!values.code.startsWith("22") && !values.code.startsWith("23")) return blanked;
+      ? text
+      : `${text.slice(0, quoted.index + 1)}${BLANK}${text.slice(quoted.index + quoted[0].length - 1)}`;
+  if (!values.code.startsWith("22") && !values.code.startsWith("23")) return restore(blanked);
   const colon = blanked.indexOf(": ");
-  return colon < 0 ? blanked : `${blanked.slice(0, colon + 2)}${BLANK}`;
+  return restore(colon < 0 ? blanked : `${blanked.slice(0, colon + 2)}${BLANK}`);
+}
+
+/** Quoted names stand aside while values are blanked; those within a blanked stretch go with it. */
+function withoutNames(message: string, names: readonly string[]) {
+  let text = message;
+  for (const [at, name] of names.entries()) text = text.replaceAll(`"${name}"`, `\u{f0000}${at}\u{f0001}`);
+  return {
+    text,
+    restore: (blanked: string) =>
+      blanked.replace(/\u{f0000}(\d)\u{f0001}/gu, (_, at: string) => `"${names[Number(at)] ?? BLANK}"`),
+  };
 }
 
 function maskText(text: string, mask: ValueMask | undefined): string {

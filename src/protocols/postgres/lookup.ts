@@ -1,5 +1,5 @@
 /**
- * Asks the backend's catalog which relations carry or derive from labelled data. Runs on a login of its
+ * Asks the backend's catalog for its relations, and which carry or derive from labelled data. Runs on a login of its
  * own, reads system catalogs only, and never sees a client. Names go to the server as hex, never as SQL text.
  */
 import { createHash } from "node:crypto";
@@ -42,7 +42,8 @@ export class CatalogLookup implements LookupMachine {
 
   start(): Uint8Array {
     const oids = this.#question.kind === "relations" ? this.#question.oids : [];
-    return query(catalogQuery(this.#question.labels, oids));
+    // Definitions of views name what is not in the path with its schema.
+    return query(`SET search_path = pg_catalog;${catalogQuery(this.#question.labels, oids)}`);
   }
 
   receive(bytes: Uint8Array): CatalogFacts | undefined {
@@ -68,24 +69,28 @@ export class CatalogLookup implements LookupMachine {
     return facts;
   }
 
-  /** what, oid, schema, name, kind, positions of the labelled tables behind it, columns as JSON. */
+  /** what, oid, schema, name, kind, positions of the labelled tables behind it, columns as JSON, definition of a view. */
   #row(fields: readonly (string | null)[]): void {
-    const [what, oid, schema = "", name = "", kind = "", roots, columns] = fields.map((field) => field ?? "");
-    if (what === "clean") {
+    const [what, oid, schema = "", name = "", kind = "", roots, columns, definition] = fields.map(
+      (field) => field ?? "",
+    );
+    if (what === "asked") {
       this.#clean.push(Number(oid));
       return;
     }
     this.#hash.update(JSON.stringify(fields));
     if (this.#relations.length >= CATALOG_RELATIONS_MAX) {
-      throw new ProtocolError(
-        "LOOKUP_FAILED",
-        `Cannot read the catalog: over ${CATALOG_RELATIONS_MAX} labelled relations`,
-      );
+      throw new ProtocolError("LOOKUP_FAILED", `Cannot read the catalog: over ${CATALOG_RELATIONS_MAX} relations`);
     }
-    const about = { oid: Number(oid), schema, name, kind };
+    const about = { oid: Number(oid), schema, name, kind, ...(definition ? { definition } : {}) };
+    const named = JSON.parse(columns || "{}") as NamedColumns;
+    if (what === "clean") {
+      this.#relations.push({ ...about, standing: "clean", labels: NO_LABELS, columns: columnsOf(named, []) });
+      return;
+    }
     if (what === "derived") {
       const labels = everyLabel(this.#question.labels);
-      this.#relations.push({ ...about, standing: "derived", labels, columns: new Map() });
+      this.#relations.push({ ...about, standing: "derived", labels, columns: columnsOf(named, []) });
       return;
     }
     const tables = (roots ?? "").split(",").flatMap((position) => this.#tables[Number(position)]?.labels ?? []);
@@ -93,7 +98,7 @@ export class CatalogLookup implements LookupMachine {
       ...about,
       standing: "labelled",
       labels: union(tables.map(({ labels }) => labels)),
-      columns: columnsOf(JSON.parse(columns || "{}") as Record<string, string>, tables),
+      columns: columnsOf(named, tables),
     });
   }
 
@@ -102,11 +107,14 @@ export class CatalogLookup implements LookupMachine {
   }
 }
 
-function columnsOf(names: Readonly<Record<string, string>>, tables: readonly TableLabels[]) {
+/** Name and type OID by attribute number. */
+type NamedColumns = Readonly<Record<string, readonly [string, number]>>;
+
+function columnsOf(named: NamedColumns, tables: readonly TableLabels[]) {
   const columns = new Map<number, CatalogColumn>();
-  for (const [attnum, name] of Object.entries(names)) {
+  for (const [attnum, [name, typeOid]] of Object.entries(named)) {
     const labels = tables.map((table) => (Object.hasOwn(table.columns, name) ? (table.columns[name] ?? []) : []));
-    columns.set(Number(attnum), { name, labels: union(labels) });
+    columns.set(Number(attnum), { name, labels: union(labels), typeOid });
   }
   return columns;
 }
@@ -163,18 +171,18 @@ tainted AS (
   WHERE c.relnamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace
     AND c.relname::text IN (${statistics})
 )
-SELECT 'labelled', c.oid::text, n.nspname::text, c.relname::text, c.relkind::text,
+SELECT CASE WHEN c.oid IN (SELECT oid FROM family) THEN 'labelled'
+    WHEN c.oid IN (SELECT oid FROM tainted) THEN 'derived' ELSE 'clean' END,
+  c.oid::text, n.nspname::text, c.relname::text, c.relkind::text,
   (SELECT pg_catalog.string_agg(root::text, ',' ORDER BY root) FROM family f WHERE f.oid OPERATOR(pg_catalog.=) c.oid),
-  (SELECT pg_catalog.json_object_agg(a.attnum, a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
-    WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped)::text
+  (SELECT pg_catalog.json_object_agg(a.attnum, pg_catalog.json_build_array(a.attname, a.atttypid::int8) ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped)::text,
+  CASE WHEN c.relkind IN ('v', 'm') AND c.oid IN (SELECT oid FROM tainted) THEN pg_catalog.pg_get_viewdef(c.oid) END
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-WHERE c.oid IN (SELECT oid FROM family)
+WHERE c.oid IN (SELECT oid FROM tainted)
+  OR (c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND NOT n.nspname::text OPERATOR(pg_catalog.~) '^pg_(temp|toast)')
 UNION ALL
-SELECT 'derived', c.oid::text, n.nspname::text, c.relname::text, c.relkind::text, NULL, NULL
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-WHERE c.oid IN (SELECT oid FROM tainted) AND c.oid NOT IN (SELECT oid FROM family)
-UNION ALL
-SELECT 'clean', c.oid::text, NULL, NULL, NULL, NULL, NULL FROM pg_catalog.pg_class c
+SELECT 'asked', c.oid::text, NULL, NULL, NULL, NULL, NULL, NULL FROM pg_catalog.pg_class c
 WHERE c.oid IN (${asked}) AND c.oid NOT IN (SELECT oid FROM tainted)
 ORDER BY 1, 2`;
 }

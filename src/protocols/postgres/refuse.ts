@@ -40,7 +40,7 @@ export function inPlaceOf(
   series: number,
 ): { readonly bytes: Buffer; readonly steps: readonly Step[] } {
   if (group.kind === "query") {
-    return { bytes: FAILING_QUERY, steps: [{ kind: "query", answer: undefined, refusal: error, series }] };
+    return { bytes: FAILING_QUERY, steps: [{ kind: "query", answer: undefined, refusal: error, series, effects: [] }] };
   }
   const failing: Step = { kind: "parse", answer: undefined, statement: undefined, refusal: error };
   if (group.ends === "open") return { bytes: FAILING_PART, steps: [failing] };

@@ -7,6 +7,7 @@ import { STATEMENT_BYTES_MAX, STATEMENTS_PER_QUERY_MAX } from "../../base/limits
 import type { Asked } from "../../model/operation.ts";
 import type { Analysis, AnalysisScope } from "./actions.ts";
 import { BodyReader, HEADER_BYTES } from "./codec.ts";
+import { CLEAN_OUTPUTS, Cursors, type Outputs, UNKNOWN_OUTPUTS } from "./lineage/outputs.ts";
 import { CLIENT, describePortal } from "./messages.ts";
 import { parameterText } from "./parameters.ts";
 import { isNaming, makeRoom, type Named, Names, noteNaming, type Portal, type PreparedStatement } from "./prepared.ts";
@@ -45,6 +46,7 @@ export interface RequestWorld {
 export class Requests {
   readonly statements = new Names<PreparedStatement>();
   readonly portals = new Names<Portal>();
+  readonly cursors = new Cursors();
   /** Number of the series that is being read. */
   series = 1;
   /** Executes that were read so far. */
@@ -201,7 +203,8 @@ class Reading {
     const text = body.text();
     noteNaming(text, this.#names.statements);
     const { statements } = this.#world.analyse(text, this.#world.scope);
-    const step: Step = { kind: "query", answer: this.#answer, refusal: undefined, series: this.#names.series };
+    const effects = statements.map((statement) => statement.effects);
+    const step: Step = { kind: "query", answer: this.#answer, refusal: undefined, series: this.#names.series, effects };
     this.#steps.push(step);
     if (statements.length > STATEMENTS_PER_QUERY_MAX) {
       this.#forbid("too-many-statements", `A query holds more than ${STATEMENTS_PER_QUERY_MAX} statements`, text);
@@ -287,6 +290,7 @@ class Reading {
       return;
     }
     this.#undo.push(() => this.#names.portals.revert(portal));
+    this.#names.cursors.note(name, portalOutputs(statement));
     this.#steps.push({ kind: "bind", answer: this.#answer, portal });
   }
 
@@ -389,8 +393,10 @@ class Reading {
   }
 
   #effects(statement: Analysis["statements"][number], step: Step): void {
-    const { definesSchema, copy } = statement.effects;
+    const { definesSchema, copy, declares, outputs, labelled } = statement.effects;
     if (definesSchema) this.#definesSchema = true;
+    if (labelled) this.#answer.labelled = true;
+    if (declares !== undefined) this.#names.cursors.note(declares, outputs);
     if (copy === "in" || (definesSchema && this.#world.labelled)) this.#barrier = step;
     if (copy === "out" && this.#world.masksCopies && /binary/i.test(statement.text)) {
       this.#forbid("binary-copy", "COPY in binary form cannot be masked; use text or csv", statement.text);
@@ -414,6 +420,13 @@ const PORTAL = 0x50;
 const SYNC_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "Sync" });
 const OTHER_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "Close" });
 const EMPTY_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "" });
+
+/** For a FETCH of the portal's name; what a FETCH in it will find is not known yet. */
+function portalOutputs({ analysis }: PreparedStatement): Outputs {
+  const effects = analysis.statements[0]?.effects;
+  if (effects === undefined) return CLEAN_OUTPUTS;
+  return effects.fetches === undefined ? effects.outputs : UNKNOWN_OUTPUTS;
+}
 
 function readFormats(body: BodyReader): readonly number[] {
   const count = body.count();

@@ -6,9 +6,12 @@ import { ProtocolError } from "../../base/errors.ts";
 import { MASKED_BYTES_MAX } from "../../base/limits.ts";
 import type { DataLabels } from "../../model/connection.ts";
 import type { ColumnFacts, Masked, MaskFor, ValueKind, ValueMask } from "../../model/mask.ts";
-import { type CatalogFacts, everyLabel, isResolved, labelsOf } from "./catalog.ts";
+import { type CatalogFacts, everyLabel, isResolved } from "./catalog.ts";
 import { BodyReader, HEADER_BYTES, type Outlet } from "./codec.ts";
+import { type Outputs, taintAt } from "./lineage/outputs.ts";
+import { CLEAN, type Taint } from "./lineage/taint.ts";
 import { SERVER } from "./messages.ts";
+import { kindOf, PLAIN_BINARY } from "./types.ts";
 
 /** One column as the server described it. */
 export interface Column {
@@ -67,11 +70,17 @@ export function unresolvedTables(columns: readonly Column[], catalog: CatalogFac
   return [...oids];
 }
 
-/** `formats` as a Bind gave them; undefined: as described. */
-export function planOf(columns: readonly Column[], formats: readonly number[] | undefined, source: PlanSource): Plan {
+/** `formats` as a Bind gave them; undefined: as described. `outputs`: what the statement's analysis says of them. */
+export function planOf(
+  columns: readonly Column[],
+  formats: readonly number[] | undefined,
+  outputs: Outputs,
+  source: PlanSource,
+): Plan {
   let masks: (ColumnMask | undefined)[] | undefined;
   for (const [position, column] of columns.entries()) {
-    const mask = columnMask(column, formats === undefined ? column.format : formatAt(formats, position), source);
+    const format = formats === undefined ? column.format : formatAt(formats, position);
+    const mask = columnMask(column, format, taintAt(outputs, position, columns.length), source);
     if (mask === undefined) continue;
     masks ??= new Array<ColumnMask | undefined>(columns.length).fill(undefined);
     masks[position] = mask;
@@ -152,40 +161,56 @@ function formatAt(formats: readonly number[], position: number): number {
   return (formats.length === 1 ? formats[0] : formats[position]) ?? 0;
 }
 
-function columnMask(column: Column, format: number, source: PlanSource): ColumnMask | undefined {
+function columnMask(
+  column: Column,
+  format: number,
+  output: Taint | undefined,
+  source: PlanSource,
+): ColumnMask | undefined {
   const kind = kindOf(column.typeOid);
-  const facts = columnFacts(column, kind, format, source);
+  const facts = columnFacts(column.name, sourceTaint(column, output, source), kind, format === 0 ? "text" : "binary");
   const name = facts.table === "" ? facts.name : `${facts.table}.${facts.name}`;
   const mask = source.maskFor(facts);
   if (mask === undefined) return undefined;
   return { name, mask: format === 0 ? mask : binaryMask(column.typeOid, kind, mask) };
 }
 
-function columnFacts(column: Column, valueKind: ValueKind, format: number, source: PlanSource): ColumnFacts {
-  const shape = { valueKind, format: format === 0 ? ("text" as const) : ("binary" as const) };
-  const unknown = { schema: "", table: "", name: column.name, ...shape };
-  const { catalog, data } = source;
-  if (catalog === undefined) return { ...unknown, labels: [] };
+/**
+ * The server's word counts where it gives one: a column of a table is that column. Of expressions, and of
+ * columns of views, it gives none; then what was followed counts, or else anything.
+ */
+function sourceTaint(column: Column, output: Taint | undefined, { catalog, data }: PlanSource): Taint {
+  if (catalog === undefined) return CLEAN;
+  const followed = output ?? { sources: [{ ...NOBODY, labels: everyLabel(data) }], exact: false };
+  if (column.tableOid === 0) return followed;
   const relation = catalog.relations.get(column.tableOid);
-  const labels = labelsOf(catalog, column.tableOid, column.attnum) ?? everyLabel(data);
-  if (relation === undefined) return { ...unknown, labels };
-  const name = relation.columns.get(column.attnum)?.name ?? column.name;
-  return { schema: relation.schema, table: relation.name, name, labels, ...shape };
+  if (relation === undefined) return isResolved(catalog, column.tableOid) ? CLEAN : followed;
+  if (relation.standing === "clean") return CLEAN;
+  if (relation.standing === "derived" || relation.definition !== undefined) return followed;
+  const { schema, name: table } = relation;
+  const own = relation.columns.get(column.attnum);
+  if (column.attnum < 0) return { sources: [{ ...NOBODY, schema, table, labels: relation.labels }], exact: true };
+  if (own === undefined) return { sources: [{ ...NOBODY, labels: everyLabel(data) }], exact: false };
+  const labels = [...new Set([...relation.labels, ...own.labels])];
+  return { sources: [{ schema, table, name: own.name, labels, typeOid: own.typeOid }], exact: true };
 }
 
-/** From here on OIDs are of types that were created: enums, domains' bases, extensions, composites. */
-const FIRST_NORMAL_OID = 16_384;
-const TEXT_TYPES = new Set([18, 19, 25, 142, 705, 1042, 1043, 1790, 2249, 2275, 2287, 3614, 3615, 4072]);
-const JSON_TYPES = new Set([114, 3802]);
-const TEXT_ARRAYS = new Set([143, 199, 1002, 1003, 1009, 1014, 1015, 3807]);
-/** Types whose binary form is their text, so that a changed text is still a value of the type. */
-const PLAIN_BINARY = new Set([18, 19, 25, 142, 705, 1042, 1043, 1790, 2275]);
+const NOBODY = Object.freeze({ schema: "", table: "", name: "", typeOid: 0 });
 
-/** What kind of text the values of a type are, by type OID. */
-export function kindOf(typeOid: number): ValueKind {
-  if (JSON_TYPES.has(typeOid)) return "json";
-  if (TEXT_ARRAYS.has(typeOid)) return "text-array";
-  return TEXT_TYPES.has(typeOid) || typeOid >= FIRST_NORMAL_OID ? "text" : "other";
+/** `name`: of the output. */
+export function columnFacts(
+  name: string,
+  { sources, exact }: Taint,
+  valueKind: ValueKind,
+  format: ColumnFacts["format"],
+): ColumnFacts {
+  const [only] = sources;
+  const shape = { valueKind, format };
+  if (only === undefined) return { schema: "", table: "", name, labels: [], ...shape };
+  const labels = [...new Set(sources.flatMap((source) => source.labels))];
+  const origin = sources.length === 1 && exact ? only : { schema: "", table: "", name };
+  const facts = { schema: origin.schema, table: origin.table, name: origin.name || name, labels, ...shape };
+  return sources.length === 1 && exact ? facts : { ...facts, sources, isMade: !exact };
 }
 
 /** A mask opens json and arrays in binary form itself; where binary is not text, a changed value becomes NULL. */

@@ -87,7 +87,7 @@ export class PostgresSession implements Session {
       {
         requests: this.#requests,
         lift,
-        scrub: { labelled: this.#labelled, mask: world.maskFor({ ...TEXT_FACTS, name: "error" }) },
+        scrub: { values: this.#labelled ? "raised" : "shown", mask: world.maskFor({ ...TEXT_FACTS, name: "error" }) },
         copyMask,
         planSource: () => ({
           maskFor: world.maskFor,

@@ -1,5 +1,6 @@
 /** What the server still has to answer, message by message, and what came of each ask so far. Plain values. */
 import type { AnswerEntry, MaskTally } from "../../model/session.ts";
+import type { Effects } from "./actions.ts";
 import type { Portal, PreparedStatement } from "./prepared.ts";
 
 export type Step =
@@ -9,6 +10,8 @@ export type Step =
       /** Ours, in place of what was refused: its error is swallowed and this one shown. */
       readonly refusal: Buffer | undefined;
       readonly series: number;
+      /** Of each statement in it, in order; none of what was refused. */
+      readonly effects: readonly Effects[];
     }
   | {
       readonly kind: "parse";
@@ -32,6 +35,8 @@ export type Step =
 /** Of one ask, until its last step is answered. */
 export interface Answer {
   askId: number;
+  /** Something of it touches labelled columns: errors may quote their values. */
+  labelled: boolean;
   /** Steps that are not answered yet. */
   open: number;
   rows: number;
@@ -45,7 +50,7 @@ export interface Answer {
 const OUTCOME_MAX = 1_024;
 
 export function newAnswer(): Answer {
-  return { askId: 0, open: 0, rows: 0, bytes: 0, masks: undefined, outcome: "", error: undefined };
+  return { askId: 0, labelled: false, open: 0, rows: 0, bytes: 0, masks: undefined, outcome: "", error: undefined };
 }
 
 export function addOutcome(answer: Answer, tag: string): void {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { Analyser, type AnalysisScope } from "../../../src/protocols/postgres/analysis/analyse.ts";
+import { labelsIn } from "../../../src/protocols/postgres/lineage/taint.ts";
 import { LABEL_ATTACKS, LABEL_ORACLES } from "../../kit/attacks.ts";
 import { CUSTOMER_CATALOG, CUSTOMER_LABELS } from "./analysis-scope.ts";
 
@@ -13,44 +14,37 @@ function refusal(sql: string, scope: AnalysisScope = SCOPE): string | undefined 
     ?.rule;
 }
 
-for (const { name, sql } of [...LABEL_ATTACKS, ...LABEL_ORACLES]) {
-  test(`a labelled column does not leave by ${name}: ${sql}`, () => {
-    assert.equal(refusal(sql), "built-in:labelled-column");
+/** Refused, or every statement's result says what depends on labels; `oracles` where it tests labelled columns. */
+function isKept(sql: string): boolean {
+  const { statements } = analyser.analyse(sql, SCOPE);
+  return statements.some(({ operation, effects }) => {
+    if (operation.forbidden !== undefined || effects.outputs.kind === "unknown") return true;
+    return effects.outputs.kind === "columns" && effects.outputs.taints.some((taint) => labelsIn(taint).length > 0);
   });
 }
 
-/** Forms of newer servers, of errors, and of relations around the labelled one. */
+for (const { name, sql } of LABEL_ATTACKS) {
+  test(`a labelled column does not leave by ${name}: ${sql}`, () => assert.ok(isKept(sql)));
+}
+
+for (const { name, sql } of LABEL_ORACLES) {
+  test(`policy is told of ${name}: ${sql}`, () => {
+    const { statements } = analyser.analyse(sql, SCOPE);
+    const facts = statements.flatMap(({ operation }) =>
+      operation.actions.map((action) => JSON.stringify(action.facts)),
+    );
+    const isForbidden = statements.some(({ operation }) => operation.forbidden !== undefined);
+    assert.ok(isForbidden || facts.some((fact) => /"oracles":\["p/.test(fact)) || isKept(sql), facts.join());
+  });
+}
+
+/** What cannot be followed, or would keep values where no label is. */
 const MORE: readonly string[] = [
-  "SELECT ssn::int FROM customers",
-  "SELECT 1 / (CASE WHEN ssn > '5' THEN 0 ELSE 1 END) FROM customers",
-  "SELECT j.x FROM customers c, JSON_TABLE(to_jsonb(c.ssn), '$' COLUMNS (x text PATH '$')) j",
-  "SELECT JSON_OBJECT('k': ssn) FROM customers",
-  "SELECT JSON_ARRAY(ssn, card) FROM customers",
-  "SELECT JSON_ARRAYAGG(ssn) FROM customers",
-  "SELECT JSON_OBJECTAGG(id: ssn) FROM customers",
-  "SELECT JSON_ARRAY(SELECT ssn FROM customers)",
-  "SELECT JSON_SERIALIZE(ssn) FROM customers",
-  "SELECT JSON_VALUE(ssn, '$') FROM customers",
-  "SELECT ssn IS JSON FROM customers",
-  "SELECT any_value(ssn) FROM customers",
-  "UPDATE customers SET name = 'x' WHERE id = 1 RETURNING old.ssn",
-  "UPDATE customers SET name = 'x' WHERE id = 1 RETURNING new.*",
-  "UPDATE customers SET name = 'x' WHERE id = 1 RETURNING WITH (OLD AS o) o",
-  "UPDATE customers SET name = 'x' WHERE id = 1 RETURNING WITH (OLD AS o) o.ssn",
-  "MERGE INTO customers c USING orders o ON c.id = o.id WHEN MATCHED THEN DELETE RETURNING c.*",
-  "MERGE INTO customers c USING orders o ON c.id = o.id WHEN MATCHED THEN DELETE RETURNING ssn",
-  "MERGE INTO orders o USING customers c ON c.ssn = o.note WHEN MATCHED THEN DELETE",
-  "INSERT INTO customers (id, ssn) VALUES (1, 'x') ON CONFLICT (ssn) DO NOTHING",
-  "INSERT INTO customers (id, ssn) VALUES (1, 'x') ON CONFLICT ON CONSTRAINT customers_ssn_key DO NOTHING",
   "INSERT INTO customers (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET name = excluded.ssn",
   "INSERT INTO customers (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET name = excluded.to_jsonb::text",
-  "UPDATE customers SET name = 'x' WHERE id = 1 RETURNING old.to_jsonb",
-  "SELECT u.to_jsonb FROM customers JOIN orders USING (id) AS u",
   "INSERT INTO orders (note) TABLE customers",
   "COPY customers TO PROGRAM 'cat'",
   "COPY (INSERT INTO orders SELECT ssn FROM customers RETURNING *) TO STDOUT",
-  "DECLARE c CURSOR FOR SELECT ssn FROM customers",
-  "DECLARE c CURSOR FOR SELECT * FROM customers",
   "PREPARE p AS SELECT 1",
   "EXECUTE p",
   "EXPLAIN EXECUTE p",
@@ -61,15 +55,8 @@ const MORE: readonly string[] = [
   "SELECT pg_read_file('base/1/2')",
   "SELECT lo_get(1)",
   "SELECT 'a' OPERATOR(s.+) 'b'",
-  "SELECT * FROM contacts",
-  "SELECT name FROM public.contacts",
   "CREATE VIEW v AS SELECT name FROM contacts",
-  "UPDATE contacts SET name = 'x' WHERE id = 1",
-  "SELECT upper(ssn) FROM customers_2024",
-  "SELECT c.to_jsonb FROM customers_2024 c",
-  "SELECT c.anything FROM customers c",
   "SELECT customers.card(id) FROM customers",
-  "CREATE VIEW v AS SELECT name FROM customers",
   "CREATE TABLE t (LIKE customers INCLUDING ALL)",
   "CREATE TABLE t () INHERITS (customers)",
   "CREATE TABLE t PARTITION OF customers DEFAULT",
@@ -89,16 +76,7 @@ const MORE: readonly string[] = [
   "SELECT query FROM ext.pg_stat_statements",
   "SELECT most_common_vals FROM pg_catalog.pg_stats",
   "SELECT data FROM pg_largeobject",
-  "SELECT c.id FROM customers c ORDER BY c.*",
-  "SELECT id FROM customers c GROUP BY id, c",
-  "SELECT o.*, c.ssn FROM orders o, customers c ORDER BY 3",
-  "SELECT id, 1 AS ssn FROM orders, customers ORDER BY ssn",
-  "SELECT ssn FROM customers NATURAL JOIN orders",
-  "SELECT ssn FROM customers WHERE ssn IN (SELECT note FROM orders)",
-  "SELECT name FROM customers WHERE (id, card) = (1, 'x')",
-  "SELECT name FROM customers WHERE row(customers.*) = row(1)",
-  "SELECT ssn FROM customers, (SELECT 1) AS s HAVING true",
-  "SELECT ssn FROM customers GROUP BY id",
+  "SELECT id FROM ruled",
 ];
 
 for (const sql of MORE)
@@ -177,14 +155,6 @@ const FINE: readonly string[] = [
 for (const sql of FINE)
   test(`possible where columns are labelled: ${sql}`, () => assert.equal(refusal(sql), undefined));
 
-test("a table with labels of its own has only labelled columns", () => {
-  const data = { "public.customers": { labels: ["internal"], columns: {} } };
-  const scope = { data, catalog: CUSTOMER_CATALOG };
-  assert.equal(refusal("SELECT name, id FROM customers", scope), undefined);
-  assert.notEqual(refusal("SELECT upper(name) FROM customers", scope), undefined);
-  assert.notEqual(refusal("SELECT c.to_jsonb FROM customers c", scope), undefined);
-});
-
 test("without a catalog any relation of users may be a view over labelled columns", () => {
   const scope = { data: CUSTOMER_LABELS, catalog: undefined };
   assert.equal(refusal("SELECT a FROM orders", scope), "built-in:catalog-unknown");
@@ -192,20 +162,15 @@ test("without a catalog any relation of users may be a view over labelled column
   assert.equal(refusal("SELECT 1", scope), undefined);
 });
 
-test("letters beyond ASCII are compared without case, as a server with a one-byte encoding folds them", () => {
-  const scope = { data: { "public.t": { labels: [], columns: { clé: ["pii"] } } }, catalog: CUSTOMER_CATALOG };
-  assert.notEqual(refusal("SELECT upper(CLÉ) FROM t", scope), undefined);
-  assert.notEqual(refusal("SELECT upper(clé) FROM t", scope), undefined);
-});
-
 test("without labels nothing is guarded", () => {
   const scope = { data: { "public.customers": { labels: [], columns: {} } }, catalog: undefined };
   assert.equal(refusal("SELECT upper(ssn), f() FROM customers ORDER BY ssn", scope), undefined);
 });
 
-test("the refusal names the column and what is possible, and no literal", () => {
-  const [statement] = analyser.analyse("SELECT id FROM customers WHERE ssn = '123-45-6789'", SCOPE).statements;
+test("the refusal names where the value would go, and no literal", () => {
+  const sql = "UPDATE customers SET name = ssn WHERE ssn = '123-45-6789'";
+  const [statement] = analyser.analyse(sql, SCOPE).statements;
   const message = statement?.operation.forbidden?.message ?? "";
-  assert.match(message, /^ssn is labelled.*plain output column/);
+  assert.match(message, /^a value labelled pii would be copied to customers\.name/);
   assert.doesNotMatch(message, /123/);
 });

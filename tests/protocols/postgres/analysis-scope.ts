@@ -11,9 +11,12 @@ function relation(
   name: string,
   standing: CatalogRelation["standing"],
   columns: Readonly<Record<string, readonly string[]>>,
+  definition?: string,
 ): CatalogRelation {
-  const numbered = Object.entries(columns).map(([column, labels], at) => [at + 1, { name: column, labels }] as const);
-  const kind = standing === "labelled" ? "r" : "v";
+  const numbered = Object.entries(columns).map(
+    ([name, labels], at) => [at + 1, { name, labels, typeOid: name === "id" ? 23 : 25 }] as const,
+  );
+  const kind = definition === undefined ? "r" : "v";
   return {
     oid,
     schema: "public",
@@ -22,6 +25,7 @@ function relation(
     standing,
     labels: standing === "derived" ? ["pii"] : [],
     columns: new Map(numbered),
+    ...(definition === undefined ? {} : { definition }),
   };
 }
 
@@ -30,7 +34,15 @@ export const CUSTOMER_CATALOG: CatalogFacts = catalogFacts(
   [
     relation(20_001, "customers", "labelled", { id: [], name: [], email: [], card: ["pii", "payment"], ssn: ["pii"] }),
     relation(20_002, "customers_2024", "labelled", { id: [], ssn: ["pii"], card: ["pii"] }),
-    relation(20_003, "contacts", "derived", {}),
+    relation(
+      20_003,
+      "contacts",
+      "derived",
+      { id: [], who: [], number: [] },
+      "SELECT customers.id, customers.name AS who, upper(customers.ssn) AS number FROM public.customers",
+    ),
+    relation(20_004, "orders", "clean", { id: [], customer_id: [], total: [], note: [] }),
+    relation(20_005, "ruled", "derived", { id: [] }),
   ],
   [],
 );

@@ -6,9 +6,10 @@ import { CARD, maskPlainly } from "./kit.ts";
 
 const ERROR = 0x45;
 const text = { schema: "", table: "", name: "error", labels: [], valueKind: "text", format: "text" } as const;
-const detecting: ErrorScrub = { labelled: false, mask: maskPlainly(text) };
-const labelled: ErrorScrub = { labelled: true, mask: maskPlainly(text) };
-const bare: ErrorScrub = { labelled: false, mask: undefined };
+const detecting: ErrorScrub = { values: "shown", mask: maskPlainly(text) };
+const labelled: ErrorScrub = { values: "hidden", mask: maskPlainly(text) };
+const other: ErrorScrub = { values: "raised", mask: maskPlainly(text) };
+const bare: ErrorScrub = { values: "shown", mask: undefined };
 
 function scrub(fields: Readonly<Record<string, string>>, how: ErrorScrub) {
   const bytes = server.error({ S: "ERROR", V: "ERROR", C: "22000", ...fields });
@@ -45,12 +46,12 @@ const blanked = [
   { code: "P0001", from: "the number is 123456789", to: "…" },
 ] as const;
 for (const { code, from, to } of blanked) {
-  test(`on a connection with labels "${from}" is told as "${to}"`, () => {
+  test(`where labelled columns are touched "${from}" is told as "${to}"`, () => {
     assert.equal(scrub({ C: code, M: from }, labelled).shown["M"], to);
   });
 }
 
-test("on a connection with labels everything that can hold a value is blanked, and names and codes stay", () => {
+test("where labelled columns are touched everything that can hold a value is blanked, and names and codes stay", () => {
   const { shown } = scrub(
     {
       M: "failed",
@@ -81,8 +82,46 @@ test("on a connection with labels everything that can hold a value is blanked, a
   });
 });
 
-test("a RAISE on a connection with labels is blanked, whatever its code", () => {
-  assert.equal(scrub({ C: "00000", M: "it is 1", R: "exec_stmt_raise" }, labelled).shown["M"], "…");
+test("a RAISE on a connection with labels is blanked, whatever its code, and what it says of names", () => {
+  for (const how of [labelled, other]) {
+    const { shown } = scrub({ C: "00000", M: "it is 1", c: "1", n: "2", R: "exec_stmt_raise" }, how);
+    assert.deepEqual([shown["M"], shown["c"], shown["n"]], ["…", "…", "…"]);
+  }
+});
+
+const named = [
+  {
+    fields: {
+      C: "23505",
+      n: "k",
+      M: 'duplicate key value violates unique constraint "k"',
+      D: "Key (ssn)=(1) already exists.",
+    },
+    shown: ['duplicate key value violates unique constraint "k"', "Key (ssn)=(…) already exists."],
+  },
+  {
+    fields: { C: "23503", n: "f", t: "o", M: 'insert or update on table "o" violates foreign key constraint "f"' },
+    shown: ['insert or update on table "o" violates foreign key constraint "f"', ""],
+  },
+  {
+    fields: { C: "23505", n: "k", M: 'bad "a" and "k" and "b"', D: "Key (lower(ssn))=(1) already exists." },
+    shown: ['bad "…"', "…"],
+  },
+  {
+    fields: { C: "23505", n: "k", M: "x", D: 'Key (ssn)=(a) is not present in table "t".' },
+    shown: ["x", 'Key (ssn)=(…) is not present in table "t".'],
+  },
+] as const;
+for (const { fields, shown } of named) {
+  test(`names of objects stay and values go: ${fields.M}`, () => {
+    const found = scrub(fields, labelled).shown;
+    assert.deepEqual([found["M"], found["D"] ?? ""], shown);
+  });
+}
+
+test("errors of other statements of a connection with labels are told in full", () => {
+  const { shown } = scrub({ C: "22P02", M: 'invalid input syntax for type integer: "x"', D: "Key (a)=(b)" }, other);
+  assert.deepEqual([shown["M"], shown["D"]], ['invalid input syntax for type integer: "x"', "Key (a)=(b)"]);
 });
 
 test("on other connections detectors look at every text, and the rest passes untouched", () => {

@@ -3,6 +3,7 @@ import type { DataLabels } from "../../../src/model/connection.ts";
 import type { MaskFor } from "../../../src/model/mask.ts";
 import type { SessionWorld } from "../../../src/model/protocol.ts";
 import { type CatalogFacts, type CatalogRelation, catalogFacts } from "../../../src/protocols/postgres/catalog.ts";
+import { CLEAN_OUTPUTS } from "../../../src/protocols/postgres/lineage/outputs.ts";
 import type { Analyse } from "../../../src/protocols/postgres/requests.ts";
 import { PostgresSession } from "../../../src/protocols/postgres/session.ts";
 import * as play from "../../kit/playbook.ts";
@@ -33,7 +34,14 @@ export const analyseByFirstWord: Analyse = (text) => {
       return {
         operation: Object.freeze(word === "garbage" ? { actions, forbidden } : { actions }),
         text: part,
-        effects: { definesSchema: name === "sql.define", copy, returnsRows: name === "sql.read" } as const,
+        effects: {
+          definesSchema: name === "sql.define",
+          copy,
+          copyForm: undefined,
+          returnsRows: name === "sql.read",
+          outputs: CLEAN_OUTPUTS,
+          labelled: true,
+        } as const,
       };
     });
   return { statements };
@@ -119,8 +127,8 @@ const customers: CatalogRelation = {
   standing: "labelled",
   labels: [],
   columns: new Map([
-    [1, { name: "id", labels: [] }],
-    [2, { name: "ssn", labels: ["pii"] }],
+    [1, { name: "id", labels: [], typeOid: 23 }],
+    [2, { name: "ssn", labels: ["pii"], typeOid: 25 }],
   ]),
 };
 const view: CatalogRelation = {

@@ -9,12 +9,13 @@ const LABELS = {
   "public.cards": { labels: [], columns: { card: ["payment"] } },
 };
 const ROWS = [
-  server.row("clean", "20009", null, null, null, null, null),
-  server.row("derived", "20005", "public", "v", "v", null, null),
-  server.row("labelled", "20001", "public", "customers", "r", "0", '{"1":"id","2":"ssn"}'),
-  server.row("labelled", "20002", "sales", "both", "r", "0,1", '{"1":"card","4":"ssn"}'),
+  server.row("asked", "20009", null, null, null, null, null, null),
+  server.row("clean", "20007", "public", "plain", "r", null, '{"1":["a",23]}', null),
+  server.row("derived", "20005", "public", "v", "v", null, '{"1":["x",25]}', "SELECT 1"),
+  server.row("labelled", "20001", "public", "customers", "r", "0", '{"1":["id",23],"2":["ssn",25]}', null),
+  server.row("labelled", "20002", "sales", "both", "r", "0,1", '{"1":["card",25],"4":["ssn",25]}', null),
 ];
-const columns = server.columns(...["a", "b", "c", "d", "e", "f", "g"].map((name) => ({ name })));
+const columns = server.columns(...["a", "b", "c", "d", "e", "f", "g", "h"].map((name) => ({ name })));
 const ANSWER = join(columns, ...ROWS, server.complete("SELECT 4"), server.ready());
 
 function asked(oids: readonly number[] = [20_009]) {
@@ -48,12 +49,18 @@ test("derived relations and columns that nobody knows have no answer but everyth
 
 test("expressions, system tables and tables that were found clean carry no labels", () => {
   const facts = found();
-  for (const oid of [0, 1259, 20_009]) assert.deepEqual(labelsOf(facts, oid, 1), []);
+  for (const oid of [0, 1259, 20_007, 20_009]) assert.deepEqual(labelsOf(facts, oid, 1), []);
   assert.equal(isResolved(facts, 31_337), false);
 });
 
+test("views that derive are known by their definition, and all relations by their columns", () => {
+  const { relations } = found();
+  assert.equal(relations.get(20_005)?.definition, "SELECT 1");
+  assert.deepEqual(relations.get(20_007)?.columns.get(1), { name: "a", labels: [], typeOid: 23 });
+});
+
 test("the version follows the content, not what was asked for by number", () => {
-  const other = join(columns, ...ROWS.slice(0, 3), server.complete("SELECT 3"), server.ready());
+  const other = join(columns, ...ROWS.slice(0, 4), server.complete("SELECT 3"), server.ready());
   const withoutClean = join(columns, ...ROWS.slice(1), server.complete("SELECT 3"), server.ready());
   assert.equal(found().version, found().version);
   assert.equal(found().version, found(withoutClean).version);
@@ -63,7 +70,7 @@ test("the version follows the content, not what was asked for by number", () => 
 test("the answer may come byte by byte", () => {
   const { lookup } = asked();
   const answers = [...ANSWER].map((byte) => lookup.receive(Buffer.of(byte)));
-  assert.equal(answers.at(-1)?.relations.size, 3);
+  assert.equal(answers.at(-1)?.relations.size, 4);
   assert.equal(answers.filter((answer) => answer !== undefined).length, 1);
 });
 

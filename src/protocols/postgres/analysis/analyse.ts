@@ -95,7 +95,7 @@ export class Analyser {
       return { analysis: { statements: [statement(judgement, text)] }, judgements: [judgement] };
     }
     if (parsed.statements.length === 0) return { analysis: NONE, judgements: [] };
-    const judgements = parsed.statements.map(({ tree }) => judgeSafely(tree, scope));
+    const judgements = parsed.statements.map(({ tree }) => judgeSafely(tree, scope, (own) => this.#parser.parse(own)));
     const statements = parsed.statements.flatMap((own, at) => {
       const judgement = judgements[at];
       return judgement === undefined ? [] : [statement(judgement, own.text)];
@@ -128,9 +128,9 @@ function statement({ operation, effects }: Judgement, text: string): Statement {
   return { operation, text, effects };
 }
 
-function judgeSafely(tree: Parameters<typeof judge>[0], scope: AnalysisScope): Judgement {
+function judgeSafely(...[tree, scope, parse]: Parameters<typeof judge>): Judgement {
   try {
-    return judge(tree, scope);
+    return judge(tree, scope, parse);
   } catch {
     return forbid("built-in:unparsable", "Cannot judge the statement: it is nested too deeply");
   }

@@ -1,6 +1,10 @@
 /** One parsed statement: its operation (actions with facts, or why it is forbidden) and what it does to the session. */
 import type { Action, Facts, Operation } from "../../../model/operation.ts";
+import { cursorOf, type Lineage, lineageOf, type Parse } from "../lineage/lineage.ts";
+import { CLEAN_OUTPUTS, type Outputs, UNKNOWN_OUTPUTS } from "../lineage/outputs.ts";
+import { labelsIn } from "../lineage/taint.ts";
 import { type Ast, as, isAst, list, type TypedNode, text, typed } from "./ast.ts";
+import { type CopyForm, copyForm } from "./copy-form.ts";
 import type { RelationUse, Survey } from "./found.ts";
 import { classify } from "./functions.ts";
 import { guard } from "./guard.ts";
@@ -15,7 +19,15 @@ export interface Effects {
   readonly definesSchema: boolean;
   /** Rows travel from ("in") or to ("out") the client as COPY data. */
   readonly copy: "none" | "in" | "out";
+  /** How the rows of a COPY TO STDOUT are written; undefined: it is none, or its options are not known. */
+  readonly copyForm: CopyForm | undefined;
   readonly returnsRows: boolean;
+  /** What its result's columns depend on. Of FETCH: nothing, the cursor's count. */
+  readonly outputs: Outputs;
+  /** It names a relation with labels, or one that derives from it: its errors may quote values. */
+  readonly labelled: boolean;
+  readonly declares?: string;
+  readonly fetches?: string;
 }
 
 export interface Judgement {
@@ -29,7 +41,15 @@ type Forbidden = NonNullable<Operation["forbidden"]>;
 
 /** What one statement's facts may name before they cost more than they tell. */
 const NAMES_MAX = 2_000;
-const NOTHING: Effects = { definesSchema: false, copy: "none", returnsRows: false };
+const NOTHING: Effects = {
+  definesSchema: false,
+  copy: "none",
+  copyForm: undefined,
+  returnsRows: false,
+  outputs: UNKNOWN_OUTPUTS,
+  labelled: true,
+};
+const UNFOLLOWED: Lineage = { outputs: CLEAN_OUTPUTS, oracles: [], refusal: undefined };
 const SHAREABLE: ReadonlySet<string> = new Set(["SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt"]);
 
 const HOUSEKEEPING: Operation = Object.freeze({ actions: Object.freeze([]) });
@@ -40,7 +60,7 @@ export function forbid(rule: `built-in:${string}`, message: string, effects: Eff
 }
 
 /** May throw (TooDeep, RangeError): the caller forbids then. */
-export function judge(tree: Ast, scope: AnalysisScope): Judgement {
+export function judge(tree: Ast, scope: AnalysisScope, parse: Parse): Judgement {
   const outer = typed(tree);
   if (outer === undefined) return forbid("built-in:unparsable", "The statement was not understood");
   const explained = outer.type === "ExplainStmt" ? outer.body["query"] : undefined;
@@ -48,11 +68,20 @@ export function judge(tree: Ast, scope: AnalysisScope): Judgement {
   const found = survey(isAst(explained) ? explained : tree);
   if (isAst(explained)) explain(found);
   if (isPlan) runNothing(found);
-  const judged = new Judged(outer, isPlan, found, scope);
+  const lineage = isFollowed(found, scope) ? lineageOf(tree, scope, parse) : undefined;
+  const judged = new Judged(tree, outer, isPlan, found, scope, lineage);
   return judged.judgement();
 }
 
+/** Whether a relation that it names carries labels, or derives from one that does. */
+function isFollowed(found: Survey, scope: AnalysisScope): boolean {
+  if (scope.catalog === undefined) return false;
+  return found.relations.some(({ schema, name }) => labelsOfRelation(scope, schema, name).followed);
+}
+
 class Judged {
+  readonly #tree: Ast;
+  readonly #lineage: Lineage | undefined;
   readonly #outer: TypedNode;
   readonly #isPlan: boolean;
   readonly #found: Survey;
@@ -61,7 +90,16 @@ class Judged {
   readonly #functions: readonly string[];
   #forbidden: Forbidden | undefined;
 
-  constructor(outer: TypedNode, isPlan: boolean, found: Survey, scope: AnalysisScope) {
+  constructor(
+    tree: Ast,
+    outer: TypedNode,
+    isPlan: boolean,
+    found: Survey,
+    scope: AnalysisScope,
+    lineage: Lineage | undefined,
+  ) {
+    this.#tree = tree;
+    this.#lineage = lineage;
     this.#outer = outer;
     this.#isPlan = isPlan;
     this.#found = found;
@@ -87,7 +125,7 @@ class Judged {
     this.#calls();
     this.#system();
     if (type === "FetchStmt" && guardsColumns(this.#scope.data)) this.#add("sql.read", "fetch", []);
-    if (guardsColumns(this.#scope.data)) this.#forbidden ??= guard(this.#scope, found);
+    if (guardsColumns(this.#scope.data)) this.#forbidden ??= guard(this.#scope, found) ?? this.#unfollowable();
     const operation: Operation =
       this.#forbidden !== undefined
         ? { actions: this.#actions, forbidden: this.#forbidden }
@@ -100,6 +138,20 @@ class Judged {
       effects: this.#effects(),
       shareable: SHAREABLE.has(type) && isSafe && !found.into && !this.#literalsMatter(),
     };
+  }
+
+  /** What lineage found that must not be. */
+  #unfollowable(): Forbidden | undefined {
+    const { refusal, outputs } = this.#lineage ?? UNFOLLOWED;
+    const rule = "built-in:labelled-column";
+    if (refusal !== undefined) return { rule, message: refusal };
+    const { type, body } = this.#outer;
+    if (type !== "CopyStmt" || body["is_from"] === true || outputs.kind === "clean") return undefined;
+    if (outputs.kind === "columns" && outputs.taints.every((taint) => labelsIn(taint).length === 0)) return undefined;
+    if (isServerCopy(body)) return { rule, message: "a file or program of the server would keep labelled values" };
+    const form = copyForm(body);
+    if (outputs.kind === "columns" && form !== undefined && form.format !== "binary") return undefined;
+    return { rule, message: "COPY of labelled columns is masked in its text and csv forms only" };
   }
 
   /** Whether other literals could bring other facts; positions of sorting only matter to the label guard. */
@@ -226,6 +278,7 @@ class Judged {
       columns: [...columns],
       functions: this.#functions,
       where,
+      oracles: [...(this.#lineage?.oracles ?? [])],
     };
     const facts = { statement } as unknown as Facts;
     const key = JSON.stringify(facts);
@@ -246,6 +299,7 @@ class Judged {
 
   #effects(): Effects {
     const { type, body } = this.#outer;
+    const runsOther = type === "ExecuteStmt" || type === "CallStmt" || type === "DoStmt";
     const copy =
       type !== "CopyStmt" || isServerCopy(body)
         ? "none"
@@ -256,6 +310,10 @@ class Judged {
       definesSchema:
         this.#actions.some(({ name }) => CHANGES_CATALOG.has(name)) || /PREPARED$/.test(text(body["kind"])),
       copy,
+      copyForm: copy === "out" ? copyForm(body) : undefined,
+      outputs: this.#lineage?.outputs ?? (runsOther ? UNKNOWN_OUTPUTS : CLEAN_OUTPUTS),
+      labelled: this.#lineage !== undefined || runsOther || type === "FetchStmt",
+      ...cursorOf(this.#tree),
       returnsRows: RETURNS_ROWS.has(type) ? !this.#found.into : isAst(body["returningClause"]) || type === "CallStmt",
     };
   }

@@ -13,23 +13,19 @@ export interface RelationLabels {
   readonly columnLabels: readonly string[];
   /** Some column is labelled, or may hold labelled data. */
   readonly guarded: boolean;
-  /** Derives from a labelled relation: every column counts as labelled. */
-  readonly derived: boolean;
-  /** Whether a column counts as labelled; names of the catalog and the settings. */
-  isLabelled(column: string): boolean;
-  /** False: certainly not a column, so that `alias.name` calls a function; undefined: not known. */
-  isColumn(name: string): boolean | undefined;
+  /** The settings name it, or it derives from such a relation: what is read of it is followed. */
+  readonly followed: boolean;
+  /** It derives by other means than a view's definition: any column may hold labelled data. */
+  readonly opaque: boolean;
 }
 
 const NOTHING: RelationLabels = Object.freeze({
   labels: Object.freeze([]),
   columnLabels: Object.freeze([]),
   guarded: false,
-  derived: false,
-  isLabelled: () => false,
-  isColumn: () => undefined,
+  followed: false,
+  opaque: false,
 });
-const SYSTEM_COLUMNS: ReadonlySet<string> = new Set(["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "oid"]);
 
 /** Servers with a one-byte encoding fold letters beyond ASCII, the parser does not: then case is ignored. */
 export function fold(name: string): string {
@@ -51,13 +47,11 @@ export function labelsOfRelation(scope: AnalysisScope, schema: string | undefine
   if (tables.length === 0 && relations.length === 0) return NOTHING;
   const labels = new Set<string>();
   const columnLabels = new Set<string>();
-  const labelled = new Set<string>();
   let isDerived = false;
   for (const [, table] of tables) {
     for (const label of table.labels) labels.add(label);
-    for (const [column, own] of Object.entries(table.columns)) {
+    for (const own of Object.values(table.columns)) {
       for (const label of own) columnLabels.add(label);
-      if (own.length > 0) labelled.add(fold(column));
     }
   }
   for (const relation of relations) {
@@ -66,20 +60,14 @@ export function labelsOfRelation(scope: AnalysisScope, schema: string | undefine
       isDerived = true;
       for (const label of relation.labels) columnLabels.add(label);
     }
-    for (const column of relation.columns.values()) {
-      for (const label of column.labels) columnLabels.add(label);
-      if (column.labels.length > 0) labelled.add(fold(column.name));
-    }
+    for (const column of relation.columns.values()) for (const label of column.labels) columnLabels.add(label);
   }
-  // A table's own labels reach its columns when they are masked, so all of them count as labelled here.
-  const isWholly = isDerived || labels.size > 0;
   return {
     labels: [...labels].sort(),
     columnLabels: [...columnLabels].sort(),
-    guarded: isWholly || labelled.size > 0,
-    derived: isDerived,
-    isLabelled: (column) => isWholly || labelled.has(fold(column)),
-    isColumn: (column) => isColumnOf(relations, column) ?? (labelled.has(fold(column)) ? true : undefined),
+    guarded: isDerived || labels.size > 0 || columnLabels.size > 0,
+    followed: tables.length > 0 || relations.some(({ standing }) => standing !== "clean"),
+    opaque: relations.some(({ standing, definition }) => standing === "derived" && definition === undefined),
   };
 }
 
@@ -99,12 +87,4 @@ function namesakes(catalog: CatalogFacts, schema: string | undefined, name: stri
   return [...catalog.relations.values()].filter(
     (relation) => fold(relation.name) === folded && (schema === undefined || fold(relation.schema) === fold(schema)),
   );
-}
-
-function isColumnOf(relations: readonly CatalogRelation[], column: string): boolean | undefined {
-  if (SYSTEM_COLUMNS.has(column)) return true;
-  const known = relations.filter((relation) => relation.columns.size > 0);
-  if (known.length === 0) return undefined;
-  const folded = fold(column);
-  return known.every((relation) => [...relation.columns.values()].some((own) => fold(own.name) === folded));
 }

@@ -464,7 +464,7 @@ class Surveyor {
     const constant = as(value, "A_Const");
     const integer = constant?.["ival"];
     if (!isAst(integer)) return;
-    if (context.outermost && context.sorts) this.found.ordinals.push(Number(integer["ival"] ?? 0));
+    if (context.sorts) this.found.ordinals.push(Number(integer["ival"] ?? 0));
   }
 }
 

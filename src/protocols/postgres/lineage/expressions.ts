@@ -1,0 +1,103 @@
+/** What an expression's value depends on. What is not known by name depends on all that stands in it. */
+import { type Ast, as, isAst, list, names, text, typed } from "../analysis/ast.ts";
+import { classify } from "../analysis/functions.ts";
+import { resolve, resolveColumn, rowNamed, type Scope, starOf, wholeOf } from "./scope.ts";
+import { CLEAN, labelsIn, made, type Taint } from "./taint.ts";
+import type { Walk } from "./walk.ts";
+
+/** Of a node, or of a list of them. */
+export function taintOf(node: unknown, scope: Scope, walk: Walk): Taint {
+  if (Array.isArray(node)) return made(node.map((item) => taintOf(item, scope, walk)));
+  if (!isAst(node)) return CLEAN;
+  const own = typed(node);
+  if (own === undefined) return partsOf(node, scope, walk);
+  const { type, body } = own;
+  switch (type) {
+    case "ColumnRef":
+      return columnOf(body, scope, walk);
+    case "FuncCall":
+      return callOf(body, scope, walk);
+    case "SubLink":
+      return subLinkOf(body, scope, walk);
+    case "SelectStmt":
+      return wholeOf(walk.readers.query(body, scope, walk));
+    case "A_Indirection":
+      return made([fieldOf(body, scope, walk), taintOf(body["indirection"], scope, walk)]);
+    case "CollateClause":
+      return taintOf(body["arg"], scope, walk);
+    case "A_Const":
+    case "ParamRef":
+    case "TypeName":
+    case "String":
+    case "SQLValueFunction":
+    case "CurrentOfExpr":
+    case "SetToDefault":
+      return CLEAN;
+    default:
+      return partsOf(body, scope, walk);
+  }
+}
+
+function partsOf(body: Ast, scope: Scope, walk: Walk): Taint {
+  return made(Object.values(body).map((part) => taintOf(part, scope, walk)));
+}
+
+function columnOf(body: Ast, scope: Scope, walk: Walk): Taint {
+  const fields = list(body["fields"]);
+  const path = names(fields);
+  if (as(fields.at(-1), "A_Star") === undefined) return resolve(scope, path) ?? walk.relations.anything;
+  if (path.length === 0) return wholeOf(starOf(scope.items));
+  const row = rowNamed(scope, path);
+  return row === undefined ? walk.relations.anything : wholeOf(row.columns);
+}
+
+/** `(row).field`: that column; any other indirection is a part of its argument. */
+function fieldOf(body: Ast, scope: Scope, walk: Walk): Taint {
+  const reference = as(body["arg"], "ColumnRef");
+  const path = names(reference?.["fields"]);
+  const [field] = names(list(body["indirection"]).slice(0, 1));
+  const [row] = path;
+  if (field !== undefined && row !== undefined && path.length === 1 && resolveColumn(scope, row) === undefined) {
+    const taint = resolve(scope, [row, field]);
+    if (taint !== undefined) return taint;
+  }
+  return taintOf(body["arg"], scope, walk);
+}
+
+function callOf(body: Ast, scope: Scope, walk: Walk): Taint {
+  const path = names(body["funcname"]);
+  const name = path.at(-1) ?? "";
+  const schema = path.at(-2);
+  const value = (part: unknown) => taintOf(part, scope, walk);
+  const sorted = list(body["agg_order"]).map(value);
+  // WITHIN GROUP (ORDER BY x) gives values of x itself.
+  const passed = made([value(body["args"]), ...(body["agg_within_group"] === true ? sorted : [])]);
+  if (body["agg_within_group"] !== true) walk.tests(made(sorted));
+  walk.tests(value(body["agg_filter"]));
+  const window = isAst(body["over"]) ? windowOf(body["over"], scope, walk) : CLEAN;
+  const [label] = labelsIn(passed);
+  if (label !== undefined && classify(schema, name) !== "safe") {
+    walk.refuse(`the function ${path.join(".")} may keep or show a value labelled ${label}`);
+  }
+  if (name === "count" && (schema === undefined || schema === "pg_catalog")) {
+    if (body["agg_distinct"] === true) walk.tests(passed);
+    return made([window]);
+  }
+  return made([passed, window]);
+}
+
+/** Its place in a sort, or its group, is something about the values that are sorted or grouped. */
+function windowOf(body: Ast, scope: Scope, walk: Walk): Taint {
+  const name = text(body["name"]) || text(body["refname"]);
+  const named = name === "" ? undefined : scope.windows?.get(name);
+  const own = [body["partitionClause"], body["orderClause"], body["startOffset"], body["endOffset"]];
+  return made([...own.map((part) => taintOf(part, scope, walk)), named ?? CLEAN]);
+}
+
+function subLinkOf(body: Ast, scope: Scope, walk: Walk): Taint {
+  const select = as(body["subselect"], "SelectStmt");
+  const found = select === undefined ? walk.relations.anything : wholeOf(walk.readers.query(select, scope, walk));
+  // Whether there is a row is decided by the conditions in it.
+  if (body["subLinkType"] === "EXISTS_SUBLINK") return CLEAN;
+  return made([taintOf(body["testexpr"], scope, walk), found]);
+}

@@ -1,0 +1,151 @@
+/**
+ * Names in a query, as PostgreSQL resolves them: which column of which FROM item a reference means. Where a
+ * list of columns is not wholly known, the answer is all that it may be. Source: the server's parse_relation.c.
+ */
+import { fold } from "../analysis/labels.ts";
+import { CLEAN, made, oneOf, type Taint } from "./taint.ts";
+
+export interface Column {
+  /** Undefined: the server names it by rules that are not followed here (an expression without an alias). */
+  readonly name: string | undefined;
+  readonly taint: Taint;
+}
+
+/** Columns in their order. */
+export interface Columns {
+  readonly list: readonly Column[];
+  /** Of any column that is not in the list; undefined: the list is complete. */
+  readonly others: Taint | undefined;
+}
+
+/** What `name.column` may refer to. */
+export interface NamedRow {
+  readonly schema: string | undefined;
+  readonly name: string;
+  readonly columns: Columns;
+}
+
+/** An item of FROM, or a join of several: rows by name, and what a bare name or `*` sees. */
+export interface FromItem {
+  readonly rows: readonly NamedRow[];
+  readonly visible: Columns;
+}
+
+/** One query's names; sub-queries see those of the queries around them. */
+export interface Scope {
+  readonly parent: Scope | undefined;
+  readonly items: readonly FromItem[];
+  /** By name, those of the queries around included. */
+  readonly ctes: ReadonlyMap<string, Columns>;
+  /** WINDOW clause: what rows are sorted and grouped by. */
+  readonly windows?: ReadonlyMap<string, Taint> | undefined;
+}
+
+export const OUTSIDE: Scope = Object.freeze({ parent: undefined, items: Object.freeze([]), ctes: new Map() });
+
+export const NO_COLUMNS: Columns = Object.freeze({ list: Object.freeze([]), others: undefined });
+/** They hold no values of rows. */
+const SYSTEM_COLUMNS: ReadonlySet<string> = new Set(["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"]);
+
+/** All columns of a row together, as a value. */
+export function wholeOf({ list, others }: Columns): Taint {
+  return made([...list.map(({ taint }) => taint), others ?? CLEAN]);
+}
+
+/** Renamed from the left by an alias list; names beyond the list stay. */
+export function renamed(columns: Columns, names: readonly string[]): Columns {
+  if (names.length === 0) return columns;
+  if (columns.others !== undefined) {
+    // Which columns are renamed is not known: each name may be any of them.
+    const any = wholeOf(columns);
+    return { list: names.map((name) => ({ name, taint: any })), others: any };
+  }
+  return { list: columns.list.map(({ name, taint }, at) => ({ name: names[at] ?? name, taint })), others: undefined };
+}
+
+/** What `*` stands for. */
+export function starOf(items: readonly FromItem[]): Columns {
+  const open = items.flatMap(({ visible }) => (visible.others === undefined ? [] : [visible.others]));
+  return {
+    list: items.flatMap(({ visible }) => visible.list),
+    others: open.length === 0 ? undefined : made(open),
+  };
+}
+
+/** The column that `fields` means, or the row; undefined: nothing of that name is known. */
+export function resolve(scope: Scope, fields: readonly string[]): Taint | undefined {
+  const name = fields.at(-1) ?? "";
+  if (fields.length === 1) return resolveBare(scope, name);
+  const row = rowNamed(scope, fields.slice(0, -1));
+  if (row === undefined) return undefined;
+  // `row.f` calls the function f on the whole row where no column has that name.
+  return find(row.columns, name) ?? (SYSTEM_COLUMNS.has(name) ? CLEAN : wholeOf(row.columns));
+}
+
+/** The row that a qualifier names: `alias`, `table` or `schema.table`. */
+export function rowNamed(scope: Scope, path: readonly string[]): NamedRow | undefined {
+  const name = fold(path.at(-1) ?? "");
+  const schema = path.at(-2);
+  for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {
+    for (const { rows } of at.items) {
+      for (const row of rows) {
+        if (fold(row.name) !== name) continue;
+        if (schema === undefined || row.schema === undefined || fold(row.schema) === fold(schema)) return row;
+      }
+    }
+  }
+  return undefined;
+}
+
+/** A column of that name in the nearest query that has one, without rows and system columns. */
+export function resolveColumn(scope: Scope, name: string): Taint | undefined {
+  const open: Taint[] = [];
+  for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {
+    const found: Taint[] = [];
+    for (const { visible } of at.items) {
+      const taint = named(visible, name);
+      if (taint !== undefined) found.push(taint);
+      else if (hasUnnamed(visible)) open.push(unnamedOf(visible));
+    }
+    const [only] = found;
+    if (only !== undefined) return open.length === 0 && found.length === 1 ? only : made([...found, ...open]);
+  }
+  return open.length === 0 ? undefined : made(open);
+}
+
+function resolveBare(scope: Scope, name: string): Taint | undefined {
+  const column = resolveColumn(scope, name);
+  const row = rowNamed(scope, [name]);
+  if (column !== undefined)
+    return row !== undefined && !isCertain(scope, name) ? made([column, wholeOf(row.columns)]) : column;
+  if (SYSTEM_COLUMNS.has(name)) return CLEAN;
+  return row === undefined ? undefined : wholeOf(row.columns);
+}
+
+/** Whether some list names it, so that it is no row. */
+function isCertain(scope: Scope, name: string): boolean {
+  for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {
+    if (at.items.some(({ visible }) => named(visible, name) !== undefined)) return true;
+  }
+  return false;
+}
+
+/** A column by name: a named one, else any of those whose names are not known. */
+function find(columns: Columns, name: string): Taint | undefined {
+  return named(columns, name) ?? (hasUnnamed(columns) ? unnamedOf(columns) : undefined);
+}
+
+function named({ list }: Columns, name: string): Taint | undefined {
+  const folded = fold(name);
+  const found = list.filter((column) => column.name !== undefined && fold(column.name) === folded);
+  const [only] = found;
+  return found.length <= 1 ? only?.taint : oneOf(found.map(({ taint }) => taint));
+}
+
+function hasUnnamed({ list, others }: Columns): boolean {
+  return others !== undefined || list.some(({ name }) => name === undefined);
+}
+
+function unnamedOf({ list, others }: Columns): Taint {
+  return made([...list.flatMap(({ name, taint }) => (name === undefined ? [taint] : [])), others ?? CLEAN]);
+}
