@@ -60,7 +60,6 @@ export interface RelationsQuestion {
 
 export type PostgresQuestion = CatalogQuestion | RelationsQuestion;
 
-const NO_LABELS: readonly string[] = Object.freeze([]);
 /** OIDs below this belong to the system's own objects (FirstNormalObjectId). */
 const FIRST_NORMAL_OID = 16_384;
 
@@ -102,28 +101,6 @@ export function relationsNamed(
 ): readonly CatalogRelation[] {
   const namesakes = facts.names.get(name) ?? [];
   return schema === undefined ? namesakes : namesakes.filter((relation) => relation.schema === schema);
-}
-
-/** Whether any relation that the name may mean derives from labelled data, so that every column counts as labelled. */
-export function isTainted(facts: CatalogFacts, schema: string | undefined, name: string): boolean {
-  return relationsNamed(facts, schema, name).some((relation) => relation.standing === "derived");
-}
-
-/**
- * Labels of one column by RowDescription's table OID and attribute number: the table's and the
- * column's. Undefined: the relation is derived, unknown to these facts, or has no such column, so the
- * column must be taken for labelled with everything. OID 0 (an expression) has none.
- */
-export function labelsOf(facts: CatalogFacts, tableOid: number, attnum: number): readonly string[] | undefined {
-  if (tableOid === 0) return NO_LABELS;
-  const relation = facts.relations.get(tableOid);
-  if (relation === undefined) return isKnownClean(facts, tableOid) ? NO_LABELS : undefined;
-  if (relation.standing === "clean") return NO_LABELS;
-  if (relation.standing === "derived") return undefined;
-  if (attnum < 0) return relation.labels;
-  const column = relation.columns.get(attnum);
-  if (column === undefined) return undefined;
-  return column.labels.length === 0 ? relation.labels : [...new Set([...relation.labels, ...column.labels])];
 }
 
 /** Whether these facts say something of the relation: of interest, asked for and clean, or the system's own. */

@@ -156,7 +156,7 @@ class Judged {
 
   /** Whether other literals could bring other facts; positions of sorting only matter to the label guard. */
   #literalsMatter(): boolean {
-    return this.#found.literalsMatter || (this.#found.ordinals.length > 0 && guardsColumns(this.#scope.data));
+    return this.#found.literalsMatter || (this.#found.ordinals && guardsColumns(this.#scope.data));
   }
 
   /** Reading and changing rows. */
@@ -189,15 +189,7 @@ class Judged {
       const dropped = statement.type === "DropStmt" ? droppedRelations(statement.body) : [];
       const relations: readonly RelationUse[] = [
         ...found.relations,
-        ...dropped.map(
-          (path): RelationUse => ({
-            schema: path.at(-2),
-            name: path.at(-1) ?? "",
-            alias: undefined,
-            renamesColumns: false,
-            access: "write",
-          }),
-        ),
+        ...dropped.map((path): RelationUse => ({ schema: path.at(-2), name: path.at(-1) ?? "", access: "write" })),
       ];
       for (const action of actions) this.#add(action, kindOf(statement), relations);
     }
@@ -258,10 +250,7 @@ class Judged {
   }
 
   #columnsRead(): readonly string[] {
-    return unique(this.#found.columns.flatMap(({ fields, star }) => (star ? ["*"] : fields.slice(-1)))).slice(
-      0,
-      NAMES_MAX,
-    );
+    return unique(this.#found.columns).slice(0, NAMES_MAX);
   }
 
   /** Adds an action; one of the same name and facts stands for all its occurrences. */

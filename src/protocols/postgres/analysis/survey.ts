@@ -1,10 +1,10 @@
 /**
  * One walk over one statement's tree that writes down everything the judgement needs: relations,
- * columns, functions, joins, WHEREs. It walks generically, so a node type that is not known here still
+ * columns, functions, WHEREs. It walks generically, so a node type that is not known here still
  * shows every relation, column and function below it; knowing a type only adds meaning. Judges nothing.
  */
 import { type Ast, as, isAst, list, names, text, typed } from "./ast.ts";
-import { type ColumnUse, type DataChange, emptySurvey, type QueryUse, type RelationUse, type Survey } from "./found.ts";
+import { type DataChange, emptySurvey, type QueryUse, type RelationUse, type Survey } from "./found.ts";
 import { judgeWhere, NO_WHERE, type Where } from "./where.ts";
 
 /** Names of CTEs that are in scope. */
@@ -17,7 +17,6 @@ interface Context {
   readonly outermost: boolean;
   /** The query that the statement is about, be it wrapped in DECLARE, COPY or CREATE … AS. */
   readonly leading: boolean;
-  readonly sorts: boolean;
 }
 
 /** Levels of nodes; beyond it the walk itself would be at risk. */
@@ -35,7 +34,6 @@ export function survey(tree: Ast): Survey {
     access: "write",
     outermost: true,
     leading: true,
-    sorts: false,
   });
   return surveyor.found;
 }
@@ -92,17 +90,13 @@ class Surveyor {
         this.#relation(body, context);
         return;
       case "ColumnRef":
-        this.#column(body, context, false);
+        this.#column(body);
         return;
-      case "A_Indirection": {
-        // `(row).field` and `(row).*`: the field by its name alone.
-        const fields = names(body["indirection"]);
-        for (const field of fields) {
-          this.found.columns.push({ fields: [field], star: false, bare: false, sorts: false, query: context.query });
-        }
+      case "A_Indirection":
+        // `(row).field`: the field by its name alone.
+        this.found.columns.push(...names(body["indirection"]));
         this.#rest(body, plain(context), []);
         return;
-      }
       case "FuncCall": {
         const path = names(body["funcname"]);
         this.found.functions.push({ schema: path.at(-2), name: path.at(-1) ?? "", call: body });
@@ -119,23 +113,18 @@ class Surveyor {
         return;
       case "SortBy":
         this.#operator(body["useOp"]);
-        this.#ordinal(body["node"], context);
+        this.#ordinal(body["node"]);
         this.#rest(body, context, ["useOp"]);
-        return;
-      case "JoinExpr":
-        this.#join(body, context);
         return;
       case "RangeSubselect":
       case "RangeFunction":
       case "RangeTableFunc":
-        this.#rest(body, plain(context), ["alias"]);
+      case "JoinExpr":
+        this.#rest(body, plain(context), ["alias", "join_using_alias", "usingClause"]);
         return;
       case "IndexElem":
       case "StatsElem":
-        if (typeof body["name"] === "string") {
-          const fields = [body["name"]];
-          this.found.columns.push({ fields, star: false, bare: false, sorts: false, query: context.query });
-        }
+        if (typeof body["name"] === "string") this.found.columns.push(body["name"]);
         this.#rest(body, plain(context), []);
         return;
       // Names a relation of FROM again, by its alias.
@@ -158,7 +147,6 @@ class Surveyor {
         this.#rest(body, { ...context, outermost: false }, []);
         return;
       case "ReturningOption":
-        this.found.rowNames.add(text(body["value"]));
         return;
       default:
         this.#rest(body, type === "" ? context : plain(context), []);
@@ -178,39 +166,17 @@ class Surveyor {
     if (body["valuesLists"] === undefined || outer.leading) found.selects = true;
     const context = this.#with(body, { ...plain(outer), query, access: "read" });
     const isOutermost = outer.outermost;
-    const isPlain =
-      isOutermost &&
-      body["distinctClause"] === undefined &&
-      body["groupClause"] === undefined &&
-      body["havingClause"] === undefined &&
-      body["windowClause"] === undefined &&
-      body["intoClause"] === undefined;
     if (body["intoClause"] !== undefined) {
       if (isOutermost) found.into = true;
       this.visit(body["intoClause"], { ...context, query: undefined, access: "write" });
     }
     this.visit(body["fromClause"], context);
-    this.#outputs(body["targetList"], context, isPlain, isOutermost);
+    this.visit(body["targetList"], context);
     const where = judgeWhere(body["whereClause"]);
     if (where.literalsMatter) found.literalsMatter = true;
     if (outer.leading) found.where = { present: where.present, tautology: where.tautology };
-    const sorting = { ...context, sorts: true, outermost: isOutermost };
-    for (const key of ["sortClause", "groupClause", "distinctClause"]) {
-      for (const item of list(body[key])) {
-        if (as(item, "SortBy") === undefined) this.#ordinal(item, sorting);
-        this.visit(item, sorting);
-      }
-    }
-    const done = [
-      "withClause",
-      "intoClause",
-      "fromClause",
-      "targetList",
-      "sortClause",
-      "groupClause",
-      "distinctClause",
-    ];
-    this.#rest(body, context, [...done, "larg", "rarg"]);
+    for (const key of ["groupClause", "distinctClause"]) for (const item of list(body[key])) this.#ordinal(item);
+    this.#rest(body, context, ["withClause", "intoClause", "fromClause", "targetList", "larg", "rarg"]);
     // A set operation's sides; fields of a fixed type, so they come without their type's name.
     for (const side of [body["larg"], body["rarg"]]) if (isAst(side)) this.#nested(side, context);
   }
@@ -226,20 +192,14 @@ class Surveyor {
     const from = found.relations.length;
     const query: QueryUse = { relations: [] };
     const context = this.#with(body, { ...plain(outer), query, access: "read" });
-    const target = this.#relation(body["relation"], { ...context, access: "write" });
+    this.#relation(body["relation"], { ...context, access: "write" });
     const columns = targetNames(body["cols"]);
     // Subscripts and fields of the targets may hold expressions.
     this.visit(body["cols"], context);
     this.visit(body["selectStmt"], { ...context, query: undefined });
     const conflict = body["onConflictClause"];
-    if (isAst(conflict)) {
-      found.rowNames.add("excluded");
-      const inference = conflict["infer"];
-      const isInferred = isAst(inference) && inference["conname"] === undefined;
-      if (target !== undefined) found.conflicts.push({ target, inferred: isInferred, columns });
-      this.visit(conflict, context);
-    }
-    this.#returning(body["returningClause"], context, outer.outermost);
+    this.visit(conflict, context);
+    this.#returning(body["returningClause"], context);
     const relations = found.relations.slice(from);
     const written = columns.length === 0 ? ["*"] : columns;
     found.changes.push({ change: "insert", kind: "insert", where: NO_WHERE, columns: written, relations });
@@ -264,7 +224,7 @@ class Surveyor {
     const context = this.#with(body, { ...plain(outer), query, access: "read" });
     this.#relation(body["relation"], { ...context, access: "write" });
     this.#rest(body, context, ["relation", "withClause", "returningClause"]);
-    this.#returning(body["returningClause"], context, outer.outermost);
+    this.#returning(body["returningClause"], context);
     this.#change("update", "update", body["whereClause"], targetNames(body["targetList"]), from);
   }
 
@@ -275,7 +235,7 @@ class Surveyor {
     const context = this.#with(body, { ...plain(outer), query, access: "read" });
     this.#relation(body["relation"], { ...context, access: "write" });
     this.#rest(body, context, ["relation", "withClause", "returningClause"]);
-    this.#returning(body["returningClause"], context, outer.outermost);
+    this.#returning(body["returningClause"], context);
     this.#change("delete", "delete", body["whereClause"], [], from);
   }
 
@@ -286,7 +246,6 @@ class Surveyor {
     const context = this.#with(body, { ...plain(outer), query, access: "read" });
     this.#relation(body["relation"], { ...context, access: "write" });
     this.#rest(body, context, ["relation", "withClause"]);
-    found.rowNames.add("old").add("new");
     if (body["returningClause"] !== undefined) {
       found.selects = true;
       this.#readTarget(query);
@@ -339,12 +298,7 @@ class Surveyor {
       return;
     }
     this.found.selects = true;
-    if (body["relation"] === undefined) return;
-    const reads = columns.length === 0 ? [undefined] : columns;
-    for (const column of reads) {
-      const fields = column === undefined ? [] : [column];
-      this.found.columns.push({ fields, star: column === undefined, bare: false, sorts: false, query });
-    }
+    if (body["relation"] !== undefined) this.found.columns.push(...(columns.length === 0 ? ["*"] : columns));
   }
 
   #change(change: DataChange, kind: string, clause: unknown, columns: readonly string[], from: number): void {
@@ -355,12 +309,11 @@ class Surveyor {
     this.found.changes.push({ change, kind, where: own, columns, relations });
   }
 
-  #returning(clause: unknown, context: Context, isOutermost: boolean): void {
+  #returning(clause: unknown, context: Context): void {
     if (!isAst(clause)) return;
     this.found.selects = true;
-    this.found.rowNames.add("old").add("new");
     this.visit(clause["options"], context);
-    this.#outputs(clause["exprs"], context, isOutermost, isOutermost);
+    this.visit(clause["exprs"], context);
     this.#readTarget(context.query);
   }
 
@@ -368,17 +321,6 @@ class Surveyor {
   #readTarget(query: QueryUse | undefined): void {
     for (const relation of query?.relations ?? []) {
       if (relation.access === "write") this.found.relations.push({ ...relation, access: "read" });
-    }
-  }
-
-  #outputs(targets: unknown, context: Context, areBare: boolean, isOutermost: boolean): void {
-    for (const item of list(targets)) {
-      const target = as(item, "ResTarget");
-      const reference = as(target?.["val"], "ColumnRef");
-      const column = reference === undefined ? undefined : this.#column(reference, context, areBare);
-      if (reference === undefined) this.visit(item, context);
-      const alias = target?.["name"];
-      if (isOutermost) this.found.outputs.push({ alias: typeof alias === "string" ? alias : undefined, column });
     }
   }
 
@@ -406,52 +348,20 @@ class Surveyor {
     return { ...context, ctes: before(ctes.length) };
   }
 
-  #join(body: Ast, context: Context): void {
-    const from = this.found.relations.length;
-    this.visit(body["larg"], context);
-    this.visit(body["rarg"], context);
-    const relations = this.found.relations.slice(from);
-    const alias = body["alias"];
-    const merged = body["join_using_alias"];
-    this.found.joins.push({
-      natural: body["isNatural"] === true,
-      using: names(body["usingClause"]),
-      aliases: [alias, merged].flatMap((own) => (isAst(own) ? [text(own["aliasname"])] : [])),
-      renamesColumns: (isAst(alias) && "colnames" in alias) || (isAst(merged) && "colnames" in merged),
-      relations,
-    });
-    this.#rest(body, plain(context), ["larg", "rarg", "alias", "join_using_alias", "usingClause"]);
-  }
-
-  #relation(body: unknown, context: Context): RelationUse | undefined {
-    if (!isAst(body)) return undefined;
+  #relation(body: unknown, context: Context): void {
+    if (!isAst(body)) return;
     const name = text(body["relname"]);
     const schema = typeof body["schemaname"] === "string" ? body["schemaname"] : undefined;
-    if (schema === undefined && context.access === "read" && context.ctes.has(name)) return undefined;
-    const alias = body["alias"];
-    const use: RelationUse = {
-      schema,
-      name,
-      alias: isAst(alias) ? text(alias["aliasname"]) : undefined,
-      renamesColumns: isAst(alias) && "colnames" in alias,
-      access: context.access,
-    };
+    if (schema === undefined && context.access === "read" && context.ctes.has(name)) return;
+    const use: RelationUse = { schema, name, access: context.access };
     this.found.relations.push(use);
     context.query?.relations.push(use);
-    return use;
   }
 
-  #column(body: Ast, context: Context, isBare: boolean): ColumnUse {
+  #column(body: Ast): void {
     const fields = list(body["fields"]);
-    const use: ColumnUse = {
-      fields: names(fields),
-      star: as(fields.at(-1), "A_Star") !== undefined,
-      bare: isBare,
-      sorts: context.sorts,
-      query: context.query,
-    };
-    this.found.columns.push(use);
-    return use;
+    const name = as(fields.at(-1), "A_Star") === undefined ? names(fields).at(-1) : "*";
+    if (name !== undefined) this.found.columns.push(name);
   }
 
   #operator(path: unknown): void {
@@ -460,15 +370,12 @@ class Surveyor {
     if (schema !== undefined && schema !== "pg_catalog") this.found.foreignOperators.push(parts.join("."));
   }
 
-  #ordinal(value: unknown, context: Context): void {
-    const constant = as(value, "A_Const");
-    const integer = constant?.["ival"];
-    if (!isAst(integer)) return;
-    if (context.sorts) this.found.ordinals.push(Number(integer["ival"] ?? 0));
+  #ordinal(value: unknown): void {
+    if (isAst(as(value, "A_Const")?.["ival"])) this.found.ordinals = true;
   }
 }
 
-/** Inside an expression or a sub-query nothing is an outermost output or a sort key by itself. */
+/** Inside an expression or a sub-query nothing is the statement itself. */
 function plain(context: Context): Context {
   return context.outermost || context.leading ? { ...context, outermost: false, leading: false } : context;
 }
