@@ -67,6 +67,8 @@ const DERIVED = `
   CREATE FUNCTION other.steal() RETURNS SETOF text LANGUAGE sql AS 'SELECT ssn FROM public.customers';
   CREATE FUNCTION other.first(text, text) RETURNS text LANGUAGE sql AS 'SELECT ssn FROM public.customers LIMIT 1';
   CREATE OPERATOR other.=== (leftarg = text, rightarg = text, function = other.first);
+  CREATE TABLE other.generated (x text GENERATED ALWAYS AS (upper(ssn)) STORED) INHERITS (public.customers);
+  INSERT INTO other.generated VALUES (78, 'Made', 'g@example.com', '4111111111111111', '219-09-9999');
   CREATE TABLE other.rewritten (x text);
   CREATE RULE steal AS ON INSERT TO other.rewritten DO INSTEAD SELECT ssn || '' AS x FROM public.customers;
 `;
@@ -188,6 +190,8 @@ describe("labelled columns", () => {
     ["a parent", "SELECT upper(ssn) FROM other.parent"],
     ["a child", "SELECT upper(ssn) FROM other.child"],
     ["COPY of a child", "COPY other.child TO STDOUT"],
+    ["a generated column", "SELECT x FROM other.generated"],
+    ["an expression of a generated column", "SELECT x || '' FROM other.generated"],
     ["COPY of a view's query", "COPY (SELECT x FROM other.plain) TO STDOUT"],
     ["a function", "SELECT other.steal()"],
     ["a function in FROM", "SELECT * FROM other.steal()"],

@@ -107,14 +107,16 @@ export class CatalogLookup implements LookupMachine {
   }
 }
 
-/** Name and type OID by attribute number. */
-type NamedColumns = Readonly<Record<string, readonly [string, number]>>;
+/** By attribute number: name, type OID, and of a generated column the numbers of those that it is generated from. */
+type NamedColumns = Readonly<Record<string, readonly [string, number, (readonly number[] | null)?]>>;
 
 function columnsOf(named: NamedColumns, tables: readonly TableLabels[]) {
   const columns = new Map<number, CatalogColumn>();
-  for (const [attnum, [name, typeOid]] of Object.entries(named)) {
-    const labels = tables.map((table) => (Object.hasOwn(table.columns, name) ? (table.columns[name] ?? []) : []));
-    columns.set(Number(attnum), { name, labels: union(labels), typeOid });
+  const own = (name: string) =>
+    tables.flatMap((table) => (Object.hasOwn(table.columns, name) ? (table.columns[name] ?? []) : []));
+  for (const [attnum, [name, typeOid, from]] of Object.entries(named)) {
+    const sources = (from ?? []).map((number) => own(named[number]?.[0] ?? ""));
+    columns.set(Number(attnum), { name, labels: union([own(name), ...sources]), typeOid });
   }
   return columns;
 }
@@ -175,7 +177,11 @@ SELECT CASE WHEN c.oid IN (SELECT oid FROM family) THEN 'labelled'
     WHEN c.oid IN (SELECT oid FROM tainted) THEN 'derived' ELSE 'clean' END,
   c.oid::text, n.nspname::text, c.relname::text, c.relkind::text,
   (SELECT pg_catalog.string_agg(root::text, ',' ORDER BY root) FROM family f WHERE f.oid OPERATOR(pg_catalog.=) c.oid),
-  (SELECT pg_catalog.json_object_agg(a.attnum, pg_catalog.json_build_array(a.attname, a.atttypid::int8) ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+  (SELECT pg_catalog.json_object_agg(a.attnum, pg_catalog.json_build_array(a.attname, a.atttypid::int8,
+      CASE WHEN a.attgenerated OPERATOR(pg_catalog.<>) '' THEN (SELECT pg_catalog.json_agg(p.refobjsubid) FROM pg_catalog.pg_depend p
+        WHERE p.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass AND p.refclassid OPERATOR(pg_catalog.=) p.classid
+          AND p.objid OPERATOR(pg_catalog.=) a.attrelid AND p.objsubid OPERATOR(pg_catalog.=) a.attnum
+          AND p.refobjid OPERATOR(pg_catalog.=) a.attrelid AND p.refobjsubid OPERATOR(pg_catalog.>) 0) END) ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
     WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped)::text,
   CASE WHEN c.relkind IN ('v', 'm') AND c.oid IN (SELECT oid FROM tainted) THEN pg_catalog.pg_get_viewdef(c.oid) END
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace

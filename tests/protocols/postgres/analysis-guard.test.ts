@@ -77,6 +77,16 @@ const MORE: readonly string[] = [
   "SELECT most_common_vals FROM pg_catalog.pg_stats",
   "SELECT data FROM pg_largeobject",
   "SELECT id FROM ruled",
+  "SELECT generate_series(1, ascii(ssn)) FROM customers",
+  "SELECT id FROM customers c, generate_series(1, length(c.ssn)) g",
+  "UPDATE customers SET ssn = reverse(ssn) WHERE id = 1",
+  "INSERT INTO customers (id, ssn) SELECT id + 100, substr(ssn, 1, 4) FROM customers",
+  "SELECT set_config('my.x', ssn, false) FROM customers",
+  "SELECT pg_notify('c', ssn) FROM customers",
+  "SELECT pg_advisory_lock(card::bigint) FROM customers",
+  "COPY customers TO STDOUT (FORMAT binary)",
+  "COPY customers TO STDOUT (FORMAT json)",
+  "COPY (SELECT * FROM customers, unknown) TO STDOUT",
 ];
 
 for (const sql of MORE)

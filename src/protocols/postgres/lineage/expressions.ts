@@ -1,4 +1,8 @@
-/** What an expression's value depends on. What is not known by name depends on all that stands in it. */
+/**
+ * What an expression's value depends on. What is not known by name depends on all that stands in it. Whether
+ * an expression fails, which branch it takes and how many rows it gives is seen even where its value is
+ * masked: what is not known to be total counts as a test of what it is given.
+ */
 import { type Ast, as, isAst, list, names, text, typed } from "../analysis/ast.ts";
 import { classify } from "../analysis/functions.ts";
 import { resolve, resolveColumn, rowNamed, type Scope, starOf, wholeOf } from "./scope.ts";
@@ -25,6 +29,19 @@ export function taintOf(node: unknown, scope: Scope, walk: Walk): Taint {
       return made([fieldOf(body, scope, walk), taintOf(body["indirection"], scope, walk)]);
     case "CollateClause":
       return taintOf(body["arg"], scope, walk);
+    case "A_Expr": {
+      const parts = made([taintOf(body["lexpr"], scope, walk), taintOf(body["rexpr"], scope, walk)]);
+      if (names(body["name"]).join() !== "||") walk.tests(parts);
+      return parts;
+    }
+    case "TypeCast": {
+      const cast = made([taintOf(body["arg"], scope, walk)]);
+      if (!TEXT_NAMES.has(names(body["typeName"] && (body["typeName"] as Ast)["names"]).at(-1) ?? "")) walk.tests(cast);
+      return cast;
+    }
+    case "CaseExpr":
+    case "CoalesceExpr":
+      return branchesOf(body, scope, walk);
     case "A_Const":
     case "ParamRef":
     case "TypeName":
@@ -40,6 +57,16 @@ export function taintOf(node: unknown, scope: Scope, walk: Walk): Taint {
 
 function partsOf(body: Ast, scope: Scope, walk: Walk): Taint {
   return made(Object.values(body).map((part) => taintOf(part, scope, walk)));
+}
+
+/** Which branch is evaluated is told by its errors. */
+function branchesOf(body: Ast, scope: Scope, walk: Walk): Taint {
+  const whens = list(body["args"]).flatMap((item) => as(item, "CaseWhen") ?? []) as readonly Ast[];
+  for (const when of whens) walk.tests(taintOf(when["expr"], scope, walk));
+  walk.tests(taintOf(body["arg"], scope, walk));
+  const parts = partsOf(body, scope, walk);
+  if (whens.length === 0) walk.tests(parts);
+  return parts;
 }
 
 function columnOf(body: Ast, scope: Scope, walk: Walk): Taint {
@@ -79,6 +106,10 @@ function callOf(body: Ast, scope: Scope, walk: Walk): Taint {
   if (label !== undefined && classify(schema, name) !== "safe") {
     walk.refuse(`the function ${path.join(".")} may keep or show a value labelled ${label}`);
   }
+  if (ROW_MAKERS.has(name) && label !== undefined) {
+    walk.refuse(`the number of rows of ${name} would tell a value labelled ${label}`);
+  }
+  if (!TOTAL.has(name)) walk.tests(passed);
   if (name === "count" && (schema === undefined || schema === "pg_catalog")) {
     if (body["agg_distinct"] === true) walk.tests(passed);
     return made([window]);
@@ -101,3 +132,26 @@ function subLinkOf(body: Ast, scope: Scope, walk: Walk): Taint {
   if (body["subLinkType"] === "EXISTS_SUBLINK") return CLEAN;
   return made([taintOf(body["testexpr"], scope, walk), found]);
 }
+
+/** How many rows they give is the value itself. */
+const ROW_MAKERS: ReadonlySet<string> = new Set(["generate_series", "generate_subscripts"]);
+/** Casts to these cannot fail. */
+const TEXT_NAMES: ReadonlySet<string> = new Set(["text", "varchar", "bpchar"]);
+/** PostgreSQL's own functions that give one value for any text, and fail for none. */
+const TOTAL: ReadonlySet<string> = new Set([
+  ...["upper", "lower", "initcap", "btrim", "ltrim", "rtrim", "left", "right", "substr", "substring", "reverse"],
+  ...["replace", "translate", "lpad", "rpad", "split_part", "concat", "concat_ws", "md5", "sha256", "length"],
+  ...[
+    "char_length",
+    "character_length",
+    "octet_length",
+    "bit_length",
+    "quote_literal",
+    "quote_nullable",
+    "quote_ident",
+  ],
+  ...["to_json", "to_jsonb", "row_to_json", "array_to_json", "json_build_object", "json_build_array"],
+  ...["jsonb_build_object", "jsonb_build_array", "json_agg", "jsonb_agg", "json_object_agg", "jsonb_object_agg"],
+  ...["string_agg", "array_agg", "array_to_string", "string_to_array", "min", "max", "any_value", "count", "mode"],
+  ...["first_value", "last_value", "lag", "lead", "row_number", "rank", "dense_rank", "percentile_disc"],
+]);
