@@ -178,9 +178,11 @@ SELECT CASE WHEN c.oid IN (SELECT oid FROM family) THEN 'labelled'
   c.oid::text, n.nspname::text, c.relname::text, c.relkind::text,
   (SELECT pg_catalog.string_agg(root::text, ',' ORDER BY root) FROM family f WHERE f.oid OPERATOR(pg_catalog.=) c.oid),
   (SELECT pg_catalog.json_object_agg(a.attnum, pg_catalog.json_build_array(a.attname, a.atttypid::int8,
-      CASE WHEN a.attgenerated OPERATOR(pg_catalog.<>) '' THEN (SELECT pg_catalog.json_agg(p.refobjsubid) FROM pg_catalog.pg_depend p
-        WHERE p.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass AND p.refclassid OPERATOR(pg_catalog.=) p.classid
-          AND p.objid OPERATOR(pg_catalog.=) a.attrelid AND p.objsubid OPERATOR(pg_catalog.=) a.attnum
+      CASE WHEN a.attgenerated OPERATOR(pg_catalog.<>) '' THEN (SELECT pg_catalog.json_agg(p.refobjsubid)
+        FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_depend p ON p.objid OPERATOR(pg_catalog.=) d.oid
+          AND p.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+          AND p.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+        WHERE d.adrelid OPERATOR(pg_catalog.=) a.attrelid AND d.adnum OPERATOR(pg_catalog.=) a.attnum
           AND p.refobjid OPERATOR(pg_catalog.=) a.attrelid AND p.refobjsubid OPERATOR(pg_catalog.>) 0) END) ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
     WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped)::text,
   CASE WHEN c.relkind IN ('v', 'm') AND c.oid IN (SELECT oid FROM tainted) THEN pg_catalog.pg_get_viewdef(c.oid) END
