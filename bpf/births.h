@@ -12,9 +12,16 @@
 #include "glob.h"
 #include "report.h"
 
+/*
+ * What the walk over the rules has found so far lies here too: Linux 6.1's verifier looks at the
+ * walk's body once, takes the first values on the stack for the only ones, and removes what
+ * compares them.
+ */
 struct birth_work {
 	char path[SALLYPORT_CGROUP_PATH_BYTES];
 	struct glob_state glob;
+	__u32 agent;
+	__u32 order; /* of the rule that matched */
 };
 
 /* Too long for the stack. Interrupts are off, so one per processor is enough. */
@@ -28,8 +35,6 @@ struct {
 struct newborn {
 	struct path_parts parts;
 	struct birth_work *work;
-	__u32 agent;
-	__u32 order; /* of the rule that matched */
 };
 
 static long try_birth(void *map, const struct sallyport_birth *birth,
@@ -42,12 +47,12 @@ static long try_birth(void *map, const struct sallyport_birth *birth,
 			return 0;
 		from = newborn->parts.leaf;
 	}
-	if (newborn->agent && value->order >= newborn->order)
+	if (newborn->work->agent && value->order >= newborn->work->order)
 		return 0;
 	if (!glob_matches(birth->glob, newborn->parts.path, from, &newborn->work->glob))
 		return 0;
-	newborn->agent = value->agent;
-	newborn->order = value->order;
+	newborn->work->agent = value->agent;
+	newborn->work->order = value->order;
 	return 0;
 }
 
@@ -75,6 +80,7 @@ static __always_inline int tag_newborn(struct cgroup *cgroup, const char *path)
 	struct newborn newborn = {};
 	struct caller caller;
 	__u64 cgroup_id;
+	__u32 agent;
 	__u32 zero = 0;
 	struct birth_work *work = bpf_map_lookup_elem(&birth_work, &zero);
 
@@ -82,9 +88,10 @@ static __always_inline int tag_newborn(struct cgroup *cgroup, const char *path)
 	if (!work || BPF_CORE_READ(cgroup, root, hierarchy_id))
 		return 0;
 	caller_of_task(&caller);
+	work->agent = 0;
 	if (caller.agent) {
 		/* An agent does not choose who it is; what it makes elsewhere is its own. */
-		newborn.agent = inherits_tag(cgroup) ? 0 : caller.agent;
+		work->agent = inherits_tag(cgroup) ? 0 : caller.agent;
 	} else {
 		if (bpf_probe_read_kernel_str(work->path, SALLYPORT_CGROUP_PATH_BYTES, path) < 0)
 			return 0;
@@ -93,14 +100,15 @@ static __always_inline int tag_newborn(struct cgroup *cgroup, const char *path)
 		split_path(&newborn.parts);
 		bpf_for_each_map_elem(&births, try_birth, &newborn, 0);
 	}
-	if (!newborn.agent)
+	agent = work->agent;
+	if (!agent)
 		return 0;
 	cgroup_id = BPF_CORE_READ(cgroup, kn, id);
-	if (bpf_map_update_elem(&tags, &cgroup_id, &newborn.agent, BPF_ANY)) {
+	if (bpf_map_update_elem(&tags, &cgroup_id, &agent, BPF_ANY)) {
 		count(SALLYPORT_COUNT_DENIED);
-		report_birth(SALLYPORT_REASON_NO_STORAGE, newborn.agent, cgroup_id);
+		report_birth(SALLYPORT_REASON_NO_STORAGE, agent, cgroup_id);
 	} else {
-		report_birth(SALLYPORT_REASON_REGISTERED, newborn.agent, cgroup_id);
+		report_birth(SALLYPORT_REASON_REGISTERED, agent, cgroup_id);
 	}
 	return 0;
 }

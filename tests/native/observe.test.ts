@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { existsSync, rmSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import type { TestContext } from "node:test";
 import { kernelTest, type Outcome, python, registered, Stand, undo } from "./kit.ts";
 
@@ -81,14 +83,21 @@ kernelTest("observing ends by itself, also for what is open", async (t) => {
   await once(echo, "listening");
   const { port } = echo.address() as AddressInfo;
   const stand = new Stand(t);
-  stand.interceptor.observe(stand.agent, await soon(3_000));
-  const outcome = await stand.agentRuns(`
+  const ready = `${tmpdir()}/${stand.name}`;
+  undo(t, () => rmSync(ready, { force: true, recursive: true }));
+  const running = stand.agentRuns(`
+os.mkdir("${ready}")
+while "errno" in dials("127.0.0.1", ${port}, timeout=0.05) and results.pop()["errno"] == "EPERM": time.sleep(0.01)
+results.clear()
 s = socket.create_connection(("127.0.0.1", ${port})); s.settimeout(1)
 def echo():
     s.sendall(b"x"); return s.recv(1).decode()
 step(echo)
 while dials("127.0.0.1", ${port}, timeout=0.05)["errno"] != "EPERM": results.pop()
 step(echo)`);
+  while (!existsSync(ready)) await new Promise((resolve) => setImmediate(resolve));
+  stand.interceptor.observe(stand.agent, await soon(3_000));
+  const outcome = await running;
   assert.deepEqual(outcome[0], { value: "x" });
   assert.equal(errno(outcome[1]), "EPERM");
   assert.ok(outcome[2] !== undefined && "errno" in outcome[2], JSON.stringify(outcome[2]));
