@@ -102,3 +102,12 @@ test("whatever the text, the analysis answers and is total", () => {
     { numRuns: 5_000 },
   );
 });
+
+test("recursive queries within recursive queries are not walked for ever", () => {
+  let sql = "SELECT ssn AS x FROM customers";
+  for (let level = 0; level < 40; level++) {
+    sql = `WITH RECURSIVE r AS (${sql} UNION ALL SELECT x FROM r) SELECT x FROM r`;
+  }
+  const [statement] = analyser.analyse(sql, SCOPE).statements;
+  assert.equal(statement?.operation.forbidden?.rule, "built-in:unparsable");
+});

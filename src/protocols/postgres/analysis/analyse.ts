@@ -132,6 +132,6 @@ function judgeSafely(...[tree, scope, parse]: Parameters<typeof judge>): Judgeme
   try {
     return judge(tree, scope, parse);
   } catch {
-    return forbid("built-in:unparsable", "Cannot judge the statement: it is nested too deeply");
+    return forbid("built-in:unparsable", "Cannot judge the statement: it is nested too deeply, or too much to follow");
   }
 }

@@ -13,6 +13,7 @@ import type { Walk } from "./walk.ts";
 export function taintOf(node: unknown, scope: Scope, walk: Walk): Taint {
   if (Array.isArray(node)) return made(node.map((item) => taintOf(item, scope, walk)));
   if (!isAst(node)) return CLEAN;
+  walk.step();
   const own = typed(node);
   if (own === undefined) return partsOf(node, scope, walk);
   const { type, body } = own;

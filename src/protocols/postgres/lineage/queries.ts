@@ -21,6 +21,7 @@ const ROUNDS_MAX = 32;
 
 /** Of a SelectStmt body; `outer`: what it may refer to around it. */
 export function queryColumns(body: Ast, outer: Scope, walk: Walk): Columns {
+  walk.step();
   const around = withCtes(body, outer, walk);
   const columns =
     isAst(body["larg"]) && isAst(body["rarg"])
@@ -241,6 +242,7 @@ export function fromItems(
 }
 
 function fromItem(node: unknown, outer: Scope, before: readonly FromItem[], walk: Walk): FromItem {
+  walk.step();
   const own = typed(node);
   const lateral: Scope = { parent: outer, items: before, ctes: outer.ctes };
   const body = own?.body ?? {};

@@ -135,11 +135,25 @@ function find(columns: Columns, name: string): Taint | undefined {
   return named(columns, name) ?? (hasUnnamed(columns) ? unnamedOf(columns) : undefined);
 }
 
-function named({ list }: Columns, name: string): Taint | undefined {
-  const folded = fold(name);
-  const found = list.filter((column) => column.name !== undefined && fold(column.name) === folded);
-  const [only] = found;
-  return found.length <= 1 ? only?.taint : oneOf(found.map(({ taint }) => taint));
+function named(columns: Columns, name: string): Taint | undefined {
+  return indexOf(columns).get(fold(name));
+}
+
+/** A statement may name columns as often as it likes, and lists may be long. */
+const indexes = new WeakMap<Columns, ReadonlyMap<string, Taint>>();
+
+function indexOf(columns: Columns): ReadonlyMap<string, Taint> {
+  const known = indexes.get(columns);
+  if (known !== undefined) return known;
+  const index = new Map<string, Taint>();
+  for (const { name, taint } of columns.list) {
+    if (name === undefined) continue;
+    const folded = fold(name);
+    const before = index.get(folded);
+    index.set(folded, before === undefined ? taint : oneOf([before, taint]));
+  }
+  indexes.set(columns, index);
+  return index;
 }
 
 function hasUnnamed({ list, others }: Columns): boolean {

@@ -15,6 +15,7 @@ export interface Readers {
 export class Walk {
   readonly relations: Relations;
   readonly readers: Readers;
+  #steps = 0;
   /** Of what decides which rows there are, in which order, and how many. */
   readonly #conditions: Taint[] = [];
   #refusal: string | undefined;
@@ -34,6 +35,11 @@ export class Walk {
     return this.#refusal;
   }
 
+  /** One node. Throws TooLong: recursive queries within recursive queries are walked again and again. */
+  step(): void {
+    if (++this.#steps > STEPS_MAX) throw new TooLong("Cannot follow a statement this long");
+  }
+
   tests(taint: Taint): void {
     if (!isClean(taint)) this.#conditions.push(taint);
   }
@@ -42,3 +48,8 @@ export class Walk {
     this.#refusal ??= message;
   }
 }
+
+/** Some 0.3 s; the longest statements that are parsed have some 100,000 nodes. */
+const STEPS_MAX = 150_000;
+
+class TooLong extends Error {}
