@@ -8,8 +8,14 @@ export const FRAME_BYTES_MAX = 64 * 1024 * 1024;
 export const MASKED_BYTES_MAX = 1024 * 1024;
 /** Unfinished messages of all sessions together, beyond what each may hold anyway: agents may not use up the machine's memory. */
 export const UNREAD_TOTAL_BYTES_MAX = 512 * 1024 * 1024;
+/** Of them, one connection's: a server that holds its sessions amid a message leaves the others enough. */
+export const UNREAD_CONNECTION_BYTES_MAX = 128 * 1024 * 1024;
 /** What each session may hold unfinished without asking. */
 export const UNREAD_FREE_BYTES = 256 * 1024;
+/** What is read at once of a socket whose bytes are much work. */
+export const READ_BYTES_MIN = 4 * 1024;
+/** A read that was at work for longer lets others have their turn before the next one of its socket; libuv would do 32 in a row. */
+export const TURN_MS_MAX = 5;
 /** A StartupMessage; PostgreSQL's own limit (MAX_STARTUP_PACKET_LENGTH). */
 export const STARTUP_BYTES_MAX = 10_000;
 /** A statement's text: hostile ones (lists of a hundred thousand constants) block the thread for 2 µs a byte. */
@@ -32,12 +38,26 @@ export const UNSENT_BYTES_MAX = 1024 * 1024;
 export const SESSIONS_MAX = 4_096;
 /** Of them, one agent's: it may not lock the others out. */
 export const SESSIONS_PER_AGENT_MAX = 1_024;
+/** Cancels of one session that wait for its server to hang up; each is a descriptor for LOOKUP_WAIT_MS at most. */
+export const CANCELS_MAX = 4;
 /** From accept until the client has said whom it wants; slow-loris guard. */
 export const STARTUP_WAIT_MS = 10_000;
 /** Dial, TLS and login upstream together. */
 export const LOGIN_WAIT_MS = 15_000;
 /** Facts from the backend's catalog. */
 export const LOOKUP_WAIT_MS = 5_000;
+/** All that a backend may answer to one lookup: CATALOG_RELATIONS_MAX with a KiB each, and room. */
+export const LOOKUP_BYTES_MAX = 64 * 1024 * 1024;
+/** One message of it: a relation with its columns, or the text of a view. */
+export const LOOKUP_FRAME_BYTES_MAX = 4 * 1024 * 1024;
+/** Columns of all these relations: 150 bytes each. */
+export const CATALOG_COLUMNS_MAX = 1_000_000;
+/** Columns of one result; PostgreSQL's own limit (MaxTupleAttributeNumber). More is a lie that would cost seconds to plan. */
+export const COLUMNS_MAX = 1_664;
+/** Columns of one answer whose masks are counted apart; each masked value searches the list. */
+export const MASKED_COLUMNS_TOLD_MAX = 128;
+/** Keys that are derived from passwords at once, on threads: half a second each at the dearest. One connection has one of them. */
+export const DERIVATIONS_MAX = 2;
 /** Catalog facts older than this are fetched again before the next statement is judged. */
 export const CATALOG_AGE_MS = 5_000;
 /** Relations of interest (labelled, or derived from labelled) per database. */

@@ -111,9 +111,10 @@ export class Runs implements RunPorts {
 
 /** Secrets that are files: what a command that runs as root could read. */
 export function secretFiles(references: ReadonlyMap<string, CredentialReference>): string[] {
-  return [...references.values()].flatMap(({ password }) =>
+  const files = [...references.values()].flatMap(({ password }) =>
     password !== undefined && "file" in password ? [password.file] : [],
   );
+  return [...new Set(files)]; // many connections may share one
 }
 
 /** Field 22 of proc(5) /proc/PID/stat: with the pid it names one process for ever. */

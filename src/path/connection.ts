@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import type { Accepted } from "ebpf-loader";
 import type { Clock } from "../base/clock.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
-import { LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
+import { CANCELS_MAX, LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
 import type { Masker } from "../masking/mask.ts";
 import { strictest } from "../masking/replace.ts";
 import type { Connection } from "../model/connection.ts";
@@ -23,7 +23,7 @@ import type { Recorder } from "../recorder/recorder.ts";
 import { Driver } from "./driver.ts";
 import type { Lookups } from "./lookups.ts";
 import { completeOrigin } from "./origin.ts";
-import type { LiveSession, Sessions } from "./sessions.ts";
+import type { Cancellable, LiveSession, Sessions } from "./sessions.ts";
 import { type Leaf, leafNames, serverOptions } from "./tls.ts";
 import { type Backend, type CredentialSource, cancelUpstream, logIn } from "./upstream.ts";
 import { Wire } from "./wire.ts";
@@ -253,12 +253,21 @@ function refuse(
   });
 }
 
+/** How many are under way, by what they cancel. */
+const cancelling = new WeakMap<Cancellable, number>();
+
 /** An agent may cancel only what a session of its own runs. */
 function cancelFor(parts: PathParts, agent: Agent, key: Uint8Array): void {
   const found = parts.sessions.findCancel(key);
   const message = found?.backend.protocol.cancelMessage?.(found.cancel);
   if (found === undefined || message === undefined || found.agent.slot !== agent.slot) return;
-  cancelUpstream(found.backend, message).catch((error: unknown) => {
+  const running = cancelling.get(found) ?? 0;
+  if (running >= CANCELS_MAX) return; // the server has been told, and does not hang up
+  cancelling.set(found, running + 1);
+  const cancelled = cancelUpstream(found.backend, message).finally(() => {
+    cancelling.set(found, (cancelling.get(found) ?? 1) - 1);
+  });
+  cancelled.catch((error: unknown) => {
     const about = { atMs: parts.clock.nowMs(), agent: agent.name, sessionId: found.sessionId };
     parts.emit({ ...about, kind: "cancel.failed", message: `A cancel did not reach its backend: ${messageOf(error)}` });
   });

@@ -68,6 +68,8 @@ export class Lookups {
 
   #keep(key: string, known: Known): void {
     if ((this.#known.get(key)?.atMs ?? 0) > known.atMs) return; // a later question was answered sooner
+    const oldest = this.#clock.nowMs() - CATALOG_AGE_MS;
+    for (const [other, { atMs }] of this.#known) if (atMs < oldest) this.#known.delete(other); // of no use any more
     if (this.#known.size >= SESSIONS_MAX) this.#known.clear();
     this.#known.set(key, known);
   }

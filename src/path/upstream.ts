@@ -9,6 +9,7 @@ import type { Connection } from "../model/connection.ts";
 import type { LookupMachine, Protocol } from "../model/protocol.ts";
 import type { LookAnswer } from "../model/session.ts";
 import type { Credential, LoginCommand } from "../model/upstream.ts";
+import { deriveKey } from "./derivations.ts";
 import { clientOptions } from "./tls.ts";
 import { Wire } from "./wire.ts";
 
@@ -46,7 +47,7 @@ export async function logIn(
   try {
     const credential = backend.protocol.needsCredential ? await credentialOf(backend.connection.name) : undefined;
     try {
-      return await runLogin(wire, backend, request, credential);
+      return await runLogin(wire, backend, request, credential, signal);
     } finally {
       credential?.wipe();
     }
@@ -121,6 +122,7 @@ function runLogin(
   backend: Backend,
   request: unknown,
   credential: Credential | undefined,
+  signal: AbortSignal,
 ): Promise<LoggedIn> {
   const { connection, protocol } = backend;
   const machine = protocol.login(request, { credential, tls: connection.tls, nonce: randomBytes(24) });
@@ -147,6 +149,12 @@ function runLogin(
               .catch((error: unknown) => {
                 reject(new ProtocolError("UPSTREAM_TLS", `Cannot trust ${connection.name}: ${messageOf(error)}`));
               });
+            break;
+          case "derive":
+            deriveKey(connection.name, command, signal).then(
+              (key) => step(() => machine.handle({ kind: "derived", key })),
+              reject,
+            );
             break;
           case "done":
             wire.pause();

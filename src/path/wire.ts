@@ -5,7 +5,7 @@
 import { writeSync } from "node:fs";
 import { Socket, connect as tcpConnect } from "node:net";
 import { type ConnectionOptions, TLSSocket, type TLSSocketOptions, connect as tlsConnect } from "node:tls";
-import { READ_BYTES } from "../base/limits.ts";
+import { READ_BYTES, READ_BYTES_MIN, TURN_MS_MAX } from "../base/limits.ts";
 
 export interface WireEvents {
   bytes(bytes: Uint8Array): void;
@@ -23,13 +23,17 @@ export class Wire {
   #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   #ended = false;
   #wanted = false;
+  /** At once: less where bytes are much work. */
+  #readBytes = READ_BYTES;
+  /** Reads again in the next turn. */
+  #yields = false;
   /** Set by the driver: whether any wire of the session still holds unsent views. */
   busyElsewhere: () => boolean = () => false;
 
   private constructor(open: (onread: OnRead) => Socket) {
     const callback = (count: number, buffer: Uint8Array): boolean => {
-      this.#events?.bytes(buffer.subarray(0, count));
-      return this.#wanted;
+      this.#hear(buffer.subarray(0, count));
+      return this.#wanted && !this.#yields;
     };
     this.#raw = this.#socket = open({ buffer: () => this.#nextBuffer(), callback });
     this.#watch(this.#socket);
@@ -116,7 +120,24 @@ export class Wire {
   resume(): void {
     if (this.#wanted) return;
     this.#wanted = true;
-    this.#socket.resume();
+    if (!this.#yields) this.#socket.resume();
+  }
+
+  /** Whoever was long at work reads less, and not before others had their turn. */
+  #hear(bytes: Uint8Array): void {
+    const beganMs = performance.now();
+    this.#events?.bytes(bytes);
+    const isLong = performance.now() - beganMs > TURN_MS_MAX;
+    this.#readBytes = isLong
+      ? Math.max(READ_BYTES_MIN, this.#readBytes / 2)
+      : Math.min(READ_BYTES, this.#readBytes * 2);
+    if (!isLong || !this.#wanted || this.#yields) return;
+    this.#yields = true;
+    this.#socket.pause();
+    setImmediate(() => {
+      this.#yields = false;
+      if (this.#wanted) this.#socket.resume();
+    });
   }
 
   /** Becomes a TLS server; `unread` are handshake bytes that were already read. Resolves when the peer finished. */
@@ -155,9 +176,7 @@ export class Wire {
 
   #become(secured: TLSSocket, done: "secure" | "secureConnect"): Promise<void> {
     this.#socket = secured;
-    secured.on("data", (bytes: Buffer) => {
-      this.#events?.bytes(bytes);
-    });
+    secured.on("data", (bytes: Buffer) => this.#hear(bytes));
     this.#watch(secured);
     return new Promise((resolve, reject) => {
       secured.once(done, () => {
@@ -187,7 +206,7 @@ export class Wire {
   /** A buffer from which views still wait to be written elsewhere is left to them. */
   #nextBuffer(): Buffer {
     if (this.busyElsewhere()) this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-    return this.#buffer;
+    return this.#readBytes < READ_BYTES ? this.#buffer.subarray(0, this.#readBytes) : this.#buffer;
   }
 }
 

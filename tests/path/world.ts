@@ -43,6 +43,8 @@ export class LineLogin implements LoginMachine {
       case "server":
         this.#heard += textOf(event.bytes);
         return this.#answer();
+      case "derived":
+        return [];
       default:
         return event satisfies never;
     }

@@ -5,7 +5,13 @@
  */
 import { isUtf8 } from "node:buffer";
 import { ProtocolError } from "../../base/errors.ts";
-import { FRAME_BYTES_MAX, READ_BYTES, UNREAD_FREE_BYTES, UNREAD_TOTAL_BYTES_MAX } from "../../base/limits.ts";
+import {
+  FRAME_BYTES_MAX,
+  READ_BYTES,
+  UNREAD_CONNECTION_BYTES_MAX,
+  UNREAD_FREE_BYTES,
+  UNREAD_TOTAL_BYTES_MAX,
+} from "../../base/limits.ts";
 
 export const HEADER_BYTES = 5;
 /** What an inlet may hold: one whole frame and one read more. */
@@ -41,14 +47,33 @@ export function frameBytes(bytes: Buffer, at: number, end: number, bytesMax = FR
 
 /** What many inlets hold together, beyond what each may hold anyway. */
 export class UnreadBudget {
+  readonly #parts = new WeakMap<object, UnreadBudget>();
+  readonly #bytesMax: number;
+  readonly #whole: UnreadBudget | undefined;
   #taken = 0;
+
+  constructor(bytesMax = UNREAD_TOTAL_BYTES_MAX, whole?: UnreadBudget) {
+    this.#bytesMax = bytesMax;
+    this.#whole = whole;
+  }
+
+  /** What inlets of this connection may hold of it. */
+  of(connection: object): UnreadBudget {
+    let part = this.#parts.get(connection);
+    if (part === undefined) {
+      part = new UnreadBudget(UNREAD_CONNECTION_BYTES_MAX, this);
+      this.#parts.set(connection, part);
+    }
+    return part;
+  }
 
   /** Throws UNREAD_TOTAL; then nothing is taken. */
   move(from: number, to: number): void {
     const change = beyondFree(to) - beyondFree(from);
-    if (change > 0 && this.#taken + change > UNREAD_TOTAL_BYTES_MAX) {
-      throw new ProtocolError("UNREAD_TOTAL", "Cannot hold this message: too much is held for all sessions together");
+    if (change > 0 && this.#taken + change > this.#bytesMax) {
+      throw new ProtocolError("UNREAD_TOTAL", "Cannot hold this message: too much is held for other sessions");
     }
+    this.#whole?.move(from, to);
     this.#taken += change;
   }
 }

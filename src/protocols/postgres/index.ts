@@ -20,7 +20,7 @@ export const postgres: Protocol = {
   needsCredential: true,
   actions: POSTGRES_ACTIONS,
   prepare: prepareAnalysis,
-  session: (world) => new PostgresSession(world, analyse, unread),
+  session: (world) => new PostgresSession(world, analyse, unread.of(world.connection)),
   login: (request, world) => new PostgresLogin(request as LoginRequest, world),
   lookup: (question) => new CatalogLookup(question as PostgresQuestion),
   lookupLogin: (request) => ({

@@ -39,6 +39,8 @@ export class PostgresLogin implements LoginMachine {
   #certificate: Uint8Array | undefined;
   #scram: Scram | undefined;
   #isAuthenticated = false;
+  /** The key for the proof is being derived: the server has nothing to say meanwhile. */
+  #isDeriving = false;
   #cancel: Uint8Array | undefined;
 
   constructor(request: LoginRequest, world: LoginWorld) {
@@ -69,7 +71,12 @@ export class PostgresLogin implements LoginMachine {
       case "secured":
         this.#certificate = Uint8Array.from(event.certificate);
         return [this.#startup()];
+      case "derived":
+        if (!this.#isDeriving || this.#scram === undefined) throw outOfTurn();
+        this.#isDeriving = false;
+        return [toServer(serialize.sendSCRAMClientFinalMessage(this.#scram.final(event.key)))];
       case "server":
+        if (this.#isDeriving) throw outOfTurn();
         this.#received += event.bytes.length;
         if (this.#received > LOGIN_BYTES_MAX) {
           throw new ProtocolError(
@@ -129,6 +136,7 @@ export class PostgresLogin implements LoginMachine {
       if (answer === undefined) continue;
       commands.push(answer);
       if (answer.kind === "done") break;
+      if (this.#isDeriving && inlet.unread > 0) throw outOfTurn();
     }
     return commands;
   }
@@ -146,7 +154,8 @@ export class PostgresLogin implements LoginMachine {
         return this.#beginScram((message as SaslMessage).mechanisms ?? []);
       case "authenticationSASLContinue": {
         if (this.#scram === undefined) throw outOfTurn();
-        return toServer(serialize.sendSCRAMClientFinalMessage(this.#scram.final((message as SaslMessage).data ?? "")));
+        this.#isDeriving = true;
+        return { kind: "derive", ...this.#scram.challenge((message as SaslMessage).data ?? "") };
       }
       case "authenticationSASLFinal":
         if (this.#scram === undefined) throw outOfTurn();

@@ -3,10 +3,15 @@
  * own, reads system catalogs only, and never sees a client. Names go to the server as hex, never as SQL text.
  */
 import { createHash } from "node:crypto";
-import type { DatabaseError, DataRowMessage } from "pg-protocol/dist/messages.js";
+import type { DatabaseError } from "pg-protocol/dist/messages.js";
 import { Parser } from "pg-protocol/dist/parser.js";
 import { ProtocolError } from "../../base/errors.ts";
-import { CATALOG_RELATIONS_MAX } from "../../base/limits.ts";
+import {
+  CATALOG_COLUMNS_MAX,
+  CATALOG_RELATIONS_MAX,
+  LOOKUP_BYTES_MAX,
+  LOOKUP_FRAME_BYTES_MAX,
+} from "../../base/limits.ts";
 import type { DataLabels, TableLabels } from "../../model/connection.ts";
 import type { LookupMachine } from "../../model/protocol.ts";
 import {
@@ -17,7 +22,7 @@ import {
   everyLabel,
   type PostgresQuestion,
 } from "./catalog.ts";
-import { asBuffer, frameBytes, HEADER_BYTES, Inlet } from "./codec.ts";
+import { asBuffer, BodyReader, frameBytes, HEADER_BYTES, Inlet } from "./codec.ts";
 import { readFields } from "./errors.ts";
 import { query, SERVER } from "./messages.ts";
 
@@ -33,6 +38,8 @@ export class CatalogLookup implements LookupMachine {
   readonly #relations: CatalogRelation[] = [];
   readonly #clean: number[] = [];
   readonly #hash = createHash("sha256");
+  #received = 0;
+  #columns = 0;
 
   constructor(question: PostgresQuestion) {
     this.#question = question;
@@ -48,20 +55,25 @@ export class CatalogLookup implements LookupMachine {
 
   receive(bytes: Uint8Array): CatalogFacts | undefined {
     const inlet = this.#inlet;
+    this.#received += bytes.length;
+    if (this.#received > LOOKUP_BYTES_MAX) throw unreadable(`the backend sent more than ${LOOKUP_BYTES_MAX} bytes`);
     inlet.add(asBuffer(bytes));
     let facts: CatalogFacts | undefined;
     while (facts === undefined && inlet.unread > 0) {
-      const length = frameBytes(inlet.bytes, inlet.at, inlet.end);
+      const length = frameBytes(inlet.bytes, inlet.at, inlet.end, LOOKUP_FRAME_BYTES_MAX);
       if (length === undefined || length > inlet.unread) break;
       const frame = Buffer.from(inlet.bytes.subarray(inlet.at, inlet.at + length));
       inlet.at += length;
       // Without an end to its fields, pg-protocol would look for it for ever.
       if (frame[0] === SERVER.error || frame[0] === SERVER.notice) readFields(frame, HEADER_BYTES, frame.length);
+      if (frame[0] === SERVER.dataRow) {
+        this.#row(fieldsIn(frame)); // pg-protocol follows a length backwards, again and again
+        continue;
+      }
       this.#parser.parse(frame, (message) => {
-        if (message.name === "dataRow") this.#row((message as DataRowMessage).fields);
-        else if (message.name === "readyForQuery") facts = this.#facts();
+        if (message.name === "readyForQuery") facts = this.#facts();
         else if (message.name === "error") {
-          throw new ProtocolError("LOOKUP_FAILED", `Cannot read the catalog: ${(message as DatabaseError).code}`);
+          throw unreadable(`${(message as DatabaseError).code}`);
         }
       });
     }
@@ -75,15 +87,17 @@ export class CatalogLookup implements LookupMachine {
       (field) => field ?? "",
     );
     if (what === "asked") {
+      const asked = this.#question.kind === "relations" ? this.#question.oids.length : 0;
+      if (this.#clean.length >= asked) throw unreadable("the backend tells of relations that nobody asked for");
       this.#clean.push(Number(oid));
       return;
     }
     this.#hash.update(JSON.stringify(fields));
     if (this.#relations.length >= CATALOG_RELATIONS_MAX) {
-      throw new ProtocolError("LOOKUP_FAILED", `Cannot read the catalog: over ${CATALOG_RELATIONS_MAX} relations`);
+      throw unreadable(`it has over ${CATALOG_RELATIONS_MAX} relations`);
     }
     const about = { oid: Number(oid), schema, name, kind, ...(definition ? { definition } : {}) };
-    const named = JSON.parse(columns || "{}") as NamedColumns;
+    const named = this.#named(columns ?? "");
     if (what === "clean") {
       this.#relations.push({ ...about, standing: "clean", labels: NO_LABELS, columns: columnsOf(named, []) });
       return;
@@ -102,6 +116,20 @@ export class CatalogLookup implements LookupMachine {
     });
   }
 
+  #named(json: string): NamedColumns {
+    if (json === "") return {};
+    let named: unknown;
+    try {
+      named = JSON.parse(json);
+    } catch {
+      throw unreadable("the columns of a relation are no JSON");
+    }
+    if (!isNamed(named)) throw unreadable("the columns of a relation are not what was asked for");
+    this.#columns += Object.keys(named).length;
+    if (this.#columns > CATALOG_COLUMNS_MAX) throw unreadable(`it has over ${CATALOG_COLUMNS_MAX} columns`);
+    return named;
+  }
+
   #facts(): CatalogFacts {
     return catalogFacts(this.#hash.digest("base64url").slice(0, 22), this.#relations, this.#clean);
   }
@@ -109,6 +137,29 @@ export class CatalogLookup implements LookupMachine {
 
 /** By attribute number: name, type OID, and of a generated column the numbers of those that it is generated from. */
 type NamedColumns = Readonly<Record<string, readonly [string, number, (readonly number[] | null)?]>>;
+
+function isNamed(json: unknown): json is NamedColumns {
+  if (typeof json !== "object" || json === null) return false;
+  return Object.values(json).every(
+    (value) => Array.isArray(value) && typeof value[0] === "string" && typeof value[1] === "number",
+  );
+}
+
+/** The values of a DataRow. Throws ProtocolError. */
+function fieldsIn(frame: Buffer): readonly (string | null)[] {
+  const body = new BodyReader(frame, HEADER_BYTES, frame.length);
+  const fields: (string | null)[] = [];
+  for (let left = body.count(); left > 0; left--) {
+    const length = body.int32();
+    fields.push(length === -1 ? null : body.take(length).toString());
+  }
+  body.done();
+  return fields;
+}
+
+function unreadable(why: string): ProtocolError {
+  return new ProtocolError("LOOKUP_FAILED", `Cannot read the catalog: ${why}`);
+}
 
 function columnsOf(named: NamedColumns, tables: readonly TableLabels[]) {
   const columns = new Map<number, CatalogColumn>();

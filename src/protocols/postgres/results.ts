@@ -3,7 +3,7 @@
  * Knows PostgreSQL's types and formats; what a mask does to a value is not decided here.
  */
 import { ProtocolError } from "../../base/errors.ts";
-import { MASKED_BYTES_MAX } from "../../base/limits.ts";
+import { COLUMNS_MAX, MASKED_BYTES_MAX } from "../../base/limits.ts";
 import type { DataLabels } from "../../model/connection.ts";
 import type { ColumnFacts, Masked, MaskFor, ValueKind, ValueMask } from "../../model/mask.ts";
 import { type CatalogFacts, everyLabel, isResolved } from "./catalog.ts";
@@ -51,7 +51,9 @@ export interface PlanSource {
 export function readColumns(bytes: Buffer, at: number, end: number): readonly Column[] {
   const body = new BodyReader(bytes, at, end);
   const columns: Column[] = [];
-  for (let left = body.count(); left > 0; left--) {
+  const count = body.count();
+  if (count > COLUMNS_MAX) throw new ProtocolError("COLUMNS", `Cannot go on: a result has ${count} columns`);
+  for (let left = count; left > 0; left--) {
     const name = body.text();
     const tableOid = body.oid();
     const attnum = body.int16();

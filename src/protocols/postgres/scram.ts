@@ -2,14 +2,13 @@
  * The client's half of SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677, RFC 5929), with the
  * server's signature verified. Pure: the nonce comes from outside. Keys are wiped where they can be.
  */
-import { createHash, createHmac, pbkdf2Sync, timingSafeEqual, X509Certificate } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual, X509Certificate } from "node:crypto";
 import { ProtocolError } from "../../base/errors.ts";
 
 /** RFC 7677; a rogue server that asks for less makes a cheap guess of what it gets. */
 const ITERATIONS_MIN = 4_096;
-/** Half a second of this thread; a server that asks for more would stop everybody. */
+/** Half a second of a thread; a server that asks for more would keep others from deriving theirs. */
 const ITERATIONS_MAX = 1_000_000;
-const KEY_BYTES = 32;
 
 export interface ScramChoice {
   readonly mechanism: "SCRAM-SHA-256" | "SCRAM-SHA-256-PLUS";
@@ -39,6 +38,7 @@ export class Scram {
   /** Ours to wipe: `final` is its last use. */
   readonly #password: Uint8Array;
   readonly #nonce: string;
+  #serverFirst: { readonly text: string; readonly nonce: string } | undefined;
   #serverSignature: Buffer | undefined;
   #isVerified = false;
 
@@ -58,17 +58,30 @@ export class Scram {
     return `${this.choice.gs2Header}${this.#firstBare()}`;
   }
 
-  /** From server-first-message to client-final-message. Throws UPSTREAM_SCRAM or UPSTREAM_SCRAM_WEAK. */
-  final(serverFirst: string): string {
+  /** What the key is to be derived from, by server-first-message. Throws UPSTREAM_SCRAM or UPSTREAM_SCRAM_WEAK. */
+  challenge(serverFirst: string): {
+    readonly password: Uint8Array;
+    readonly salt: Uint8Array;
+    readonly iterations: number;
+  } {
+    if (this.#serverFirst !== undefined) {
+      throw new ProtocolError("UPSTREAM_SCRAM", "Cannot log in: the server asks for the proof of the password again");
+    }
     const { nonce, salt, iterations } = readServerFirst(serverFirst);
     if (!nonce.startsWith(this.#nonce) || nonce.length === this.#nonce.length) {
       throw new ProtocolError("UPSTREAM_SCRAM", "Cannot log in: the server's nonce does not continue ours");
     }
+    this.#serverFirst = { text: serverFirst, nonce };
+    return { password: this.#password, salt, iterations };
+  }
+
+  /** client-final-message, from the key that was derived as `challenge` said; wiped here. */
+  final(salted: Uint8Array): string {
+    const { text, nonce } = this.#serverFirst ?? { text: "", nonce: "" };
     const { gs2Header, binding } = this.choice;
     const channel = Buffer.concat([Buffer.from(gs2Header), binding]).toString("base64");
     const withoutProof = `c=${channel},r=${nonce}`;
-    const message = `${this.#firstBare()},${serverFirst},${withoutProof}`;
-    const salted = pbkdf2Sync(this.#password, salt, iterations, KEY_BYTES, "sha256");
+    const message = `${this.#firstBare()},${text},${withoutProof}`;
     const clientKey = hmac(salted, "Client Key");
     const serverKey = hmac(salted, "Server Key");
     const storedKey = createHash("sha256").update(clientKey).digest();

@@ -1,4 +1,5 @@
 /** What the server still has to answer, message by message, and what came of each ask so far. Plain values. */
+import { MASKED_COLUMNS_TOLD_MAX } from "../../base/limits.ts";
 import type { AnswerEntry, MaskTally } from "../../model/session.ts";
 import type { Effects } from "./actions.ts";
 import type { Portal, PreparedStatement } from "./prepared.ts";
@@ -58,6 +59,9 @@ export function addOutcome(answer: Answer, tag: string): void {
   else if (answer.outcome.length < OUTCOME_MAX) answer.outcome += `; ${tag}`;
 }
 
+/** Instead of the name of a column that is one too many. */
+const OTHERS = "(others)";
+
 /** A result masks few columns for few reasons: a list is searched faster than a key is made. */
 export function addMask(answer: Answer, column: string, by: string): void {
   answer.masks ??= [];
@@ -66,7 +70,8 @@ export function addMask(answer: Answer, column: string, by: string): void {
     tally.count++;
     return;
   }
-  answer.masks.push({ column, by, count: 1 });
+  if (answer.masks.length < MASKED_COLUMNS_TOLD_MAX || column === OTHERS) answer.masks.push({ column, by, count: 1 });
+  else addMask(answer, OTHERS, by);
 }
 
 const NO_MASKS: readonly MaskTally[] = Object.freeze([]);

@@ -30,6 +30,14 @@ function sent(commands: readonly LoginCommand[]): Buffer {
   return Buffer.from(command.bytes);
 }
 
+/** The same after a derivation, which is done as it is asked for. */
+function proven(login: PostgresLogin, commands: readonly LoginCommand[]): Buffer {
+  const [command, ...rest] = commands;
+  assert.ok(command?.kind === "derive" && rest.length === 0, JSON.stringify(commands));
+  const { password, salt, iterations } = command;
+  return sent(login.handle({ kind: "derived", key: pbkdf2Sync(password, salt, iterations, 32, "sha256") }));
+}
+
 function failed(commands: readonly LoginCommand[]): string {
   const last = commands.at(-1);
   assert.ok(last?.kind === "failed", JSON.stringify(commands));
@@ -103,7 +111,7 @@ test("SCRAM-SHA-256 logs in, and what the server says afterwards is handed on", 
   const scram = new ScramServer();
   const initial = initialOf(sent(login.handle(fromServer(server.sasl("SCRAM-SHA-256")))));
   assert.equal(initial.mechanism, "SCRAM-SHA-256");
-  const final = sent(login.handle(fromServer(server.saslContinue(scram.first(initial.data)))));
+  const final = proven(login, login.handle(fromServer(server.saslContinue(scram.first(initial.data)))));
   assert.equal(scram.gs2, "n,,");
   const notice = server.notice({ S: "NOTICE", M: "hello" });
   const done = login.handle(fromServer(server.saslFinal(scram.final(bodyOf(final))), ...END, notice));
@@ -141,7 +149,7 @@ test("over TLS the channel is bound where the server offers it", () => {
   const scram = new ScramServer();
   const initial = initialOf(sent(login.handle(fromServer(server.sasl("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256")))));
   assert.equal(initial.mechanism, "SCRAM-SHA-256-PLUS");
-  const final = bodyOf(sent(login.handle(fromServer(server.saslContinue(scram.first(initial.data))))));
+  const final = bodyOf(proven(login, login.handle(fromServer(server.saslContinue(scram.first(initial.data))))));
   assert.equal(scram.gs2, "p=tls-server-end-point,,");
   scram.final(final, createHash("sha256").update(certificate).digest());
 });
@@ -178,14 +186,24 @@ test("a server nonce that does not continue ours is refused", () => {
 });
 
 test("a server that does not know the password is refused", () => {
-  const { login } = scramStarted(new ScramServer("guess"));
+  const { login, answer } = scramStarted(new ScramServer("guess"));
+  proven(login, answer);
   const signature = randomBytes(32).toString("base64");
   assert.equal(failed(login.handle(fromServer(server.saslFinal(`v=${signature}`), ...END))), "UPSTREAM_SCRAM");
 });
 
 test("a server that breaks off the proof is refused", () => {
-  const { login } = scramStarted(new ScramServer());
+  const { login, answer } = scramStarted(new ScramServer());
+  proven(login, answer);
   assert.equal(failed(login.handle(fromServer(...END))), "UPSTREAM_SCRAM");
+});
+
+test("a server that goes on while the key is derived, or asks for it again, is refused", () => {
+  const early = scramStarted(new ScramServer());
+  assert.equal(failed(early.login.handle(fromServer(server.saslFinal("v=")))), "UPSTREAM_PROTOCOL");
+  const again = scramStarted(new ScramServer());
+  proven(again.login, again.answer);
+  assert.equal(failed(again.login.handle(fromServer(server.saslContinue("r=x,s=AAAA,i=4096")))), "UPSTREAM_SCRAM");
 });
 
 const weak = [
@@ -292,6 +310,7 @@ test("the copy of the password that SCRAM works with is wiped when its proof is 
   const choice = { mechanism: "SCRAM-SHA-256", gs2Header: "n,,", binding: new Uint8Array() } as const;
   const scram = new Scram(choice, password, Buffer.alloc(18, 9));
   const [, nonce = ""] = scram.first().split("r=");
-  scram.final(`r=${nonce}server,s=${Buffer.from("salt").toString("base64")},i=4096`);
+  const { salt } = scram.challenge(`r=${nonce}server,s=${Buffer.from("salt").toString("base64")},i=4096`);
+  scram.final(pbkdf2Sync(password, salt, 4_096, 32, "sha256"));
   assert.ok(password.every((byte) => byte === 0));
 });
