@@ -122,9 +122,11 @@ function blankValues(message: string, values: Values): string {
     quoted === null
       ? text
       : `${text.slice(0, quoted.index + 1)}${BLANK}${text.slice(quoted.index + quoted[0].length - 1)}`;
-  if (!values.code.startsWith("22") && !values.code.startsWith("23")) return restore(blanked);
-  const colon = blanked.indexOf(": ");
-  return restore(colon < 0 ? blanked : `${blanked.slice(0, colon + 2)}${BLANK}`);
+  // "index 457 out of valid range": values stand without quotes, too.
+  const unnumbered = blanked.replace(/(?<!\u{f0000})[+-]?\d[\d.,:/-]*/gu, BLANK);
+  if (!values.code.startsWith("22") && !values.code.startsWith("23")) return restore(unnumbered);
+  const colon = unnumbered.indexOf(": ");
+  return restore(colon < 0 ? unnumbered : `${unnumbered.slice(0, colon + 2)}${BLANK}`);
 }
 
 /** Quoted names stand aside while values are blanked; those within a blanked stretch go with it. */

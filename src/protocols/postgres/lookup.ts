@@ -26,6 +26,8 @@ import { asBuffer, BodyReader, frameBytes, HEADER_BYTES, Inlet } from "./codec.t
 import { readFields } from "./errors.ts";
 import { query, SERVER } from "./messages.ts";
 
+/** Values of rows stand in its `attmissingval`: what a column has in rows from before it. */
+const ATTRIBUTES = { schema: "pg_catalog", name: "pg_attribute", column: "attmissingval" } as const;
 /** Views that show other sessions' rows or samples of labelled columns, whatever the labels name. */
 const STATISTICS = ["pg_statistic", "pg_stats", "pg_statistic_ext_data", "pg_stats_ext", "pg_stats_ext_exprs"];
 const NO_LABELS: readonly string[] = Object.freeze([]);
@@ -98,6 +100,14 @@ export class CatalogLookup implements LookupMachine {
     }
     const about = { oid: Number(oid), schema, name, kind, ...(definition ? { definition } : {}) };
     const named = this.#named(columns ?? "");
+    if (schema === ATTRIBUTES.schema && name === ATTRIBUTES.name) {
+      const columns = [...columnsOf(named, [])].map(([attnum, column]): [number, CatalogColumn] => {
+        const labels = column.name === ATTRIBUTES.column ? everyLabel(this.#question.labels) : column.labels;
+        return [attnum, { ...column, labels }];
+      });
+      this.#relations.push({ ...about, standing: "labelled", labels: NO_LABELS, columns: new Map(columns) });
+      return;
+    }
     if (what === "clean") {
       this.#relations.push({ ...about, standing: "clean", labels: NO_LABELS, columns: columnsOf(named, []) });
       return;
@@ -179,7 +189,9 @@ function union(lists: readonly (readonly string[])[]): readonly string[] {
 
 /**
  * family: the labelled tables and all they inherit from or are inherited by (labels follow by column name).
- * derived: views, materialized views and rules that read one, however far; TOAST tables; statistics.
+ * derived: views, materialized views and rules that read one, however far; TOAST tables; statistics. So are, without
+ * a definition that could be followed, foreign tables that the settings do not name, and what is made with functions
+ * of users: they can read anything.
  */
 function catalogQuery(labels: DataLabels, oids: readonly number[]): string {
   const named = Object.keys(labels).map((key, position) => {
@@ -205,8 +217,18 @@ family(oid, root) AS (
   FROM family f JOIN pg_catalog.pg_inherits i
     ON i.inhrelid OPERATOR(pg_catalog.=) f.oid OR i.inhparent OPERATOR(pg_catalog.=) f.oid
 ),
+opaque(oid) AS (
+  SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relkind OPERATOR(pg_catalog.=) 'f' AND c.oid NOT IN (SELECT oid FROM family)
+  UNION
+  SELECT r.ev_class FROM pg_catalog.pg_depend p JOIN pg_catalog.pg_rewrite r ON r.oid OPERATOR(pg_catalog.=) p.objid
+  WHERE p.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+    AND p.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+    AND p.refobjid OPERATOR(pg_catalog.>=) 16384::oid
+),
 derived(oid) AS (
   SELECT oid FROM family
+  UNION
+  SELECT oid FROM opaque
   UNION
   SELECT r.ev_class FROM derived d
   JOIN pg_catalog.pg_depend p ON p.refobjid OPERATOR(pg_catalog.=) d.oid
@@ -236,7 +258,7 @@ SELECT CASE WHEN c.oid IN (SELECT oid FROM family) THEN 'labelled'
         WHERE d.adrelid OPERATOR(pg_catalog.=) a.attrelid AND d.adnum OPERATOR(pg_catalog.=) a.attnum
           AND p.refobjid OPERATOR(pg_catalog.=) a.attrelid AND p.refobjsubid OPERATOR(pg_catalog.>) 0) END) ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
     WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped)::text,
-  CASE WHEN c.relkind IN ('v', 'm') AND c.oid IN (SELECT oid FROM tainted) THEN pg_catalog.pg_get_viewdef(c.oid) END
+  CASE WHEN c.relkind IN ('v', 'm') AND c.oid IN (SELECT oid FROM tainted) AND c.oid NOT IN (SELECT oid FROM opaque) THEN pg_catalog.pg_get_viewdef(c.oid) END
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 WHERE c.oid IN (SELECT oid FROM tainted)
   OR (c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND NOT n.nspname::text OPERATOR(pg_catalog.~) '^pg_(temp|toast)')

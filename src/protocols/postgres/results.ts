@@ -188,7 +188,7 @@ function sourceTaint(column: Column, output: Taint | undefined, { catalog, data 
   const relation = catalog.relations.get(column.tableOid);
   if (relation === undefined) return isResolved(catalog, column.tableOid) ? CLEAN : followed;
   if (relation.standing === "clean") return CLEAN;
-  if (relation.standing === "derived" || relation.definition !== undefined) return followed;
+  if (relation.standing === "derived" || relation.kind === "v" || relation.kind === "m") return followed;
   const { schema, name: table } = relation;
   const own = relation.columns.get(column.attnum);
   if (column.attnum < 0) return { sources: [{ ...NOBODY, schema, table, labels: relation.labels }], exact: true };

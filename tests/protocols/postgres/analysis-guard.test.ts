@@ -77,6 +77,8 @@ const MORE: readonly string[] = [
   "SELECT most_common_vals FROM pg_catalog.pg_stats",
   "SELECT data FROM pg_largeobject",
   "SELECT id FROM ruled",
+  "SELECT name AS x INTO t FROM customers UNION SELECT ssn FROM customers",
+  "SELECT setseed(length(ssn) / 100.0), random() FROM customers",
   "SELECT generate_series(1, ascii(ssn)) FROM customers",
   "SELECT id FROM customers c, generate_series(1, length(c.ssn)) g",
   "UPDATE customers SET ssn = reverse(ssn) WHERE id = 1",

@@ -107,6 +107,8 @@ const ROWS: readonly (readonly [sql: string, expected: string])[] = [
   ["SELECT * FROM pg_largeobject", "read server"],
   ["SELECT a INTO b FROM t", "define read"],
   ["SELECT a INTO TEMP b FROM t", "define read"],
+  ["SELECT a INTO b FROM t UNION SELECT c FROM u", "define read"],
+  ["(SELECT a INTO b FROM t) UNION ALL SELECT c FROM u EXCEPT SELECT d FROM v", "define read"],
   ["INSERT INTO t VALUES (1)", "insert"],
   ["INSERT INTO t (a, b) VALUES (1, 2), (3, 4)", "insert"],
   ["INSERT INTO t DEFAULT VALUES", "insert"],

@@ -43,6 +43,7 @@ const blanked = [
   },
   { code: "42703", from: "column «geheim» existiert nicht", to: "column «…» existiert nicht" },
   { code: "22012", from: "division by zero", to: "division by zero" },
+  { code: "2202E", from: "index 457555 out of valid range, 0..10", to: "index … out of valid range, …" },
   { code: "P0001", from: "the number is 123456789", to: "…" },
 ] as const;
 for (const { code, from, to } of blanked) {

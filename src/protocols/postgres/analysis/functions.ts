@@ -48,7 +48,7 @@ const INFORMATION_SCHEMA: ReadonlySet<string> = new Set(
 );
 
 const CALLS: ReadonlySet<string> = new Set(
-  words(`pg_advisory_lock pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_all pg_advisory_unlock_shared
+  words(`setseed pg_advisory_lock pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_all pg_advisory_unlock_shared
     pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_try_advisory_lock pg_try_advisory_lock_shared
     pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared pg_sleep pg_sleep_for pg_sleep_until
     pg_config pg_stat_clear_snapshot pg_export_snapshot`),
@@ -72,7 +72,7 @@ const SAFE: ReadonlySet<string> = new Set([
   // Numbers
   ...words(`abs acos acosd acosh asin asind asinh atan atan2 atan2d atand atanh cbrt ceil ceiling cos cosd cosh cot cotd
     degrees div erf erfc exp factorial floor gamma gcd gen_random_uuid lcm lgamma ln log log10 min_scale mod pi pow
-    power radians random random_normal round scale setseed sign sin sind sinh sqrt tan tand tanh trim_scale trunc
+    power radians random random_normal round scale sign sin sind sinh sqrt tan tand tanh trim_scale trunc
     uuidv4 uuidv7 uuid_extract_timestamp uuid_extract_version width_bucket`),
   // Strings and bytes
   ...words(`ascii bit_count bit_length btrim casefold char_length character_length chr concat concat_ws convert

@@ -151,7 +151,9 @@ function guardRelations(scope: AnalysisScope, found: Survey): Forbidden | undefi
   }
   const opaque = guarded.find(({ schema, name }) => labelsOfRelation(scope, schema, name).opaque);
   if (opaque !== undefined) {
-    return labelled(`${opaque.name} derives from a table with labelled columns by a rule; read that table`);
+    return labelled(
+      `${opaque.name} can show labelled values by a rule, a function or another server; read its tables, or list a foreign table under data in the settings`,
+    );
   }
   const other = found.statements.find(({ type }) => !FOLLOWED.has(type));
   if (other === undefined) return undefined;

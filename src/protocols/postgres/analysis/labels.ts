@@ -60,6 +60,8 @@ export function labelsOfRelation(scope: AnalysisScope, schema: string | undefine
       isDerived = true;
       for (const label of relation.labels) columnLabels.add(label);
     }
+    // Of a system catalog only lineage needs to know: its columns are no table's that policy speaks of.
+    if (relation.schema === "pg_catalog") continue;
     for (const column of relation.columns.values()) for (const label of column.labels) columnLabels.add(label);
   }
   return {

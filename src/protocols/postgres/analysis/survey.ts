@@ -165,9 +165,8 @@ class Surveyor {
     // VALUES of an INSERT reads nothing by itself.
     if (body["valuesLists"] === undefined || outer.leading) found.selects = true;
     const context = this.#with(body, { ...plain(outer), query, access: "read" });
-    const isOutermost = outer.outermost;
     if (body["intoClause"] !== undefined) {
-      if (isOutermost) found.into = true;
+      found.into = true; // it may stand in the first SELECT of a UNION
       this.visit(body["intoClause"], { ...context, query: undefined, access: "write" });
     }
     this.visit(body["fromClause"], context);

@@ -44,7 +44,7 @@ function statementColumns(tree: Ast, walk: Walk): Columns {
   switch (own?.type) {
     case "SelectStmt": {
       const columns = queryColumns(body, OUTSIDE, walk);
-      if (body["intoClause"] !== undefined) keeps(columns, "SELECT INTO", walk);
+      if (hasInto(body)) keeps(columns, "SELECT INTO", walk);
       return columns;
     }
     case "InsertStmt":
@@ -71,6 +71,11 @@ function statementColumns(tree: Ast, walk: Walk): Columns {
     default:
       return { list: [], others: walk.relations.anything };
   }
+}
+
+/** It stands in the first SELECT of a set operation. */
+function hasInto(body: Ast): boolean {
+  return body["intoClause"] !== undefined || (isAst(body["larg"]) && hasInto(body["larg"]));
 }
 
 /** A new relation has no labels. */
