@@ -14,6 +14,8 @@ const LONG: Readonly<Record<string, string>> = {
   "src/protocols/postgres/requests.ts": "what each message of a series means to those after it",
   "src/protocols/postgres/session.ts": "one state machine",
   "tests/config/settings.test.ts": "rows",
+  "tests/leaks/attacks/cursors.ts": "rows",
+  "tests/leaks/attacks/reading.ts": "rows",
   "tests/control/api.test.ts": "rows and one server",
   "tests/control/cli.test.ts": "rows and one fake daemon",
   "tests/kit/attacks.ts": "rows",
