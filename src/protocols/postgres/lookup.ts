@@ -72,7 +72,7 @@ export class CatalogLookup implements LookupMachine {
         this.#row(fieldsIn(frame)); // pg-protocol follows a length backwards, again and again
         continue;
       }
-      this.#parser.parse(frame, (message) => {
+      this.#parse(frame, (message) => {
         if (message.name === "readyForQuery") facts = this.#facts();
         else if (message.name === "error") {
           throw unreadable(`${(message as DatabaseError).code}`);
@@ -124,6 +124,15 @@ export class CatalogLookup implements LookupMachine {
       labels: union(tables.map(({ labels }) => labels)),
       columns: columnsOf(named, tables),
     });
+  }
+
+  /** pg-protocol reads past the end of what is malformed. */
+  #parse(frame: Buffer, heard: Parameters<Parser["parse"]>[1]): void {
+    try {
+      this.#parser.parse(frame, heard);
+    } catch (error) {
+      throw error instanceof ProtocolError ? error : unreadable("a message is malformed");
+    }
   }
 
   #named(json: string): NamedColumns {
