@@ -13,6 +13,8 @@ export type FunctionClass =
   | "server"
   | "session"
   | "update"
+  /** A counter that only grows: what inserts rows. */
+  | "insert"
   /** set_config: judged by its arguments. */
   | "setting"
   /** May read or change anything. */
@@ -24,6 +26,7 @@ export function classify(schema: string | undefined, name: string): FunctionClas
     if (SAFE.has(name)) return "safe";
     if (name === "set_config") return "setting";
     if (name === "setval") return "update";
+    if (name === "nextval") return "insert";
     if (name === "pg_notify") return "session";
     if (CALLS.has(name)) return "call";
     if (ADMINISTERS.has(name) || /^(pg_(replication_origin|wal_replay|stat_reset)|binary_upgrade_)/.test(name)) {
@@ -111,15 +114,15 @@ const SAFE: ReadonlySet<string> = new Set([
     xml_is_well_formed_content xml_is_well_formed_document xmlcomment xmlexists xpath xpath_exists`),
   // Text search on what is given (ts_stat and ts_rewrite run queries and are not here)
   ...words(`array_to_tsvector get_current_ts_config json_to_tsvector jsonb_to_tsvector numnode phraseto_tsquery
-    plainto_tsquery querytree setweight strip to_tsquery to_tsvector ts_delete ts_filter ts_headline ts_lexize ts_parse
-    ts_rank ts_rank_cd tsquery_and tsquery_not tsquery_or tsquery_phrase tsvector_to_array websearch_to_tsquery`),
+    plainto_tsquery querytree setweight strip to_tsquery to_tsvector ts_delete ts_filter ts_debug ts_headline ts_lexize ts_parse
+    ts_rank ts_rank_cd ts_token_type tsquery_and tsquery_not tsquery_or tsquery_phrase tsvector_to_array websearch_to_tsquery`),
   // Network addresses and geometry
   ...words(`abbrev area box bound_box broadcast cidr center circle diagonal diameter family height host hostmask
     inet_merge inet_same_family isclosed ishorizontal isopen isparallel isperp isvertical line lseg macaddr
     macaddr8 macaddr8_set7bit masklen netmask network npoints path pclose point polygon popen radius set_masklen
     slope width`),
-  // Enums, sequences (nextval changes a counter only), hashes
-  ...words(`currval enum_first enum_last enum_range hashtext hashtextextended hashint4 hashint8 lastval nextval
+  // Enums, sequences, hashes
+  ...words(`currval enum_first enum_last enum_range hashtext hashtextextended hashint4 hashint8 lastval
     pg_get_serial_sequence pg_sequence_last_value pg_sequence_parameters`),
   // Session and server information
   ...words(`current_catalog current_database current_query current_role current_schema current_schemas current_setting

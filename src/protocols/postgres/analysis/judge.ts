@@ -8,7 +8,7 @@ import { type CopyForm, copyForm } from "./copy-form.ts";
 import type { RelationUse, Survey } from "./found.ts";
 import { classify } from "./functions.ts";
 import { guard } from "./guard.ts";
-import { actionsOf, droppedRelations, isServerCopy, kindOf } from "./kinds.ts";
+import { actionsOf, isServerCopy, kindOf, namedRelations } from "./kinds.ts";
 import { type AnalysisScope, guardsColumns, labelsOfRelation } from "./labels.ts";
 import { judgeSetConfig, judgeVariableSet } from "./settings.ts";
 import { survey } from "./survey.ts";
@@ -186,10 +186,10 @@ class Judged {
       if (this.#isPlan && statement.type !== "ExecuteStmt") continue;
       // SET of a role, a database or a function is part of that statement.
       if (statement.type === "VariableSetStmt" && this.#outer.type !== "VariableSetStmt") continue;
-      const dropped = statement.type === "DropStmt" ? droppedRelations(statement.body) : [];
+      const named = namedRelations(statement);
       const relations: readonly RelationUse[] = [
         ...found.relations,
-        ...dropped.map((path): RelationUse => ({ schema: path.at(-2), name: path.at(-1) ?? "", access: "write" })),
+        ...named.map((path): RelationUse => ({ schema: path.at(-2), name: path.at(-1) ?? "", access: "write" })),
       ];
       for (const action of actions) this.#add(action, kindOf(statement), relations);
     }

@@ -1,10 +1,13 @@
 /** Statement kinds by node type: the actions each one is for by itself, and the name facts give it. A table, no judgement. */
-import { type Ast, as, list, names, type TypedNode, text } from "./ast.ts";
+import { type Ast, as, isAst, list, names, type TypedNode, text } from "./ast.ts";
 import { judgeVariableSet, kindOfSet } from "./settings.ts";
 
 const DEFINE = ["sql.define"] as const;
 const ADMINISTER = ["sql.administer"] as const;
 const DEFINE_ADMINISTER = ["sql.define", "sql.administer"] as const;
+/** Installs code that later runs by names, operators, casts or events which no statement tells apart from built-in ones. */
+const DEFINE_CALL = ["sql.define", "sql.call"] as const;
+const ADMINISTER_CALL = ["sql.administer", "sql.call"] as const;
 const SERVER_ADMINISTER = ["sql.server", "sql.administer"] as const;
 const CALL = ["sql.call"] as const;
 const SESSION = ["sql.session"] as const;
@@ -47,39 +50,39 @@ const ACTIONS: Readonly<Record<string, readonly string[]>> = {
   AlterDomainStmt: DEFINE,
   CreatePolicyStmt: DEFINE,
   AlterPolicyStmt: DEFINE,
-  CreateTrigStmt: DEFINE,
+  CreateTrigStmt: DEFINE_CALL,
   CreateSeqStmt: DEFINE,
   AlterSeqStmt: DEFINE,
   DefineStmt: DEFINE,
   CreateDomainStmt: DEFINE,
-  CreateOpClassStmt: DEFINE,
-  CreateOpFamilyStmt: DEFINE,
-  AlterOpFamilyStmt: DEFINE,
+  CreateOpClassStmt: DEFINE_CALL,
+  CreateOpFamilyStmt: DEFINE_CALL,
+  AlterOpFamilyStmt: DEFINE_CALL,
   DropStmt: DEFINE,
   CommentStmt: DEFINE,
   IndexStmt: DEFINE,
   CreateStatsStmt: DEFINE,
   AlterStatsStmt: DEFINE,
   CreateFunctionStmt: DEFINE,
-  AlterFunctionStmt: DEFINE,
+  AlterFunctionStmt: DEFINE_CALL,
   RenameStmt: DEFINE,
   AlterObjectDependsStmt: DEFINE,
   AlterObjectSchemaStmt: DEFINE,
   AlterOwnerStmt: DEFINE,
-  AlterOperatorStmt: DEFINE,
-  AlterTypeStmt: DEFINE,
+  AlterOperatorStmt: DEFINE_CALL,
+  AlterTypeStmt: DEFINE_CALL,
   RuleStmt: DEFINE,
   CompositeTypeStmt: DEFINE,
   CreateEnumStmt: DEFINE,
-  CreateRangeStmt: DEFINE,
+  CreateRangeStmt: DEFINE_CALL,
   AlterEnumStmt: DEFINE,
   ViewStmt: DEFINE,
   CreateTableAsStmt: DEFINE,
   RefreshMatViewStmt: DEFINE,
   ReindexStmt: DEFINE,
-  CreateConversionStmt: DEFINE,
-  CreateCastStmt: DEFINE,
-  CreateTransformStmt: DEFINE,
+  CreateConversionStmt: DEFINE_CALL,
+  CreateCastStmt: DEFINE_CALL,
+  CreateTransformStmt: DEFINE_CALL,
   AlterTSDictionaryStmt: DEFINE,
   AlterTSConfigurationStmt: DEFINE,
   CreateForeignTableStmt: ["sql.define", "sql.server"],
@@ -96,10 +99,10 @@ const ACTIONS: Readonly<Record<string, readonly string[]>> = {
   CreateExtensionStmt: ADMINISTER,
   AlterExtensionStmt: ADMINISTER,
   AlterExtensionContentsStmt: ADMINISTER,
-  CreatePLangStmt: ADMINISTER,
+  CreatePLangStmt: ADMINISTER_CALL,
   CreateAmStmt: ADMINISTER,
-  CreateEventTrigStmt: ADMINISTER,
-  AlterEventTrigStmt: ADMINISTER,
+  CreateEventTrigStmt: ADMINISTER_CALL,
+  AlterEventTrigStmt: ADMINISTER_CALL,
   CreatePublicationStmt: ADMINISTER,
   AlterPublicationStmt: ADMINISTER,
   SecLabelStmt: ADMINISTER,
@@ -149,6 +152,60 @@ const SERVER_OBJECTS: ReadonlySet<string> = new Set([
   "OBJECT_LARGEOBJECT",
 ]);
 
+/** Objects that are code, or that name some. */
+const CODE_OBJECTS: ReadonlySet<string> = new Set([
+  "OBJECT_AGGREGATE",
+  "OBJECT_FUNCTION",
+  "OBJECT_PROCEDURE",
+  "OBJECT_ROUTINE",
+  "OBJECT_OPERATOR",
+  "OBJECT_OPCLASS",
+  "OBJECT_OPFAMILY",
+  "OBJECT_CONVERSION",
+  "OBJECT_TYPE",
+  "OBJECT_TSPARSER",
+  "OBJECT_TSTEMPLATE",
+]);
+
+/** Functions that a defining statement names otherwise than by a call. */
+export function namedFunctions({ type, body }: TypedNode): readonly (readonly string[])[] {
+  switch (type) {
+    case "DefineStmt":
+      if (!CODE_OBJECTS.has(text(body["kind"]))) return [];
+      return list(body["definition"]).flatMap((item) => {
+        const option = as(item, "DefElem");
+        const isType = TYPES.has(text(option?.["defname"]).toLowerCase());
+        const name = names(as(option?.["arg"], "TypeName")?.["names"]);
+        return isType || name.length === 0 ? [] : [name];
+      });
+    case "CreateTrigStmt":
+    case "CreateEventTrigStmt":
+      return [names(body["funcname"])];
+    case "CreateConversionStmt":
+      return [names(body["func_name"])];
+    case "CreateCastStmt":
+      return isAst(body["func"]) ? [names(body["func"]["objname"])] : [];
+    case "CreateOpClassStmt":
+    case "AlterOpFamilyStmt":
+      return list(body["items"]).flatMap((item) => {
+        const name = as(item, "CreateOpClassItem")?.["name"];
+        return isAst(name) ? [names(name["objname"])] : [];
+      });
+    case "RenameStmt":
+    case "AlterObjectSchemaStmt": {
+      const object = as(body["object"], "ObjectWithArgs");
+      return object === undefined ? [] : [names(object["objname"])];
+    }
+    default:
+      return [];
+  }
+}
+
+/** Options of CREATE AGGREGATE, OPERATOR and TYPE that name types or operators, and no functions. */
+const TYPES: ReadonlySet<string> = new Set(
+  "leftarg rightarg stype mstype basetype sortop commutator negator like element collation category".split(" "),
+);
+
 /** The actions that a statement is for by itself; undefined for a node type that is not known. */
 export function actionsOf({ type, body }: TypedNode): readonly string[] | undefined {
   switch (type) {
@@ -163,13 +220,17 @@ export function actionsOf({ type, body }: TypedNode): readonly string[] | undefi
     case "AlterOwnerStmt":
     case "AlterObjectSchemaStmt":
     case "CommentStmt": {
-      const objects = [body["removeType"], body["renameType"], body["objectType"]];
-      return type !== "CommentStmt" && objects.some((object) => SERVER_OBJECTS.has(text(object)))
-        ? DEFINE_ADMINISTER
-        : DEFINE;
+      if (type === "CommentStmt") return DEFINE;
+      const objects = [body["removeType"], body["renameType"], body["objectType"]].map(text);
+      if (objects.some((object) => SERVER_OBJECTS.has(object))) return DEFINE_ADMINISTER;
+      // Another name or schema can be that of a built-in function.
+      const moves = type === "RenameStmt" || type === "AlterObjectSchemaStmt";
+      return moves && objects.some((object) => CODE_OBJECTS.has(object)) ? DEFINE_CALL : DEFINE;
     }
+    case "DefineStmt":
+      return CODE_OBJECTS.has(text(body["kind"])) ? DEFINE_CALL : DEFINE;
     case "CreateFunctionStmt":
-      return isServerLanguage(body["options"]) ? ["sql.define", "sql.server"] : DEFINE;
+      return isServerLanguage(body["options"]) ? [...DEFINE_CALL, "sql.server"] : DEFINE_CALL;
     case "DoStmt":
       return isServerLanguage(body["args"]) ? ["sql.call", "sql.server"] : CALL;
     case "ViewStmt":
@@ -253,16 +314,20 @@ function objectName(type: unknown): string {
   return name === "matview" ? "materialized-view" : name;
 }
 
-/** The relations that a DROP names: there they are lists of names, not relation nodes. */
-export function droppedRelations(body: Ast): readonly (readonly string[])[] {
-  switch (body["removeType"]) {
-    case "OBJECT_TABLE":
-    case "OBJECT_VIEW":
-    case "OBJECT_MATVIEW":
-    case "OBJECT_FOREIGN_TABLE":
-    case "OBJECT_SEQUENCE":
-      return list(body["objects"]).map((object) => names(as(object, "List")?.["items"]));
-    default:
-      return [];
-  }
+/** The relations that a DROP or COMMENT names: there they are lists of names, not relation nodes. */
+export function namedRelations({ type, body }: TypedNode): readonly (readonly string[])[] {
+  if (type !== "DropStmt" && type !== "CommentStmt") return [];
+  const objects = type === "DropStmt" ? list(body["objects"]) : [body["object"]];
+  const paths = objects.map((object) => names(as(object, "List")?.["items"]));
+  const kind = text(type === "DropStmt" ? body["removeType"] : body["objtype"]);
+  if (RELATIONS.has(kind)) return paths;
+  return PARTS.has(kind) ? paths.map((path) => path.slice(0, -1)) : [];
 }
+
+const RELATIONS: ReadonlySet<string> = new Set([
+  ...["OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_FOREIGN_TABLE", "OBJECT_SEQUENCE"],
+]);
+/** Their names stand behind their relation's. */
+const PARTS: ReadonlySet<string> = new Set([
+  ...["OBJECT_COLUMN", "OBJECT_TABCONSTRAINT", "OBJECT_TRIGGER", "OBJECT_RULE", "OBJECT_POLICY"],
+]);

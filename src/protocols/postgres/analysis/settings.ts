@@ -19,6 +19,7 @@ const READING: ReadonlySet<string> = new Set([
   "backslash_quote",
   "client_encoding",
   "escape_string_warning",
+  "transform_null_equals",
 ]);
 const ON: ReadonlySet<string> = new Set(["on", "true", "yes", "1", "t", "y"]);
 

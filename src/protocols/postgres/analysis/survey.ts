@@ -5,7 +5,9 @@
  */
 import { type Ast, as, isAst, list, names, text, typed } from "./ast.ts";
 import { type DataChange, emptySurvey, type QueryUse, type RelationUse, type Survey } from "./found.ts";
-import { judgeWhere, NO_WHERE, type Where } from "./where.ts";
+import { namedFunctions } from "./kinds.ts";
+import type { Written } from "./rows.ts";
+import { judgeFilter, judgeWhere, NO_WHERE, readsAllRows, type Where } from "./where.ts";
 
 /** Names of CTEs that are in scope. */
 type Visible = Pick<ReadonlySet<string>, "has">;
@@ -57,7 +59,12 @@ class Surveyor {
   }
 
   #enter(type: string, body: Ast, context: Context): void {
-    if (type.endsWith("Stmt")) this.found.statements.push({ type, body });
+    if (type.endsWith("Stmt")) {
+      this.found.statements.push({ type, body });
+      for (const path of namedFunctions({ type, body })) {
+        this.found.functions.push({ schema: path.at(-2), name: path.at(-1) ?? "", call: {} });
+      }
+    }
     switch (type) {
       case "SelectStmt":
         this.#select(body, context);
@@ -171,7 +178,7 @@ class Surveyor {
     }
     this.visit(body["fromClause"], context);
     this.visit(body["targetList"], context);
-    const where = judgeWhere(body["whereClause"]);
+    const where = judgeFilter(body);
     if (where.literalsMatter) found.literalsMatter = true;
     if (outer.leading) found.where = { present: where.present, tautology: where.tautology };
     for (const key of ["groupClause", "distinctClause"]) for (const item of list(body[key])) this.#ordinal(item);
@@ -200,16 +207,16 @@ class Surveyor {
     this.visit(conflict, context);
     this.#returning(body["returningClause"], context);
     const relations = found.relations.slice(from);
-    const written = columns.length === 0 ? ["*"] : columns;
-    found.changes.push({ change: "insert", kind: "insert", where: NO_WHERE, columns: written, relations });
+    const filled = columns.length === 0 ? ["*"] : columns;
+    found.changes.push({ change: "insert", kind: "insert", where: NO_WHERE, columns: filled, relations });
     if (isAst(conflict) && conflict["action"] === "ONCONFLICT_UPDATE") {
-      const where = judgeWhere(conflict["whereClause"]);
-      if (where.literalsMatter) found.literalsMatter = true;
+      const all = readsAllRows(as(body["selectStmt"], "SelectStmt"), written(body, undefined));
+      if (all) found.literalsMatter = true;
       found.changes.push({
         change: "update",
         kind: "insert",
-        // The conflicting key selects, with or without a WHERE of its own.
-        where: { present: true, tautology: false },
+        // The conflicting key selects, with or without a WHERE of its own, unless every row brings its own.
+        where: { present: true, tautology: all },
         columns: targetNames(conflict["targetList"]),
         relations,
       });
@@ -224,7 +231,7 @@ class Surveyor {
     this.#relation(body["relation"], { ...context, access: "write" });
     this.#rest(body, context, ["relation", "withClause", "returningClause"]);
     this.#returning(body["returningClause"], context);
-    this.#change("update", "update", body["whereClause"], targetNames(body["targetList"]), from);
+    this.#change("update", body, written(body, body["fromClause"]), targetNames(body["targetList"]), from);
   }
 
   #delete(body: Ast, outer: Context): void {
@@ -235,7 +242,7 @@ class Surveyor {
     this.#relation(body["relation"], { ...context, access: "write" });
     this.#rest(body, context, ["relation", "withClause", "returningClause"]);
     this.#returning(body["returningClause"], context);
-    this.#change("delete", "delete", body["whereClause"], [], from);
+    this.#change("delete", body, written(body, body["usingClause"]), [], from);
   }
 
   #merge(body: Ast, outer: Context): void {
@@ -245,17 +252,20 @@ class Surveyor {
     const context = this.#with(body, { ...plain(outer), query, access: "read" });
     this.#relation(body["relation"], { ...context, access: "write" });
     this.#rest(body, context, ["relation", "withClause"]);
-    if (body["returningClause"] !== undefined) {
+    const clauses = list(body["mergeWhenClauses"]).map((item) => as(item, "MergeWhenClause")?.["commandType"]);
+    // Where nothing is done the target is joined all the same.
+    if (body["returningClause"] !== undefined || clauses.every((command) => command === "CMD_NOTHING")) {
       found.selects = true;
       this.#readTarget(query);
     }
     const relations = found.relations.slice(from);
-    const join = judgeWhere(body["joinCondition"]);
+    const rows = written(body, [body["sourceRelation"]]);
+    const join = judgeWhere(body["joinCondition"], rows);
     if (join.literalsMatter) found.literalsMatter = true;
     for (const item of list(body["mergeWhenClauses"])) {
       const when = as(item, "MergeWhenClause");
       if (when === undefined) continue;
-      const condition = judgeWhere(when["condition"]);
+      const condition = judgeWhere(when["condition"], rows);
       const columns = targetNames(when["targetList"]);
       const isUnjoined = when["matchKind"] === "MERGE_WHEN_NOT_MATCHED_BY_SOURCE";
       const where: Where = isUnjoined
@@ -300,12 +310,12 @@ class Surveyor {
     if (body["relation"] !== undefined) this.found.columns.push(...(columns.length === 0 ? ["*"] : columns));
   }
 
-  #change(change: DataChange, kind: string, clause: unknown, columns: readonly string[], from: number): void {
-    const where = judgeWhere(clause);
+  #change(change: DataChange, body: Ast, rows: Written, columns: readonly string[], from: number): void {
+    const where = judgeWhere(body["whereClause"], rows);
     if (where.literalsMatter) this.found.literalsMatter = true;
     const relations = this.found.relations.slice(from);
     const own = { present: where.present, tautology: where.tautology };
-    this.found.changes.push({ change, kind, where: own, columns, relations });
+    this.found.changes.push({ change, kind: change, where: own, columns, relations });
   }
 
   #returning(clause: unknown, context: Context): void {
@@ -394,4 +404,9 @@ function targetNames(targets: unknown): readonly string[] {
     const name = as(item, "ResTarget")?.["name"];
     return typeof name === "string" ? [name] : [];
   });
+}
+
+/** What a statement writes, with what else its conditions may name. */
+function written(body: Ast, others: unknown): Written {
+  return { relation: body["relation"], others, withClause: body["withClause"] };
 }
