@@ -42,7 +42,9 @@ const NAME_FIELDS = new Set(["s", "t", "c", "d", "n"]);
 export function scrubError(type: number, bytes: Buffer, at: number, end: number, scrub: ErrorScrub): ServerError {
   const fields = readFields(bytes, at, end);
   const get = (letter: string) => fields.find(([name]) => name === letter)?.[1] ?? "";
-  const raised = get("C").startsWith("P0") || get("R") === "exec_stmt_raise";
+  // A context: it came from code that the statement runs, which may have read anything.
+  const isInner = scrub.values === "raised" && get("W") !== "";
+  const raised = isInner || get("C").startsWith("P0") || get("R") === "exec_stmt_raise";
   const names = raised ? [] : fields.flatMap(([letter, text]) => (NAME_FIELDS.has(letter) ? [text] : []));
   const values: Values = { code: get("C"), raised, names };
   let changed = false;
@@ -95,7 +97,9 @@ interface Values {
 }
 
 function scrubField(letter: string, text: string, values: Values, scrub: ErrorScrub): string {
-  if (scrub.values === "shown" || (scrub.values === "raised" && !values.raised)) return maskText(text, scrub.mask);
+  // A key or a check that fails may be another table's: a DELETE reaches those that refer to it.
+  const isBlanked = values.raised || (letter === "D" && values.code.startsWith("23"));
+  if (scrub.values === "shown" || (scrub.values === "raised" && !isBlanked)) return maskText(text, scrub.mask);
   switch (letter) {
     case "D":
       return maskText(values.raised ? BLANK : blankDetail(text, values), scrub.mask);

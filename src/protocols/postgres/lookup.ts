@@ -52,7 +52,7 @@ export class CatalogLookup implements LookupMachine {
   start(): Uint8Array {
     const oids = this.#question.kind === "relations" ? this.#question.oids : [];
     // Definitions of views name what is not in the path with its schema.
-    return query(`SET search_path = pg_catalog;${catalogQuery(this.#question.labels, oids)}`);
+    return query(`SET search_path = pg_catalog; SET lock_timeout = '2s';${catalogQuery(this.#question.labels, oids)}`);
   }
 
   receive(bytes: Uint8Array): CatalogFacts | undefined {
@@ -200,7 +200,7 @@ function union(lists: readonly (readonly string[])[]): readonly string[] {
  * family: the labelled tables and all they inherit from or are inherited by (labels follow by column name).
  * derived: views, materialized views and rules that read one, however far; TOAST tables; statistics. So are, without
  * a definition that could be followed, foreign tables that the settings do not name, and what is made with functions
- * of users: they can read anything.
+ * of users: they can read anything. changing: reading such a definition would wait for somebody's uncommitted change.
  */
 function catalogQuery(labels: DataLabels, oids: readonly number[]): string {
   const named = Object.keys(labels).map((key, position) => {
@@ -233,6 +233,14 @@ opaque(oid) AS (
   WHERE p.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass
     AND p.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
     AND p.refobjid OPERATOR(pg_catalog.>=) 16384::oid
+),
+changing(oid) AS (
+  SELECT r.ev_class FROM pg_catalog.pg_rewrite r
+  JOIN pg_catalog.pg_depend p ON p.objid OPERATOR(pg_catalog.=) r.oid
+    AND p.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+    AND p.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+  JOIN pg_catalog.pg_locks l ON l.relation OPERATOR(pg_catalog.=) p.refobjid
+    AND l.mode OPERATOR(pg_catalog.=) 'AccessExclusiveLock' AND l.granted
 ),
 derived(oid) AS (
   SELECT oid FROM family
@@ -267,7 +275,8 @@ SELECT CASE WHEN c.oid IN (SELECT oid FROM family) THEN 'labelled'
         WHERE d.adrelid OPERATOR(pg_catalog.=) a.attrelid AND d.adnum OPERATOR(pg_catalog.=) a.attnum
           AND p.refobjid OPERATOR(pg_catalog.=) a.attrelid AND p.refobjsubid OPERATOR(pg_catalog.>) 0) END) ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
     WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped)::text,
-  CASE WHEN c.relkind IN ('v', 'm') AND c.oid IN (SELECT oid FROM tainted) AND c.oid NOT IN (SELECT oid FROM opaque) THEN pg_catalog.pg_get_viewdef(c.oid) END
+  CASE WHEN c.relkind IN ('v', 'm') AND c.oid IN (SELECT oid FROM tainted) AND c.oid NOT IN (SELECT oid FROM opaque)
+    AND c.oid NOT IN (SELECT oid FROM changing) THEN pg_catalog.pg_get_viewdef(c.oid) END
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 WHERE c.oid IN (SELECT oid FROM tainted)
   OR (c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND NOT n.nspname::text OPERATOR(pg_catalog.~) '^pg_(temp|toast)')

@@ -47,7 +47,7 @@ function insert(body: Ast, scope: Scope, walk: Walk): Columns {
     if (values.others !== undefined) write(target, undefined, wholeOf(values), walk);
   }
   const conflict = body["onConflictClause"];
-  const excluded: NamedRow = { schema: undefined, name: "excluded", columns: target.columns };
+  const excluded: NamedRow = { schema: undefined, name: "excluded", isTable: false, columns: target.columns };
   const changed: Scope = { parent: scope, items: [itemOf(target), hidden(excluded)], ctes: scope.ctes };
   if (isAst(conflict)) conflictOf(conflict, target, columns, changed, walk);
   return returning(body, target, [], scope, walk);
@@ -148,7 +148,7 @@ function returning(body: Ast, target: NamedRow, from: readonly FromItem[], scope
   const clause = body["returningClause"];
   if (!isAst(clause)) return NO_COLUMNS;
   const own = ["old", "new", ...list(clause["options"]).map((item) => text(as(item, "ReturningOption")?.["value"]))];
-  const rows = own.map((name): NamedRow => ({ schema: undefined, name, columns: target.columns }));
+  const rows = own.map((name): NamedRow => ({ schema: undefined, name, isTable: false, columns: target.columns }));
   // MERGE: the source's columns come first.
   const items = "sourceRelation" in body ? [...from, itemOf(target)] : [itemOf(target), ...from];
   const inner: Scope = { parent: scope, items: [...items, ...rows.map(hidden)], ctes: scope.ctes };
@@ -161,7 +161,9 @@ function targetOf(relation: unknown, walk: Walk): NamedRow {
   const name = text(body["relname"]);
   const columns = walk.relations.columnsOf(schema, name);
   const alias = body["alias"];
-  return isAst(alias) ? { schema: undefined, name: text(alias["aliasname"]), columns } : { schema, name, columns };
+  return isAst(alias)
+    ? { schema: undefined, name: text(alias["aliasname"]), isTable: false, columns }
+    : { schema, name, isTable: true, columns };
 }
 
 function itemOf(row: NamedRow): FromItem {

@@ -48,6 +48,9 @@ export function taintOf(node: unknown, scope: Scope, walk: Walk): Taint {
     case "TypeName":
     case "String":
     case "SQLValueFunction":
+      // A keyword of PostgreSQL 16; for older servers a name like any other.
+      if (text(body["op"]).endsWith("SYSTEM_USER")) return resolveColumn(scope, "system_user") ?? CLEAN;
+      return CLEAN;
     case "CurrentOfExpr":
     case "SetToDefault":
       return CLEAN;
@@ -96,6 +99,7 @@ function callOf(body: Ast, scope: Scope, walk: Walk): Taint {
   const path = names(body["funcname"]);
   const name = path.at(-1) ?? "";
   const schema = path.at(-2);
+  if (name === "system_user") return resolveColumn(scope, name) ?? CLEAN;
   const value = (part: unknown) => taintOf(part, scope, walk);
   const sorted = list(body["agg_order"]).map(value);
   // WITHIN GROUP (ORDER BY x) gives values of x itself.

@@ -5,6 +5,7 @@ import {
   type Column,
   type Columns,
   type FromItem,
+  type NamedRow,
   NO_COLUMNS,
   renamed,
   resolve,
@@ -272,7 +273,8 @@ function tableItem(body: Ast, scope: Scope, walk: Walk): FromItem {
   const name = text(body["relname"]);
   const schema = typeof body["schemaname"] === "string" ? body["schemaname"] : undefined;
   const cte = schema === undefined ? scope.ctes.get(name) : undefined;
-  return aliased(body["alias"], cte ?? walk.relations.columnsOf(schema, name), { schema, name });
+  const columns = cte ?? walk.relations.columnsOf(schema, name);
+  return aliased(body["alias"], columns, { schema, name, isTable: cte === undefined });
 }
 
 /** Functions whose result is one column, which bears the item's name; of all others columns and names are not known. */
@@ -280,6 +282,11 @@ const SINGLE: ReadonlySet<string> = new Set([
   ...["generate_series", "generate_subscripts", "regexp_split_to_table", "string_to_table", "regexp_matches"],
   ...["json_array_elements", "json_array_elements_text", "jsonb_array_elements", "jsonb_array_elements_text"],
   ...["json_object_keys", "jsonb_object_keys", "jsonb_path_query"],
+]);
+
+/** Of them, those whose column has a name of its own. */
+const VALUES: ReadonlySet<string> = new Set([
+  ...["json_array_elements", "json_array_elements_text", "jsonb_array_elements", "jsonb_array_elements_text"],
 ]);
 
 function functionItem(body: Ast, lateral: Scope, walk: Walk): FromItem {
@@ -291,7 +298,7 @@ function functionItem(body: Ast, lateral: Scope, walk: Walk): FromItem {
   const defined = list(body["coldeflist"]).map((item) => text(as(item, "ColumnDef")?.["colname"]));
   const isSingle = functions.length === 1 && SINGLE.has(name) && (path.length === 1 || path[0] === "pg_catalog");
   const single: readonly Column[] = [
-    { name: alias, taint },
+    { name: VALUES.has(name) ? "value" : alias, taint },
     ...(body["ordinality"] === true ? [{ name: "ordinality", taint: CLEAN }] : []),
   ];
   const columns: Columns =
@@ -300,20 +307,16 @@ function functionItem(body: Ast, lateral: Scope, walk: Walk): FromItem {
       : isSingle
         ? { list: single, others: undefined }
         : { list: [], others: taint };
-  return aliased(body["alias"], columns, { schema: undefined, name });
+  return aliased(body["alias"], columns, { schema: undefined, name, isTable: false });
 }
 
 /** `named`: what it is called without an alias. */
-function aliased(
-  alias: unknown,
-  columns: Columns,
-  named: { schema: string | undefined; name: string } | undefined,
-): FromItem {
+function aliased(alias: unknown, columns: Columns, named: Omit<NamedRow, "columns"> | undefined): FromItem {
   if (!isAst(alias)) {
     return { rows: named === undefined ? [] : [{ ...named, columns }], visible: columns };
   }
   const own = renamed(columns, names(alias["colnames"]));
-  return { rows: [{ schema: undefined, name: text(alias["aliasname"]), columns: own }], visible: own };
+  return { rows: [{ schema: undefined, name: text(alias["aliasname"]), isTable: false, columns: own }], visible: own };
 }
 
 function joinItem(body: Ast, outer: Scope, before: readonly FromItem[], walk: Walk): FromItem {
@@ -344,7 +347,9 @@ function joinItem(body: Ast, outer: Scope, before: readonly FromItem[], walk: Wa
 function joined(body: Ast, sides: readonly FromItem[], visible: Columns, merged: Columns): FromItem {
   const inner = sides.flatMap(({ rows }) => rows);
   const using = body["join_using_alias"];
-  const named = isAst(using) ? [{ schema: undefined, name: text(using["aliasname"]), columns: merged }] : [];
+  const named = isAst(using)
+    ? [{ schema: undefined, name: text(using["aliasname"]), isTable: false, columns: merged }]
+    : [];
   if (!isAst(body["alias"])) return { rows: [...inner, ...named], visible };
   const outer = aliased(body["alias"], visible, undefined);
   return { rows: [...outer.rows, ...named], visible: outer.visible };

@@ -22,6 +22,8 @@ export interface Columns {
 export interface NamedRow {
   readonly schema: string | undefined;
   readonly name: string;
+  /** Named by itself, so that `schema.name` may mean it; an alias hides that, and WITH has no schema. */
+  readonly isTable: boolean;
   readonly columns: Columns;
 }
 
@@ -90,7 +92,8 @@ export function rowNamed(scope: Scope, path: readonly string[]): NamedRow | unde
     for (const { rows } of at.items) {
       for (const row of rows) {
         if (fold(row.name) !== name) continue;
-        if (schema === undefined || row.schema === undefined || fold(row.schema) === fold(schema)) return row;
+        if (schema === undefined) return row;
+        if (row.isTable && (row.schema === undefined || fold(row.schema) === fold(schema))) return row;
       }
     }
   }
