@@ -2,7 +2,7 @@
  * A fault as a file: the machine and its world, and every move that it takes, one a line. Read, written, played again
  * and made shorter here.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CORPUS, framesOf, printable } from "./corpus.ts";
 import { answers } from "./episode.ts";

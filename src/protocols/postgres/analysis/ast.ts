@@ -47,10 +47,3 @@ export function names(value: unknown): readonly string[] {
     return string === undefined ? [] : [text(string["sval"])];
   });
 }
-
-/** A tree without source positions, for comparing two expressions. */
-export function fingerprint(value: unknown): string {
-  return JSON.stringify(value, (key, inner) =>
-    key === "location" || key === "list_start" || key === "list_end" ? undefined : inner,
-  );
-}

@@ -125,7 +125,7 @@ export class Rows {
     return false;
   }
 
-  /** As `fingerprint`, with columns of the row by their names in the table and no positions. */
+  /** A text of the tree, with columns of the row by their names in the table and no positions. */
   print(value: unknown): string {
     const known = isAst(value) ? this.#prints.get(value) : undefined;
     if (known !== undefined) return known;
