@@ -41,7 +41,6 @@ export const SUITES: readonly Suite[] = [
   unit("identity"),
   unit("names"),
   unit("vault"),
-  { name: "fuzz", group: "unit", folder: "tests/fuzz", concurrency: 1, limitS: 400 },
   unit("recorder"),
   unit("audit"),
   unit("path"),

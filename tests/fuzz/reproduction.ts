@@ -180,7 +180,7 @@ export function readReproduction(text: string): Reproduction {
 
 /** By file name, in order. */
 export function readRegressions(): readonly { readonly name: string; readonly reproduction: Reproduction }[] {
-  const names = readdirSync(REGRESSIONS).filter((name) => name.endsWith(".txt"));
+  const names = (existsSync(REGRESSIONS) ? readdirSync(REGRESSIONS) : []).filter((name) => name.endsWith(".txt"));
   return names
     .sort()
     .map((name) => ({ name, reproduction: readReproduction(readFileSync(join(REGRESSIONS, name), "utf8")) }));

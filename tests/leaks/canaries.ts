@@ -101,7 +101,6 @@ export const VAULT_COLUMNS = [
   ...["n", "big", "num", "dbl", "born", "seen", "doc", "raw", "tags", "nums", "blob", "key", "pair", "pairs", "kind"],
   ...["short", "fixed", "plate", "addr", "mark", "span", "words", "bits"],
 ] as const;
-type VaultColumn = (typeof VAULT_COLUMNS)[number];
 
 const TICKETS: Readonly<Record<SetName, string>> = { a: "60493817", b: "61527409" };
 
