@@ -73,13 +73,17 @@ interface Awaited {
   readonly formats: string;
   readonly frames: Buffer[];
   afterCopy: Buffer[] | undefined;
+  /** Only a part of the rows, or what was left of them. */
+  readonly isPart: boolean;
 }
 
 /** Gives every server message of one conversation to the client message that it answers. */
 class Reading {
   readonly #answers: Map<string, Recorded>;
   readonly #statements = new Map<string, string>();
-  readonly #portals = new Map<string, { readonly text: string; readonly formats: string }>();
+  readonly #portals = new Map<string, { readonly text: string | undefined; readonly formats: string }>();
+  /** Portals that were run already. */
+  readonly #ran = new Set<string>();
   readonly #awaited: Awaited[] = [];
 
   constructor(answers: Map<string, Recorded>) {
@@ -95,30 +99,44 @@ class Reading {
 
   #asks(bytes: Buffer): void {
     const type = String.fromCharCode(bytes[0] ?? 0);
-    let about = { text: "", formats: "" };
-    if (type === "Q") about = { text: textOf(bytes), formats: "" };
-    else if (type === "P") {
-      const { name, text } = parseOf(bytes);
-      this.#statements.set(name, text);
-      about = { text, formats: "" };
-    } else if (type === "B") {
-      const { portal, statement, formats } = bindOf(bytes);
-      about = { text: this.#statements.get(statement) ?? "", formats };
-      this.#portals.set(portal, about);
-    } else if (type === "D" || type === "E") {
-      const isStatement = bytes[5] === 0x53 && type === "D";
-      const name = textOf(bytes, type === "D" ? 6 : 5);
-      about = isStatement
-        ? { text: this.#statements.get(name) ?? "", formats: "S" }
-        : (this.#portals.get(name) ?? about);
-    } else if (!"CS".includes(type)) return;
-    this.#awaited.push({ type, ...about, frames: [], afterCopy: undefined });
+    if (!"QPBDECS".includes(type)) return;
+    this.#awaited.push({ type, ...this.#about(type, bytes), frames: [], afterCopy: undefined });
+  }
+
+  /** `isPart`: what comes says nothing of the text as a whole, or the text is not known. */
+  #about(type: string, bytes: Buffer): Pick<Awaited, "text" | "formats" | "isPart"> {
+    const name = textOf(bytes, type === "D" ? 6 : 5);
+    switch (type) {
+      case "Q":
+        return { text: name, formats: "", isPart: false };
+      case "P": {
+        const { text } = parseOf(bytes);
+        this.#statements.set(name, text);
+        return { text, formats: "", isPart: false };
+      }
+      case "B": {
+        const { statement, formats } = bindOf(bytes);
+        this.#portals.set(name, { text: this.#statements.get(statement), formats });
+        this.#ran.delete(name);
+        return NOTHING;
+      }
+      case "D":
+      case "E": {
+        const isStatement = type === "D" && bytes[5] === STATEMENT;
+        const about = isStatement ? { text: this.#statements.get(name), formats: "S" } : this.#portals.get(name);
+        const isPart = type === "E" && (this.#ran.has(name) || bytes.readInt32BE(bytes.length - 4) !== 0);
+        if (type === "E") this.#ran.add(name);
+        return about?.text === undefined ? NOTHING : { text: about.text, formats: about.formats, isPart };
+      }
+      default:
+        return NOTHING;
+    }
   }
 
   #answered(frame: Buffer): void {
     const [awaited] = this.#awaited;
     const type = String.fromCharCode(frame[0] ?? 0);
-    if (awaited === undefined || "NAS".includes(type)) return;
+    if (awaited === undefined) return;
     if (type === "E" && awaited.type !== "Q") {
       if (awaited.type === "E") this.#keep(awaited, frame);
       while (this.#awaited.length > 0 && this.#awaited[0]?.type !== "S") this.#awaited.shift();
@@ -135,8 +153,8 @@ class Reading {
   #keep(awaited: Awaited, last?: Buffer): void {
     if (last !== undefined) (awaited.afterCopy ?? awaited.frames).push(last);
     this.#awaited.shift();
-    const { type, text, formats, frames, afterCopy } = awaited;
-    if (!"QDE".includes(type) || frames.some(isOfFailedTransaction)) return;
+    const { type, text, formats, frames, afterCopy, isPart } = awaited;
+    if (!"QDE".includes(type) || isPart || frames.some(isOfFailedTransaction)) return;
     const recorded = this.#recorded(text);
     if (type === "Q") recorded.queries.push({ frames, afterCopy });
     else if (type === "E") recorded.runs.set(formats, [...(recorded.runs.get(formats) ?? []), { frames, afterCopy }]);
@@ -154,6 +172,8 @@ class Reading {
   }
 }
 
+const NOTHING = { text: "", formats: "", isPart: true } as const;
+const STATEMENT = 0x53;
 const ENDS: Readonly<Record<string, string>> = { Q: "Z", P: "1", B: "2", D: "Tn", E: "CsI", C: "3", S: "Z" };
 
 function isEnd(asked: string, answer: string): boolean {

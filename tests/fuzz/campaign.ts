@@ -7,7 +7,8 @@ import { FuzzFault } from "./fault.ts";
 import { type MachineName, runMachine } from "./machines.ts";
 import { heapBytes } from "./memory.ts";
 import { type Reproduction, replay, shortened, writeReproduction } from "./reproduction.ts";
-import { HANDLE_MS_MAX, type MakeSession, type Move, realSession, type Trial } from "./trial.ts";
+import { HANDLE_MS_MAX, type MakeSession, type Move, realSession } from "./setting.ts";
+import type { Trial } from "./trial.ts";
 import { type Patience, StarvedError, within } from "./watchdog.ts";
 
 export interface CampaignOptions {

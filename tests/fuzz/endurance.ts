@@ -6,10 +6,11 @@ import { setImmediate } from "node:timers/promises";
 import { prepareAnalysis } from "../../src/protocols/postgres/actions.ts";
 import { client, server } from "../kit/wire.ts";
 import type { Counts } from "./counts.ts";
-import { answers } from "./episode.ts";
 import { FuzzFault } from "./fault.ts";
+import { ANSWERS } from "./material.ts";
 import { heapBytes } from "./memory.ts";
-import { type MakeSession, type Move, type Setting, Trial } from "./trial.ts";
+import type { MakeSession, Move, Setting } from "./setting.ts";
+import { Trial } from "./trial.ts";
 import { worldNamed } from "./worlds.ts";
 
 export interface Endured {
@@ -139,7 +140,7 @@ async function run(course: Course, bytes: number, counts: Counts, make: MakeSess
     chatty: 0,
     unlucky: 0,
   };
-  const trial = new Trial(setting, answers(), make);
+  const trial = new Trial(setting, ANSWERS, make);
   trial.give({ kind: "client", bytes: client.startup({ user: "agent", database: "shop" }) });
   trial.give({ kind: "settle" });
   let messages = 0;

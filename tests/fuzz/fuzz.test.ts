@@ -10,7 +10,7 @@ import { Counts } from "./counts.ts";
 import { endure } from "./endurance.ts";
 import { PLANTED } from "./planted.ts";
 import { readRegressions, readReproduction, replay } from "./reproduction.ts";
-import { realSession } from "./trial.ts";
+import { realSession } from "./setting.ts";
 
 const SEED = 20_261_129;
 /** Short: a planted fault is not rare. */
@@ -51,7 +51,7 @@ for (const { name, finds, says, make } of PLANTED) {
 }
 
 test("a session that goes on and on keeps no more than its limits", async () => {
-  const endured = await endure(400 * 1024, new Counts(), realSession);
+  const endured = await endure(256 * 1024, new Counts(), realSession);
   assert.equal(endured.length, 8);
 });
 

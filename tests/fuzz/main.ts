@@ -13,7 +13,7 @@ import { type Endured, endure } from "./endurance.ts";
 import { FuzzFault } from "./fault.ts";
 import { pageOf } from "./page.ts";
 import { readRegressions, replay } from "./reproduction.ts";
-import { realSession } from "./trial.ts";
+import { realSession } from "./setting.ts";
 
 /** Changing it changes what is tried; the kept runs had this one. */
 export const SEED = 20_261_129;

@@ -5,7 +5,7 @@
 import type { Permit } from "../../src/model/permit.ts";
 import type { Session, SessionCommand, SessionEvent } from "../../src/model/session.ts";
 import type { FaultKind } from "./fault.ts";
-import { type MakeSession, realSession } from "./trial.ts";
+import { type MakeSession, realSession } from "./setting.ts";
 
 export interface Planted {
   readonly name: string;
@@ -64,11 +64,11 @@ export const PLANTED: readonly Planted[] = [
   planted(
     "forwards twice",
     "unjudged",
-    /nothing is allowed any more/,
+    /nothing is allowed for it any more/,
     () => (event, real) =>
       changed(real(event), (command) => (command.kind === "forward" ? [command, command] : [command])),
   ),
-  planted("forwards after a denial", "unjudged", /nothing is allowed any more/, () => {
+  planted("forwards after a denial", "unjudged", /nothing is allowed for it any more/, () => {
     let old: Permit | undefined;
     return (event, real) => {
       const commands = real(event);
@@ -81,7 +81,7 @@ export const PLANTED: readonly Planted[] = [
   planted(
     "forwards under another's number",
     "unjudged",
-    /nothing is allowed any more|another session or action/,
+    /nothing is allowed for it any more|another session or action/,
     () => (event, real) =>
       changed(real(event), (command) =>
         command.kind === "forward" ? [{ ...command, id: command.id - 1 }] : [command],

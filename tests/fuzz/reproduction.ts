@@ -5,10 +5,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CORPUS, framesOf, printable } from "./corpus.ts";
-import { answers } from "./episode.ts";
 import { FuzzFault } from "./fault.ts";
 import { type MachineName, machineOf } from "./machines.ts";
-import { HANDLE_MS_MAX, type MakeSession, type Move, type Setting, Trial } from "./trial.ts";
+import { ANSWERS } from "./material.ts";
+import { HANDLE_MS_MAX, type MakeSession, type Move, type Setting } from "./setting.ts";
+import { Trial } from "./trial.ts";
 import { within } from "./watchdog.ts";
 import { worldNamed } from "./worlds.ts";
 
@@ -38,7 +39,7 @@ export function replay(reproduction: Reproduction, make: MakeSession): FuzzFault
 }
 
 function replaySession(setting: Setting, moves: readonly Move[], make: MakeSession): void {
-  const trial = new Trial(setting, answers(), make);
+  const trial = new Trial(setting, ANSWERS, make);
   for (const move of moves) trial.give(move);
   if (!trial.isClosed) trial.finish();
 }
@@ -180,7 +181,7 @@ export function readReproduction(text: string): Reproduction {
 
 /** By file name, in order. */
 export function readRegressions(): readonly { readonly name: string; readonly reproduction: Reproduction }[] {
-  const names = (existsSync(REGRESSIONS) ? readdirSync(REGRESSIONS) : []).filter((name) => name.endsWith(".txt"));
+  const names = existsSync(REGRESSIONS) ? readdirSync(REGRESSIONS).filter((name) => name.endsWith(".txt")) : [];
   return names
     .sort()
     .map((name) => ({ name, reproduction: readReproduction(readFileSync(join(REGRESSIONS, name), "utf8")) }));

@@ -5,8 +5,9 @@
  */
 import type { Asked } from "../../src/model/operation.ts";
 import { server } from "../kit/wire.ts";
-import { type Answers, bindOf, parseOf, type Recorded, type Run, textOf } from "./answers.ts";
+import { type Answers, bindOf, parseOf, type Run, textOf } from "./answers.ts";
 import { checkForwarded, covers, unasked } from "./coverage.ts";
+import { COLUMNS, failed, Library, SYNTAX } from "./library.ts";
 import { share } from "./random.ts";
 import { isNamingText, type Names, type Portal, rowsOf, runNaming } from "./sql.ts";
 
@@ -27,7 +28,6 @@ interface Copy {
 
 const FAILED = server.error({ S: "ERROR", V: "ERROR", C: "XX000", M: "something went wrong", R: "fuzz" });
 const IN_FAILED = server.error({ S: "ERROR", V: "ERROR", C: "25P02", M: "current transaction is aborted" });
-const SYNTAX = server.error({ S: "ERROR", V: "ERROR", C: "42601", M: "syntax error at or near what was fuzzed" });
 const NO_NAME = server.error({ S: "ERROR", V: "ERROR", C: "26000", M: "that does not exist" });
 const TAKEN = server.error({ S: "ERROR", V: "ERROR", C: "42P05", M: "that exists already" });
 const NO_FORMAT = server.error({ S: "ERROR", V: "ERROR", C: "0A000", M: "that format was not recorded" });
@@ -39,12 +39,10 @@ const ASIDES: readonly Buffer[] = [
   server.parameter("application_name", "fuzz"),
   server.parameter("TimeZone", "UTC"),
 ];
-const COLUMNS = server.columns({ name: "?column?" });
-const ROWS: readonly Buffer[] = [COLUMNS, server.row("1"), server.complete("SELECT 1")];
 const [DATA_ROW, ERROR, COMPLETE, ROW_DESCRIPTION] = [..."DECT"].map((letter) => letter.charCodeAt(0));
 
 export class ModelServer {
-  readonly #answers: Answers;
+  readonly #library: Library;
   readonly #habits: ServerHabits;
   readonly #say: (frame: Buffer) => void;
   readonly #names: Names = { statements: new Map(), portals: new Map(), status: "I" };
@@ -55,7 +53,7 @@ export class ModelServer {
   #turn = 0;
 
   constructor(answers: Answers, habits: ServerHabits, say: (frame: Buffer) => void) {
-    this.#answers = answers;
+    this.#library = new Library(answers, habits.seed);
     this.#habits = habits;
     this.#say = say;
   }
@@ -82,7 +80,7 @@ export class ModelServer {
     this.#names.statements.delete("");
     this.#names.portals.delete("");
     if (!covers(this.#asked, text) && !isInPlace(text)) throw unasked("a Query", frame);
-    const run = this.#run(text, true, () => this.#queryOf(text));
+    const run = this.#run(text, true, () => this.#library.queryOf(text, this.#turn));
     this.#copy = run.afterCopy && { rest: run.afterCopy, isSimple: true };
     for (const own of run.frames) this.#say(own);
     if (this.#copy === undefined) this.#ready();
@@ -113,7 +111,7 @@ export class ModelServer {
     const { name, text } = parseOf(frame);
     if (!covers(this.#asked, text) && !isInPlace(text)) throw unasked("a Parse", frame);
     if (name !== "" && this.#names.statements.has(name)) return this.#failing(TAKEN);
-    if (this.#isUnknown(text)) return this.#failing(SYNTAX);
+    if (this.#library.isUnknown(text)) return this.#failing(SYNTAX);
     if (this.#mayFail()) return this.#failing(FAILED);
     this.#names.statements.set(name, text);
     return server.parsed();
@@ -131,7 +129,7 @@ export class ModelServer {
   #describeStatement(name: string): readonly Buffer[] {
     const text = this.#names.statements.get(name);
     if (text === undefined) return [this.#failing(NO_NAME)];
-    const recorded = this.#answers.get(rowsOf(text, this.#names))?.statement ?? [];
+    const recorded = this.#library.statementOf(this.#rowsOf(text) ?? "");
     return recorded.length > 0 ? recorded : [server.parameters(), this.#columnsOf(text, "") ?? COLUMNS];
   }
 
@@ -147,7 +145,7 @@ export class ModelServer {
     if (this.#names.status === "E" && portal.left !== undefined) return [this.#failing(IN_FAILED)];
     if (this.#habits.honest && !covers(this.#asked, portal.text)) throw unasked(`an Execute of ${portal.text}`, frame);
     if (portal.left === undefined) {
-      const run = this.#run(portal.text, false, () => this.#runOf(portal));
+      const run = this.#run(portal.text, false, () => this.#library.runOf(portal, this.#turn));
       portal.left = run.frames;
       this.#copy = run.afterCopy && { rest: run.afterCopy, isSimple: false };
     }
@@ -191,13 +189,28 @@ export class ModelServer {
       return this.#noted(recorded() ?? failed(NO_FORMAT), text);
     }
     if ("frames" in ran) return this.#noted({ frames: ran.frames, afterCopy: undefined });
+    const own = this.#library.has(text) && this.#rowsOf(text) === text ? recorded() : undefined;
+    if (own !== undefined) return this.#noted(own);
     return this.#noted(this.#rowsAs(ran.rowsOf, ran.tag, describes));
+  }
+
+  /** Of what was recorded only through a cursor, the cursor's own answers are known. */
+  #rowsOf(text: string): string | undefined {
+    const found = rowsOf(text, this.#names);
+    if (found === undefined) return undefined;
+    return this.#library.has(found) || !this.#library.has(text) ? found : text;
+  }
+
+  /** A FETCH of a cursor that is not there is described as giving nothing, and fails later. */
+  #columnsOf(text: string, formats: string): Buffer | undefined {
+    const found = this.#rowsOf(text);
+    return found === undefined ? server.noData() : this.#library.columnsOf(found, formats);
   }
 
   /** Rows of a text by way of a cursor or a prepared statement. */
   #rowsAs(text: string, tag: string, describes: boolean): Run {
     if (isNamingText(text)) return failed(FAILED);
-    const rows = this.#runOf({ text, formats: "", left: undefined })?.frames ?? [];
+    const rows = this.#library.runOf({ text, formats: "" }, this.#turn)?.frames ?? [];
     const columns = this.#columnsOf(text, "");
     if (rows.some(([type]) => type === ERROR) || columns === undefined) return failed(FAILED);
     const own = rows.filter(([type]) => type === DATA_ROW);
@@ -213,47 +226,6 @@ export class ModelServer {
       else if (frame[0] === COMPLETE && /^\s*rollback\s+to\b/i.test(text)) names.status = "T";
     }
     return run;
-  }
-
-  #queryOf(text: string): Run | undefined {
-    const found = this.#answers.get(text)?.queries ?? [];
-    if (found.length > 0) return this.#any(found, 3);
-    const recorded = this.#answers.get(text)?.runs.get("");
-    const described = this.#answers.get(text)?.described.get("");
-    if (recorded === undefined) return this.#isUnknown(text) ? failed(SYNTAX) : { frames: ROWS, afterCopy: undefined };
-    const run = this.#any(recorded, 3);
-    return described !== undefined && described[0] === ROW_DESCRIPTION
-      ? { ...run, frames: [described, ...run.frames] }
-      : run;
-  }
-
-  #runOf({ text, formats }: Portal): Run | undefined {
-    const recorded = this.#answers.get(text);
-    const runs = recorded?.runs.get(formats);
-    if (runs !== undefined) return this.#any(runs, 3);
-    if (formats !== "") return undefined;
-    const asQuery = recorded === undefined ? undefined : asRun(recorded);
-    return asQuery ?? { frames: ROWS.slice(1), afterCopy: undefined };
-  }
-
-  /** Undefined: no such formats were recorded. */
-  #columnsOf(given: string, formats: string): Buffer | undefined {
-    const text = rowsOf(given, this.#names);
-    if (isNamingText(text)) return server.noData();
-    const recorded = this.#answers.get(text);
-    const described = recorded?.described.get(formats);
-    if (described !== undefined || formats !== "") return described;
-    const asStatement = recorded?.statement[1];
-    if (asStatement !== undefined) return asStatement;
-    const query = recorded?.queries[0]?.frames;
-    if (query === undefined) return COLUMNS;
-    return query.find(([type]) => type === ROW_DESCRIPTION) ?? server.noData();
-  }
-
-  /** The model runs no SQL: what was never recorded is a syntax error to it, or gives one row of its own. */
-  #isUnknown(text: string): boolean {
-    if (this.#answers.has(text) || isNamingText(text)) return false;
-    return !/^\s*(select|values|table|with)\b/i.test(text) || share(this.#habits.seed, 4, text.length) < 0.3;
   }
 
   /** The rest of the series is skipped. */
@@ -285,14 +257,4 @@ export class ModelServer {
 /** Sallyport's own, which fails. */
 function isInPlace(text: string): boolean {
   return text === "sallyport refused this statement";
-}
-
-function failed(error: Buffer): Run {
-  return { frames: [error], afterCopy: undefined };
-}
-
-/** What a Query of one statement answered, without its description. */
-function asRun({ queries }: Recorded): Run | undefined {
-  const [run] = queries;
-  return run && { ...run, frames: run.frames.filter(([type]) => type !== ROW_DESCRIPTION) };
 }

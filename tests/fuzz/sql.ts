@@ -138,10 +138,10 @@ export function isNamingText(text: string): boolean {
   return RULES.some(({ form }) => form.test(text.trim()));
 }
 
-/** The text whose rows a FETCH or EXECUTE will give, as far as it can be said now. */
-export function rowsOf(text: string, { statements, portals }: Names): string {
+/** The text whose rows a FETCH or EXECUTE will give, as far as it can be said now; undefined: there is none. */
+export function rowsOf(text: string, { statements, portals }: Names): string | undefined {
   const [, cursor] = /^fetch (?:all|\d+) from (\w+)$/i.exec(text.trim()) ?? [];
   const [, statement] = /^execute (\w+)$/i.exec(text.trim()) ?? [];
-  if (cursor !== undefined) return portals.get(cursor)?.text ?? text;
-  return statement === undefined ? text : (statements.get(statement) ?? text);
+  if (cursor !== undefined) return portals.get(cursor)?.text;
+  return statement === undefined ? text : statements.get(statement);
 }

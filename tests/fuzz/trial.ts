@@ -4,55 +4,20 @@
  * is overwritten after each event, as a socket's read buffer is.
  */
 import { ProtocolError } from "../../src/base/errors.ts";
-import type { Decision } from "../../src/model/decision.ts";
 import type { Asked } from "../../src/model/operation.ts";
-import { redeemPermit } from "../../src/model/permit.ts";
-import type { SessionWorld } from "../../src/model/protocol.ts";
+import type { Permit } from "../../src/model/permit.ts";
 import type { Session, SessionCommand, SessionEvent } from "../../src/model/session.ts";
-import { analyse } from "../../src/protocols/postgres/actions.ts";
 import { UnreadBudget } from "../../src/protocols/postgres/codec.ts";
-import { PostgresSession } from "../../src/protocols/postgres/session.ts";
 import type { Answers } from "./answers.ts";
+import { Asks } from "./asks.ts";
 import { ClientStream } from "./client-stream.ts";
 import { FuzzFault } from "./fault.ts";
 import { Hidden } from "./hidden.ts";
 import { share } from "./random.ts";
 import { ModelServer } from "./server.ts";
-import { judgeOf, SESSION_ID, sessionWorld, type World } from "./worlds.ts";
+import type { MakeSession, Move, Setting } from "./setting.ts";
+import { SESSION_ID, sessionWorld } from "./worlds.ts";
 
-/** What is given to a session, as plain data: a reproduction is a list of these. */
-export type Move =
-  | { readonly kind: "client" | "server"; readonly bytes: Buffer }
-  /** So many bytes of what the model of the server has said. */
-  | { readonly kind: "deliver"; readonly count: number }
-  /** What was decided or found late arrives now. */
-  | { readonly kind: "settle" }
-  /** From now on another policy is in force. */
-  | { readonly kind: "policy" }
-  | { readonly kind: "stop" | "drain" | "end-client" | "end-server" };
-
-/** What does not change within a trial. */
-export interface Setting {
-  readonly world: World;
-  readonly seed: number;
-  /** `model`: what the server says follows from what it is sent; `script`: it is in the moves. */
-  readonly server: "model" | "script";
-  /** Of the asks that are allowed by policy, denied all the same; of all verdicts, and of all facts, late. */
-  readonly denied: number;
-  readonly late: number;
-  /** Of the model's answers that are errors, and of its messages with another before them. */
-  readonly failing: number;
-  readonly chatty: number;
-  /** Of the logins, refused; of the facts, none or of another version. */
-  readonly unlucky: number;
-}
-
-export type MakeSession = (world: SessionWorld, budget: UnreadBudget) => Session;
-
-export const realSession: MakeSession = (world, budget) => new PostgresSession(world, analyse, budget);
-
-/** One event may take no longer. */
-export const HANDLE_MS_MAX = 2_000;
 const GREETING = {
   parameters: [
     ["client_encoding", "UTF8"],
@@ -64,13 +29,6 @@ const GREETING = {
 /** Of an inlet: twice what waits, and the least that it takes. Two inlets. */
 const HELD_FREE_BYTES = 2 * 1_024 + 64;
 
-/** Allowed and not forwarded yet. */
-interface Ask {
-  readonly asked: readonly Asked[];
-  /** A copy from the moment of the ask. */
-  readonly bytes: Buffer;
-}
-
 /** Of all trials: a session must not need its event's bytes later. */
 let scratch = Buffer.alloc(256 * 1024);
 
@@ -81,8 +39,7 @@ export class Trial {
   readonly #stream = new ClientStream(`session ${SESSION_ID}`);
   readonly #hidden: Hidden;
   readonly #model: ModelServer;
-  readonly #asks = new Map<number, Ask>();
-  #lastAsk = 0;
+  readonly #asks: Asks;
   readonly #events: SessionEvent[] = [];
   /** Arrives with the next settle; until then no side is read. */
   #pending: SessionEvent | undefined;
@@ -101,16 +58,12 @@ export class Trial {
   reason = "";
   given = 0;
   maxHandleMs = 0;
-  forwards = 0;
-  denials = 0;
-  /** All that reached the client, where it is kept. */
-  readonly shown: Buffer[] | undefined;
 
-  constructor(setting: Setting, answers: Answers, make: MakeSession, options: { readonly keepShown?: boolean } = {}) {
+  constructor(setting: Setting, answers: Answers, make: MakeSession) {
     this.setting = setting;
+    this.#asks = new Asks(setting);
     this.#session = make(sessionWorld(setting.world), this.#budget);
     this.#hidden = new Hidden(setting.world, setting.server === "model");
-    if (options.keepShown) this.shown = [];
     const { seed, failing, chatty, server } = setting;
     this.#model = new ModelServer(answers, { seed, failing, chatty, honest: server === "model" }, (frame) => {
       this.said.push(frame);
@@ -118,8 +71,12 @@ export class Trial {
     this.#give({ kind: "start" });
   }
 
-  get isLoggedIn(): boolean {
-    return this.#isLoggedIn;
+  get forwards(): number {
+    return this.#asks.forwards;
+  }
+
+  get denials(): number {
+    return this.#asks.denials;
   }
 
   /** Whether something waits for a settle. */
@@ -257,8 +214,9 @@ export class Trial {
         this.#forward(command.id, command.permit);
         return;
       case "login":
-        if (redeem(command.permit, command.id).length > 0)
+        if (this.#asks.redeem(command.id, command.permit).bytes.length > 0) {
           throw new FuzzFault("unjudged", "A login's permit owned bytes");
+        }
         this.#wait(this.#loginAnswer(command.id));
         return;
       case "look":
@@ -283,42 +241,19 @@ export class Trial {
   }
 
   #ask(id: number, asked: readonly Asked[], bytes: Uint8Array): void {
-    if (id <= this.#lastAsk) throw new FuzzFault("unjudged", `Ask ${id} was asked after ask ${this.#lastAsk}`);
-    this.#lastAsk = id;
-    const copy = Buffer.from(bytes);
     const isLate = this.#isLoggedIn && share(this.setting.seed, 11, id) < this.setting.late;
     // A verdict that arrives at once owns the session's own view, as in the driver; a late one cannot.
-    const decision = this.#decide(id, asked, isLate ? copy : bytes);
-    if (decision.kind === "allow") this.#asks.set(id, { asked, bytes: copy });
+    const owned = isLate ? Buffer.from(bytes) : bytes;
+    const decision = this.#asks.decide(id, asked, owned, { policy: this.#policy, isLoggedIn: this.#isLoggedIn });
     const event = { kind: "verdict", id, decision } as const;
     if (isLate) this.#held = event;
     else this.#events.push(event);
   }
 
-  #decide(id: number, asked: readonly Asked[], bytes: Uint8Array): Decision {
-    const decision = judgeOf(this.setting.world, this.#policy).decide(id, asked, bytes);
-    if (decision.kind === "deny") this.denials++;
-    // Without its housekeeping a session ends, so that is denied more rarely.
-    const isHousekeeping = asked.every(({ operation }) => operation.actions.length === 0);
-    const denied = isHousekeeping || !this.#isLoggedIn ? this.setting.denied / 10 : this.setting.denied;
-    if (decision.kind === "deny" || share(this.setting.seed, 12, id) >= denied) return decision;
-    this.denials++;
-    return { kind: "deny", rules: ["fuzz"], message: "no", policy: decision.policy };
-  }
-
-  #forward(id: number, permit: Parameters<typeof redeemPermit>[0]): void {
-    const ask = this.#asks.get(id);
-    if (ask === undefined)
-      throw new FuzzFault("unjudged", `A forward of ask ${id}, for which nothing is allowed any more`);
-    this.#asks.delete(id);
-    if (ask.asked.some(({ operation }) => operation.forbidden !== undefined)) {
-      throw new FuzzFault("unjudged", `A forward of ask ${id}, which is forbidden`);
-    }
+  #forward(id: number, permit: Permit): void {
     if (!this.#isLoggedIn) throw new FuzzFault("unjudged", `A forward of ask ${id} before the login`);
-    const bytes = this.#noted(redeem(permit, id));
-    if (!bytes.equals(ask.bytes)) throw new FuzzFault("unjudged", `Ask ${id} was forwarded with other bytes`);
-    this.forwards++;
-    this.#model.receive(bytes, ask.asked);
+    const { asked, bytes } = this.#asks.redeem(id, permit);
+    this.#model.receive(this.#noted(bytes), asked);
   }
 
   #noted(view: Uint8Array): Buffer {
@@ -332,7 +267,6 @@ export class Trial {
       throw new FuzzFault("frames", `The client got bytes at "${event.kind}" amid a message of the server`);
     }
     this.#stream.take(bytes);
-    this.shown?.push(bytes);
     const text = this.#tail.length === 0 ? bytes : Buffer.concat([this.#tail, bytes]);
     const found = this.#hidden.find(text);
     if (found !== undefined) throw new FuzzFault("leak", `The client got ${found}, which is hidden`);
@@ -367,14 +301,6 @@ export class Trial {
 
 /** Bytes that are looked at again with the next, so that a value cut in two is found. */
 const LONGEST = 24;
-
-function redeem(permit: Parameters<typeof redeemPermit>[0], id: number): Uint8Array {
-  try {
-    return redeemPermit(permit, SESSION_ID, id);
-  } catch (error) {
-    throw new FuzzFault("unjudged", `Ask ${id}: ${String(error)}`, { cause: error });
-  }
-}
 
 /** Knows what the inlets of one session hold. */
 class CountedBudget extends UnreadBudget {

@@ -1,18 +1,18 @@
 /** A sample of the guard suite, spread over all its groups, and that the suite can fail. */
 import assert from "node:assert/strict";
-import { before, test } from "node:test";
+import { after, before, test } from "node:test";
 import { text } from "./attack.ts";
 import { ATTACKS } from "./attacks/index.ts";
 import { runAttacks } from "./attacks-run.ts";
 import { GuardedWorld } from "./guarded-world.ts";
 import { HARMLESS } from "./harmless/index.ts";
 import { runHarmless } from "./harmless-run.ts";
-import { countsOf, faultsOf, LIMITS_TITLE, runSuite, type SuiteResult } from "./suite.ts";
+import { countsOf, faultsOf, LIMITS_TITLE, runSuite } from "./suite.ts";
 
 const ATTACKS_MIN = 200;
 const HARMLESS_MIN = 200;
 /** One row of so many. */
-const STRIDE = 17;
+const STRIDE = 23;
 
 const titles = new Set([...ATTACKS, ...HARMLESS].map(({ title }) => title));
 
@@ -28,33 +28,30 @@ test(`the suite has at least ${ATTACKS_MIN} attacks and ${HARMLESS_MIN} harmless
   assert.ok(!titles.has(LIMITS_TITLE));
 });
 
-let result: SuiteResult;
+let guarded: GuardedWorld;
 before(async () => {
-  result = await runSuite({ version: 15, only: titles, stride: STRIDE, tell: () => {} });
+  guarded = await GuardedWorld.start(15);
 });
+after(() => guarded.stop());
 
-test("a sample of attacks is refused and a sample of harmless statements is not", () => {
+test("a sample of attacks is refused and a sample of harmless statements is not", async () => {
+  const result = await runSuite(guarded, { only: titles, stride: STRIDE, tell: () => {} });
   assert.deepEqual(faultsOf(result), []);
   const { attacks, harmless } = countsOf(result);
   assert.ok(attacks >= ATTACKS.length && harmless >= HARMLESS.length, `${attacks} attacks, ${harmless} harmless`);
 });
 
 test("an attack that passes, one that does no harm, and a statement that is refused are told", async () => {
-  const guarded = await GuardedWorld.start(15);
-  try {
-    await guarded.enforce("only-select");
-    const rows = [
-      text("an allowed read", "SELECT 'yes-' || 'indeed' FROM orders LIMIT 1", { arrives: "yes-indeed" }),
-      text("a read of nothing", "SELECT value FROM secrets WHERE false", { arrives: "yes-indeed" }),
-    ];
-    const verdicts = await runAttacks(guarded, rows, { policy: "only-select", prefix: "told" });
-    assert.deepEqual(
-      verdicts.map(({ verdict }) => verdict),
-      ["passed", "weak"],
-    );
-    const [refused] = await runHarmless(guarded, [text("a read of another table", "SELECT 1 FROM secrets")]);
-    assert.equal(refused?.verdict, "refused");
-  } finally {
-    await guarded.stop();
-  }
+  await guarded.enforce("only-select");
+  const rows = [
+    text("an allowed read", "SELECT 'yes-' || 'indeed' FROM orders LIMIT 1", { arrives: "yes-indeed" }),
+    text("a read of nothing", "SELECT value FROM secrets WHERE false", { arrives: "yes-indeed" }),
+  ];
+  const verdicts = await runAttacks(guarded, rows, { policy: "only-select", prefix: "told" });
+  assert.deepEqual(
+    verdicts.map(({ verdict }) => verdict),
+    ["passed", "weak"],
+  );
+  const [refused] = await runHarmless(guarded, [text("a read of another table", "SELECT 1 FROM secrets")]);
+  assert.equal(refused?.verdict, "refused");
 });

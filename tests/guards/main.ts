@@ -8,8 +8,17 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ATTACKS } from "./attacks/index.ts";
 import { documentOf } from "./document.ts";
+import { GuardedWorld } from "./guarded-world.ts";
 import { HARMLESS } from "./harmless/index.ts";
-import { countsOf, faultsOf, LIMITS_TITLE, runSuite, type SuiteOptions, VAIN_TITLE } from "./suite.ts";
+import {
+  countsOf,
+  faultsOf,
+  LIMITS_TITLE,
+  runSuite,
+  type SuiteOptions,
+  type SuiteResult,
+  VAIN_TITLE,
+} from "./suite.ts";
 
 const DOCUMENT = join(import.meta.dirname, "../../docs/guards.md");
 const HELP = `Options:
@@ -22,12 +31,12 @@ class UsageError extends Error {}
 
 async function main(args: readonly string[]): Promise<number> {
   try {
-    const { options, writes, wantsHelp } = read(args);
+    const { version, options, writes, wantsHelp } = read(args);
     if (wantsHelp) {
       console.log(HELP);
       return 0;
     }
-    const result = await runSuite(options);
+    const result = await runIn(version, options);
     if (writes) writeFileSync(DOCUMENT, documentOf(result));
     const faults = faultsOf(result);
     for (const fault of faults) console.log(fault);
@@ -41,7 +50,23 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function read(args: readonly string[]): { options: SuiteOptions; writes: boolean; wantsHelp: boolean } {
+async function runIn(version: 15 | 18, options: SuiteOptions): Promise<SuiteResult> {
+  const guarded = await GuardedWorld.start(version);
+  try {
+    return await runSuite(guarded, options);
+  } finally {
+    await guarded.stop();
+  }
+}
+
+interface Wanted {
+  readonly version: 15 | 18;
+  readonly options: SuiteOptions;
+  readonly writes: boolean;
+  readonly wantsHelp: boolean;
+}
+
+function read(args: readonly string[]): Wanted {
   const values = parse(args);
   const { version = "15", every = "1", only = [], write = false, help = false } = values;
   const stride = Number(every);
@@ -51,8 +76,8 @@ function read(args: readonly string[]): { options: SuiteOptions; writes: boolean
   const unknown = only.find((title) => !titles.has(title));
   if (unknown !== undefined) throw new UsageError(`Cannot run ${unknown}: the groups are ${[...titles].join(", ")}`);
   const tell = (line: string) => console.error(line);
-  const options = { version: version === "15" ? 15 : 18, only: new Set(only), stride, tell } as const;
-  return { options, writes: write, wantsHelp: help };
+  const options = { only: new Set(only), stride, tell };
+  return { version: version === "15" ? 15 : 18, options, writes: write, wantsHelp: help };
 }
 
 function parse(args: readonly string[]) {

@@ -3,7 +3,7 @@ import type { AttackGroup, HarmlessGroup, Limit, PolicyName } from "./attack.ts"
 import { ATTACKS } from "./attacks/index.ts";
 import { REFUSED_BY_SERVER } from "./attacks/refused-by-server.ts";
 import { type AttackResult, runAttacks } from "./attacks-run.ts";
-import { GuardedWorld } from "./guarded-world.ts";
+import type { GuardedWorld } from "./guarded-world.ts";
 import { HARMLESS } from "./harmless/index.ts";
 import { type HarmlessResult, runHarmless } from "./harmless-run.ts";
 import { LIMITS } from "./limits.ts";
@@ -11,7 +11,6 @@ import { POLICIES } from "./policies.ts";
 import type { Form } from "./speech.ts";
 
 export interface SuiteOptions {
-  readonly version: 15 | 18;
   /** Of the titles of groups, "Stated limits" among them; empty: all. */
   readonly only: ReadonlySet<string>;
   /** Of each group the first row and each one so far behind it; 1: all. */
@@ -33,8 +32,9 @@ export const VAIN_TITLE = "What the server refuses itself";
 export const LIMITS_TITLE = "Stated limits";
 const FORMS: readonly Form[] = ["simple", "extended"];
 
-export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
-  const { version, only, stride, tell } = options;
+export async function runSuite(guarded: GuardedWorld, options: SuiteOptions): Promise<SuiteResult> {
+  const { only, stride, tell } = options;
+  const { version } = guarded;
   const startedMs = performance.now();
   const isChosen = ({ title }: { readonly title: string }) => only.size === 0 || only.has(title);
   const some = <T extends { readonly since?: number; readonly until?: number }>(rows: readonly T[]) =>
@@ -43,37 +43,32 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
   const harmless = HARMLESS.filter(isChosen).map((group) => ({ ...group, statements: some(group.statements) }));
   const limits = some(isChosen({ title: LIMITS_TITLE }) ? LIMITS : []);
   const vain: AttackResult[] = [];
-  const guarded = await GuardedWorld.start(version);
   const attackResults = new Map<object, AttackResult>();
   const harmlessResults = new Map<object, HarmlessResult>();
   const done = () => `${((performance.now() - startedMs) / 1000).toFixed(0)} s`;
-  try {
-    if (isChosen({ title: VAIN_TITLE })) {
-      await guarded.enforce("no-ddl");
-      const run = { policy: "no-ddl", prefix: "vain", eachAlone: true } as const;
-      vain.push(...(await runAttacks(guarded, some(REFUSED_BY_SERVER), run)));
-    }
-    for (const [at, policy] of Object.keys(POLICIES).entries()) {
-      const own = <T extends { readonly policy: PolicyName }>(rows: readonly T[]) =>
-        rows.filter((row) => row.policy === policy);
-      const tried = own(attacks).flatMap((group) => group.attacks);
-      const stated = own(limits);
-      const let_ = own(harmless).flatMap(({ statements }) => statements);
-      if (tried.length + stated.length + let_.length === 0) continue;
-      const name = policy as PolicyName;
-      await guarded.enforce(name);
-      const isSample = stride > 1;
-      const run = { policy: name, prefix: `${at}`, inTurns: isSample };
-      for (const result of await runAttacks(guarded, tried, run)) attackResults.set(result.attack, result);
-      tell(`${done()}: ${policy}: ${tried.length} attacks`);
-      const limitRun = { ...run, prefix: `${at}limit`, eachAlone: true };
-      for (const result of await runAttacks(guarded, stated, limitRun)) attackResults.set(result.attack, result);
-      for (const result of await runHarmless(guarded, let_, isSample ? ["extended"] : FORMS))
-        harmlessResults.set(result.statement, result);
-      tell(`${done()}: ${policy}: ${stated.length} limits, ${let_.length} harmless statements`);
-    }
-  } finally {
-    await guarded.stop();
+  if (isChosen({ title: VAIN_TITLE })) {
+    await guarded.enforce("no-ddl");
+    const run = { policy: "no-ddl", prefix: "vain", eachAlone: true } as const;
+    vain.push(...(await runAttacks(guarded, some(REFUSED_BY_SERVER), run)));
+  }
+  for (const [at, policy] of Object.keys(POLICIES).entries()) {
+    const own = <T extends { readonly policy: PolicyName }>(rows: readonly T[]) =>
+      rows.filter((row) => row.policy === policy);
+    const tried = own(attacks).flatMap((group) => group.attacks);
+    const stated = own(limits);
+    const let_ = own(harmless).flatMap(({ statements }) => statements);
+    if (tried.length + stated.length + let_.length === 0) continue;
+    const name = policy as PolicyName;
+    await guarded.enforce(name);
+    const isSample = stride > 1;
+    const run = { policy: name, prefix: `${at}`, inTurns: isSample };
+    for (const result of await runAttacks(guarded, tried, run)) attackResults.set(result.attack, result);
+    tell(`${done()}: ${policy}: ${tried.length} attacks`);
+    const limitRun = { ...run, prefix: `${at}limit`, eachAlone: true };
+    for (const result of await runAttacks(guarded, stated, limitRun)) attackResults.set(result.attack, result);
+    for (const result of await runHarmless(guarded, let_, isSample ? ["extended"] : FORMS))
+      harmlessResults.set(result.statement, result);
+    tell(`${done()}: ${policy}: ${stated.length} limits, ${let_.length} harmless statements`);
   }
   const resultOf = <R>(results: ReadonlyMap<object, R>, row: { readonly name: string }): R => {
     const result = results.get(row);

@@ -5,10 +5,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import pg from "pg";
 import { capture, Daemon, type Outcome } from "../kit/daemon.ts";
 import { type Postgres, startPostgres } from "../kit/postgres.ts";
 import { KIND_TABLES } from "./corpus/types.ts";
-import { SERVER_SETTINGS, TEMPLATE } from "./template.ts";
+import { CONNECTIONS_MAX, SERVER_SETTINGS, TEMPLATE } from "./template.ts";
 import type { Version } from "./wire/stage.ts";
 
 /** Of the corpus, and of the clients' scripts; both sides have both. */
@@ -99,11 +100,26 @@ async function startServer(version: Version, hbaMethod: "trust" | "scram-sha-256
     await postgres.query(`CREATE DATABASE ${DATABASE} TEMPLATE template0`);
     await postgres.query(TEMPLATE, DATABASE);
     await postgres.query(KIND_TABLES, DATABASE);
+    await makeTemporarySchemas(postgres);
     await postgres.query(`CREATE DATABASE ${CLIENTS_DATABASE} TEMPLATE ${DATABASE}`);
     return postgres;
   } catch (error) {
     await postgres.stop();
     throw error;
+  }
+}
+
+/**
+ * The first temporary table of each of the server's places for a connection makes a schema, which takes OIDs. Which place a
+ * connection gets depends on how soon another has left, so all of them are used once before anything is compared.
+ */
+async function makeTemporarySchemas({ socketFolder: host, port, superuser: user }: Postgres): Promise<void> {
+  const places = Array.from({ length: CONNECTIONS_MAX }, () => new pg.Client({ host, port, user, database: DATABASE }));
+  try {
+    for (const place of places) await place.connect();
+    for (const place of places) await place.query("CREATE TEMP TABLE place (); DROP TABLE place");
+  } finally {
+    for (const place of places) await place.end();
   }
 }
 

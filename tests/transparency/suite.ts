@@ -104,14 +104,15 @@ async function runClients(
   tell: (line: string) => void,
 ): Promise<readonly ClientResult[]> {
   const results: ClientResult[] = [];
-  for (const { name, what, isQuick, versions, differs } of CLIENTS) {
+  for (const { name, what, packages, isQuick, versions, differs } of CLIENTS) {
     if (versions?.includes(sides.version) === false) continue;
     if ((options.isQuick && !isQuick) || !name.includes(options.only)) continue;
     const startedMs = performance.now();
     const apart = await differs(sides).catch((error: Error) => error.message);
     const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
     tell(`${sides.version}: ${name} ${apart === "" ? "equal" : "DIFFERS"}, ${seconds} s`);
-    results.push({ name, what, apart });
+    const needs = packages.length === 0 ? "" : `\n  (needs the packages ${packages.join(", ")})`;
+    results.push({ name, what, apart: apart && apart + needs });
   }
   return results;
 }

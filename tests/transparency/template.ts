@@ -1,9 +1,12 @@
 /** What both servers hold before the corpus begins: made by the same statements, so that even its OIDs are equal. */
 
+/** More than any client opens at once. */
+export const CONNECTIONS_MAX = 30;
+
 /** Settings of both servers: nothing happens in them but what the corpus asks for. */
 export const SERVER_SETTINGS: Readonly<Record<string, string>> = {
   autovacuum: "off",
-  max_connections: "60",
+  max_connections: String(CONNECTIONS_MAX),
   max_prepared_transactions: "8",
   max_parallel_workers_per_gather: "0",
   wal_level: "logical",

@@ -1,6 +1,5 @@
 \set ON_ERROR_STOP 0
 \pset pager off
-\conninfo_is_left_out
 \d people
 \d+ orders
 \dt
