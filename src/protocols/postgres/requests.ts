@@ -10,7 +10,16 @@ import { BodyReader, HEADER_BYTES } from "./codec.ts";
 import { CLEAN_OUTPUTS, Cursors, type Outputs, UNKNOWN_OUTPUTS } from "./lineage/outputs.ts";
 import { CLIENT, describePortal } from "./messages.ts";
 import { parameterText } from "./parameters.ts";
-import { isNaming, makeRoom, type Named, Names, noteNaming, type Portal, type PreparedStatement } from "./prepared.ts";
+import {
+  type Change,
+  isNaming,
+  makeRoom,
+  Names,
+  noteCursors,
+  noteNaming,
+  type Portal,
+  type PreparedStatement,
+} from "./prepared.ts";
 import { forbidden, HOUSEKEEPING, RESERVED_PREFIX } from "./refuse.ts";
 import { type Answer, newAnswer, type Step } from "./steps.ts";
 
@@ -95,9 +104,7 @@ export class Requests {
 
   /** At the end of a transaction the server drops every portal that it has made so far. */
   dropPortals(uptoSeries: number): void {
-    for (const portal of this.portals.values()) {
-      if (portal.series <= uptoSeries) this.portals.remove(portal.name);
-    }
+    this.portals.forget(({ series }) => series <= uptoSeries);
   }
 }
 
@@ -110,7 +117,7 @@ class Reading {
   readonly #end: number;
   readonly #asked: Asked[] = [];
   readonly #steps: Step[] = [];
-  readonly #undo: (() => void)[] = [];
+  readonly #undo: Pick<Change, "drop">[] = [];
   readonly #answer = newAnswer();
   /** Statements of this group that no Execute has used yet. */
   #unused: PreparedStatement[] = [];
@@ -157,7 +164,7 @@ class Reading {
       barrier: this.#barrier,
       definesSchema: this.#definesSchema,
       undo: () => {
-        for (const step of undo.reverse()) step();
+        for (const change of undo) change.drop();
       },
     };
   }
@@ -213,7 +220,7 @@ class Reading {
     if (statements.length === 0) this.#asked.push(EMPTY_ASKED);
     for (const statement of statements) {
       this.#asked.push({ operation: statement.operation, text: statement.text });
-      this.#effects(statement, step);
+      this.#effects(statement, step, undefined);
     }
     this.#names.series++;
   }
@@ -242,22 +249,21 @@ class Reading {
       text,
       analysis: this.#world.analyse(text, this.#world.scope),
       catalogVersion: this.#world.scope.catalog?.version ?? "",
-      series: this.#names.series,
       types,
       columns: undefined,
       isNaming: isNaming(text),
       unsure: false,
       weight: text.length,
-      before: undefined,
     };
     makeRoom(this.#names.statements);
-    if (!this.#names.statements.set(statement)) {
+    const change = this.#names.statements.set(statement, this.#names.series);
+    if (change === undefined) {
       this.#forbid("too-many-names", "The session has prepared too many statements, or too long ones", text);
       return;
     }
-    this.#undo.push(() => this.#names.statements.revert(statement));
+    this.#undo.push(change);
     this.#unused.push(statement);
-    this.#steps.push({ kind: "parse", answer: this.#answer, statement, refusal: undefined });
+    this.#steps.push({ kind: "parse", answer: this.#answer, change, refusal: undefined });
   }
 
   #bind(body: BodyReader): void {
@@ -279,19 +285,20 @@ class Reading {
       formats: resultFormats,
       parameters,
       series: this.#names.series,
+      unsure: false,
       plan: undefined,
       describedSeries: 0,
       knownRuns: this.#names.runs,
       weight: parameters.reduce((sum, text) => sum + (text?.length ?? 0), 0),
-      before: undefined,
     };
-    if (!this.#names.portals.set(portal)) {
+    const change = this.#names.portals.set(portal, this.#names.series);
+    if (change === undefined) {
       this.#forbid("too-many-names", "The session has opened too many portals, or with too long parameters");
       return;
     }
-    this.#undo.push(() => this.#names.portals.revert(portal));
+    this.#undo.push(change);
     this.#names.cursors.note(name, portalOutputs(statement));
-    this.#steps.push({ kind: "bind", answer: this.#answer, portal });
+    this.#steps.push({ kind: "bind", answer: this.#answer, change });
   }
 
   #describe(body: BodyReader): void {
@@ -317,7 +324,7 @@ class Reading {
     const { statement, parameters } = portal;
     if (statement.isNaming) noteNaming(statement.text, this.#names.statements);
     this.#ask(statement, parameters);
-    for (const part of statement.analysis.statements) this.#effects(part, step);
+    for (const part of statement.analysis.statements) this.#effects(part, step, portal);
     portal.knownRuns = ++this.#names.runs;
     this.#steps.push(step);
   }
@@ -327,9 +334,10 @@ class Reading {
     if (what !== STATEMENT && what !== PORTAL) {
       throw new ProtocolError("FRAME_BODY", "Cannot read a Close: it names neither statement nor portal");
     }
-    const restore = what === STATEMENT ? removal(this.#names.statements, body) : removal(this.#names.portals, body);
-    if (restore) this.#undo.push(restore);
-    this.#steps.push({ kind: "close", answer: this.#answer, restore });
+    const names = what === STATEMENT ? this.#names.statements : this.#names.portals;
+    const change = names.remove(body.text(), this.#names.series);
+    if (change !== undefined) this.#undo.push(change);
+    this.#steps.push({ kind: "close", answer: this.#answer, change });
   }
 
   /** Whether the server will have said what the portal's rows are before they come. */
@@ -339,7 +347,7 @@ class Reading {
     if (portal.knownRuns !== runs) return false;
     if (portal.describedSeries === series) return true;
     const { statement } = portal;
-    if (portal.series !== series || statement.unsure) return false;
+    if (portal.series !== series || statement.unsure || resultVaries(statement)) return false;
     // Types cannot change under a prepared statement, but the tables behind its names can.
     return statement.columns !== undefined && (!this.#world.labelled || statement.columns.length === 0);
   }
@@ -392,11 +400,13 @@ class Reading {
     if (statement.analysis.statements.length === 0) this.#asked.push(EMPTY_ASKED);
   }
 
-  #effects(statement: Analysis["statements"][number], step: Step): void {
-    const { definesSchema, copy, declares, outputs, labelled } = statement.effects;
+  #effects(statement: Analysis["statements"][number], step: Step, own: Portal | undefined): void {
+    const { definesSchema, copy, declares, runsCode, outputs, labelled } = statement.effects;
     if (definesSchema) this.#definesSchema = true;
     if (labelled) this.#answer.labelled = true;
     if (declares !== undefined) this.#names.cursors.note(declares, outputs);
+    if (runsCode) this.#undo.push({ drop: this.#names.cursors.doubt() });
+    noteCursors(statement.effects, this.#names.portals, own);
     if (copy === "in" || (definesSchema && this.#world.labelled)) this.#barrier = step;
     if (copy === "out" && this.#world.masksCopies && /binary/i.test(statement.text)) {
       this.#forbid("binary-copy", "COPY in binary form cannot be masked; use text or csv", statement.text);
@@ -428,6 +438,11 @@ function portalOutputs({ analysis }: PreparedStatement): Outputs {
   return effects.fetches === undefined ? effects.outputs : UNKNOWN_OUTPUTS;
 }
 
+/** Whether its columns may be others each time that it is bound. */
+function resultVaries({ analysis }: PreparedStatement): boolean {
+  return analysis.statements.some(({ effects }) => effects.resultVaries);
+}
+
 function readFormats(body: BodyReader): readonly number[] {
   const count = body.count();
   if (count === 0) return TEXT_FORMATS;
@@ -441,9 +456,4 @@ const TEXT_FORMATS: readonly number[] = Object.freeze([]);
 function formatAt(formats: readonly number[], position: number): number {
   if (formats.length === 0) return 0;
   return (formats.length === 1 ? formats[0] : formats[position]) ?? 0;
-}
-
-function removal<T extends Named<T>>(names: Names<T>, body: BodyReader): (() => void) | undefined {
-  const entry = names.remove(body.text());
-  return entry && (() => names.restore(entry));
 }

@@ -41,6 +41,8 @@ export const analyseByFirstWord: Analyse = (text) => {
           returnsRows: name === "sql.read",
           outputs: CLEAN_OUTPUTS,
           labelled: true,
+          resultVaries: false,
+          runsCode: name === "sql.call",
         } as const,
       };
     });
