@@ -230,6 +230,23 @@ describe("labelled columns", () => {
     ["a division's condition", "SELECT 1 / (ssn::int - ssn::int) FROM customers"],
     ["a deferred key", "BEGIN; UPDATE deferred SET ssn = '219-09-9999' WHERE id = 2; COMMIT"],
   ];
+  test("a client that has locked a table below a view goes on; the look at the catalog does not wait for it", async () => {
+    const statements = [
+      "BEGIN",
+      "ALTER TABLE orders ADD quantity int",
+      "SELECT count(*) FROM orders",
+      "SELECT quantity FROM orders WHERE id = 1",
+      "ROLLBACK",
+    ];
+    await world.postgres.query(
+      "CREATE VIEW other.both AS SELECT o.id, c.ssn FROM public.orders o, public.customers c",
+      "derived",
+    );
+    const [report] = await rowsAsAgent(world, [{ name: "lock", database: "derived", form: "text", statements }]);
+    assert.deepEqual([report?.errors, report?.closed], [[], false]);
+    assert.match(arrived(report as RowReport).toString("latin1"), /100.*ROLLBACK/s);
+  });
+
   test("errors of the server quote nothing of a row", async () => {
     await world.postgres.query(`
       ALTER TABLE customers ADD CONSTRAINT positive CHECK (id > 0);

@@ -28,8 +28,13 @@ import { query, SERVER } from "./messages.ts";
 
 /** Values of rows stand in its `attmissingval`: what a column has in rows from before it. */
 const ATTRIBUTES = { schema: "pg_catalog", name: "pg_attribute", column: "attmissingval" } as const;
-/** Views that show other sessions' rows or samples of labelled columns, whatever the labels name. */
+/** Views that show samples of labelled columns, whatever the labels name. */
 const STATISTICS = ["pg_statistic", "pg_stats", "pg_statistic_ext_data", "pg_stats_ext", "pg_stats_ext_exprs"];
+/** The same of other sessions' statements, and large objects, which have no columns. */
+const SHOWING = [...STATISTICS, "pg_stat_activity", "pg_prepared_statements", "pg_cursors", "pg_largeobject"];
+/** Functions of the system that read what their arguments name. */
+const READING =
+  "^((query|table|schema|database|cursor)_to_xml|ts_stat$|ts_rewrite$|lo_|loread$|pg_read_|pg_logical_|pg_stat_get_activity$)";
 const NO_LABELS: readonly string[] = Object.freeze([]);
 
 export class CatalogLookup implements LookupMachine {
@@ -200,7 +205,8 @@ function union(lists: readonly (readonly string[])[]): readonly string[] {
  * family: the labelled tables and all they inherit from or are inherited by (labels follow by column name).
  * derived: views, materialized views and rules that read one, however far; TOAST tables; statistics. So are, without
  * a definition that could be followed, foreign tables that the settings do not name, and what is made with functions
- * of users: they can read anything. changing: reading such a definition would wait for somebody's uncommitted change.
+ * of users or over what the system shows of values (of its own objects the server notes no dependency: the stored
+ * query is searched for them): they can read anything. changing: reading such a definition would wait for somebody's uncommitted change.
  */
 function catalogQuery(labels: DataLabels, oids: readonly number[]): string {
   const named = Object.keys(labels).map((key, position) => {
@@ -233,6 +239,17 @@ opaque(oid) AS (
   WHERE p.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass
     AND p.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
     AND p.refobjid OPERATOR(pg_catalog.>=) 16384::oid
+  UNION
+  SELECT r.ev_class FROM pg_catalog.pg_rewrite r WHERE r.ev_class OPERATOR(pg_catalog.>=) 16384::oid
+    AND r.ev_action::pg_catalog.text OPERATOR(pg_catalog.~) (
+      SELECT pg_catalog.concat(':(relid|funcid) (', pg_catalog.string_agg(s.oid::pg_catalog.text, '|'), ') ') FROM (
+        SELECT c.oid FROM pg_catalog.pg_class c
+        WHERE c.relnamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace
+          AND c.relname::text IN (${SHOWING.map(text).join(", ")})
+        UNION ALL
+        SELECT p.oid FROM pg_catalog.pg_proc p
+        WHERE p.pronamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace
+          AND p.proname::text OPERATOR(pg_catalog.~) ${text(READING)}) s)
 ),
 changing(oid) AS (
   SELECT r.ev_class FROM pg_catalog.pg_rewrite r
