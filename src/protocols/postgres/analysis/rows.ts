@@ -50,6 +50,7 @@ export class Rows {
   /** What was found out of nodes: conditions ask the same again. */
   readonly #looks = new WeakMap<object, boolean>();
   readonly #prints = new WeakMap<object, string>();
+  readonly #shapes = new WeakMap<object, string>();
 
   private constructor(parts: Parts) {
     this.#parts = parts;
@@ -127,16 +128,25 @@ export class Rows {
 
   /** A text of the tree, with columns of the row by their names in the table and no positions. */
   print(value: unknown): string {
-    const known = isAst(value) ? this.#prints.get(value) : undefined;
-    if (known !== undefined) return known;
-    const print = this.#printed(value);
-    if (isAst(value)) this.#prints.set(value, print);
-    return print;
+    return remembered(this.#prints, value, () => this.#printed(value, "as-they-are"));
   }
 
-  #printed(value: unknown): string {
+  /** The same with all literals alike: equal for what would be one thing with fitting literals. */
+  shape(value: unknown): string {
+    if (!this.hasLiterals(value)) return this.print(value);
+    return remembered(this.#shapes, value, () => this.#printed(value, "alike"));
+  }
+
+  hasLiterals(value: unknown): boolean {
+    return this.print(value).includes('"A_Const"');
+  }
+
+  #printed(value: unknown, literals: "as-they-are" | "alike"): string {
     return JSON.stringify(value, (key, inner: unknown) => {
       if (key === "location" || key === "list_start" || key === "list_end") return undefined;
+      if (key === "A_Const" && literals === "alike" && isAst(inner) && !("isnull" in inner) && !("boolval" in inner)) {
+        return 0;
+      }
       const column = isAst(inner) ? as(inner, "ColumnRef") : undefined;
       if (column === undefined) return inner;
       return { column: this.#ownName(column) ?? [...names(column["fields"]), isStar(column) ? "*" : ""] };
@@ -224,6 +234,15 @@ export class Rows {
     }
     return renames;
   }
+}
+
+function remembered(texts: WeakMap<object, string>, value: unknown, make: () => string): string {
+  if (typeof value !== "object" || value === null) return make();
+  const known = texts.get(value);
+  if (known !== undefined) return known;
+  const made = make();
+  texts.set(value, made);
+  return made;
 }
 
 function isStar(column: Ast): boolean {
