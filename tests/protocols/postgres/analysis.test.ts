@@ -134,6 +134,18 @@ const ROWS: readonly (readonly [sql: string, expected: string])[] = [
   ["DELETE FROM t WHERE id = 1 OR 1 = 1", "delete~"],
   ["DELETE FROM t WHERE NOT (CASE WHEN id > 1 THEN false ELSE false END)", "delete~"],
   ["DELETE FROM t WHERE NOT COALESCE(id <> id, false)", "delete~"],
+  ["DELETE FROM t WHERE NOT EXISTS (SELECT 1 WHERE id <> id)", "delete~ read"],
+  ["DELETE FROM t WHERE (EXISTS (SELECT 1 WHERE (id < id) IS NOT FALSE)) = false", "delete~ read"],
+  ["DELETE FROM t WHERE id NOT IN (SELECT id WHERE id <> id)", "delete~ read"],
+  ["DELETE FROM t WHERE (SELECT false WHERE id <> id) IS NULL", "delete~ read"],
+  ["DELETE FROM t WHERE (SELECT id WHERE id <> id) IS NULL", "delete~ read"],
+  ["DELETE FROM t WHERE (SELECT id WHERE id = id)::text = id::text", "delete~ read"],
+  ["DELETE FROM t WHERE CASE WHEN id <> id THEN id END IS NULL", "delete~"],
+  ["DELETE FROM t WHERE CASE WHEN id = 1 THEN id END IS NULL", "delete"],
+  ["DELETE FROM t WHERE NOT EXISTS (SELECT count(*) WHERE id <> id)", "delete read"],
+  ["DELETE FROM t WHERE NOT EXISTS (SELECT json_arrayagg(1) WHERE id <> id)", "delete read"],
+  ["DELETE FROM t WHERE EXISTS (SELECT 1 WHERE id = 1)", "delete read"],
+  ["DELETE FROM t WHERE (SELECT true WHERE id = 1)", "delete read"],
   ["DELETE FROM t WHERE NOT (CASE WHEN id > 1 THEN true ELSE false END)", "delete"],
   ["DELETE FROM t WHERE id = 1 AND 1 = 1", "delete"],
   ["DELETE FROM t WHERE a = b", "delete"],
@@ -376,6 +388,22 @@ test("names are as PostgreSQL folds and decodes them", () => {
     ["sales.t", ".T 2"],
   );
 });
+
+const NAMED: readonly (readonly [sql: string, action: string, table: string])[] = [
+  ["COMMENT ON COLUMN s.t.a IS 'x'", "sql.define", "s.t"],
+  ["SECURITY LABEL ON TABLE s.t IS 'x'", "sql.administer", "s.t"],
+  ["ALTER EXTENSION e ADD TABLE s.t", "sql.administer", "s.t"],
+  ["ALTER EXTENSION e DROP VIEW t", "sql.administer", ".t"],
+  ["ALTER SEQUENCE q OWNED BY s.t.a", "sql.define", ".q s.t"],
+  ["CREATE SEQUENCE q OWNED BY t.a", "sql.define", ".q .t"],
+  ["ALTER SEQUENCE q OWNED BY NONE", "sql.define", ".q"],
+];
+for (const [sql, action, expected] of NAMED) {
+  test(`policy is told of the relations that are named in ${sql}`, () => {
+    const { tables } = factsOf(sql, action);
+    assert.equal(tables.map(({ schema, name }) => `${schema}.${name}`).join(" "), expected);
+  });
+}
 
 test("a CTE hides a table only where it is in scope", () => {
   const tables = (sql: string) => factsOf(sql, "sql.read").tables.map(({ name }) => name);

@@ -6,7 +6,7 @@ import { type Ast, as, isAst, list, names, text, typed } from "./ast.ts";
 import { boundOf, isConstant, isNullConstant, isNumber, Literals, operatorOf } from "./literals.ts";
 import { elementsOf, findsAnything, isAnyText, isEmptyCollection, isEverything } from "./patterns.ts";
 import { isPlainQuery, type Rows } from "./rows.ts";
-import { bare, isSame, plus, sumOf } from "./sameness.ts";
+import { bare, isOneRow, isSame, plus, sumOf } from "./sameness.ts";
 import {
   all,
   any,
@@ -48,6 +48,7 @@ const NEGATED: ReadonlyMap<string, string> = new Map([
 ]);
 /** True of anything and itself. */
 const REFLEXIVE: ReadonlySet<string> = new Set(["@>", "<@", "&&", "~~", "~~*", "^@", "?&", "~="]);
+const NULL_CONSTANT = { A_Const: { isnull: true } };
 /** Items of one list; a longer one is taken as a whole. */
 const ITEMS_MAX = 10_000;
 /** Parts that are looked at; what comes behind counts as the same for all rows, which is the safe side. */
@@ -126,6 +127,9 @@ export class Conditions {
   #isNull(value: unknown, rows: Rows): Formula {
     if (this.#isBoolean(value)) return { kind: "is", of: this.of(value, rows), value: NULL };
     if (this.#isAlwaysNull(value, rows)) return known(true);
+    const choice = as(bare(value, this.#literals), "CaseExpr");
+    if (choice !== undefined)
+      return this.#case({ defresult: NULL_CONSTANT, ...choice }, rows, (of) => this.#isNull(of, rows));
     return rows.looksAt(value) ? known(false) : FREE;
   }
 
@@ -245,7 +249,7 @@ export class Conditions {
       [left, (result: unknown) => this.#compared(result, operator, right, rows)],
       [right, (result: unknown) => this.#compared(left, operator, result, rows)],
     ] as const) {
-      const choice = as(side, "CaseExpr");
+      const choice = as(bare(side, this.#literals), "CaseExpr");
       if (choice !== undefined && rows.looksAt(side)) return this.#case(choice, rows, turned);
     }
     const pairs = rowsOf(left, right);
@@ -408,9 +412,9 @@ export class Conditions {
     const select = as(subselect, "SelectStmt");
     switch (body["subLinkType"]) {
       case "EXISTS_SUBLINK":
-        return select === undefined
-          ? this.#opaque(value, rows)
-          : any([this.#exists(select, rows), this.#opaque(value, rows)]);
+        if (select === undefined) return this.#opaque(value, rows);
+        if (isOneRow(select)) return passes(this.#filter(select, rows));
+        return any([this.#exists(select, rows), this.#opaque(value, rows)]);
       case "ANY_SUBLINK":
         return this.#among(testexpr, names(body["operName"]).at(-1) ?? "=", body, rows);
       case "EXPR_SUBLINK": {
@@ -424,9 +428,12 @@ export class Conditions {
 
   /** Whether the row itself is what a sub-query looks for. */
   #exists(select: Ast, rows: Rows): Formula {
-    const inner = rows.inside(select["fromClause"]);
-    if (!this.#meetsItself(select, rows)) return known(false);
-    return select["whereClause"] === undefined ? known(true) : this.of(select["whereClause"], inner);
+    return this.#meetsItself(select, rows) ? this.#filter(select, rows) : known(false);
+  }
+
+  #filter(select: Ast, rows: Rows): Formula {
+    const clause = select["whereClause"];
+    return clause === undefined ? known(true) : this.of(clause, rows.inside(select["fromClause"]));
   }
 
   /** Whether a row of the table comes through the sub-query unless its WHERE says otherwise. */
@@ -446,8 +453,9 @@ export class Conditions {
     if (!this.#meetsItself(select, rows)) return otherwise;
     const targets = list(select["targetList"]).map((item) => as(item, "ResTarget")?.["val"]);
     const inner = rows.inside(select["fromClause"]);
-    const itself = all([this.#exists(select, rows), this.#compared(left, operator, asRow(targets), inner)]);
-    return any([itself, otherwise]);
+    const compared = this.#compared(left, operator, asRow(targets), inner);
+    if (isOneRow(select)) return all([passes(this.#filter(select, rows)), compared]);
+    return any([all([this.#exists(select, rows), compared]), otherwise]);
   }
 
   /** Whether a value is surely boolean. */
@@ -473,6 +481,11 @@ export class Conditions {
         return false;
     }
   }
+}
+
+/** A WHERE lets through what is true. */
+function passes(of: Formula): Formula {
+  return { kind: "is", of, value: TRUE };
 }
 
 interface Printed {

@@ -48,12 +48,21 @@ function unwrappedOperation(expression: Ast, literals: Literals): unknown {
   return literals.textOf(left) === "" ? right : undefined;
 }
 
-/** The value of `(SELECT value)`. */
+/** The value of `(SELECT value)`, and of `(SELECT value WHERE condition)` as CASE has it. */
 function aloneIn(select: Ast | undefined): unknown {
-  if (select === undefined || !isPlainQuery(select)) return undefined;
-  if (select["fromClause"] !== undefined || select["whereClause"] !== undefined) return undefined;
+  if (select === undefined || !isPlainQuery(select) || select["fromClause"] !== undefined) return undefined;
   const targets = list(select["targetList"]);
-  return targets.length === 1 ? as(targets[0], "ResTarget")?.["val"] : undefined;
+  const value = targets.length === 1 ? as(targets[0], "ResTarget")?.["val"] : undefined;
+  const condition = select["whereClause"];
+  if (value === undefined || condition === undefined) return value;
+  return isOneRow(select) ? { CaseExpr: { args: [{ CaseWhen: { expr: condition, result: value } }] } } : undefined;
+}
+
+/** `SELECT … WHERE …` over nothing: one row if it passes, unless a function makes several or an aggregate makes one. */
+export function isOneRow(select: Ast): boolean {
+  const targets = select["targetList"];
+  if (!isPlainQuery(select) || select["fromClause"] !== undefined || targets === undefined) return false;
+  return !/"(FuncCall|Json\w*Agg)"/.test(JSON.stringify(targets));
 }
 
 /** All that a value may come to, as constants and other rows have it: COALESCE, CASE, GREATEST, NULLIF. */
