@@ -14,6 +14,7 @@ interface StatementFacts {
   readonly tables: readonly { readonly [name: string]: unknown }[];
   readonly columns: readonly string[];
   readonly functions: readonly string[];
+  readonly calls: readonly { readonly name: string; readonly volatility: string }[];
   readonly where: { readonly present: boolean; readonly tautology: boolean };
 }
 
@@ -379,6 +380,28 @@ test("each action has the WHERE and the tables of its own part", () => {
   assert.deepEqual(update.where, { present: true, tautology: false });
   assert.deepEqual(update.columns, ["x", "y"]);
 });
+
+const VOLATILITIES: readonly (readonly [string, string])[] = [
+  ["SELECT lower(a), pg_catalog.upper(a) FROM t", "lower immutable, upper immutable"],
+  ["SELECT now(), now(), date_trunc('day', a) FROM t", "now stable, date_trunc stable"],
+  ["SELECT random() FROM t WHERE a = clock_timestamp()", "random volatile, clock_timestamp volatile"],
+  ["SELECT nextval('s'), pg_sleep(1), lo_get(1)", "nextval volatile, pg_sleep volatile, lo_get volatile"],
+  [
+    "SELECT f(), s.lower(a), query_to_xml('', true, true, '') FROM t",
+    "f unknown, s.lower unknown, query_to_xml unknown",
+  ],
+  ["SELECT 1 OPERATOR(s.+) 2", "operator:s.+ unknown"],
+];
+for (const [sql, expected] of VOLATILITIES) {
+  test(`policy is told how volatile the functions are of ${sql}`, () => {
+    const { calls, functions } = factsOf(sql, "sql.read");
+    assert.equal(calls.map(({ name, volatility }) => `${name} ${volatility}`).join(", "), expected);
+    assert.deepEqual(
+      calls.map(({ name }) => name),
+      functions,
+    );
+  });
+}
 
 test("names are as PostgreSQL folds and decodes them", () => {
   const facts = factsOf('SELECT A, "B", U&"\\0063" FROM Sales.U&"\\0074", "T 2"', "sql.read");

@@ -12,6 +12,7 @@ import { actionsOf, isServerCopy, kindOf, namedRelations } from "./kinds.ts";
 import { type AnalysisScope, guardsColumns, labelsOfRelation } from "./labels.ts";
 import { judgeSetConfig, judgeVariableSet } from "./settings.ts";
 import { survey } from "./survey.ts";
+import { type Volatility, volatilityOf } from "./volatility.ts";
 import { NO_WHERE, type Where } from "./where.ts";
 
 export interface Effects {
@@ -35,6 +36,12 @@ export interface Judgement {
   readonly effects: Effects;
   /** The same for every text that differs in plain literals only. */
   readonly shareable: boolean;
+}
+
+/** As policy sees it: a function, an operator or a prepared statement. */
+interface Call {
+  readonly name: string;
+  readonly volatility: Volatility;
 }
 
 type Forbidden = NonNullable<Operation["forbidden"]>;
@@ -87,7 +94,7 @@ class Judged {
   readonly #found: Survey;
   readonly #scope: AnalysisScope;
   readonly #actions: Action[] = [];
-  readonly #functions: readonly string[];
+  readonly #calls: readonly Call[];
   #forbidden: Forbidden | undefined;
 
   constructor(
@@ -105,24 +112,25 @@ class Judged {
     this.#found = found;
     this.#scope = scope;
     const executed = found.statements.filter(({ type }) => type === "ExecuteStmt");
-    this.#functions = unique([
-      ...found.functions.map(({ schema, name }) =>
-        schema === undefined || schema === "pg_catalog" ? name : `${schema}.${name}`,
-      ),
-      ...found.foreignOperators.map((operator) => `operator:${operator}`),
-      ...executed.map(({ body }) => `execute:${text(body["name"])}`),
+    this.#calls = callsOf([
+      ...found.functions.map(({ schema, name }): Call => {
+        const isOwn = schema === undefined || schema === "pg_catalog";
+        return { name: isOwn ? name : `${schema}.${name}`, volatility: volatilityOf(schema, name) };
+      }),
+      ...found.foreignOperators.map((operator): Call => ({ name: `operator:${operator}`, volatility: "unknown" })),
+      ...executed.map(({ body }): Call => ({ name: `execute:${text(body["name"])}`, volatility: "unknown" })),
     ]);
   }
 
   judgement(): Judgement {
     const { type } = this.#outer;
     const found = this.#found;
-    if (found.relations.length > NAMES_MAX || this.#functions.length > NAMES_MAX) {
+    if (found.relations.length > NAMES_MAX || this.#calls.length > NAMES_MAX) {
       return forbid("built-in:too-large", "The statement names too many relations or functions to be judged");
     }
     this.#rows();
     this.#statements();
-    this.#calls();
+    this.#functions();
     this.#system();
     if (type === "FetchStmt" && guardsColumns(this.#scope.data)) this.#add("sql.read", "fetch", []);
     if (guardsColumns(this.#scope.data)) this.#forbidden ??= guard(this.#scope, found) ?? this.#unfollowable();
@@ -201,7 +209,7 @@ class Judged {
     }
   }
 
-  #calls(): void {
+  #functions(): void {
     const found = this.#found;
     for (const { schema, name, call } of found.functions) {
       const known = classify(schema, name);
@@ -265,7 +273,8 @@ class Judged {
       kind,
       tables: this.#tables(relations),
       columns: [...columns],
-      functions: this.#functions,
+      functions: this.#calls.map(({ name }) => name),
+      calls: [...this.#calls],
       where,
       oracles: [...(this.#lineage?.oracles ?? [])],
     };
@@ -375,6 +384,11 @@ function explain(found: Survey): void {
 function runNothing(found: Survey): void {
   found.changes.length = 0;
   found.into = false;
+}
+
+/** One of each name. */
+function callsOf(calls: readonly Call[]): readonly Call[] {
+  return [...new Map(calls.map((call) => [call.name, call])).values()];
 }
 
 function unique(values: readonly string[]): readonly string[] {
