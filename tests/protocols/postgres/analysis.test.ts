@@ -412,6 +412,19 @@ test("names are as PostgreSQL folds and decodes them", () => {
   );
 });
 
+test("what stands behind a dot is a call where the catalog has a function of that name that takes a row", () => {
+  const scope = { data: { "public.orders": { labels: [], columns: {} } }, catalog: CUSTOMER_CATALOG };
+  assert.equal(summary("SELECT o.tell_of FROM orders o", scope), "call read");
+  assert.equal(summary("SELECT (o).tell_of FROM orders o", scope), "call read");
+  assert.equal(summary("DELETE FROM orders o WHERE o.id = 1 RETURNING o.tell_of", scope), "call delete read");
+  const { functions, calls } = factsOf("SELECT o.tell_of FROM orders o", "sql.call", scope);
+  assert.deepEqual(functions, ["tell_of"]);
+  assert.deepEqual(calls, [{ name: "tell_of", volatility: "unknown" }]);
+  for (const sql of ["SELECT o.note FROM orders o", "SELECT tell_of FROM orders", "SELECT id AS tell_of FROM orders"])
+    assert.equal(summary(sql, scope), "read");
+  assert.equal(summary("SELECT o.tell_of FROM orders o"), "read");
+});
+
 const NAMED: readonly (readonly [sql: string, action: string, table: string])[] = [
   ["COMMENT ON COLUMN s.t.a IS 'x'", "sql.define", "s.t"],
   ["SECURITY LABEL ON TABLE s.t IS 'x'", "sql.administer", "s.t"],

@@ -9,7 +9,7 @@ import type { RelationUse, Survey } from "./found.ts";
 import { classify } from "./functions.ts";
 import { guard } from "./guard.ts";
 import { actionsOf, isServerCopy, kindOf, namedRelations } from "./kinds.ts";
-import { type AnalysisScope, guardsColumns, labelsOfRelation } from "./labels.ts";
+import { type AnalysisScope, guardsColumns, labelsOfRelation, rowCalls } from "./labels.ts";
 import { judgeSetConfig, judgeVariableSet } from "./settings.ts";
 import { survey } from "./survey.ts";
 import { type Volatility, volatilityOf } from "./volatility.ts";
@@ -95,6 +95,7 @@ class Judged {
   readonly #scope: AnalysisScope;
   readonly #actions: Action[] = [];
   readonly #calls: readonly Call[];
+  readonly #rowCalls: readonly string[];
   #forbidden: Forbidden | undefined;
 
   constructor(
@@ -112,11 +113,13 @@ class Judged {
     this.#found = found;
     this.#scope = scope;
     const executed = found.statements.filter(({ type }) => type === "ExecuteStmt");
+    this.#rowCalls = rowCalls(scope, found.fields);
     this.#calls = callsOf([
       ...found.functions.map(({ schema, name }): Call => {
         const isOwn = schema === undefined || schema === "pg_catalog";
         return { name: isOwn ? name : `${schema}.${name}`, volatility: volatilityOf(schema, name) };
       }),
+      ...this.#rowCalls.map((name): Call => ({ name, volatility: "unknown" })),
       ...found.foreignOperators.map((operator): Call => ({ name: `operator:${operator}`, volatility: "unknown" })),
       ...executed.map(({ body }): Call => ({ name: `execute:${text(body["name"])}`, volatility: "unknown" })),
     ]);
@@ -144,7 +147,7 @@ class Judged {
     return {
       operation: deepFreeze(operation),
       effects: this.#effects(),
-      shareable: SHAREABLE.has(type) && isSafe && !found.into && !this.#literalsMatter(),
+      shareable: SHAREABLE.has(type) && isSafe && this.#rowCalls.length === 0 && !found.into && !this.#literalsMatter(),
     };
   }
 
@@ -232,6 +235,7 @@ class Judged {
           this.#add(`sql.${known}`, "function", found.relations, [], { present: true, tautology: false });
       }
     }
+    if (this.#rowCalls.length > 0) this.#add("sql.call", "function", found.relations);
     if (found.foreignOperators.length > 0) this.#add("sql.call", "operator", found.relations);
   }
 

@@ -102,6 +102,7 @@ class Surveyor {
       case "A_Indirection":
         // `(row).field`: the field by its name alone.
         this.found.columns.push(...names(body["indirection"]));
+        this.found.fields.push(...names(body["indirection"]));
         this.#rest(body, plain(context), []);
         return;
       case "FuncCall": {
@@ -371,6 +372,7 @@ class Surveyor {
     const fields = list(body["fields"]);
     const name = as(fields.at(-1), "A_Star") === undefined ? names(fields).at(-1) : "*";
     if (name !== undefined) this.found.columns.push(name);
+    if (name !== undefined && fields.length > 1) this.found.fields.push(name);
   }
 
   #operator(path: unknown): void {
