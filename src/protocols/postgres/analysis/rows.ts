@@ -38,6 +38,19 @@ interface Parts {
   /** Of names without a qualifier; null: they are not of the row. */
   readonly unqualified: Renames | null;
   readonly depth: number;
+  /** Shared by all that looks at one condition. */
+  readonly work: Work;
+}
+
+/** Nodes that may be looked at or printed for one condition: half a second. Sub-queries within each other cost the square of them. */
+const WORK_MAX = 1_000_000;
+
+class Work {
+  #left = WORK_MAX;
+
+  spend(): void {
+    if (--this.#left < 0) throw new Error("Cannot judge a condition: it is too much to follow");
+  }
 }
 
 /** Sub-queries within each other that are followed, and queries within each other in one FROM. */
@@ -60,7 +73,15 @@ export class Rows {
   static any(fromClause: unknown): Rows {
     const items = list(fromClause);
     const own = new Map(items.length === 1 ? aliasesOf(items[0]).map((name) => [name, undefined]) : []);
-    return new Rows({ table: undefined, own, ctes: new Map(), foreign: NONE, unqualified: undefined, depth: 0 });
+    return new Rows({
+      table: undefined,
+      own,
+      ctes: new Map(),
+      foreign: NONE,
+      unqualified: undefined,
+      depth: 0,
+      work: new Work(),
+    });
   }
 
   static of({ relation, others, withClause }: Written): Rows {
@@ -73,7 +94,15 @@ export class Rows {
       }),
     );
     const own = new Map(qualifiersOf(body).map((name) => [name, undefined]));
-    const rows = new Rows({ table: tableOf(body), own, ctes, foreign: NONE, unqualified: undefined, depth: 0 });
+    const rows = new Rows({
+      table: tableOf(body),
+      own,
+      ctes,
+      foreign: NONE,
+      unqualified: undefined,
+      depth: 0,
+      work: new Work(),
+    });
     return rows.#beside(list(others), undefined);
   }
 
@@ -99,6 +128,7 @@ export class Rows {
     if (!isAst(value)) return false;
     const known = this.#looks.get(value);
     if (known !== undefined) return known;
+    this.#parts.work.spend();
     const looks = this.#looksAtNode(value);
     this.#looks.set(value, looks);
     return looks;
@@ -142,7 +172,9 @@ export class Rows {
   }
 
   #printed(value: unknown, literals: "as-they-are" | "alike"): string {
+    const { work } = this.#parts;
     return JSON.stringify(value, (key, inner: unknown) => {
+      work.spend();
       if (key === "location" || key === "list_start" || key === "list_end") return undefined;
       if (key === "A_Const" && literals === "alike" && isAst(inner) && !("isnull" in inner) && !("boolval" in inner)) {
         return 0;
@@ -170,7 +202,7 @@ export class Rows {
   }
 
   #beside(items: readonly unknown[], unqualified: Renames | null): Rows {
-    const { table, ctes, depth } = this.#parts;
+    const { table, ctes, depth, work } = this.#parts;
     const own = new Map(this.#parts.own);
     const foreign = new Set<string>();
     const wholes: Renames[] = [];
@@ -186,7 +218,7 @@ export class Rows {
     }
     const isAlone = wholes.length === 1 && items.length === 1;
     const bare = unqualified === null && isAlone ? wholes[0] : unqualified;
-    return new Rows({ table, own, ctes, foreign, unqualified: bare, depth: depth + 1 });
+    return new Rows({ table, own, ctes, foreign, unqualified: bare, depth: depth + 1, work });
   }
 
   /** Beside nothing but an item that passes all of the table's rows. */

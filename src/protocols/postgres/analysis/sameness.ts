@@ -1,5 +1,5 @@
 /** Values in conditions: what two of them have in common whatever the row, and numbers in them. Judges nothing. */
-import { type Ast, as, list, names, typed } from "./ast.ts";
+import { type Ast, as, isAst, list, names, typed } from "./ast.ts";
 import { boundOf, isNullConstant, isNumber, type Literals, operatorOf } from "./literals.ts";
 import { isPlainQuery, type Rows } from "./rows.ts";
 
@@ -62,7 +62,15 @@ function aloneIn(select: Ast | undefined): unknown {
 export function isOneRow(select: Ast): boolean {
   const targets = select["targetList"];
   if (!isPlainQuery(select) || select["fromClause"] !== undefined || targets === undefined) return false;
-  return !/"(FuncCall|Json\w*Agg)"/.test(JSON.stringify(targets));
+  return !calls(targets);
+}
+
+/** Also aggregates; what a sub-query in it calls makes rows of its own. */
+function calls(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(calls);
+  if (!isAst(value) || "SubLink" in value) return false;
+  for (const key in value) if (/^(FuncCall|Json\w*Agg)$/.test(key) || calls(value[key])) return true;
+  return false;
 }
 
 /** All that a value may come to, as constants and other rows have it: COALESCE, CASE, GREATEST, NULLIF. */

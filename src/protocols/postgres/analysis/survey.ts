@@ -179,8 +179,7 @@ class Surveyor {
     }
     this.visit(body["fromClause"], context);
     this.visit(body["targetList"], context);
-    const where = this.#noted(judgeFilter(body));
-    if (outer.leading) found.where = where;
+    if (outer.leading) found.where = this.#noted(judgeFilter(body));
     for (const key of ["groupClause", "distinctClause"]) for (const item of list(body[key])) this.#ordinal(item);
     this.#rest(body, context, ["withClause", "intoClause", "fromClause", "targetList", "larg", "rarg"]);
     // A set operation's sides; fields of a fixed type, so they come without their type's name.
