@@ -4,6 +4,7 @@ import { cursorOf, type Lineage, lineageOf, type Parse } from "../lineage/lineag
 import { CLEAN_OUTPUTS, type Outputs, UNKNOWN_OUTPUTS } from "../lineage/outputs.ts";
 import { labelsIn } from "../lineage/taint.ts";
 import { type Ast, as, isAst, list, type TypedNode, text, typed } from "./ast.ts";
+import { type Call, callsOf } from "./calls.ts";
 import { type CopyForm, copyForm } from "./copy-form.ts";
 import type { RelationUse, Survey } from "./found.ts";
 import { classify } from "./functions.ts";
@@ -12,7 +13,6 @@ import { actionsOf, isServerCopy, kindOf, namedRelations } from "./kinds.ts";
 import { type AnalysisScope, guardsColumns, labelsOfRelation, rowCalls } from "./labels.ts";
 import { judgeSetConfig, judgeVariableSet } from "./settings.ts";
 import { survey } from "./survey.ts";
-import { type Volatility, volatilityOf } from "./volatility.ts";
 import { NO_WHERE, type Where } from "./where.ts";
 
 export interface Effects {
@@ -36,12 +36,6 @@ export interface Judgement {
   readonly effects: Effects;
   /** The same for every text that differs in plain literals only. */
   readonly shareable: boolean;
-}
-
-/** As policy sees it: a function, an operator or a prepared statement. */
-interface Call {
-  readonly name: string;
-  readonly volatility: Volatility;
 }
 
 type Forbidden = NonNullable<Operation["forbidden"]>;
@@ -112,17 +106,8 @@ class Judged {
     this.#isPlan = isPlan;
     this.#found = found;
     this.#scope = scope;
-    const executed = found.statements.filter(({ type }) => type === "ExecuteStmt");
     this.#rowCalls = rowCalls(scope, found.fields);
-    this.#calls = callsOf([
-      ...found.functions.map(({ schema, name }): Call => {
-        const isOwn = schema === undefined || schema === "pg_catalog";
-        return { name: isOwn ? name : `${schema}.${name}`, volatility: volatilityOf(schema, name) };
-      }),
-      ...this.#rowCalls.map((name): Call => ({ name, volatility: "unknown" })),
-      ...found.foreignOperators.map((operator): Call => ({ name: `operator:${operator}`, volatility: "unknown" })),
-      ...executed.map(({ body }): Call => ({ name: `execute:${text(body["name"])}`, volatility: "unknown" })),
-    ]);
+    this.#calls = callsOf(found, this.#rowCalls);
   }
 
   judgement(): Judgement {
@@ -388,11 +373,6 @@ function explain(found: Survey): void {
 function runNothing(found: Survey): void {
   found.changes.length = 0;
   found.into = false;
-}
-
-/** One of each name. */
-function callsOf(calls: readonly Call[]): readonly Call[] {
-  return [...new Map(calls.map((call) => [call.name, call])).values()];
 }
 
 function unique(values: readonly string[]): readonly string[] {
