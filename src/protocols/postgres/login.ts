@@ -19,7 +19,7 @@ import type { LoginWorld } from "../../model/protocol.ts";
 import type { Credential, LoginCommand, LoginEvent, LoginMachine } from "../../model/upstream.ts";
 import { frameBytes, HEADER_BYTES, Inlet } from "./codec.ts";
 import { readFields } from "./errors.ts";
-import type { Greeting } from "./greeting.ts";
+import { type Greeting, processIdOf } from "./greeting.ts";
 import { SERVER, startup } from "./messages.ts";
 import { chooseScram, preparedPassword, Scram } from "./scram.ts";
 import type { LoginRequest } from "./startup.ts";
@@ -191,7 +191,8 @@ export class PostgresLogin implements LoginMachine {
     const inlet = this.#inlet;
     const unread = Buffer.from(inlet.bytes.subarray(inlet.at, inlet.end));
     inlet.clear();
-    const greeting: Greeting = { parameters: this.#parameters, status };
+    const processId = processIdOf(this.#cancel ?? NO_KEY);
+    const greeting: Greeting = { parameters: this.#parameters, status, processId };
     return this.#cancel === undefined
       ? { kind: "done", greeting, unread }
       : { kind: "done", greeting, unread, cancel: this.#cancel };
@@ -235,6 +236,8 @@ export class PostgresLogin implements LoginMachine {
     return credential;
   }
 }
+
+const NO_KEY = new Uint8Array();
 
 interface SaslMessage extends BackendMessage {
   readonly mechanisms?: readonly string[];

@@ -112,7 +112,7 @@ class Reading {
   readonly #steps: Step[] = [];
   readonly #undo: (() => void)[] = [];
   readonly #answer = newAnswer();
-  /** Statements of this group that no Execute has used yet. */
+  /** Statements of this group, or of SQL, that no Execute has used yet. */
   #unused: PreparedStatement[] = [];
   /** Bytes with something inserted, and up to where the input is in there. */
   #pieces: Uint8Array[] | undefined;
@@ -364,16 +364,45 @@ class Reading {
 
   #statement(name: string): PreparedStatement | undefined {
     const found = this.#names.statements.get(name);
-    if (found === undefined) {
-      this.#forbid("unknown-name", "The session has not prepared this statement through the protocol");
-    }
-    return found;
+    if (found !== undefined) return found;
+    if (canBeInSql(name)) return this.#inSql(name, `EXECUTE ${quoted(name)}`);
+    this.#forbid("unknown-name", "The session has not prepared this statement through the protocol");
+    return undefined;
   }
 
   #portal(name: string): Portal | undefined {
     const found = this.#names.portals.get(name);
-    if (found === undefined) this.#forbid("unknown-name", "The session has not bound this portal through the protocol");
-    return found;
+    if (found !== undefined) return found;
+    if (canBeInSql(name)) {
+      const { series, runs } = this.#names;
+      const statement = this.#inSql(name, `FETCH ALL FROM ${quoted(name)}`);
+      const about = { name, statement, series, knownRuns: runs, formats: TEXT_FORMATS, parameters: [], weight: 0 };
+      return { ...about, plan: undefined, describedSeries: 0, before: undefined };
+    }
+    this.#forbid("unknown-name", "The session has not bound this portal through the protocol");
+    return undefined;
+  }
+
+  /**
+   * What the client has not named through the protocol: PREPARE or DECLARE may have, or nobody, which the server then says.
+   * Judged as the SQL that does the same. Never kept, and nothing is known of it: whatever comes of it is described first.
+   */
+  #inSql(name: string, text: string): PreparedStatement {
+    const statement: PreparedStatement = {
+      name,
+      text,
+      analysis: this.#world.analyse(text, this.#world.scope),
+      catalogVersion: this.#world.scope.catalog?.version ?? "",
+      series: this.#names.series,
+      types: [],
+      columns: undefined,
+      isNaming: false,
+      unsure: true,
+      weight: 0,
+      before: undefined,
+    };
+    this.#unused.push(statement); // a FETCH could run what was bound only
+    return statement;
   }
 
   #ask(statement: PreparedStatement, parameters: readonly (string | null)[] | undefined): void {
@@ -420,6 +449,17 @@ const PORTAL = 0x50;
 const SYNC_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "Sync" });
 const OTHER_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "Close" });
 const EMPTY_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "" });
+
+/** SQL cuts longer names off, and has no empty ones. */
+const SQL_NAME_BYTES_MAX = 63;
+
+function canBeInSql(name: string): boolean {
+  return name !== "" && Buffer.byteLength(name) <= SQL_NAME_BYTES_MAX;
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
 
 /** For a FETCH of the portal's name; what a FETCH in it will find is not known yet. */
 function portalOutputs({ analysis }: PreparedStatement): Outputs {

@@ -225,7 +225,7 @@ export class PostgresSession implements Session {
   }
 
   #greet(): void {
-    this.#toClient(greetingBytes(this.#greeting as Greeting, this.#world.cancelKey));
+    this.#toClient(greetingBytes(this.#greeting as Greeting, this.#world.cancelSecret));
     this.#phase = "ready";
     this.#toClient(this.#answers.begin());
   }
@@ -335,7 +335,7 @@ export class PostgresSession implements Session {
         this.#awaited.push([waiting.step]);
         break;
       case "copy":
-        if (waiting.ends === "done") this.#copyIn = false;
+        if (waiting.ends === "done") this.#copyInEnded();
         break;
       case "terminate":
         this.#out.push({ kind: "forward", id, permit: decision.permit });
@@ -345,6 +345,15 @@ export class PostgresSession implements Session {
         waiting satisfies never;
     }
     this.#out.push({ kind: "forward", id, permit: decision.permit });
+  }
+
+  /** Data of the next copy in the same Query may be here already: the server has to ask for it first. */
+  #copyInEnded(): void {
+    const step = this.#awaited.head;
+    const isUnderWay = this.#copyIn; // else it has failed, and nothing more is read for it
+    this.#copyIn = false;
+    if (!isUnderWay || step?.kind !== "query") return;
+    if (step.effects.filter(({ copy }) => copy === "in").length > 1) this.#barrier = step;
   }
 
   #denied(waiting: Waiting, decision: Extract<Decision, { kind: "deny" }>): void {

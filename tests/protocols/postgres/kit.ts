@@ -62,7 +62,10 @@ export const maskPlainly: MaskFor = (column) => {
 };
 
 export const CARD = "4111111111111111";
-export const CANCEL_KEY = hex("0102030405060708");
+const CANCEL_SECRET = hex("05060708");
+const PROCESS_ID = hex("01020304");
+/** The server's process, our secret. */
+export const CANCEL_KEY = join(PROCESS_ID, CANCEL_SECRET);
 
 export interface WorldOptions {
   readonly maskFor?: MaskFor;
@@ -78,7 +81,7 @@ export function worldOf({ maskFor = () => undefined, data = {} }: WorldOptions =
     tls: { mode: "disable" },
     data,
   } as const;
-  return { sessionId: "s1", connection, maskFor, cancelKey: CANCEL_KEY };
+  return { sessionId: "s1", connection, maskFor, cancelSecret: CANCEL_SECRET };
 }
 
 export function sessionOf(options: WorldOptions = {}): PostgresSession {
@@ -91,6 +94,7 @@ export const GREETING = {
     ["standard_conforming_strings", "on"],
   ],
   status: "I",
+  processId: PROCESS_ID,
 } as const;
 
 /** What the client reads when its login is done. */

@@ -7,10 +7,10 @@ import { run } from "./pipelines.ts";
 
 const { query, sync, parse, bind, execute } = client;
 
-/** Until the server says that this statement runs. `mark` is a comment in it. */
+/** Until the server sleeps in this statement, so that all before it has been said. `mark` is a comment in it. */
 function runs(stage: Stage, mark: string): Promise<void> {
   return stage.untilTrue(
-    `SELECT count(*) = 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%${mark}%' AND pid <> pg_backend_pid()`,
+    `SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%${mark}%' AND pid <> pg_backend_pid()`,
   );
 }
 
