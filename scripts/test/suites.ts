@@ -47,6 +47,7 @@ export const SUITES: readonly Suite[] = [
   unit("control"),
   unit("daemon"),
   unit("config"),
+  { name: "fuzz", group: "unit", folder: "tests/fuzz", concurrency: 1, limitS: 400 },
   kernel("bpf"),
   kernel("native"),
   kernel("launch"),

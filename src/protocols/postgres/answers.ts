@@ -284,8 +284,9 @@ export class Answers {
   }
 
   #outputs(): Outputs {
+    const step = this.#awaited.current();
     const effects = this.#effects();
-    if (effects === undefined) return UNKNOWN_OUTPUTS;
+    if (effects === undefined || ("portal" in step && step.portal.unsure)) return UNKNOWN_OUTPUTS;
     return effects.fetches === undefined ? effects.outputs : this.#world.requests.cursors.outputsOf(effects.fetches);
   }
 
@@ -359,10 +360,10 @@ export class Answers {
 
   #prepared(type: number): void {
     const step = this.#awaited.current();
-    const { statements, portals } = this.#world.requests;
-    if (type === SERVER.parseComplete && step.kind === "parse" && step.statement) statements.confirm(step.statement);
-    else if (type === SERVER.bindComplete && step.kind === "bind") portals.confirm(step.portal);
-    else if (type !== SERVER.closeComplete || step.kind !== "close") throw unexpected(`of type ${type}`);
+    if (step.kind !== CONFIRMS[type] || (step.kind === "parse" && step.refusal !== undefined)) {
+      throw unexpected(`of type ${type}`);
+    }
+    if (step.kind === "parse" || step.kind === "bind" || step.kind === "close") step.change?.confirm();
     this.#awaited.done(step);
   }
 
@@ -455,6 +456,12 @@ export class Answers {
   }
 }
 
+/** By the message that says that it is done. */
+const CONFIRMS: Readonly<Record<number, Step["kind"]>> = {
+  [SERVER.parseComplete]: "parse",
+  [SERVER.bindComplete]: "bind",
+  [SERVER.closeComplete]: "close",
+};
 const IDLE = 0x49;
 /** A message that passes unseen may be as long as PostgreSQL makes them. */
 const BYTES_MAX = 0x7fff_ffff;

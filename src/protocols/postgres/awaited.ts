@@ -1,10 +1,8 @@
 /** The queue of answers that the server owes, in the order in which their messages were forwarded. */
 import { ProtocolError } from "../../base/errors.ts";
-import type { Requests } from "./requests.ts";
 import type { Answer, Step } from "./steps.ts";
 
 export interface AwaitedWorld {
-  readonly requests: Requests;
   /** Where the client waits for this step, it waits no more. */
   lift(step: Step): void;
   answerDone(answer: Answer): void;
@@ -88,10 +86,7 @@ export class Awaited {
 
   /** The server has not handled the message, or failed at it. */
   #drop(step: Step): void {
-    const { statements, portals } = this.#world.requests;
-    if (step.kind === "parse" && step.statement) statements.revert(step.statement);
-    else if (step.kind === "bind") portals.revert(step.portal);
-    else if (step.kind === "close") step.restore?.();
+    if (step.kind === "parse" || step.kind === "bind" || step.kind === "close") step.change?.drop();
     this.#world.lift(step);
     if (step.answer === undefined) return;
     step.answer.error ??= SKIPPED;

@@ -3,7 +3,7 @@
  * Sync or Flush. Depends on the messages only, never on how they were cut into chunks. Judges nothing.
  */
 import { ProtocolError } from "../../base/errors.ts";
-import { frameBytes, type Inlet } from "./codec.ts";
+import { frameBytes, HEADER_BYTES, type Inlet } from "./codec.ts";
 import { CLIENT } from "./messages.ts";
 
 /** One look ahead at what comes next from the client. */
@@ -19,7 +19,16 @@ export type Next =
 /** Messages of one group; a longer series is asked for in parts. */
 const GROUP_MESSAGES_MAX = 256;
 
-/** Throws MESSAGE_TYPE for what no client may send here. */
+/** Their bytes are forwarded unread, so there must be none. */
+const EMPTY: ReadonlySet<number> = new Set([CLIENT.sync, CLIENT.flush, CLIENT.copyDone, CLIENT.terminate]);
+
+function demandEmpty(type: number, length: number): void {
+  if (EMPTY.has(type) && length !== HEADER_BYTES) {
+    throw new ProtocolError("FRAME_BODY", "Cannot read a message: it has a body, where it must have none");
+  }
+}
+
+/** Throws FRAME_BODY, and MESSAGE_TYPE for what no client may send here. */
 export function nextOf(inlet: Inlet): Next {
   let at = inlet.at;
   let isJudged = false;
@@ -29,6 +38,7 @@ export function nextOf(inlet: Inlet): Next {
     if (length === undefined) return { kind: "more" };
     const type = inlet.bytes[at] as number;
     const end = at + length;
+    demandEmpty(type, length);
     switch (type) {
       case CLIENT.parse:
       case CLIENT.execute:
@@ -62,7 +72,7 @@ export function nextOf(inlet: Inlet): Next {
   }
 }
 
-/** What comes next while the server awaits the data of a copy. Throws COPY_MESSAGE. */
+/** What comes next while the server awaits the data of a copy. Throws FRAME_BODY, COPY_MESSAGE. */
 export type NextOfCopy =
   | { readonly kind: "more" }
   /** CopyData up to `end`; `done`: a CopyDone or CopyFail is the last of it. */
@@ -77,6 +87,7 @@ export function nextOfCopy(inlet: Inlet): NextOfCopy {
     const isWhole = length !== undefined && at + length <= inlet.end;
     const type = isWhole ? inlet.bytes[at] : undefined;
     const end = at + (length ?? 0);
+    if (type !== undefined) demandEmpty(type, end - at);
     if (type === CLIENT.copyData) {
       at = end;
       continue;

@@ -4,7 +4,7 @@
  * not said yet whether it made something in an earlier series, its name is not settled and must wait.
  */
 import { PREPARED_BYTES_MAX, PREPARED_MAX } from "../../base/limits.ts";
-import type { Analysis } from "./actions.ts";
+import type { Analysis, Effects } from "./actions.ts";
 import type { Column, Plan } from "./results.ts";
 
 export interface PreparedStatement {
@@ -13,8 +13,6 @@ export interface PreparedStatement {
   analysis: Analysis;
   /** Catalog that the analysis was made with; another one asks for a new analysis. */
   catalogVersion: string;
-  /** Number of the series (messages up to one Sync) that made it. */
-  readonly series: number;
   /** Type OIDs of the parameters, from Parse or the server. 0: unknown. */
   types: readonly number[];
   /** As the server described the result; undefined until it has. */
@@ -24,8 +22,6 @@ export interface PreparedStatement {
   /** SQL text may have removed it on the server (DEALLOCATE, DISCARD). */
   unsure: boolean;
   readonly weight: number;
-  /** What the name stood for before; set until the server has confirmed this one. */
-  before: PreparedStatement | undefined;
 }
 
 export interface Portal {
@@ -33,7 +29,10 @@ export interface Portal {
   readonly statement: PreparedStatement;
   readonly formats: readonly number[];
   readonly parameters: readonly (string | null)[];
+  /** Number of the series (messages up to one Sync) that bound it. */
   readonly series: number;
+  /** Code that nobody has read may have put something else in its place. */
+  unsure: boolean;
   /** Known once the server has described it. */
   plan: Plan | undefined;
   /** The last series in which it was described. */
@@ -41,33 +40,41 @@ export interface Portal {
   /** `Requests.runs` when it was last bound, described or run: nothing else has run since if they are equal. */
   knownRuns: number;
   readonly weight: number;
-  before: Portal | undefined;
 }
 
-export interface Named<T> {
+export interface Named {
   readonly name: string;
-  readonly series: number;
   /** Characters that it keeps in memory. */
   readonly weight: number;
-  before: T | undefined;
+}
+
+/** What one message of the client changes of a name, until the server has answered it. */
+export interface Change {
+  /** The server has done it. */
+  confirm(): void;
+  /** The server has not done it: it failed, was skipped, or never saw it. */
+  drop(): void;
+}
+
+/** `entry` undefined: the name stands for nothing any more. */
+interface Pending<T> {
+  readonly entry: T | undefined;
+  readonly series: number;
 }
 
 /**
- * Names to what they stand for. At most PREPARED_MAX of them with PREPARED_BYTES_MAX together; what waits for
- * an answer behind a name is bounded by the answers that a session may await.
+ * Names to what they stand for: what the server has confirmed, and the changes that it has not answered yet, in
+ * their order. At most PREPARED_MAX names, for which PREPARED_BYTES_MAX together stand; the changes are bounded by
+ * the answers that a session may await.
  */
-export class Names<T extends Named<T>> {
-  readonly #byName = new Map<string, T>();
-  /** Made by the client, not yet confirmed by the server. */
-  readonly #pending = new Set<T>();
+export class Names<T extends Named> {
+  readonly #settled = new Map<string, T>();
+  /** Oldest first; never empty. */
+  readonly #pending = new Map<string, Pending<T>[]>();
   #weight = 0;
 
-  get size(): number {
-    return this.#byName.size;
-  }
-
   get isFull(): boolean {
-    return this.#byName.size >= PREPARED_MAX;
+    return this.#settled.size + this.#pending.size >= PREPARED_MAX;
   }
 
   /** Whether every name is settled, in any series. */
@@ -75,73 +82,92 @@ export class Names<T extends Named<T>> {
     return this.#pending.size === 0;
   }
 
-  /** What `name` stands for, once it is settled. */
+  /** What `name` stands for once the server has done all that it was sent. */
   get(name: string): T | undefined {
-    return this.#byName.get(name);
+    const newest = this.#pending.get(name)?.at(-1);
+    return newest === undefined ? this.#settled.get(name) : newest.entry;
   }
 
   /**
-   * Whether `series` may go by what `get` says. In its own series an entry is reached only if the server accepted
-   * it: after an error all is skipped until Sync. A later one has to wait for the answer, since the name may
-   * still stand for something that a skipped Close or DEALLOCATE did not remove.
+   * Whether `series` may go by what `get` says. In its own series a change is passed only if the server accepted
+   * it: after an error all is skipped until Sync. A later one has to wait for the answer.
    */
   mayUse(name: string, series: number): boolean {
-    const newest = this.#byName.get(name);
-    return newest === undefined || newest.series === series || !this.#pending.has(newest);
+    const newest = this.#pending.get(name)?.at(-1);
+    return newest === undefined || newest.series === series;
   }
 
-  /** False: too many. */
-  set(entry: T): boolean {
-    const before = this.#byName.get(entry.name);
-    if (before === undefined && this.isFull) return false;
-    if (this.#weight + entry.weight > PREPARED_BYTES_MAX) return false;
-    entry.before = before;
-    this.#pending.add(entry);
-    this.#put(entry.name, entry);
+  /** Undefined: too many. */
+  set(entry: T, series: number): Change | undefined {
+    const { name } = entry;
+    if (this.isFull && !this.#settled.has(name) && !this.#pending.has(name)) return undefined;
+    if (this.#weight + entry.weight > PREPARED_BYTES_MAX) return undefined;
+    return this.#change(name, { entry, series });
+  }
+
+  /** Undefined: it stands for nothing. */
+  remove(name: string, series: number): Change | undefined {
+    if (!this.#settled.has(name) && !this.#pending.has(name)) return undefined;
+    return this.#change(name, { entry: undefined, series });
+  }
+
+  /** These are not to be used any more, whatever the server will say of them. Returns their names. */
+  forget(isGone: (entry: T) => boolean): readonly string[] {
+    const gone: string[] = [];
+    for (const [name, entry] of this.#settled) {
+      if (!isGone(entry)) continue;
+      this.#put(name, () => this.#settled.delete(name));
+      gone.push(name);
+    }
+    for (const [name, changes] of this.#pending) {
+      for (const change of [...changes]) {
+        if (change.entry === undefined || !isGone(change.entry)) continue;
+        this.#put(name, () => this.#take(name, change));
+        gone.push(name);
+      }
+    }
+    return gone;
+  }
+
+  /** All that a name may stand for. */
+  *values(): IterableIterator<T> {
+    yield* this.#settled.values();
+    for (const changes of this.#pending.values()) {
+      for (const { entry } of changes) if (entry !== undefined) yield entry;
+    }
+  }
+
+  #change(name: string, change: Pending<T>): Change {
+    this.#put(name, () => {
+      const changes = this.#pending.get(name);
+      if (changes === undefined) this.#pending.set(name, [change]);
+      else changes.push(change);
+    });
+    return {
+      confirm: () =>
+        this.#put(name, () => {
+          if (!this.#take(name, change)) return;
+          if (change.entry === undefined) this.#settled.delete(name);
+          else this.#settled.set(name, change.entry);
+        }),
+      drop: () => this.#put(name, () => this.#take(name, change)),
+    };
+  }
+
+  /** False: it is not there any more. */
+  #take(name: string, change: Pending<T>): boolean {
+    const changes = this.#pending.get(name);
+    const at = changes?.indexOf(change) ?? -1;
+    if (changes === undefined || at < 0) return false;
+    if (changes.length === 1) this.#pending.delete(name);
+    else changes.splice(at, 1);
     return true;
   }
 
-  /** The server has made it: the name stands for nothing else any more. */
-  confirm(entry: T): void {
-    this.#pending.delete(entry);
-    entry.before = undefined;
-  }
-
-  /** The server has not made it: the name stands for what it did before. */
-  revert(entry: T): void {
-    this.#pending.delete(entry);
-    const newest = this.#byName.get(entry.name);
-    if (newest === entry) {
-      this.#put(entry.name, entry.before);
-      return;
-    }
-    for (let later = newest; later !== undefined; later = later.before) {
-      if (later.before === entry) later.before = entry.before;
-    }
-  }
-
-  remove(name: string): T | undefined {
-    const entry = this.#byName.get(name);
-    this.#put(name, undefined);
-    return entry;
-  }
-
-  /** Takes a removal back: what was made meanwhile stands before it. */
-  restore(entry: T): void {
-    let oldest = this.#byName.get(entry.name);
-    if (oldest === undefined) this.#put(entry.name, entry);
-    while (oldest?.before !== undefined) oldest = oldest.before;
-    if (oldest !== undefined && oldest !== entry && this.#pending.has(oldest)) oldest.before = entry;
-  }
-
-  values(): IterableIterator<T> {
-    return this.#byName.values();
-  }
-
-  #put(name: string, entry: T | undefined): void {
-    this.#weight += (entry?.weight ?? 0) - (this.#byName.get(name)?.weight ?? 0);
-    if (entry === undefined) this.#byName.delete(name);
-    else this.#byName.set(name, entry);
+  #put(name: string, act: () => void): void {
+    const before = this.get(name)?.weight ?? 0;
+    act();
+    this.#weight += (this.get(name)?.weight ?? 0) - before;
   }
 }
 
@@ -155,16 +181,37 @@ export function isNaming(text: string): boolean {
 export function noteNaming(text: string, statements: Names<PreparedStatement>): void {
   if (!isNaming(text)) return;
   if (/deallocate|discard/i.test(text)) for (const entry of statements.values()) entry.unsure = true;
-  if (!/prepare/i.test(text)) return;
-  for (const entry of statements.values()) if (entry.unsure) statements.remove(entry.name);
+  if (/prepare/i.test(text)) statements.forget(({ unsure }) => unsure);
+}
+
+/**
+ * The same of portals, which share their names with cursors: what runs now may close some and open others. Returns the names of
+ * those that are not to be used any more, though the server may still have them as they were.
+ */
+export function noteCursors(effects: Effects, portals: Names<Portal>, own: Portal | undefined): readonly string[] {
+  const { declares, runsCode } = effects;
+  const replaced =
+    declares === undefined
+      ? NO_NAMES
+      : portals.forget((portal) => portal.name === declares || fetches(portal) === declares);
+  if (!runsCode) return replaced;
+  const fetching = portals.forget((portal) => portal !== own && fetches(portal) !== undefined);
+  for (const portal of portals.values()) if (portal !== own) portal.unsure = true;
+  return [...replaced, ...fetching];
+}
+
+const NO_NAMES: readonly string[] = Object.freeze([]);
+
+function fetches({ statement }: Portal): string | undefined {
+  return statement.analysis.statements[0]?.effects.fetches;
 }
 
 /** Names that DEALLOCATE has freed are never closed: where all places are taken, the oldest of them makes room. */
 export function makeRoom(statements: Names<PreparedStatement>): void {
   if (!statements.isFull) return;
-  for (const entry of statements.values()) {
-    if (!entry.unsure) continue;
-    statements.remove(entry.name);
+  for (const oldest of statements.values()) {
+    if (!oldest.unsure) continue;
+    statements.forget((entry) => entry === oldest);
     return;
   }
 }

@@ -42,7 +42,7 @@ export function inPlaceOf(
   if (group.kind === "query") {
     return { bytes: FAILING_QUERY, steps: [{ kind: "query", answer: undefined, refusal: error, series, effects: [] }] };
   }
-  const failing: Step = { kind: "parse", answer: undefined, statement: undefined, refusal: error };
+  const failing: Step = { kind: "parse", answer: undefined, change: undefined, refusal: error };
   if (group.ends === "open") return { bytes: FAILING_PART, steps: [failing] };
   return { bytes: FAILING_SERIES, steps: [failing, { kind: "sync", answer: undefined, series }] };
 }

@@ -3,14 +3,23 @@
  * name in it stands for. Decides nothing and sends nothing.
  */
 import { ProtocolError } from "../../base/errors.ts";
-import { STATEMENT_BYTES_MAX, STATEMENTS_PER_QUERY_MAX } from "../../base/limits.ts";
+import { PREPARED_MAX, STATEMENT_BYTES_MAX, STATEMENTS_PER_QUERY_MAX } from "../../base/limits.ts";
 import type { Asked } from "../../model/operation.ts";
-import type { Analysis, AnalysisScope } from "./actions.ts";
+import type { Analysis, AnalysisScope, Effects } from "./actions.ts";
 import { BodyReader, HEADER_BYTES } from "./codec.ts";
 import { CLEAN_OUTPUTS, Cursors, type Outputs, UNKNOWN_OUTPUTS } from "./lineage/outputs.ts";
 import { CLIENT, describePortal } from "./messages.ts";
 import { parameterText } from "./parameters.ts";
-import { isNaming, makeRoom, type Named, Names, noteNaming, type Portal, type PreparedStatement } from "./prepared.ts";
+import {
+  type Change,
+  isNaming,
+  makeRoom,
+  Names,
+  noteCursors,
+  noteNaming,
+  type Portal,
+  type PreparedStatement,
+} from "./prepared.ts";
 import { forbidden, HOUSEKEEPING, RESERVED_PREFIX } from "./refuse.ts";
 import { type Answer, newAnswer, type Step } from "./steps.ts";
 
@@ -47,6 +56,8 @@ export class Requests {
   readonly statements = new Names<PreparedStatement>();
   readonly portals = new Names<Portal>();
   readonly cursors = new Cursors();
+  /** Names of portals that may be there still, though not to be used, and the series in which they came to be so. */
+  readonly #doubtful = new Map<string, number>();
   /** Number of the series that is being read. */
   series = 1;
   /** Executes that were read so far. */
@@ -95,9 +106,18 @@ export class Requests {
 
   /** At the end of a transaction the server drops every portal that it has made so far. */
   dropPortals(uptoSeries: number): void {
-    for (const portal of this.portals.values()) {
-      if (portal.series <= uptoSeries) this.portals.remove(portal.name);
-    }
+    this.portals.forget(({ series }) => series <= uptoSeries);
+    for (const [name, series] of this.#doubtful) if (series <= uptoSeries) this.#doubtful.delete(name);
+  }
+
+  /** What runs now may put cursors in the place of portals. */
+  noteCursors(effects: Effects, own: Portal | undefined): void {
+    for (const name of noteCursors(effects, this.portals, own)) this.#doubtful.set(name, this.series);
+  }
+
+  /** Whether the server may have something of this name that is not what SQL has made. */
+  isDoubtful(portal: string): boolean {
+    return this.#doubtful.has(portal) || this.#doubtful.size >= PREPARED_MAX;
   }
 }
 
@@ -110,7 +130,7 @@ class Reading {
   readonly #end: number;
   readonly #asked: Asked[] = [];
   readonly #steps: Step[] = [];
-  readonly #undo: (() => void)[] = [];
+  readonly #undo: Pick<Change, "drop">[] = [];
   readonly #answer = newAnswer();
   /** Statements of this group, or of SQL, that no Execute has used yet. */
   #unused: PreparedStatement[] = [];
@@ -157,7 +177,7 @@ class Reading {
       barrier: this.#barrier,
       definesSchema: this.#definesSchema,
       undo: () => {
-        for (const step of undo.reverse()) step();
+        for (const change of undo) change.drop();
       },
     };
   }
@@ -213,7 +233,7 @@ class Reading {
     if (statements.length === 0) this.#asked.push(EMPTY_ASKED);
     for (const statement of statements) {
       this.#asked.push({ operation: statement.operation, text: statement.text });
-      this.#effects(statement, step);
+      this.#effects(statement, step, undefined);
     }
     this.#names.series++;
   }
@@ -242,22 +262,21 @@ class Reading {
       text,
       analysis: this.#world.analyse(text, this.#world.scope),
       catalogVersion: this.#world.scope.catalog?.version ?? "",
-      series: this.#names.series,
       types,
       columns: undefined,
       isNaming: isNaming(text),
       unsure: false,
       weight: text.length,
-      before: undefined,
     };
     makeRoom(this.#names.statements);
-    if (!this.#names.statements.set(statement)) {
+    const change = this.#names.statements.set(statement, this.#names.series);
+    if (change === undefined) {
       this.#forbid("too-many-names", "The session has prepared too many statements, or too long ones", text);
       return;
     }
-    this.#undo.push(() => this.#names.statements.revert(statement));
+    this.#undo.push(change);
     this.#unused.push(statement);
-    this.#steps.push({ kind: "parse", answer: this.#answer, statement, refusal: undefined });
+    this.#steps.push({ kind: "parse", answer: this.#answer, change, refusal: undefined });
   }
 
   #bind(body: BodyReader): void {
@@ -279,19 +298,20 @@ class Reading {
       formats: resultFormats,
       parameters,
       series: this.#names.series,
+      unsure: false,
       plan: undefined,
       describedSeries: 0,
       knownRuns: this.#names.runs,
       weight: parameters.reduce((sum, text) => sum + (text?.length ?? 0), 0),
-      before: undefined,
     };
-    if (!this.#names.portals.set(portal)) {
+    const change = this.#names.portals.set(portal, this.#names.series);
+    if (change === undefined) {
       this.#forbid("too-many-names", "The session has opened too many portals, or with too long parameters");
       return;
     }
-    this.#undo.push(() => this.#names.portals.revert(portal));
+    this.#undo.push(change);
     this.#names.cursors.note(name, portalOutputs(statement));
-    this.#steps.push({ kind: "bind", answer: this.#answer, portal });
+    this.#steps.push({ kind: "bind", answer: this.#answer, change });
   }
 
   #describe(body: BodyReader): void {
@@ -317,7 +337,7 @@ class Reading {
     const { statement, parameters } = portal;
     if (statement.isNaming) noteNaming(statement.text, this.#names.statements);
     this.#ask(statement, parameters);
-    for (const part of statement.analysis.statements) this.#effects(part, step);
+    for (const part of statement.analysis.statements) this.#effects(part, step, portal);
     portal.knownRuns = ++this.#names.runs;
     this.#steps.push(step);
   }
@@ -327,9 +347,10 @@ class Reading {
     if (what !== STATEMENT && what !== PORTAL) {
       throw new ProtocolError("FRAME_BODY", "Cannot read a Close: it names neither statement nor portal");
     }
-    const restore = what === STATEMENT ? removal(this.#names.statements, body) : removal(this.#names.portals, body);
-    if (restore) this.#undo.push(restore);
-    this.#steps.push({ kind: "close", answer: this.#answer, restore });
+    const names = what === STATEMENT ? this.#names.statements : this.#names.portals;
+    const change = names.remove(body.text(), this.#names.series);
+    if (change !== undefined) this.#undo.push(change);
+    this.#steps.push({ kind: "close", answer: this.#answer, change });
   }
 
   /** Whether the server will have said what the portal's rows are before they come. */
@@ -339,7 +360,7 @@ class Reading {
     if (portal.knownRuns !== runs) return false;
     if (portal.describedSeries === series) return true;
     const { statement } = portal;
-    if (portal.series !== series || statement.unsure) return false;
+    if (portal.series !== series || statement.unsure || resultVaries(statement)) return false;
     // Types cannot change under a prepared statement, but the tables behind its names can.
     return statement.columns !== undefined && (!this.#world.labelled || statement.columns.length === 0);
   }
@@ -373,11 +394,11 @@ class Reading {
   #portal(name: string): Portal | undefined {
     const found = this.#names.portals.get(name);
     if (found !== undefined) return found;
-    if (canBeInSql(name)) {
+    if (canBeInSql(name) && !this.#names.isDoubtful(name)) {
       const { series, runs } = this.#names;
       const statement = this.#inSql(name, `FETCH ALL FROM ${quoted(name)}`);
       const about = { name, statement, series, knownRuns: runs, formats: TEXT_FORMATS, parameters: [], weight: 0 };
-      return { ...about, plan: undefined, describedSeries: 0, before: undefined };
+      return { ...about, unsure: true, plan: undefined, describedSeries: 0 };
     }
     this.#forbid("unknown-name", "The session has not bound this portal through the protocol");
     return undefined;
@@ -393,13 +414,11 @@ class Reading {
       text,
       analysis: this.#world.analyse(text, this.#world.scope),
       catalogVersion: this.#world.scope.catalog?.version ?? "",
-      series: this.#names.series,
       types: [],
       columns: undefined,
       isNaming: false,
       unsure: true,
       weight: 0,
-      before: undefined,
     };
     this.#unused.push(statement); // a FETCH could run what was bound only
     return statement;
@@ -421,11 +440,13 @@ class Reading {
     if (statement.analysis.statements.length === 0) this.#asked.push(EMPTY_ASKED);
   }
 
-  #effects(statement: Analysis["statements"][number], step: Step): void {
-    const { definesSchema, copy, declares, outputs, labelled } = statement.effects;
+  #effects(statement: Analysis["statements"][number], step: Step, own: Portal | undefined): void {
+    const { definesSchema, copy, declares, runsCode, outputs, labelled } = statement.effects;
     if (definesSchema) this.#definesSchema = true;
     if (labelled) this.#answer.labelled = true;
     if (declares !== undefined) this.#names.cursors.note(declares, outputs);
+    if (runsCode) this.#undo.push({ drop: this.#names.cursors.doubt() });
+    this.#names.noteCursors(statement.effects, own);
     if (copy === "in" || (definesSchema && this.#world.labelled)) this.#barrier = step;
     if (copy === "out" && this.#world.masksCopies && /binary/i.test(statement.text)) {
       this.#forbid("binary-copy", "COPY in binary form cannot be masked; use text or csv", statement.text);
@@ -468,6 +489,11 @@ function portalOutputs({ analysis }: PreparedStatement): Outputs {
   return effects.fetches === undefined ? effects.outputs : UNKNOWN_OUTPUTS;
 }
 
+/** Whether its columns may be others each time that it is bound. */
+function resultVaries({ analysis }: PreparedStatement): boolean {
+  return analysis.statements.some(({ effects }) => effects.resultVaries);
+}
+
 function readFormats(body: BodyReader): readonly number[] {
   const count = body.count();
   if (count === 0) return TEXT_FORMATS;
@@ -481,9 +507,4 @@ const TEXT_FORMATS: readonly number[] = Object.freeze([]);
 function formatAt(formats: readonly number[], position: number): number {
   if (formats.length === 0) return 0;
   return (formats.length === 1 ? formats[0] : formats[position]) ?? 0;
-}
-
-function removal<T extends Named<T>>(names: Names<T>, body: BodyReader): (() => void) | undefined {
-  const entry = names.remove(body.text());
-  return entry && (() => names.restore(entry));
 }

@@ -78,7 +78,6 @@ export class PostgresSession implements Session {
       if (step === this.#barrier) this.#barrier = undefined;
     };
     this.#awaited = new Awaited({
-      requests: this.#requests,
       lift,
       answerDone: (answer) => this.#out.push({ kind: "note", entry: entryOf(answer) }),
     });
@@ -109,9 +108,10 @@ export class PostgresSession implements Session {
   handle(event: SessionEvent): readonly SessionCommand[] {
     this.#out = [];
     if (this.#phase === "closed") return this.#out;
-    const amid = this.#answers.isAmidMessage;
+    let amid = this.#answers.isAmidMessage;
     try {
       this.#take(event, amid);
+      amid = this.#answers.isAmidMessage;
       this.#pump();
       if (this.#draining !== undefined && this.#isAtRest && (this.#hasAsked || isLastCall(event))) {
         this.#end("57P01", this.#draining, { isSilent: false });

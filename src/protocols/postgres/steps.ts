@@ -2,7 +2,7 @@
 import { MASKED_COLUMNS_TOLD_MAX } from "../../base/limits.ts";
 import type { AnswerEntry, MaskTally } from "../../model/session.ts";
 import type { Effects } from "./actions.ts";
-import type { Portal, PreparedStatement } from "./prepared.ts";
+import type { Change, Portal, PreparedStatement } from "./prepared.ts";
 
 export type Step =
   | {
@@ -17,10 +17,11 @@ export type Step =
   | {
       readonly kind: "parse";
       readonly answer: Answer | undefined;
-      readonly statement: PreparedStatement | undefined;
+      readonly change: Change | undefined;
+      /** As of a query. */
       readonly refusal: Buffer | undefined;
     }
-  | { readonly kind: "bind"; readonly answer: Answer | undefined; readonly portal: Portal }
+  | { readonly kind: "bind"; readonly answer: Answer | undefined; readonly change: Change }
   | { readonly kind: "describeStatement"; readonly answer: Answer | undefined; readonly statement: PreparedStatement }
   | {
       readonly kind: "describePortal";
@@ -30,7 +31,7 @@ export type Step =
       readonly shown: "all" | "none";
     }
   | { readonly kind: "execute"; readonly answer: Answer | undefined; readonly portal: Portal }
-  | { readonly kind: "close"; readonly answer: Answer | undefined; readonly restore: (() => void) | undefined }
+  | { readonly kind: "close"; readonly answer: Answer | undefined; readonly change: Change | undefined }
   | { readonly kind: "sync"; readonly answer: Answer | undefined; readonly series: number };
 
 /** Of one ask, until its last step is answered. */

@@ -378,6 +378,35 @@ test("of a name that nobody has made, the server's own error is shown", () => {
     .rests();
 });
 
+test("a portal that a cursor of its name may have replaced is refused until its transaction has ended", () => {
+  const made = join(client.parse("", "delete"), client.bind("p", ""), sync);
+  const bound = join(server.parsed(), server.bound(), server.ready("T"));
+  const declare = client.query("declare p cursor for select 1");
+  const failed = (status: string) => join(error("42P03"), server.ready(status));
+  const run = join(client.execute("p"), sync);
+  const declared = (status: string) =>
+    opened()
+      .gets(fromClient(made))
+      .does(ask(2, [["sql.delete", "delete"]], made))
+      .gets(allow(2))
+      .does(forward(2))
+      .gets(fromServer(bound))
+      .does(note(2), toClient(bound))
+      .gets(fromClient(declare))
+      .does(ask(3, [["", "declare p cursor for select 1"]], declare))
+      .gets(allow(3))
+      .does(forward(3))
+      .gets(fromServer(failed(status)))
+      .does(note(3, { error: { code: "42P03", message: "failed" } }), toClient(failed(status)))
+      .gets(fromClient(run));
+  declared("E")
+    .does(ask(4, [["built-in:unknown-name", ""]], run))
+    .rests();
+  declared("I")
+    .does(ask(4, [["", 'FETCH ALL FROM "p"']], join(client.describe("P", "p"), run)))
+    .rests();
+});
+
 const unknown = [
   { name: "the unnamed statement", bytes: join(client.bind("", ""), sync) },
   { name: "the unnamed portal", bytes: join(client.execute(""), sync) },
@@ -540,17 +569,70 @@ test("statements that would keep too much memory together are refused", () => {
     .rests();
 });
 
-test("a closed statement is unknown from then on, unless the server never came to close it", () => {
+test("a closed statement is unknown from then on; who uses it waits until the server has closed it, or has not", () => {
   const prepare = join(client.parse("s", "select 1"), sync);
-  const closing = join(client.close("S", "s"), sync);
+  const closing = join(client.parse("t", "select 2"), client.close("S", "s"), sync);
   const run = join(client.bind("", "s"), describe, execute, sync);
+  const prepared = join(server.parsed(), server.ready());
+  const asked = () =>
+    opened()
+      .gets(fromClient(prepare))
+      .does(ask(2, [["sql.read", "select 1"]], prepare))
+      .gets(allow(2))
+      .does(forward(2))
+      .gets(fromServer(prepared))
+      .does(note(2), toClient(prepared))
+      .gets(fromClient(closing, run))
+      .does(ask(3, [["sql.read", "select 2"]], closing))
+      .gets(allow(3))
+      .does(forward(3));
+  const done = join(server.parsed(), server.closed(), server.ready());
+  asked()
+    .gets(fromServer(done))
+    .does(note(3), toClient(done), ask(4, [["sql.call", 'EXECUTE "s"']], run))
+    .rests();
+  const failed = join(error("42601"), server.ready());
+  asked()
+    .gets(fromServer(failed))
+    .does(
+      note(3, { error: { code: "42601", message: "failed" } }),
+      toClient(failed),
+      ask(4, [["sql.read", "select 1"]], run),
+    )
+    .rests();
+});
+
+test("a name that a failed Parse gave anew and a skipped Close took away stands for what it did", () => {
+  const prepare = join(client.parse("s", "select 1"), client.parse("s", "select 2"), client.close("S", "s"), sync);
+  const run = join(client.bind("", "s"), describe, execute, sync);
+  const failed = join(server.parsed(), error("42P05"), server.ready());
   opened()
-    .gets(fromClient(prepare, closing, run))
-    .does(ask(2, [["sql.read", "select 1"]], prepare))
+    .gets(fromClient(prepare))
+    .does(
+      ask(
+        2,
+        [
+          ["sql.read", "select 1"],
+          ["sql.read", "select 2"],
+        ],
+        prepare,
+      ),
+    )
     .gets(allow(2))
-    .does(forward(2), ask(3, [["", "Sync"]], closing))
-    .gets(allow(3))
-    .does(forward(3), ask(4, [["sql.call", 'EXECUTE "s"']], run));
+    .does(forward(2))
+    .gets(fromServer(failed))
+    .does(note(2, { error: { code: "42P05", message: "failed" } }), toClient(failed))
+    .gets(fromClient(run))
+    .does(ask(3, [["sql.read", "select 1"]], run))
+    .rests();
+});
+
+test("a Sync with a body ends the session: what follows a refusal is forwarded as it is", () => {
+  const text = "Cannot read a message: it has a body, where it must have none";
+  opened()
+    .gets(fromClient(Buffer.from("53000000095100000020", "hex")))
+    .does(toClient(fatalOf("08P01", text)), close(text, "FRAME_BODY"))
+    .rests();
 });
 
 test("a name that SQL took away and gave anew is unknown", () => {

@@ -41,6 +41,9 @@ export const analyseByFirstWord: Analyse = (text) => {
           returnsRows: name === "sql.read",
           outputs: CLEAN_OUTPUTS,
           labelled: true,
+          ...(word === "declare" ? { declares: part.split(" ")[1] ?? "" } : {}),
+          resultVaries: false,
+          runsCode: name === "sql.call",
         } as const,
       };
     });

@@ -26,6 +26,10 @@ export interface Effects {
   readonly outputs: Outputs;
   /** It names a relation with labels, or one that derives from it: its errors may quote values. */
   readonly labelled: boolean;
+  /** Its result may have other columns each time, though its text is the same. */
+  readonly resultVaries: boolean;
+  /** Code runs that nobody has read: it may open and close cursors, prepare and drop. */
+  readonly runsCode: boolean;
   readonly declares?: string;
   readonly fetches?: string;
 }
@@ -41,6 +45,7 @@ type Forbidden = NonNullable<Operation["forbidden"]>;
 
 /** What one statement's facts may name before they cost more than they tell. */
 const NAMES_MAX = 2_000;
+/** Of what is forbidden: it never runs. */
 const NOTHING: Effects = {
   definesSchema: false,
   copy: "none",
@@ -48,6 +53,8 @@ const NOTHING: Effects = {
   returnsRows: false,
   outputs: UNKNOWN_OUTPUTS,
   labelled: true,
+  resultVaries: true,
+  runsCode: false,
 };
 const UNFOLLOWED: Lineage = { outputs: CLEAN_OUTPUTS, oracles: [], refusal: undefined };
 const SHAREABLE: ReadonlySet<string> = new Set(["SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt"]);
@@ -302,6 +309,8 @@ class Judged {
       copyForm: copy === "out" ? copyForm(body) : undefined,
       outputs: this.#lineage?.outputs ?? (runsOther ? UNKNOWN_OUTPUTS : CLEAN_OUTPUTS),
       labelled: this.#lineage !== undefined || runsOther || type === "FetchStmt",
+      resultVaries: runsOther || type === "FetchStmt",
+      runsCode: this.#actions.some(({ name }) => name === "sql.call"),
       ...cursorOf(this.#tree),
       returnsRows: RETURNS_ROWS.has(type) ? !this.#found.into : isAst(body["returningClause"]) || type === "CallStmt",
     };

@@ -33,6 +33,7 @@ export function eitherOutputs(one: Outputs, other: Outputs): Outputs {
  */
 export class Cursors {
   readonly #byName = new Map<string, Outputs>();
+  #doubts = 0;
 
   note(name: string, outputs: Outputs): void {
     const before = this.#byName.get(name);
@@ -41,9 +42,17 @@ export class Cursors {
     this.#byName.set(name, noted);
   }
 
+  /** Code that nobody has read may have opened any, of any name. Returns what takes that back: it did not run. */
+  doubt(): () => void {
+    this.#doubts++;
+    return () => {
+      this.#doubts--;
+    };
+  }
+
   /** A cursor that nobody declared here may be anything. */
   outputsOf(name: string): Outputs {
-    return this.#byName.get(name) ?? UNKNOWN_OUTPUTS;
+    return this.#doubts > 0 ? UNKNOWN_OUTPUTS : (this.#byName.get(name) ?? UNKNOWN_OUTPUTS);
   }
 }
 
