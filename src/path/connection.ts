@@ -28,8 +28,8 @@ import { type Leaf, leafNames, serverOptions } from "./tls.ts";
 import { type Backend, type CredentialSource, cancelUpstream, logIn } from "./upstream.ts";
 import { Wire } from "./wire.ts";
 
-/** As long as the server's own in protocol 3.0; it cancels nothing but sessions of the same agent. */
-const CANCEL_SECRET_BYTES = 4;
+/** As many as PostgreSQL's own have; how many are shown is the protocol's business. */
+const CANCEL_SECRET_BYTES = 32;
 
 /** The parts that a connection passes; joined in main.ts, replaced by fakes in tests. */
 export interface PathParts {

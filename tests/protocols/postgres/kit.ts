@@ -65,10 +65,10 @@ export const maskPlainly: MaskFor = (column) => {
 };
 
 export const CARD = "4111111111111111";
-const CANCEL_SECRET = hex("05060708");
-const PROCESS_ID = hex("01020304");
-/** The server's process, our secret. */
-export const CANCEL_KEY = join(PROCESS_ID, CANCEL_SECRET);
+/** The first four bytes are shown, because the server's own are so many. */
+export const CANCEL_SECRET = hex("0506070809");
+/** The server's process and our secret. */
+export const CANCEL_KEY = hex("0102030405060708");
 
 export interface WorldOptions {
   readonly maskFor?: MaskFor;
@@ -91,22 +91,21 @@ export function sessionOf(options: WorldOptions = {}): PostgresSession {
   return new PostgresSession(worldOf(options), analyseByFirstWord);
 }
 
+const PARAMETERS = [
+  ["client_encoding", "UTF8"],
+  ["standard_conforming_strings", "on"],
+] as const;
+const SAID = PARAMETERS.map(([name, value]) => server.parameter(name, value));
+
 export const GREETING = {
-  parameters: [
-    ["client_encoding", "UTF8"],
-    ["standard_conforming_strings", "on"],
-  ],
+  parameters: PARAMETERS,
+  said: [...SAID, server.keyData(hex("0102030400000000"))],
   status: "I",
-  processId: PROCESS_ID,
+  minor: 0,
 } as const;
 
 /** What the client reads when its login is done. */
-export const GREETED = join(
-  server.authenticationOk(),
-  ...GREETING.parameters.map(([name, value]) => server.parameter(name, value)),
-  server.keyData(CANCEL_KEY),
-  server.ready(),
-);
+export const GREETED = join(server.authenticationOk(), ...SAID, server.keyData(CANCEL_KEY), server.ready());
 
 export const STARTUP = client.startup({ user: "agent", database: "shop" });
 
