@@ -163,8 +163,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     // the data path
     const sessions = new Sessions();
     life.atEnd(() => sessions.drain("the daemon is going down"));
-    const { caFile, bundleFile } = authority;
-    const environment = trustEnvironment(caFile, bundleFile);
+    const environment = trustEnvironment(authority);
     const admit = (pid: number, cgroup: string) => doors.admit(pid, cgroup);
     const bounds = (): RunBounds => {
       const { references, settings } = inForce();

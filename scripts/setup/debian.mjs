@@ -49,6 +49,20 @@ export const TO_TEST = [
   "tcpdump",
 ];
 
+/** `npm run transparency`: drivers of further languages, with what compiles their scripts. */
+export const TO_COMPARE = [
+  ...TO_TEST,
+  "default-jdk-headless",
+  "golang-go",
+  "golang-github-lib-pq-dev",
+  "libpostgresql-jdbc-java",
+  "php-cli",
+  "php-pgsql",
+  "python3-psycopg",
+  "ruby",
+  "ruby-pg",
+];
+
 /** `npm run kernels`: virtual machines around this checkout. */
 export const TO_BOOT = [...TO_TEST, "cpio", "kmod", "qemu-system-x86"];
 

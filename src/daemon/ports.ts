@@ -31,8 +31,8 @@ export function createPorts(parts: PortParts): ControlPorts {
     policy: policyPorts(parts),
     trust: {
       export: async () => {
-        const { caPem, caFile, bundleFile } = authority;
-        return { certificate: caPem, bundleFile, environment: trustEnvironment(caFile, bundleFile) };
+        const { caPem, bundleFile } = authority;
+        return { certificate: caPem, bundleFile, environment: trustEnvironment(authority) };
       },
     },
     daemon: daemonPorts(parts),

@@ -21,14 +21,16 @@ export interface Protocol {
   readonly lookupLogin?: (request: unknown) => unknown;
   /** The whole of a cancel message to the server for a key that `login` handed out. */
   readonly cancelMessage?: (cancel: Uint8Array) => Uint8Array;
+  /** What a client of the session shows to cancel, made of the session's secret and the key that `login` handed out. */
+  readonly cancelKey?: (secret: Uint8Array, cancel: Uint8Array) => Uint8Array;
 }
 
 export interface SessionWorld {
   readonly sessionId: string;
   readonly connection: Connection;
   readonly maskFor: MaskFor;
-  /** Unpredictable bytes, made for this session: what the client shows to cancel. */
-  readonly cancelKey: Uint8Array;
+  /** Unpredictable bytes, made for this session: what the client shows to cancel is made of them. */
+  readonly cancelSecret: Uint8Array;
 }
 
 export interface LoginWorld {

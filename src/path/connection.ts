@@ -28,6 +28,9 @@ import { type Leaf, leafNames, serverOptions } from "./tls.ts";
 import { type Backend, type CredentialSource, cancelUpstream, logIn } from "./upstream.ts";
 import { Wire } from "./wire.ts";
 
+/** As many as PostgreSQL's own have; how many are shown is the protocol's business. */
+const CANCEL_SECRET_BYTES = 32;
+
 /** The parts that a connection passes; joined in main.ts, replaced by fakes in tests. */
 export interface PathParts {
   readonly clock: Clock;
@@ -102,11 +105,12 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     policy: judge.current.policy,
     startedAtMs: parts.clock.nowMs(),
   });
-  const cancelKey = newCancelKey();
+  const cancelSecret = randomBytes(CANCEL_SECRET_BYTES);
+  let cancelKey: Uint8Array | undefined;
   const session = protocol.session({
     sessionId,
     connection,
-    cancelKey,
+    cancelSecret,
     maskFor: (column) => parts.masker.valueMask(column, (detector) => styleOf(column, detector, judge.current)),
   });
 
@@ -131,7 +135,10 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
         parts.emit(loginFailure(parts, sessionId, agent, connection, error));
         throw error;
       });
-      if (login.cancel !== undefined) parts.sessions.rememberCancel(cancelKey, sessionId, agent, backend, login.cancel);
+      if (login.cancel !== undefined && protocol.cancelKey !== undefined) {
+        cancelKey = protocol.cancelKey(cancelSecret, login.cancel);
+        parts.sessions.rememberCancel(cancelKey, sessionId, agent, backend, login.cancel);
+      }
       clearTimeout(startup);
       if (protocol.lookup !== undefined) look = parts.lookups.of(backend, request);
       return login;
@@ -160,7 +167,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   const stop = (reason: string) => driver.stop(reason);
   const drain: LiveSession["drain"] = (why, fresh) => driver.drain(why, fresh);
   const cut = (reason: string) => {
-    cancelFor(parts, agent, cancelKey); // a backend that computes does not notice that nobody listens any more
+    if (cancelKey !== undefined) cancelFor(parts, agent, cancelKey); // a backend that computes does not notice that nobody listens any more
     driver.cut(reason);
   };
   const recheck = () => {
@@ -309,13 +316,6 @@ function loginFailure(
 
 function about(parts: PathParts, agent: Agent, connection: Connection, sessionId: string) {
   return { atMs: parts.clock.nowMs(), agent: agent.name, connection: connection.name, sessionId };
-}
-
-/** Four bytes that clients print as a positive process id, then four of secret. */
-function newCancelKey(): Uint8Array {
-  const key = randomBytes(8);
-  key[0] = (key[0] ?? 0) & 0x7f;
-  return key;
 }
 
 /** 80 random bits in lower-case base 32: short enough to read out, too many to guess. */

@@ -103,7 +103,11 @@ export async function fakeDaemon(
   const base: ControlPorts = {
     peer: () => state.peer,
     runs: {
-      environment: async (agent) => ({ SALLYPORT_AGENT: agent, PGSSLROOTCERT: "/ca.pem" }),
+      environment: async (agent) => ({
+        SALLYPORT_AGENT: agent,
+        PGSSLROOTCERT: "/ca.pem",
+        JAVA_TOOL_OPTIONS: "-Dours=1",
+      }),
       create: async ({ agent, pid }, caller) => {
         note("runs.create", agent, pid, caller.uid);
         const bounds = { unixSockets: "judged", hidden: [], fixed: [] } as const;

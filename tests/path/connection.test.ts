@@ -44,7 +44,7 @@ function scriptOf(world: SessionWorld) {
       ] as const;
     }
     if (event.kind === "client" && textOf(event.bytes) === "cancel") {
-      return [{ kind: "cancel", key: world.cancelKey }] as const;
+      return [{ kind: "cancel", key: world.cancelSecret }] as const;
     }
     if (event.kind === "client") {
       const ask = [{ operation: SELECT, text: textOf(event.bytes) }];
@@ -96,7 +96,7 @@ async function world(t: TestContext, making: Making = {}) {
     session: (given) => {
       const session = new ScriptedSession(scriptOf(given));
       sessions.push(session);
-      cancelKeys.push(given.cancelKey);
+      cancelKeys.push(given.cancelSecret);
       return session;
     },
   });

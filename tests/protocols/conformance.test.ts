@@ -132,7 +132,7 @@ class Stage {
       tls: { mode: "disable" },
       data: {},
     } as const;
-    this.#session = protocol.session({ sessionId: "s1", connection, maskFor, cancelKey: Buffer.alloc(8, 1) });
+    this.#session = protocol.session({ sessionId: "s1", connection, maskFor, cancelSecret: Buffer.alloc(4, 1) });
     this.give({ kind: "start" });
   }
 

@@ -3,6 +3,7 @@ import type { Protocol } from "../../model/protocol.ts";
 import { analyse, POSTGRES_ACTIONS, prepareAnalysis } from "./actions.ts";
 import type { PostgresQuestion } from "./catalog.ts";
 import { UnreadBudget } from "./codec.ts";
+import { cancelKeyOf } from "./greeting.ts";
 import { PostgresLogin } from "./login.ts";
 import { CatalogLookup } from "./lookup.ts";
 import { cancelRequest } from "./messages.ts";
@@ -28,4 +29,5 @@ export const postgres: Protocol = {
     parameters: { application_name: "sallyport" },
   }),
   cancelMessage: cancelRequest,
+  cancelKey: cancelKeyOf,
 };

@@ -94,11 +94,11 @@ export function readyForQuery(status: string): Buffer {
   return frame(SERVER.readyForQuery, Buffer.from(status, "latin1"));
 }
 
-/** Tells a client that asked for more that it gets 3.0 and none of the `options`. */
-export function negotiateProtocolVersion(options: readonly string[]): Buffer {
+/** Tells a client that asked for more that it gets 3.`minor` and none of the `options`. */
+export function negotiateProtocolVersion(minor: number, options: readonly string[]): Buffer {
   return frame(
     SERVER.negotiate,
-    Buffer.concat([int32(PROTOCOL_3_0), int32(options.length), ...options.map((option) => cstring(option))]),
+    Buffer.concat([int32(PROTOCOL_3_0 + minor), int32(options.length), ...options.map((option) => cstring(option))]),
   );
 }
 
@@ -122,10 +122,10 @@ export function flush(): Buffer {
   return frame(CLIENT.flush, Buffer.alloc(0));
 }
 
-/** A StartupMessage of protocol 3.0; it has no type byte. */
-export function startup(parameters: Iterable<readonly [name: string, value: string]>): Buffer {
+/** A StartupMessage of protocol 3.`minor`; it has no type byte. */
+export function startup(minor: number, parameters: Iterable<readonly [name: string, value: string]>): Buffer {
   const pairs = [...parameters].map(([name, value]) => Buffer.concat([cstring(name), cstring(value)]));
-  const body = Buffer.concat([int32(PROTOCOL_3_0), ...pairs, Buffer.of(0)]);
+  const body = Buffer.concat([int32(PROTOCOL_3_0 + minor), ...pairs, Buffer.of(0)]);
   return Buffer.concat([int32(body.length + 4), body]);
 }
 

@@ -7,10 +7,10 @@ import { run } from "./pipelines.ts";
 
 const { query, sync, parse, bind, execute } = client;
 
-/** Until the server says that this statement runs. `mark` is a comment in it. */
+/** Until the server sleeps in this statement, so that all before it has been said. `mark` is a comment in it. */
 function runs(stage: Stage, mark: string): Promise<void> {
   return stage.untilTrue(
-    `SELECT count(*) = 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%${mark}%' AND pid <> pg_backend_pid()`,
+    `SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%${mark}%' AND pid <> pg_backend_pid()`,
   );
 }
 
@@ -312,16 +312,30 @@ export const EVENTS: readonly Conversation[] = [
   {
     name: "a session by protocol 3.2",
     statements: ["SELECT 'by 3.2'", "SELECT pg_sleep(60) /* c5 */"],
-    from: 18,
     play: async (stage) => {
-      // What the two sides agree on at the login is a stated difference; all that follows is the same.
-      const talk = await stage.open("newer", { protocol: 0x0003_0002 });
+      // Of version 18 on; an older server negotiates 3.0, and its cancel keys are shorter.
+      const talk = await stage.open("newer", { protocol: 0x0003_0002, greeting: "compared" });
       await talk.query("SELECT 'by 3.2'");
       await talk.ask(
         join(parse("s", "SELECT id FROM tree ORDER BY id"), bind("p", "s"), execute("p", 3), execute("p"), sync()),
       );
       await cancelled(stage, talk, query("SELECT pg_sleep(60) /* c5 */"), "c5 ");
       await talk.query("LISTEN own; NOTIFY own, 'x'; SELECT 1");
+    },
+  },
+  {
+    name: "logins by versions and with options that nobody speaks yet",
+    statements: ["SELECT 'negotiated'"],
+    play: async (stage) => {
+      for (const [protocol, parameters] of [
+        [0x0003_0001, {}],
+        [0x0003_0009, {}],
+        [0x0003_0000, { "_pq_.magic": "1", "_pq_.more": "" }],
+        [0x0003_0002, { "_pq_.magic": "1" }],
+      ] as const) {
+        const talk = await stage.open("asks", { protocol, parameters, greeting: "compared" });
+        await talk.query("SELECT 'negotiated'");
+      }
     },
   },
 ];

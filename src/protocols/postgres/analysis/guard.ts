@@ -79,6 +79,7 @@ const CODELESS: ReadonlySet<string> = new Set([
   "CreateDomainStmt",
   "AlterDomainStmt",
   "AlterTableStmt",
+  "ReplicaIdentityStmt",
   "AlterOwnerStmt",
   "CommentStmt",
   "DropStmt",

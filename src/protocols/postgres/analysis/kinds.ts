@@ -25,6 +25,7 @@ const ACTIONS: Readonly<Record<string, readonly string[]>> = {
   PrepareStmt: NONE,
   ExplainStmt: NONE,
   ReturnStmt: NONE,
+  ReplicaIdentityStmt: NONE, // of ALTER TABLE
   CopyStmt: ["sql.copy"],
   // Housekeeping
   DeallocateStmt: NONE,
