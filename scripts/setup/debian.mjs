@@ -44,6 +44,7 @@ export const TO_TEST = [
   "containernetworking-plugins",
   "podman",
   "runc",
+  "sqlsmith",
   "strace",
   "systemd-container",
   "tcpdump",

@@ -44,6 +44,8 @@ export const CANCELS_MAX = 4;
 export const STARTUP_WAIT_MS = 10_000;
 /** Dial, TLS and login upstream together. */
 export const LOGIN_WAIT_MS = 15_000;
+/** A server may leave UNSENT_BYTES_MAX waiting for so long: it may wait for a lock itself. TCP probes after as long. */
+export const SERVER_STALL_MS = 7_200_000;
 /** Facts from the backend's catalog. */
 export const LOOKUP_WAIT_MS = 5_000;
 /** All that a backend may answer to one lookup: CATALOG_RELATIONS_MAX with a KiB each, and room. */

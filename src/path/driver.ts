@@ -3,7 +3,7 @@
  * need: decide, record, forward. The only place where client bytes can leave, and only as a redeemed permit.
  */
 import { codeOf, messageOf } from "../base/errors.ts";
-import { FAREWELL_WAIT_MS } from "../base/limits.ts";
+import { FAREWELL_WAIT_MS, SERVER_STALL_MS } from "../base/limits.ts";
 import type { Decision } from "../model/decision.ts";
 import type { Asked } from "../model/operation.ts";
 import { redeemPermit } from "../model/permit.ts";
@@ -45,6 +45,8 @@ export class Driver {
   #toServer: Uint8Array[] = [];
   /** Something was decided that the file does not hold yet. */
   #decided = false;
+  /** Runs while the server's side is congested. */
+  #stall: NodeJS.Timeout | undefined;
   #closing: string | undefined;
   #isCut = false;
   #cancelled: Promise<void> | undefined;
@@ -243,6 +245,19 @@ export class Driver {
     if (server === undefined) return;
     if (blocked || this.#client.congested) server.pause();
     else server.resume();
+    this.#watch(server);
+  }
+
+  /** While the server takes nothing the client is not read, so that its end would go unseen for ever. */
+  #watch(server: Wire): void {
+    if (!server.congested) {
+      clearTimeout(this.#stall);
+      this.#stall = undefined;
+      return;
+    }
+    this.#stall ??= setTimeout(() => {
+      this.stop("the server has not taken for too long what waits for it");
+    }, SERVER_STALL_MS).unref();
   }
 
   #busy(): boolean {
@@ -273,6 +288,7 @@ export class Driver {
 
   #hangUp(): void {
     const [client, server] = [this.#client, this.#server];
+    clearTimeout(this.#stall);
     this.#finish(this.#closing ?? "closed");
     if (this.#isCut) {
       setImmediate(() => {

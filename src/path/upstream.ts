@@ -53,6 +53,10 @@ export async function logIn(
     }
   } catch (error) {
     wire.destroy();
+    if (signal.aborted) {
+      const message = `Cannot log in to ${backend.connection.name}: it took too long`;
+      throw new ProtocolError("UPSTREAM_TIMEOUT", message);
+    }
     if (error instanceof ProtocolError) throw error;
     // the vault names files and variables of the host: for the operator only
     const message = `Cannot log in to ${backend.connection.name}: its credential cannot be used`;

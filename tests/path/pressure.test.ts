@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { FAREWELL_WAIT_MS } from "../../src/base/limits.ts";
+import { FAREWELL_WAIT_MS, SERVER_STALL_MS } from "../../src/base/limits.ts";
 import type { SessionCommand, SessionEvent } from "../../src/model/session.ts";
 import { relayScript, turns, until } from "./kit.ts";
 import { isLoggedIn, start, type World } from "./running.ts";
@@ -44,6 +44,41 @@ async function stuff(world: World, most: number): Promise<number> {
   }
   return sent;
 }
+
+/** Fills everything between the client and a server that does not read. */
+async function stuffServer({ client }: World): Promise<void> {
+  const chunk = Buffer.alloc(256 * 1024, "x");
+  const isFull = () => client.writableLength > 4 * chunk.length;
+  for (let turn = 0; turn < 2_000 && !isFull(); turn++) {
+    client.write(chunk);
+    await turns(5);
+  }
+  assert.ok(isFull(), "control: the client is not read any more");
+}
+
+test("a server that takes nothing ends the session in the end, one that goes on does not", async (t) => {
+  const world = await start(t, { unread: { got: 0 } });
+  await until(() => isLoggedIn(world), "the login");
+  let ended = "";
+  void world.done.then((reason) => {
+    ended = reason;
+  });
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  await stuffServer(world);
+  world.server.resume();
+  for (let turn = 0; turn < 2_000 && world.client.writableLength > 0; turn++) await turns(5);
+  t.mock.timers.tick(SERVER_STALL_MS);
+  await turns(20);
+  assert.equal(ended, "");
+  world.server.pause();
+  await stuffServer(world);
+  t.mock.timers.tick(SERVER_STALL_MS - 1);
+  await turns(20);
+  assert.equal(ended, "");
+  t.mock.timers.tick(1);
+  await turns(20);
+  assert.equal(ended, "the server has not taken for too long what waits for it");
+});
 
 test("stop closes within its time even when the peers never read", async (t) => {
   const world = await start(t, { unread: { got: 0 } });

@@ -76,7 +76,7 @@ const failures: readonly { name: string; serve: (socket: Socket) => void; code: 
     {
       name: "the backend says nothing in time",
       serve: () => {},
-      code: "UPSTREAM_CLOSED",
+      code: "UPSTREAM_TIMEOUT",
       signal: () => AbortSignal.timeout(20),
     },
   ];

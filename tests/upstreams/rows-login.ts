@@ -5,6 +5,7 @@ import { authentication, behave, LENGTHS, LOGIN_TIME, lying, type QuickRow, quic
 import type { ScramTricks } from "./scram-server.ts";
 
 const CLOSED = { kind: "refused", sqlState: "08006", code: "UPSTREAM_CLOSED" } as const;
+const LATE = { ...CLOSED, code: "UPSTREAM_TIMEOUT" } as const;
 const CONFUSED = { kind: "refused", sqlState: "08006", code: "UPSTREAM_PROTOCOL" } as const;
 const UNPROVEN = { kind: "refused", sqlState: "28000", code: "UPSTREAM_SCRAM" } as const;
 const WEAK = { kind: "refused", sqlState: "28000", code: "UPSTREAM_AUTH_WEAK" } as const;
@@ -51,7 +52,7 @@ const stages = Object.entries(STAGES);
 
 /** LOGIN_WAIT_MS ends these; they are waited for together. */
 const HOLES: readonly QuickRow[] = [
-  { name: "never answers the request for TLS", tls: "require", serve: (visit) => visit.sslRequest(), ends: CLOSED },
+  { name: "never answers the request for TLS", tls: "require", serve: (visit) => visit.sslRequest(), ends: LATE },
   {
     name: "grants TLS and never begins it",
     tls: "require",
@@ -59,16 +60,16 @@ const HOLES: readonly QuickRow[] = [
       await visit.sslRequest();
       await visit.send(Buffer.from("S"));
     },
-    ends: UNTRUSTED,
+    ends: LATE,
   },
-  ...stages.map(([stage, serve]): QuickRow => ({ name: `is silent ${stage}`, serve, ends: CLOSED })),
+  ...stages.map(([stage, serve]): QuickRow => ({ name: `is silent ${stage}`, serve, ends: LATE })),
   {
     name: "drips its login, a byte each half second",
     serve: async (visit) => {
       await visit.startup();
       await visit.drip(server.sasl("SCRAM-SHA-256", "X".repeat(100)), 500);
     },
-    ends: CLOSED,
+    ends: LATE,
   },
 ];
 export const LOGIN_HOLES: readonly Row[] = HOLES.map((row) => ({ ...row, withinMs: LOGIN_TIME }));

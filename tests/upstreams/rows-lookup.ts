@@ -51,7 +51,7 @@ const LOOKUPS_BEFORE_ROWS = 1;
 
 /** LOOKUP_WAIT_MS ends these, and LOGIN_WAIT_MS before it; they are waited for together. */
 const HOLES: readonly QuickRow[] = [
-  { name: "never logs the lookup in", serve: apart(finishLogin, silence), ends: { ...LOST, code: "UPSTREAM_CLOSED" } },
+  { name: "never logs the lookup in", serve: apart(finishLogin, silence), ends: { ...LOST, code: "UPSTREAM_TIMEOUT" } },
   { name: "never answers the lookup", serve: asking(silence), ends: LOST },
   { name: "is silent amid the answer to the lookup", serve: answering(NO_FACTS.subarray(0, 40)), ends: LOST },
   { name: "drips the answer to the lookup", serve: asking((visit) => visit.drip(NO_FACTS, 500)), ends: LOST },

@@ -247,11 +247,13 @@ export class Answers {
   #rowDescription(bytes: Buffer, at: number, end: number): boolean {
     const body = at + HEADER_BYTES;
     const outputs = this.#outputs();
-    const key = end - body <= PLAN_KEY_MAX ? this.#number(outputs) + bytes.toString("latin1", body, end) : undefined;
+    const source = this.#world.planSource();
+    const isOutdated = source.catalog !== undefined && this.#catalogVersion() !== source.catalog.version;
+    const isKept = end - body <= PLAN_KEY_MAX && !isOutdated;
+    const key = isKept ? this.#number(outputs) + bytes.toString("latin1", body, end) : undefined;
     const known = key === undefined ? undefined : this.#known.get(key);
     if (known !== undefined) return this.#described(known, at, end);
     const columns = readColumns(bytes, body, end);
-    const source = this.#world.planSource();
     const unresolved = source.catalog === undefined ? [] : unresolvedTables(columns, source.catalog);
     if (unresolved.length > 0 && !this.#unresolvable) {
       this.#paused = true;
@@ -259,7 +261,7 @@ export class Answers {
       return false;
     }
     this.#unresolvable = false;
-    const result = { columns, plan: planOf(columns, undefined, outputs, source) };
+    const result = { columns, plan: planOf(columns, undefined, outputs, { ...source, isOutdated }) };
     if (key !== undefined && unresolved.length === 0) {
       if (this.#known.size >= PLANS_MAX) this.#known.clear();
       this.#known.set(key, result);
@@ -288,6 +290,14 @@ export class Answers {
     const effects = this.#effects();
     if (effects === undefined || ("portal" in step && step.portal.unsure)) return UNKNOWN_OUTPUTS;
     return effects.fetches === undefined ? effects.outputs : this.#world.requests.cursors.outputsOf(effects.fetches);
+  }
+
+  /** Of the catalog in which the running statement was followed. */
+  #catalogVersion(): string {
+    const step = this.#awaited.current();
+    if (step.kind === "query") return step.catalogVersion;
+    if (step.kind === "describeStatement") return step.statement.catalogVersion;
+    return "portal" in step ? step.portal.statement.catalogVersion : "";
   }
 
   #number(outputs: Outputs): string {

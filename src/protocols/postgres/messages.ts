@@ -81,10 +81,6 @@ export function authenticationOk(): Buffer {
   return frame(SERVER.authentication, int32(0));
 }
 
-export function parameterStatus(name: string, value: string): Buffer {
-  return frame(SERVER.parameterStatus, Buffer.concat([cstring(name), cstring(value)]));
-}
-
 export function backendKeyData(key: Uint8Array): Buffer {
   return frame(SERVER.backendKeyData, key);
 }

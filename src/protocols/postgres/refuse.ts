@@ -40,7 +40,8 @@ export function inPlaceOf(
   series: number,
 ): { readonly bytes: Buffer; readonly steps: readonly Step[] } {
   if (group.kind === "query") {
-    return { bytes: FAILING_QUERY, steps: [{ kind: "query", answer: undefined, refusal: error, series, effects: [] }] };
+    const step = { kind: "query", answer: undefined, refusal: error, series, catalogVersion: "", effects: [] } as const;
+    return { bytes: FAILING_QUERY, steps: [step] };
   }
   const failing: Step = { kind: "parse", answer: undefined, change: undefined, refusal: error };
   if (group.ends === "open") return { bytes: FAILING_PART, steps: [failing] };

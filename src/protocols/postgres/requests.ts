@@ -224,7 +224,9 @@ class Reading {
     noteNaming(text, this.#names.statements);
     const { statements } = this.#world.analyse(text, this.#world.scope);
     const effects = statements.map((statement) => statement.effects);
-    const step: Step = { kind: "query", answer: this.#answer, refusal: undefined, series: this.#names.series, effects };
+    const { series } = this.#names;
+    const catalogVersion = this.#world.scope.catalog?.version ?? "";
+    const step: Step = { kind: "query", answer: this.#answer, refusal: undefined, series, catalogVersion, effects };
     this.#steps.push(step);
     if (statements.length > STATEMENTS_PER_QUERY_MAX) {
       this.#forbid("too-many-statements", `A query holds more than ${STATEMENTS_PER_QUERY_MAX} statements`, text);

@@ -45,6 +45,8 @@ export interface PlanSource {
   readonly data: DataLabels;
   /** Undefined on connections without labels. */
   readonly catalog: CatalogFacts | undefined;
+  /** The statement was followed in an older catalog: it did not know every view by then. */
+  readonly isOutdated?: boolean;
 }
 
 /** Body of a RowDescription, from `at` to `end`. */
@@ -181,18 +183,21 @@ function columnMask(
  * The server's word counts where it gives one: a column of a table is that column. Of expressions, and of
  * columns of views, it gives none; then what was followed counts, or else anything.
  */
-function sourceTaint(column: Column, output: Taint | undefined, { catalog, data }: PlanSource): Taint {
+function sourceTaint(column: Column, output: Taint | undefined, { catalog, data, isOutdated }: PlanSource): Taint {
   if (catalog === undefined) return CLEAN;
-  const followed = output ?? { sources: [{ ...NOBODY, labels: everyLabel(data) }], exact: false };
+  const anything = { sources: [{ ...NOBODY, labels: everyLabel(data) }], exact: false };
+  const followed = output ?? anything;
   if (column.tableOid === 0) return followed;
   const relation = catalog.relations.get(column.tableOid);
   if (relation === undefined) return isResolved(catalog, column.tableOid) ? CLEAN : followed;
   if (relation.standing === "clean") return CLEAN;
-  if (relation.standing === "derived" || relation.kind === "v" || relation.kind === "m") return followed;
+  if (relation.standing === "derived" || relation.kind === "v" || relation.kind === "m") {
+    return isOutdated ? anything : followed;
+  }
   const { schema, name: table } = relation;
   const own = relation.columns.get(column.attnum);
   if (column.attnum < 0) return { sources: [{ ...NOBODY, schema, table, labels: relation.labels }], exact: true };
-  if (own === undefined) return { sources: [{ ...NOBODY, labels: everyLabel(data) }], exact: false };
+  if (own === undefined) return anything;
   const labels = [...new Set([...relation.labels, ...own.labels])];
   return { sources: [{ schema, table, name: own.name, labels, typeOid: own.typeOid }], exact: true };
 }

@@ -11,6 +11,8 @@ export type Step =
       /** Ours, in place of what was refused: its error is swallowed and this one shown. */
       readonly refusal: Buffer | undefined;
       readonly series: number;
+      /** With which its statements were followed. */
+      readonly catalogVersion: string;
       /** Of each statement in it, in order; none of what was refused. */
       readonly effects: readonly Effects[];
     }

@@ -461,6 +461,26 @@ const views: Group = {
         ],
       }),
     ),
+    ...rows(
+      [
+        ["a view of statistics", "SELECT x FROM app.shown"],
+        ["a view of statistics in an expression", "SELECT upper(x) FROM app.shown"],
+        ["COPY of a view of statistics", "COPY (SELECT x FROM app.shown) TO STDOUT"],
+      ],
+      {
+        before: `CREATE VIEW app.shown AS SELECT histogram_bounds::text AS x FROM pg_stats
+          WHERE tablename = 'customers' AND attname = 'ssn'; ANALYZE customers`,
+      },
+    ),
+    ...rows([["a view over a view of activity", "SELECT x FROM app.shown"]], {
+      before: `CREATE VIEW app.seen AS SELECT query, datname FROM pg_stat_activity;
+        CREATE VIEW app.shown AS SELECT query AS x FROM app.seen WHERE datname = current_database()`,
+      neighbour: "DO $$ BEGIN PERFORM '@ssn@'; END $$",
+      restless: true,
+    }),
+    ...rows([["a view of query_to_xml", "SELECT x FROM app.shown"]], {
+      before: `CREATE VIEW app.shown AS SELECT query_to_xml('SELECT ssn FROM customers', true, true, '')::text AS x`,
+    }),
     ...rows([["a view of a function", "SELECT x FROM app.called"]], {
       before: "CREATE VIEW app.called AS SELECT x FROM app.steal() AS x",
     }),
@@ -468,6 +488,37 @@ const views: Group = {
       before: "CREATE MATERIALIZED VIEW app.called AS SELECT x FROM app.steal() AS x",
     }),
   ],
+};
+
+/** The catalog that is known is older than the one in which the server resolves a name. */
+const changing: Group = {
+  title: "Names while the schema changes",
+  attacks: rows(
+    [
+      [
+        "a column that a nearer table has lost",
+        "ALTER TABLE stash ADD ssn text; BEGIN; ALTER TABLE stash RENAME ssn TO gone; SELECT (SELECT ssn FROM stash LIMIT 1) || '' FROM customers; ROLLBACK",
+      ],
+      [
+        "a column that a nearer table has lost, named like the row",
+        "ALTER TABLE stash ADD customers text; BEGIN; ALTER TABLE stash DROP customers; SELECT (SELECT customers::text FROM stash LIMIT 1) FROM customers; ROLLBACK",
+      ],
+      [
+        "a column that a nearer sub-query has lost",
+        "ALTER TABLE stash ADD ssn text; BEGIN; ALTER TABLE stash RENAME ssn TO gone; SELECT (SELECT ssn FROM (SELECT * FROM stash) s LIMIT 1) || '' FROM customers; ROLLBACK",
+      ],
+      [
+        "a temporary table in a nearer table's place",
+        "CREATE TABLE near (ssn text); CREATE TEMP TABLE near (other text); INSERT INTO near VALUES (''); SELECT (SELECT ssn FROM near LIMIT 1) || '' FROM customers",
+      ],
+      [
+        "what NATURAL moves to the front",
+        `CREATE TABLE near (a text); INSERT INTO near VALUES ('k'); BEGIN; ALTER TABLE near RENAME a TO k; ALTER TABLE near ADD b text;
+         SELECT * FROM (customers CROSS JOIN (SELECT 'k'::text AS k) q) NATURAL JOIN near UNION ALL SELECT * FROM (customers CROSS JOIN (SELECT 'k'::text AS k) q) NATURAL JOIN near; ROLLBACK`,
+      ],
+    ],
+    { changes: true },
+  ),
 };
 
 const setReturning: Group = {
@@ -513,4 +564,4 @@ const setReturning: Group = {
   ]).map((attack): Attack => (/^JSON_TABLE|^pg_input/.test(attack.name) ? { ...attack, since: 18 } : attack)),
 };
 
-export const READING: readonly Group[] = [names, expressions, subQueries, sets, joins, views, setReturning];
+export const READING: readonly Group[] = [names, expressions, subQueries, sets, joins, views, changing, setReturning];

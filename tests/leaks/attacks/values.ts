@@ -176,6 +176,8 @@ const composites: Group = {
       ["hstore of a pair", "SELECT hstore('k', ssn) -> 'k' FROM customers"],
       ["a function of the row, made before", "SELECT short(c) FROM customers c"],
       ["a function of the row as a column, made before", "SELECT c.short FROM customers c"],
+      ["a function of a clean table's row as a column, made before", "SELECT o.whose FROM orders o"],
+      ["a function of a clean table's row as a field, made before", "SELECT (o).whose FROM orders o"],
       ["a row by its number", "SELECT c FROM customers c WHERE ctid = '(0,1)'"],
       ["rows of a view's type", "SELECT ROW(id, ssn)::app.plain FROM customers"],
       ["a whole row of vault", "SELECT v FROM vault v"],

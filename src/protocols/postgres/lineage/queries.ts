@@ -339,7 +339,9 @@ function joinItem(body: Ast, outer: Scope, before: readonly FromItem[], walk: Wa
   const rest = [...left.visible.list, ...right.visible.list].filter(
     ({ name }) => name === undefined || !shared.includes(name),
   );
-  const visible: Columns = { list: [...merged, ...rest], others: open.length === 0 ? undefined : made(open) };
+  const all = { list: [...merged, ...rest], others: open.length === 0 ? undefined : made(open) };
+  const isNatural = body["isNatural"] === true || left.visible.unordered || right.visible.unordered;
+  const visible: Columns = isNatural && !isClean(wholeOf(all)) ? { ...all, unordered: true } : all;
   return joined(body, [left, right], visible, { list: merged, others: undefined });
 }
 

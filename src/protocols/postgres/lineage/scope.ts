@@ -3,7 +3,7 @@
  * list of columns is not wholly known, the answer is all that it may be. Source: the server's parse_relation.c.
  */
 import { fold } from "../analysis/labels.ts";
-import { CLEAN, made, oneOf, type Taint } from "./taint.ts";
+import { CLEAN, isClean, made, oneOf, type Taint } from "./taint.ts";
 
 export interface Column {
   /** Undefined: the server names it by rules that are not followed here (an expression without an alias). */
@@ -16,6 +16,8 @@ export interface Columns {
   readonly list: readonly Column[];
   /** Of any column that is not in the list; undefined: the list is complete. */
   readonly others: Taint | undefined;
+  /** Names are as listed, their order may be another: NATURAL moves to the front what the tables share by then. */
+  readonly unordered?: true;
 }
 
 /** What `name.column` may refer to. */
@@ -57,7 +59,7 @@ export function wholeOf({ list, others }: Columns): Taint {
 /** Renamed from the left by an alias list; names beyond the list stay. */
 export function renamed(columns: Columns, names: readonly string[]): Columns {
   if (names.length === 0) return columns;
-  if (columns.others !== undefined) {
+  if (columns.others !== undefined || columns.unordered) {
     // Which columns are renamed is not known: each name may be any of them.
     const any = wholeOf(columns);
     return { list: names.map((name) => ({ name, taint: any })), others: any };
@@ -67,6 +69,8 @@ export function renamed(columns: Columns, names: readonly string[]): Columns {
 
 /** What `*` stands for. */
 export function starOf(items: readonly FromItem[]): Columns {
+  if (items.some(({ visible }) => visible.unordered))
+    return { list: [], others: made(items.map(({ visible }) => wholeOf(visible))) };
   const open = items.flatMap(({ visible }) => (visible.others === undefined ? [] : [visible.others]));
   return {
     list: items.flatMap(({ visible }) => visible.list),
@@ -100,37 +104,39 @@ export function rowNamed(scope: Scope, path: readonly string[]): NamedRow | unde
   return undefined;
 }
 
-/** A column of that name in the nearest query that has one, without rows and system columns. */
+/**
+ * A column of that name in the nearest query that has one, without rows and system columns. Namesakes further out count
+ * too: between our look at the catalog and the server's own, the nearest table may have lost or renamed its column.
+ */
 export function resolveColumn(scope: Scope, name: string): Taint | undefined {
-  const open: Taint[] = [];
+  let nearest: Taint | undefined;
+  const others: Taint[] = [];
   for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {
     const found: Taint[] = [];
     for (const { visible } of at.items) {
       const taint = named(visible, name);
       if (taint !== undefined) found.push(taint);
-      else if (hasUnnamed(visible)) open.push(unnamedOf(visible));
+      else if (hasUnnamed(visible)) others.push(unnamedOf(visible));
     }
     const [only] = found;
-    if (only !== undefined) return open.length === 0 && found.length === 1 ? only : made([...found, ...open]);
+    if (nearest === undefined && found.length === 1) nearest = only;
+    else others.push(...found);
   }
-  return open.length === 0 ? undefined : made(open);
+  if (nearest === undefined) return others.length === 0 ? undefined : made(others);
+  return others.every(isClean) ? nearest : made([nearest, ...others]);
 }
 
 function resolveBare(scope: Scope, name: string): Taint | undefined {
   const column = resolveColumn(scope, name);
   const row = rowNamed(scope, [name]);
-  if (column !== undefined)
-    return row !== undefined && !isCertain(scope, name) ? made([column, wholeOf(row.columns)]) : column;
+  // A name that no column has means the row; whether one still has it is the server's to say.
+  if (column !== undefined) return row === undefined ? column : besides(column, wholeOf(row.columns));
   if (SYSTEM_COLUMNS.has(name)) return CLEAN;
   return row === undefined ? undefined : wholeOf(row.columns);
 }
 
-/** Whether some list names it, so that it is no row. */
-function isCertain(scope: Scope, name: string): boolean {
-  for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {
-    if (at.items.some(({ visible }) => named(visible, name) !== undefined)) return true;
-  }
-  return false;
+function besides(column: Taint, row: Taint): Taint {
+  return isClean(row) ? column : made([column, row]);
 }
 
 /** A column by name: a named one, else any of those whose names are not known. */
