@@ -167,7 +167,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   const stop = (reason: string) => driver.stop(reason);
   const drain: LiveSession["drain"] = (why, fresh) => driver.drain(why, fresh);
   const cut = (reason: string) => {
-    if (cancelKey !== undefined) cancelFor(parts, agent, cancelKey); // a backend that computes does not notice that nobody listens any more
+    if (cancelKey !== undefined) void cancelFor(parts, agent, cancelKey); // a backend that computes does not notice that nobody listens any more
     driver.cut(reason);
   };
   const recheck = () => {
@@ -263,21 +263,22 @@ function refuse(
 /** How many are under way, by what they cancel. */
 const cancelling = new WeakMap<Cancellable, number>();
 
-/** An agent may cancel only what a session of its own runs. */
-function cancelFor(parts: PathParts, agent: Agent, key: Uint8Array): void {
+/** An agent may cancel only what a session of its own runs. Never rejects. */
+async function cancelFor(parts: PathParts, agent: Agent, key: Uint8Array): Promise<void> {
   const found = parts.sessions.findCancel(key);
   const message = found?.backend.protocol.cancelMessage?.(found.cancel);
   if (found === undefined || message === undefined || found.agent.slot !== agent.slot) return;
   const running = cancelling.get(found) ?? 0;
   if (running >= CANCELS_MAX) return; // the server has been told, and does not hang up
   cancelling.set(found, running + 1);
-  const cancelled = cancelUpstream(found.backend, message).finally(() => {
-    cancelling.set(found, (cancelling.get(found) ?? 1) - 1);
-  });
-  cancelled.catch((error: unknown) => {
+  try {
+    await cancelUpstream(found.backend, message);
+  } catch (error) {
     const about = { atMs: parts.clock.nowMs(), agent: agent.name, sessionId: found.sessionId };
     parts.emit({ ...about, kind: "cancel.failed", message: `A cancel did not reach its backend: ${messageOf(error)}` });
-  });
+  } finally {
+    cancelling.set(found, (cancelling.get(found) ?? 1) - 1);
+  }
 }
 
 function denial(

@@ -23,7 +23,8 @@ export interface DriverPorts {
   /** An answer at once where it is known, else a promise. */
   look(question: LookQuestion): LookAnswer | Promise<LookAnswer>;
   secure(wire: Wire, unread: Uint8Array, alpn: string | undefined): Promise<void>;
-  cancel(key: Uint8Array): void;
+  /** Resolves when the backend has been told and has hung up, or will not be told. Never rejects. */
+  cancel(key: Uint8Array): Promise<void>;
   fault(code: string, message: string): void;
 }
 
@@ -48,6 +49,7 @@ export class Driver {
   #stall: NodeJS.Timeout | undefined;
   #closing: string | undefined;
   #isCut = false;
+  #cancelled: Promise<void> | undefined;
   #finish: (reason: string) => void = () => {};
   bytesIn = 0;
   bytesOut = 0;
@@ -112,8 +114,10 @@ export class Driver {
     } finally {
       this.#running = false;
     }
-    if (this.#closing !== undefined) this.#hangUp();
-    else this.#relieve();
+    if (this.#closing === undefined) this.#relieve();
+    else if (this.#cancelled === undefined) this.#hangUp();
+    // Who cancels takes the end of the connection for the word that it is done: a later cancel would hit the next statement.
+    else void this.#cancelled.then(() => this.#hangUp());
   }
 
   #obey(command: SessionCommand): void {
@@ -158,7 +162,7 @@ export class Driver {
         this.#ports.recordAnswered(command.entry);
         return;
       case "cancel":
-        this.#ports.cancel(command.key);
+        this.#cancelled = this.#ports.cancel(command.key);
         return;
       case "close":
         if (command.fault !== undefined) this.#ports.fault(command.fault, command.reason);

@@ -172,9 +172,7 @@ export function portsOf(sessionId: string, changes: Partial<DriverPorts> = {}) {
     logIn: () => Promise.reject(new Error("Cannot log in: the test has no backend")),
     look: () => "fact",
     secure: () => Promise.reject(new Error("Cannot encrypt: the test has no certificate")),
-    cancel: (key) => {
-      steps.push(`cancel ${textOf(key)}`);
-    },
+    cancel: async (key) => void steps.push(`cancel ${textOf(key)}`),
     fault: (code, message) => {
       faults.push({ code, message });
     },

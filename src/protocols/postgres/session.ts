@@ -32,6 +32,8 @@ import {
   type Waiting,
 } from "./waiting.ts";
 
+/** Of the protocol, by a client that has not said its first word. */
+const NOTHING_ASKED: Pick<Startup, "minor" | "unsupported"> = { minor: 0, unsupported: [] };
 const TEXT_FACTS = { schema: "", table: "", labels: [], valueKind: "text", format: "text" } as const;
 export class PostgresSession implements Session {
   readonly #world: SessionWorld;
@@ -233,7 +235,7 @@ export class PostgresSession implements Session {
 
   #greet(): void {
     const greeting = this.#greeting as Greeting;
-    const { minor, unsupported } = this.#startup as Startup;
+    const { minor, unsupported } = this.#startup ?? NOTHING_ASKED;
     if (greeting.minor < minor || unsupported.length > 0) {
       this.#toClient(negotiateProtocolVersion(greeting.minor, unsupported));
     }

@@ -1,4 +1,5 @@
 /** What comes from the side: notifications, cancels, timeouts, locks, ends by the server, settings that change. */
+import { setTimeout as wait } from "node:timers/promises";
 import { client, join } from "../../kit/wire.ts";
 import type { Stage } from "../wire/stage.ts";
 import type { Talk } from "../wire/talk.ts";
@@ -21,6 +22,23 @@ async function cancelled(stage: Stage, talk: Talk, bytes: Buffer, mark: string):
   await stage.cancel(talk);
   await talk.until("Z", answered + 1);
 }
+
+/**
+ * Until the server behind this connection has heard of a change. With which answer it reports that is chance, so that only what it
+ * reports is compared, not where.
+ */
+async function untilReported(talk: Talk, name: string, value: string): Promise<void> {
+  await talk.aside(async () => {
+    for (let look = 0; look < LOOKS_MAX && talk.reported.get(name) !== value; look++) {
+      await talk.query("SELECT 1");
+      await wait(LOOK_EVERY_MS);
+    }
+  });
+  talk.remark(`${name} is reported as ${talk.reported.get(name)}`);
+}
+
+const LOOK_EVERY_MS = 10;
+const LOOKS_MAX = 500;
 
 export const EVENTS: readonly Conversation[] = [
   {
@@ -274,11 +292,10 @@ export const EVENTS: readonly Conversation[] = [
       ]) {
         await a.query(change ?? "");
         await a.query("SELECT pg_reload_conf()");
-        // Each of them has been told by then: the server signals all before any of them looks.
-        await stage.untilTrue(`SELECT current_setting('IntervalStyle') = '${value}'`);
-        await b.query("SELECT 1");
-        await b.query("SELECT interval '1 day'");
-        await a.query("SELECT 1");
+        for (const talk of [a, b]) {
+          await untilReported(talk, "IntervalStyle", value ?? "");
+          await talk.query("SELECT interval '1 day'");
+        }
       }
     },
   },
