@@ -105,7 +105,7 @@ const json: Group = {
         ["JSON_ARRAYAGG", "SELECT JSON_ARRAYAGG(ssn) FROM customers"],
         ["JSON_OBJECTAGG", "SELECT JSON_OBJECTAGG(id: ssn) FROM customers"],
         ["JSON_SCALAR", "SELECT JSON_SCALAR(ssn) FROM customers"],
-        ["JSON_SERIALIZE", "SELECT JSON_SERIALIZE(to_jsonb(c)) FROM customers c"],
+        ["JSON_SERIALIZE", "SELECT JSON_SERIALIZE(to_json(c) RETURNING text) FROM customers c"],
         ["JSON_QUERY", "SELECT JSON_QUERY(to_jsonb(c), '$.ssn') FROM customers c"],
         ["JSON_VALUE", "SELECT JSON_VALUE(to_jsonb(c), '$.card') FROM customers c"],
         ["JSON_VALUE with PASSING", "SELECT JSON_VALUE('{}', '$v' PASSING ssn AS v) FROM customers"],
