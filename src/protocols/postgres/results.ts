@@ -84,7 +84,7 @@ export function planOf(
   let masks: (ColumnMask | undefined)[] | undefined;
   for (const [position, column] of columns.entries()) {
     const format = formats === undefined ? column.format : formatAt(formats, position);
-    const mask = columnMask(column, format, taintAt(outputs, position, columns.length), source);
+    const mask = columnMask(column, format, taintAt(outputs, position, columns.length, column.name), source);
     if (mask === undefined) continue;
     masks ??= new Array<ColumnMask | undefined>(columns.length).fill(undefined);
     masks[position] = mask;

@@ -95,6 +95,15 @@ const MORE: readonly string[] = [
   "COPY customers TO STDOUT (FORMAT binary)",
   "COPY customers TO STDOUT (FORMAT json)",
   "COPY (SELECT * FROM customers, unknown) TO STDOUT",
+  "COPY (SELECT * FROM orders, customers) TO STDOUT",
+  "COPY customers TO STDOUT (NULL '219-09-9999')",
+  "INSERT INTO customers (id, ssn) SELECT id, ssn FROM public.customers",
+  "UPDATE customers SET ssn = c.ssn FROM public.customers c",
+  "UPDATE customers SET ssn = (SELECT ssn FROM public.customers LIMIT 1)",
+  "MERGE INTO customers t USING public.customers s ON t.id = s.id WHEN MATCHED THEN UPDATE SET ssn = s.ssn",
+  "ALTER DOMAIN plate ADD CHECK (value !~ '^3')",
+  "ALTER DOMAIN plate SET NOT NULL",
+  "ALTER DOMAIN plate VALIDATE CONSTRAINT c",
 ];
 
 for (const sql of MORE)
@@ -152,6 +161,8 @@ const FINE: readonly string[] = [
   "SELECT ssn FROM people WHERE ssn = '1' ORDER BY ssn",
   "SELECT o.* FROM orders o WHERE row_to_json(o) IS NOT NULL",
   "CREATE TABLE t (a int)",
+  "ALTER DOMAIN plate DROP CONSTRAINT c",
+  "INSERT INTO public.customers (id, ssn) SELECT id + 10, ssn FROM public.customers",
   "CREATE VIEW v AS SELECT * FROM orders",
   "ALTER TABLE orders RENAME TO o",
   "DROP TABLE customers",

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { Analyser, type Statement } from "../../../src/protocols/postgres/analysis/analyse.ts";
+import { taintAt } from "../../../src/protocols/postgres/lineage/outputs.ts";
 import { labelsIn } from "../../../src/protocols/postgres/lineage/taint.ts";
 import { CUSTOMER_CATALOG, CUSTOMER_LABELS } from "./analysis-scope.ts";
 
@@ -68,7 +69,7 @@ const ROWS: readonly (readonly [sql: string, columns: string, tests: string])[] 
   ["CREATE VIEW v AS SELECT name FROM customers", "clean", ""],
   ["SELECT c.id FROM customers c ORDER BY c.*", "-", "payment+pii"],
   ["SELECT id FROM customers c GROUP BY id, c", "-", "payment+pii"],
-  ["SELECT o.*, c.ssn FROM orders o, customers c ORDER BY 3", "- - - - pii", ""],
+  ["SELECT o.*, c.ssn FROM orders o, customers c ORDER BY 3", "- - - - pii", "pii"],
   ["SELECT id, 1 AS ssn FROM orders, customers ORDER BY ssn", "- -", "pii"],
   ["SELECT ssn FROM customers NATURAL JOIN orders", "pii", ""],
   ["SELECT ssn FROM customers WHERE ssn IN (SELECT note FROM orders)", "pii", "pii"],
@@ -80,7 +81,11 @@ const ROWS: readonly (readonly [sql: string, columns: string, tests: string])[] 
   ["SELECT (SELECT note FROM orders LIMIT 1) FROM (SELECT ssn AS note FROM customers) c", "~pii", ""],
   ["SELECT (SELECT o.note FROM orders o LIMIT 1) FROM (SELECT ssn AS note FROM customers) c", "clean", ""],
   ["SELECT upper(note) FROM orders, customers note", "~pii+payment", ""],
-  ["SELECT * FROM customers NATURAL JOIN orders UNION ALL SELECT * FROM customers NATURAL JOIN orders", "unknown", ""],
+  [
+    "SELECT * FROM customers NATURAL JOIN orders UNION ALL SELECT * FROM customers NATURAL JOIN orders",
+    "~pii+payment ~pii+payment ~pii+payment ~pii+payment ~pii+payment ~pii+payment ~pii+payment ~pii+payment",
+    "",
+  ],
   ["SELECT name || '' FROM customers NATURAL JOIN orders", "-", ""],
   ["SELECT * FROM orders NATURAL JOIN orders o", "clean", ""],
   ["SELECT ssn FROM customers GROUP BY id", "pii", ""],
@@ -184,7 +189,7 @@ const ROWS: readonly (readonly [sql: string, columns: string, tests: string])[] 
   ["SELECT ssn FROM customers EXCEPT SELECT ''", "pii", "pii"],
   ["SELECT e || '' FROM customers AS c(a, b, c, d, e)", "~pii", ""],
   ["SELECT upper(x) FROM customers AS c(a, b, c, x)", "~pii+payment", ""],
-  ["SELECT j.e || '' FROM (customers JOIN (SELECT 1 AS one) o ON true) AS j(a, b, c, d, e)", "~pii", ""],
+  ["SELECT j.e || '' FROM (customers JOIN (SELECT 1 AS one) o ON true) AS j(a, b, c, d, e)", "~pii+payment", ""],
   ['SELECT upper(U&"\\0073sn") FROM customers', "~pii", ""],
   ['SELECT c::text FROM U&"\\0063ustomers" c', "~pii+payment", ""],
   ["SELECT UPPER(SSN) FROM CUSTOMERS", "~pii", ""],
@@ -219,8 +224,8 @@ const ROWS: readonly (readonly [sql: string, columns: string, tests: string])[] 
   ["SELECT count(DISTINCT ssn) FROM customers", "clean", "pii"],
   ["SELECT count(*) FILTER (WHERE ssn > '5') FROM customers", "clean", "pii"],
   ["SELECT string_agg(name, ',' ORDER BY ssn) FROM customers", "-", "pii"],
-  ["SELECT id, row_number() OVER (ORDER BY ssn) FROM customers", "- ~pii", ""],
-  ["SELECT id, count(*) OVER w FROM customers WINDOW w AS (PARTITION BY card)", "- ~pii+payment", ""],
+  ["SELECT id, row_number() OVER (ORDER BY ssn) FROM customers", "- ~pii", "pii"],
+  ["SELECT id, count(*) OVER w FROM customers WINDOW w AS (PARTITION BY card)", "- ~pii+payment", "payment+pii"],
   ["SELECT DISTINCT * FROM customers", "- - - pii+payment pii", "payment+pii"],
   ["SELECT id FROM customers LIMIT (SELECT length(ssn) FROM customers LIMIT 1)", "-", "pii"],
   ["SELECT id FROM customers OFFSET (SELECT count(*) FROM customers WHERE ssn > '5')", "-", "pii"],
@@ -270,10 +275,34 @@ const ROWS: readonly (readonly [sql: string, columns: string, tests: string])[] 
   ["SELECT x.* FROM (VALUES (1, (SELECT ssn FROM customers LIMIT 1))) x", "- ~pii", ""],
   ["SELECT g.*, ssn || '' FROM generate_series(1, 3) g, customers", "- ~pii", ""],
   ["SELECT u.*, name FROM customers c, unnest(ARRAY[c]) u", "unknown", "payment+pii"],
-  ["INSERT INTO customers (id, ssn) SELECT id + 100, ssn FROM customers RETURNING id, ssn", "- pii", ""],
-  ["INSERT INTO customers (id, ssn) SELECT id + 100, ssn FROM customers_2024", "clean", ""],
+  ["INSERT INTO public.customers (id, ssn) SELECT id + 100, ssn FROM customers RETURNING id, ssn", "- pii", ""],
+  ["INSERT INTO public.customers (id, ssn) SELECT id + 100, ssn FROM customers_2024", "clean", ""],
   ["SELECT grouping(ssn), count(*) FROM customers GROUP BY CUBE (ssn, id)", "~pii -", "pii"],
   ["SELECT customers.ctid, tableoid FROM customers", "clean", ""],
+  // A name that is a column's and a row's, or a system column's and a row's.
+  ["SELECT (ssn).* FROM customers, (SELECT 1 AS a, 2 AS b) AS ssn", "unknown", ""],
+  ["SELECT (c.ssn).* FROM customers c, orders ssn", "unknown", ""],
+  ["SELECT (ssn.*).* FROM customers, (SELECT 1 AS a, 2 AS b) AS ssn", "clean", ""],
+  ["SELECT ctid FROM (SELECT ssn FROM customers) AS ctid", "~pii", ""],
+  ["SELECT ctid::text FROM customers", "clean", ""],
+  ['SELECT system_user FROM (SELECT ssn FROM customers) AS "system_user"', "~pii", ""],
+  // What USING merges may be among what has no name.
+  [
+    "SELECT c FROM ((SELECT lower('K'), id, ssn FROM customers) q JOIN (SELECT 'k' AS lower) r USING (lower)) AS j(a, b, c)",
+    "~pii",
+    "",
+  ],
+  // How many columns orders has is the server's to say.
+  ["SELECT s.i || '' FROM (SELECT * FROM orders, customers) AS s(a, b, c, d, e, f, g, h, i)", "~pii+payment", ""],
+  ["SELECT s.name || '', s.ssn FROM (SELECT * FROM orders o, customers c) AS s", "- pii", ""],
+  ["SELECT lpad('x', length(ssn)) FROM customers", "~pii", "pii"],
+  ["UPDATE customers SET ssn = ssn WHERE id = 1", "clean", ""],
+  ["INSERT INTO customers (id, ssn) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET ssn = excluded.ssn", "clean", ""],
+  [
+    "WITH RECURSIVE r(x) AS (SELECT ssn FROM customers UNION ALL SELECT x FROM r) CYCLE x SET c USING p SELECT 1 FROM r",
+    "clean",
+    "pii",
+  ],
 ];
 
 for (const [sql, columns, tests] of ROWS) {
@@ -308,4 +337,24 @@ test("a table that the settings name and the catalog does not know may hold anyt
   for (const sql of ["SELECT upper(CLÉ) FROM t", "SELECT upper(clé) FROM t", "SELECT a FROM public.t"]) {
     assert.deepEqual(analyser.analyse(sql, scope).statements.map(shown), ["~pii"]);
   }
+});
+
+test("at places that are not known a column is told by its name", () => {
+  const { statements } = analyser.analyse(
+    "SELECT o.*, upper(c.ssn) AS x, c.name || '' AS y FROM orders o, customers c",
+    {
+      data: CUSTOMER_LABELS,
+      catalog: CUSTOMER_CATALOG,
+    },
+  );
+  const outputs = statements[0]?.effects.outputs;
+  assert.ok(outputs !== undefined);
+  const told = (name: string | undefined, at: number) => {
+    const taint = taintAt(outputs, at, 6, name);
+    return taint === undefined ? "anything" : labelsIn(taint).join();
+  };
+  assert.deepEqual(
+    [told("x", 1), told("y", 4), told("id", 5), told("z", 4), told(undefined, 4)],
+    ["pii", "", "", "anything", "anything"],
+  );
 });

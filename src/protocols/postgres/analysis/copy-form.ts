@@ -12,7 +12,10 @@ export interface CopyForm {
   readonly nullText: string;
 }
 
-/** Undefined: an option that this version does not know, or a value that is not plain. */
+/**
+ * Undefined: an option that this version does not know, a value that is not plain, or a NULL that cannot be told from a
+ * value: the text form writes both alike (csv puts the value in quotes).
+ */
 export function copyForm(body: Ast): CopyForm | undefined {
   const options = new Map<string, string | true>();
   for (const item of list(body["options"])) {
@@ -36,6 +39,7 @@ export function copyForm(body: Ast): CopyForm | undefined {
   if (delimiter === undefined || quote === undefined || escaping === undefined || header === undefined)
     return undefined;
   if (typeof nullText !== "string" || encoding !== undefined) return undefined;
+  if (format === "text" && nullText !== "\\N" && nullText !== "") return undefined;
   return { format, header, delimiter, quote, escaping, nullText };
 }
 

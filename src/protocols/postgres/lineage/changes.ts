@@ -11,6 +11,12 @@ import { type Columns, type FromItem, type NamedRow, NO_COLUMNS, resolve, type S
 import { CLEAN, labelsIn, made, type Taint } from "./taint.ts";
 import type { Walk } from "./walk.ts";
 
+/** What is written to. */
+interface Target extends NamedRow {
+  /** The settings name it and the statement its schema: a bare name may be another table's, of the search path's. */
+  readonly isSure: boolean;
+}
+
 /** What RETURNING gives; no columns without it. */
 export function changeColumns({ type, body }: TypedNode, outer: Scope, walk: Walk): Columns {
   const scope = withCtes(body, outer, walk);
@@ -42,7 +48,8 @@ function insert(body: Ast, scope: Scope, walk: Walk): Columns {
   if (body["selectStmt"] !== undefined) {
     const values = resultOf(body["selectStmt"], inner, walk);
     for (const [at, { taint }] of values.list.entries()) {
-      write(target, columns.length === 0 ? target.columns.list[at]?.name : columns[at], taint, walk);
+      const own = columns.length === 0 ? target.columns.list[at]?.name : columns[at];
+      write(target, values.unordered ? undefined : own, taint, walk);
     }
     if (values.others !== undefined) write(target, undefined, wholeOf(values), walk);
   }
@@ -54,7 +61,7 @@ function insert(body: Ast, scope: Scope, walk: Walk): Columns {
 }
 
 /** Which rows conflict tells something of the values that are there. */
-function conflictOf(conflict: Ast, target: NamedRow, columns: readonly string[], scope: Scope, walk: Walk): void {
+function conflictOf(conflict: Ast, target: Target, columns: readonly string[], scope: Scope, walk: Walk): void {
   const inference = conflict["infer"];
   const isNamed = isAst(inference) && inference["conname"] === undefined;
   if (isNamed) {
@@ -68,7 +75,7 @@ function conflictOf(conflict: Ast, target: NamedRow, columns: readonly string[],
     const written = target.columns.list.filter(({ name }) => columns.length === 0 || columns.includes(name ?? ""));
     walk.tests(made([...written.map(({ taint }) => taint), target.columns.others ?? CLEAN]));
   }
-  assign(conflict["targetList"], target, scope, walk);
+  assign(conflict["targetList"], target, scope, true, walk);
   walk.tests(taintOf(conflict["whereClause"], scope, walk));
 }
 
@@ -76,7 +83,7 @@ function update(body: Ast, scope: Scope, walk: Walk): Columns {
   const target = targetOf(body["relation"], walk);
   const from = fromItems(body["fromClause"], scope, walk);
   const inner: Scope = { parent: scope, items: [itemOf(target), ...from], ctes: scope.ctes };
-  assign(body["targetList"], target, inner, walk);
+  assign(body["targetList"], target, inner, from.length === 0, walk);
   walk.tests(taintOf(body["whereClause"], inner, walk));
   return returning(body, target, from, scope, walk);
 }
@@ -100,7 +107,7 @@ function merge(body: Ast, scope: Scope, walk: Walk): Columns {
     if (when === undefined) continue;
     walk.tests(taintOf(when["condition"], inner, walk));
     if (when["commandType"] !== "CMD_INSERT") {
-      assign(when["targetList"], target, inner, walk);
+      assign(when["targetList"], target, inner, false, walk);
       continue;
     }
     const columns = targetNames(when["targetList"]);
@@ -116,23 +123,36 @@ function merge(body: Ast, scope: Scope, walk: Walk): Columns {
   return returning(body, target, source, scope, walk);
 }
 
-/** SET: of `(a, b) = (SELECT …)` each column is taken to get all of it. */
-function assign(targets: unknown, target: NamedRow, scope: Scope, walk: Walk): void {
+/** SET: of `(a, b) = (SELECT …)` each column is taken to get all of it. `own`: only the target's rows are in reach. */
+function assign(targets: unknown, target: Target, scope: Scope, own: boolean, walk: Walk): void {
   for (const item of list(targets)) {
-    const own = as(item, "ResTarget");
-    if (own === undefined) continue;
-    walk.tests(taintOf(own["indirection"], scope, walk));
-    write(target, text(own["name"]), taintOf(own["val"], scope, walk), walk);
+    const set = as(item, "ResTarget");
+    if (set === undefined) continue;
+    walk.tests(taintOf(set["indirection"], scope, walk));
+    // Whichever table it is, what was in it stays in it.
+    const isSure = target.isSure || (own && !hasQuery(set["val"]));
+    write({ ...target, isSure }, text(set["name"]), taintOf(set["val"], scope, walk), walk);
   }
 }
 
-function write(target: NamedRow, column: string | undefined, taint: Taint, walk: Walk): void {
+function hasQuery(node: unknown): boolean {
+  if (Array.isArray(node)) return node.some(hasQuery);
+  return isAst(node) && ("SubLink" in node || Object.values(node).some(hasQuery));
+}
+
+function write(target: Target, column: string | undefined, taint: Taint, walk: Walk): void {
   const labels = labelsIn(taint);
   if (labels.length === 0) return;
   const own = target.columns.list.find(({ name }) => name === column && column !== undefined);
   const kept = own === undefined ? [] : labelsIn(own.taint);
   const missing = labels.find((label) => !kept.includes(label));
   const where = column === undefined ? target.name : `${target.name}.${column}`;
+  if (missing === undefined && !target.isSure) {
+    walk.refuse(
+      `a value labelled ${labels[0]} would be copied to ${where}: name its schema, and list it under data in the settings`,
+    );
+    return;
+  }
   if (missing === undefined) {
     const isText = own?.taint.sources.some(({ typeOid }) => kindOf(typeOid) !== "other");
     if (taint.exact || isText === false) return;
@@ -155,15 +175,16 @@ function returning(body: Ast, target: NamedRow, from: readonly FromItem[], scope
   return outputsOf(clause["exprs"], inner, walk);
 }
 
-function targetOf(relation: unknown, walk: Walk): NamedRow {
+function targetOf(relation: unknown, walk: Walk): Target {
   const body = isAst(relation) ? relation : {};
   const schema = typeof body["schemaname"] === "string" ? body["schemaname"] : undefined;
   const name = text(body["relname"]);
-  const columns = walk.relations.columnsOf(schema, name);
+  const columns: Columns = { ...walk.relations.columnsOf(schema, name), loose: true };
   const alias = body["alias"];
+  const isSure = schema !== undefined && walk.relations.isNamed(schema, name);
   return isAst(alias)
-    ? { schema: undefined, name: text(alias["aliasname"]), isTable: false, columns }
-    : { schema, name, isTable: true, columns };
+    ? { schema: undefined, name: text(alias["aliasname"]), isTable: false, columns, isSure }
+    : { schema, name, isTable: true, columns, isSure };
 }
 
 function itemOf(row: NamedRow): FromItem {

@@ -49,7 +49,7 @@ export function taintOf(node: unknown, scope: Scope, walk: Walk): Taint {
     case "String":
     case "SQLValueFunction":
       // A keyword of PostgreSQL 16; for older servers a name like any other.
-      if (text(body["op"]).endsWith("SYSTEM_USER")) return resolveColumn(scope, "system_user") ?? CLEAN;
+      if (text(body["op"]).endsWith("SYSTEM_USER")) return resolve(scope, ["system_user"]) ?? CLEAN;
       return CLEAN;
     case "CurrentOfExpr":
     case "SetToDefault":
@@ -99,7 +99,7 @@ function callOf(body: Ast, scope: Scope, walk: Walk): Taint {
   const path = names(body["funcname"]);
   const name = path.at(-1) ?? "";
   const schema = path.at(-2);
-  if (name === "system_user") return resolveColumn(scope, name) ?? CLEAN;
+  if (name === "system_user") return resolve(scope, [name]) ?? CLEAN;
   const value = (part: unknown) => taintOf(part, scope, walk);
   const sorted = list(body["agg_order"]).map(value);
   // WITHIN GROUP (ORDER BY x) gives values of x itself.
@@ -107,6 +107,7 @@ function callOf(body: Ast, scope: Scope, walk: Walk): Taint {
   if (body["agg_within_group"] !== true) walk.tests(made(sorted));
   walk.tests(value(body["agg_filter"]));
   const window = isAst(body["over"]) ? windowOf(body["over"], scope, walk) : CLEAN;
+  walk.tests(window); // rows come in a window's order
   const [label] = labelsIn(passed);
   if (label !== undefined && classify(schema, name) !== "safe") {
     walk.refuse(`the function ${path.join(".")} may keep or show a value labelled ${label}`);
@@ -115,6 +116,7 @@ function callOf(body: Ast, scope: Scope, walk: Walk): Taint {
     walk.refuse(`the number of rows of ${name} would tell a value labelled ${label}`);
   }
   if (!TOTAL.has(name)) walk.tests(passed);
+  else if (FIRST_ONLY.has(name)) walk.tests(value(list(body["args"]).slice(1)));
   if (name === "count" && (schema === undefined || schema === "pg_catalog")) {
     if (body["agg_distinct"] === true) walk.tests(passed);
     return made([window]);
@@ -142,6 +144,8 @@ function subLinkOf(body: Ast, scope: Scope, walk: Walk): Taint {
 const ROW_MAKERS: ReadonlySet<string> = new Set(["generate_series", "generate_subscripts"]);
 /** Casts to these cannot fail. */
 const TEXT_NAMES: ReadonlySet<string> = new Set(["text", "varchar", "bpchar"]);
+/** Of those below, those that fail for some lengths, places or patterns. */
+const FIRST_ONLY: ReadonlySet<string> = new Set(["lpad", "rpad", "substr", "substring", "split_part"]);
 /** PostgreSQL's own functions that give one value for any text, and fail for none. */
 const TOTAL: ReadonlySet<string> = new Set([
   ...["upper", "lower", "initcap", "btrim", "ltrim", "rtrim", "left", "right", "substr", "substring", "reverse"],

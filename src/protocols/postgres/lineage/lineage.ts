@@ -88,13 +88,15 @@ function definedColumns(definition: string, relations: Relations, parse: Parse):
   const parsed = parse(definition);
   if (parsed.kind === "refused" || parsed.statements.length !== 1) return undefined;
   const select = as(parsed.statements[0]?.tree, "SelectStmt");
-  return select === undefined ? undefined : queryColumns(select, OUTSIDE, new Walk(relations, READERS));
+  return select === undefined ? undefined : queryColumns(select, OUTSIDE, new Walk(relations, READERS, true));
 }
 
-function outputsOf({ list, others }: Columns): Outputs {
+function outputsOf({ list, others, unordered }: Columns): Outputs {
   const isAllClean = list.every(({ taint }) => isClean(taint)) && (others === undefined || isClean(others));
   if (isAllClean) return CLEAN_OUTPUTS;
-  return others === undefined ? { kind: "columns", taints: list.map(({ taint }) => taint) } : UNKNOWN_OUTPUTS;
+  if (others !== undefined) return UNKNOWN_OUTPUTS;
+  const taints = list.map(({ taint }) => taint);
+  return unordered ? { kind: "columns", taints, names: list.map(({ name }) => name) } : { kind: "columns", taints };
 }
 
 /** The name that DECLARE gives, or that FETCH takes. */

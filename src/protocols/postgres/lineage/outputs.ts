@@ -1,20 +1,33 @@
 /** What the columns of a result depend on, by position; and what is known of cursors, whose results come later. */
+import { fold } from "../analysis/labels.ts";
 import { CLEAN, oneOf, type Taint } from "./taint.ts";
 
 export type Outputs =
   /** However many there are, none depends on a label. */
   | { readonly kind: "clean" }
-  | { readonly kind: "columns"; readonly taints: readonly Taint[] }
+  | {
+      readonly kind: "columns";
+      readonly taints: readonly Taint[];
+      /** Where it is not known at which places they stand: their names, undefined for what the server names by itself. */
+      readonly names?: readonly (string | undefined)[];
+    }
   /** How many there are cannot be said: each that the server gives no source may be anything. */
   | { readonly kind: "unknown" };
 
 export const CLEAN_OUTPUTS: Outputs = Object.freeze({ kind: "clean" });
 export const UNKNOWN_OUTPUTS: Outputs = Object.freeze({ kind: "unknown" });
 
-/** Of a result with `count` columns; undefined: anything. */
-export function taintAt(outputs: Outputs, position: number, count: number): Taint | undefined {
+/** Of a result with `count` columns; undefined: anything. `name`: as the server says, where it does. */
+export function taintAt(outputs: Outputs, position: number, count: number, name?: string): Taint | undefined {
   if (outputs.kind === "clean") return CLEAN;
-  return outputs.kind === "columns" && outputs.taints.length === count ? outputs.taints[position] : undefined;
+  if (outputs.kind === "unknown") return undefined;
+  const { taints, names } = outputs;
+  if (names === undefined) return taints.length === count ? taints[position] : undefined;
+  if (name === undefined) return undefined;
+  // A column's name is the statement's own word, or that of a column that it comes from.
+  const own = fold(name);
+  const found = taints.filter((_, at) => names[at] === undefined || fold(names[at]) === own);
+  return found.length === 0 ? undefined : oneOf(found);
 }
 
 /** Of a result that is one of two. */
@@ -24,7 +37,9 @@ export function eitherOutputs(one: Outputs, other: Outputs): Outputs {
   if (one.kind === "unknown" || other.kind === "unknown" || one.taints.length !== other.taints.length) {
     return UNKNOWN_OUTPUTS;
   }
-  return { kind: "columns", taints: one.taints.map((taint, at) => oneOf([taint, other.taints[at] ?? CLEAN])) };
+  if ((one.names === undefined) !== (other.names === undefined)) return UNKNOWN_OUTPUTS;
+  if (one.names?.some((name, at) => name !== other.names?.[at])) return UNKNOWN_OUTPUTS;
+  return { ...one, taints: one.taints.map((taint, at) => oneOf([taint, other.taints[at] ?? CLEAN])) };
 }
 
 /**

@@ -9,9 +9,11 @@ import {
   NO_COLUMNS,
   renamed,
   resolve,
+  resolveColumn,
   rowNamed,
   type Scope,
   starOf,
+  together,
   wholeOf,
 } from "./scope.ts";
 import { CLEAN, isClean, made, oneOf, type Taint } from "./taint.ts";
@@ -63,7 +65,7 @@ export function withCtes(body: Ast, outer: Scope, walk: Walk): Scope {
       clause["recursive"] === true
         ? recursive(cte, name, aliases, scope, walk)
         : resultOf(cte["ctequery"], scope, walk);
-    ctes.set(name, extended(cte, renamed(columns, aliases)));
+    ctes.set(name, extended(cte, renamed(columns, aliases), walk));
   }
   return scope;
 }
@@ -75,7 +77,10 @@ function recursive(cte: Ast, name: string, aliases: readonly string[], scope: Sc
   if (select === undefined || start === undefined) return resultOf(cte["ctequery"], scope, walk);
   let columns = queryColumns(start, withCtes(select, scope, walk), walk);
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    const inner: Scope = { ...scope, ctes: new Map(scope.ctes).set(name, extended(cte, renamed(columns, aliases))) };
+    const inner: Scope = {
+      ...scope,
+      ctes: new Map(scope.ctes).set(name, extended(cte, renamed(columns, aliases), walk)),
+    };
     const next = queryColumns(select, inner, walk);
     if (sizeOf(next) === sizeOf(columns)) return next;
     columns = next;
@@ -91,38 +96,50 @@ function sizeOf({ list: own, others }: Columns): number {
 }
 
 /** SEARCH and CYCLE add columns that are made from those they name. */
-function extended(cte: Ast, columns: Columns): Columns {
+function extended(cte: Ast, columns: Columns, walk: Walk): Columns {
   const added: Column[] = [];
   const whole = wholeOf(columns);
   const search = cte["search_clause"];
   if (isAst(search)) added.push({ name: text(search["search_seq_column"]), taint: whole });
   const cycle = cte["cycle_clause"];
   if (isAst(cycle)) {
+    walk.tests(whole); // a row that comes again ends it
     added.push(
       { name: text(cycle["cycle_mark_column"]), taint: whole },
       { name: text(cycle["cycle_path_column"]), taint: whole },
     );
   }
-  return added.length === 0 ? columns : { ...columns, list: [...columns.list, ...added] };
+  return added.length === 0 ? columns : together([columns, { list: added, others: undefined }]);
 }
 
 function combined(body: Ast, left: Ast, right: Ast, scope: Scope, walk: Walk): Columns {
   const one = queryColumns(left, scope, walk);
   const other = queryColumns(right, scope, walk);
+  const isAligned = one.others === undefined && other.others === undefined && one.list.length === other.list.length;
   const columns: Columns =
-    one.others === undefined && other.others === undefined && one.list.length === other.list.length
-      ? {
-          list: one.list.map(({ name, taint }, at) => ({
-            name,
-            taint: oneOf([taint, other.list[at]?.taint ?? CLEAN]),
-          })),
-          others: undefined,
-        }
-      : { list: [], others: made([wholeOf(one), wholeOf(other)]) };
+    one.unordered || other.unordered
+      ? anyOf(one, other)
+      : isAligned
+        ? {
+            ...one,
+            list: one.list.map(({ name, taint }, at) => ({
+              name,
+              taint: oneOf([taint, other.list[at]?.taint ?? CLEAN]),
+            })),
+            others: undefined,
+          }
+        : { list: [], others: made([wholeOf(one), wholeOf(other)]) };
   const isUnionAll = body["op"] === "SETOP_UNION" && body["all"] === true;
   if (!isUnionAll) walk.tests(wholeOf(columns)); // rows are compared
   sorts(body["sortClause"], { ...scope, items: [] }, columns, walk);
   return columns;
+}
+
+/** Where places are not known: of each name, all that both sides have. */
+function anyOf(one: Columns, other: Columns): Columns {
+  const any = made([wholeOf(one), wholeOf(other)]);
+  const others = one.others === undefined && other.others === undefined ? undefined : any;
+  return { list: one.list.map(({ name }) => ({ name, taint: any })), others, unordered: true };
 }
 
 function valuesOf(body: Ast, scope: Scope, walk: Walk): Columns {
@@ -151,24 +168,16 @@ function selectOf(body: Ast, outer: Scope, walk: Walk): Columns {
 
 /** A target list or RETURNING. */
 export function outputsOf(targets: unknown, scope: Scope, walk: Walk): Columns {
-  const columns: Column[] = [];
-  const open: Taint[] = [];
-  for (const item of list(targets)) {
+  const parts = list(targets).map((item): Columns => {
     const target = as(item, "ResTarget");
     const alias = target?.["name"];
     const star = starIn(target?.["val"], scope, walk);
-    if (star !== undefined) {
-      columns.push(...star.list);
-      if (star.others !== undefined) open.push(star.others);
-      continue;
-    }
+    if (star !== undefined) return star;
     const fields = names(as(target?.["val"], "ColumnRef")?.["fields"]);
-    columns.push({
-      name: typeof alias === "string" ? alias : fields.at(-1),
-      taint: taintOf(target?.["val"], scope, walk),
-    });
-  }
-  return { list: columns, others: open.length === 0 ? undefined : made(open) };
+    const name = typeof alias === "string" ? alias : fields.at(-1);
+    return { list: [{ name, taint: taintOf(target?.["val"], scope, walk) }], others: undefined };
+  });
+  return together(parts);
 }
 
 /** `*`, `row.*` and `(row).*`; undefined for anything else. */
@@ -179,10 +188,18 @@ function starIn(value: unknown, scope: Scope, walk: Walk): Columns | undefined {
   if (as(last, "A_Star") === undefined) return undefined;
   const path = names(fields);
   if (path.length === 0 && indirection === undefined) return starOf(scope.items);
-  const isRow = indirection === undefined || (path.length > 0 && list(indirection["indirection"]).length === 1);
-  const row = isRow ? rowNamed(scope, path) : undefined;
+  const row = indirection === undefined || isRowOf(indirection, fields, scope) ? rowNamed(scope, path) : undefined;
   if (row !== undefined) return row.columns;
   return { list: [], others: taintOf(indirection ?? value, scope, walk) };
+}
+
+/** Whether `(…).*` is of a row of FROM: `((row.*)).*`, or `(row).*` where no column has that name; `(row.column).*` is none. */
+function isRowOf(indirection: Ast, fields: readonly unknown[], scope: Scope): boolean {
+  if (list(indirection["indirection"]).length !== 1) return false;
+  const path = names(fields);
+  if (path.length < fields.length) return path.length > 0;
+  const [name] = path;
+  return path.length === 1 && name !== undefined && resolveColumn(scope, name) === undefined;
 }
 
 /** GROUP BY, ORDER BY and DISTINCT: by position, by the name of an output, or by an expression. */
@@ -206,7 +223,8 @@ function sortKey(node: unknown, scope: Scope, columns: Columns, walk: Walk): Tai
   const position = as(node, "A_Const")?.["ival"];
   if (isAst(position)) {
     const at = Number(position["ival"] ?? 0) - 1;
-    return columns.others === undefined ? (columns.list[at]?.taint ?? CLEAN) : wholeOf(columns);
+    const isPlaced = columns.others === undefined && !columns.unordered;
+    return isPlaced ? (columns.list[at]?.taint ?? CLEAN) : wholeOf(columns);
   }
   const path = names(as(node, "ColumnRef")?.["fields"]);
   const [name] = path;
@@ -273,8 +291,13 @@ function tableItem(body: Ast, scope: Scope, walk: Walk): FromItem {
   const name = text(body["relname"]);
   const schema = typeof body["schemaname"] === "string" ? body["schemaname"] : undefined;
   const cte = schema === undefined ? scope.ctes.get(name) : undefined;
-  const columns = cte ?? walk.relations.columnsOf(schema, name);
+  const columns = cte ?? loosened(walk.relations.columnsOf(schema, name), walk);
   return aliased(body["alias"], columns, { schema, name, isTable: cte === undefined });
+}
+
+/** Of a relation that the statement itself names; what a view's definition names is read together with it. */
+function loosened(columns: Columns, { isDefinition }: Walk): Columns {
+  return isDefinition ? columns : { ...columns, loose: true };
 }
 
 /** Functions whose result is one column, which bears the item's name; of all others columns and names are not known. */
@@ -340,9 +363,19 @@ function joinItem(body: Ast, outer: Scope, before: readonly FromItem[], walk: Wa
     ({ name }) => name === undefined || !shared.includes(name),
   );
   const all = { list: [...merged, ...rest], others: open.length === 0 ? undefined : made(open) };
-  const isNatural = body["isNatural"] === true || left.visible.unordered || right.visible.unordered;
-  const visible: Columns = isNatural && !isClean(wholeOf(all)) ? { ...all, unordered: true } : all;
+  // One that is merged may be among those without a known name: then it stands in the list twice.
+  const isMoved = shared.length > 0 && [left, right].some(({ visible }) => visible.list.some(isUnnamed));
+  const isOpen = body["isNatural"] === true || isMoved || right.visible.unordered || left.visible.unordered;
+  const visible: Columns = {
+    ...all,
+    ...(isOpen || left.visible.loose ? { unordered: true } : {}),
+    ...(left.visible.loose || right.visible.loose ? { loose: true } : {}),
+  };
   return joined(body, [left, right], visible, { list: merged, others: undefined });
+}
+
+function isUnnamed({ name }: Column): boolean {
+  return name === undefined;
 }
 
 /** An alias hides the rows inside; USING's own names the merged columns. */

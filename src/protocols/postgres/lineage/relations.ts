@@ -39,7 +39,7 @@ export class Relations {
   columnsOf(schema: string | undefined, name: string): Columns {
     const found = this.#named(schema, name);
     const [first, ...rest] = found.map((relation) => this.#columnsOf(relation));
-    if (first === undefined) return this.#isNamed(schema, name) ? { list: [], others: this.anything } : UNKNOWN;
+    if (first === undefined) return this.isNamed(schema, name) ? { list: [], others: this.anything } : UNKNOWN;
     if (rest.length === 0) return first;
     const all = [first, ...rest];
     const isAlike = rest.every(
@@ -63,7 +63,7 @@ export class Relations {
   }
 
   /** By the settings. */
-  #isNamed(schema: string | undefined, name: string): boolean {
+  isNamed(schema: string | undefined, name: string): boolean {
     const own = fold(name);
     return Object.keys(this.#data).some((key) => {
       const folded = fold(key);
@@ -117,7 +117,13 @@ export class Relations {
     this.#reading.add(oid);
     try {
       const defined = this.#read(definition, this);
-      if (defined === undefined || defined.others !== undefined || defined.list.length !== columns.size) return [];
+      if (
+        defined === undefined ||
+        defined.others !== undefined ||
+        defined.unordered ||
+        defined.list.length !== columns.size
+      )
+        return [];
       return defined.list.map(({ taint }) => taint);
     } finally {
       this.#reading.delete(oid);

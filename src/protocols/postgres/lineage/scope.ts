@@ -16,8 +16,13 @@ export interface Columns {
   readonly list: readonly Column[];
   /** Of any column that is not in the list; undefined: the list is complete. */
   readonly others: Taint | undefined;
-  /** Names are as listed, their order may be another: NATURAL moves to the front what the tables share by then. */
+  /** Names are as listed, their order may be another: a join moves to the front what it merges. */
   readonly unordered?: true;
+  /**
+   * How many there are is the server's to say: a temporary table may stand in the place of the one that the catalog has, and
+   * a transaction may have changed it. What stands behind them has no known place.
+   */
+  readonly loose?: true;
 }
 
 /** What `name.column` may refer to. */
@@ -64,18 +69,27 @@ export function renamed(columns: Columns, names: readonly string[]): Columns {
     const any = wholeOf(columns);
     return { list: names.map((name) => ({ name, taint: any })), others: any };
   }
-  return { list: columns.list.map(({ name, taint }, at) => ({ name: names[at] ?? name, taint })), others: undefined };
+  return { ...columns, list: columns.list.map(({ name, taint }, at) => ({ name: names[at] ?? name, taint })) };
+}
+
+/** One behind the other. */
+export function together(parts: readonly Columns[]): Columns {
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return only;
+  const open = parts.flatMap(({ others }) => (others === undefined ? [] : [others]));
+  const isLoose = parts.some(({ loose }) => loose);
+  const isUnordered = parts.some(({ loose, unordered }, at) => unordered || (loose && at < parts.length - 1));
+  return {
+    list: parts.flatMap(({ list }) => list),
+    others: open.length === 0 ? undefined : made(open),
+    ...(isUnordered ? { unordered: true } : {}),
+    ...(isLoose ? { loose: true } : {}),
+  };
 }
 
 /** What `*` stands for. */
 export function starOf(items: readonly FromItem[]): Columns {
-  if (items.some(({ visible }) => visible.unordered))
-    return { list: [], others: made(items.map(({ visible }) => wholeOf(visible))) };
-  const open = items.flatMap(({ visible }) => (visible.others === undefined ? [] : [visible.others]));
-  return {
-    list: items.flatMap(({ visible }) => visible.list),
-    others: open.length === 0 ? undefined : made(open),
-  };
+  return together(items.map(({ visible }) => visible));
 }
 
 /** The column that `fields` means, or the row; undefined: nothing of that name is known. */
@@ -131,8 +145,9 @@ function resolveBare(scope: Scope, name: string): Taint | undefined {
   const row = rowNamed(scope, [name]);
   // A name that no column has means the row; whether one still has it is the server's to say.
   if (column !== undefined) return row === undefined ? column : besides(column, wholeOf(row.columns));
-  if (SYSTEM_COLUMNS.has(name)) return CLEAN;
-  return row === undefined ? undefined : wholeOf(row.columns);
+  // Before the system columns, which only tables have: a sub-query may be called ctid.
+  if (row !== undefined) return wholeOf(row.columns);
+  return SYSTEM_COLUMNS.has(name) ? CLEAN : undefined;
 }
 
 function besides(column: Taint, row: Taint): Taint {

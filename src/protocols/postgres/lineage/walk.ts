@@ -15,12 +15,15 @@ export interface Readers {
 export class Walk {
   readonly relations: Relations;
   readonly readers: Readers;
+  /** Of a view, not of a statement. */
+  readonly isDefinition: boolean;
   #steps = 0;
   /** Of what decides which rows there are, in which order, and how many. */
   readonly #conditions: Taint[] = [];
   #refusal: string | undefined;
 
-  constructor(relations: Relations, readers: Readers) {
+  constructor(relations: Relations, readers: Readers, isDefinition = false) {
+    this.isDefinition = isDefinition;
     this.relations = relations;
     this.readers = readers;
   }
