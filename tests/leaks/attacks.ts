@@ -1,6 +1,7 @@
 /** Every attack, by group. */
 import type { Attack, Group } from "./attack.ts";
 import { CODE } from "./attacks/code.ts";
+import { CORNERS } from "./attacks/corners.ts";
 import { CURSORS } from "./attacks/cursors.ts";
 import { ERRORS } from "./attacks/errors.ts";
 import { PROTOCOL } from "./attacks/protocol.ts";
@@ -12,6 +13,7 @@ import { WRITING } from "./attacks/writing.ts";
 
 export const GROUPS: readonly Group[] = [
   ...READING,
+  ...CORNERS,
   ...TYPES,
   ...VALUES,
   ...WRITING,

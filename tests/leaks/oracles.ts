@@ -46,6 +46,15 @@ const ORACLES: readonly Attack[] = [
     ["a text search", "SELECT id FROM vault WHERE words @@ '42768601'::tsquery"],
     ["a date condition", "SELECT id FROM vault WHERE born < '1950-01-01'"],
     ["a composite's field", "SELECT id FROM vault WHERE (pair).no > 500000000"],
+    ["a window's order", "SELECT id, row_number() OVER (ORDER BY n % 97) FROM vault"],
+    ["a named window's order", "SELECT id, rank() OVER w FROM vault WINDOW w AS (ORDER BY born DESC)"],
+    [
+      "where a CYCLE ends",
+      "WITH RECURSIVE r(i, x) AS (SELECT 1, n % 2 FROM vault UNION ALL SELECT i + 1, x FROM r) CYCLE x SET c USING p SELECT i FROM r",
+    ],
+    ["a length that is too long", "SELECT length(lpad('x', n)) FROM vault"],
+    ["a new check of a domain", undone("ALTER DOMAIN plate ADD CHECK (value > '3')")],
+    ["COPY with a guess as NULL", "COPY (SELECT ssn FROM customers) TO STDOUT (NULL '219-09-9999')"],
     ["a window's frame", "SELECT id, count(*) OVER (ORDER BY n RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING) FROM vault"],
     ["COPY with a condition", "COPY (SELECT id FROM customers WHERE ssn > '4') TO STDOUT"],
     [
