@@ -43,6 +43,7 @@ export interface CatalogColumn {
   readonly name: string;
   readonly labels: readonly string[];
   readonly typeOid: number;
+  readonly generated?: true | undefined;
 }
 
 /** What the session asks; `fresh` forbids an answer from before the question. */

@@ -170,8 +170,8 @@ export class CatalogLookup implements LookupMachine {
   }
 }
 
-/** By attribute number: name, type OID, and of a generated column the numbers of those that it is generated from. */
-type NamedColumns = Readonly<Record<string, readonly [string, number, (readonly number[] | null)?]>>;
+/** By attribute number: name, type OID, of a generated column the numbers of those that it is generated from, whether it is one. */
+type NamedColumns = Readonly<Record<string, readonly [string, number, (readonly number[] | null)?, boolean?]>>;
 
 function isNamed(json: unknown): json is NamedColumns {
   if (typeof json !== "object" || json === null) return false;
@@ -200,9 +200,10 @@ function columnsOf(named: NamedColumns, tables: readonly TableLabels[]) {
   const columns = new Map<number, CatalogColumn>();
   const own = (name: string) =>
     tables.flatMap((table) => (Object.hasOwn(table.columns, name) ? (table.columns[name] ?? []) : []));
-  for (const [attnum, [name, typeOid, from]] of Object.entries(named)) {
+  for (const [attnum, [name, typeOid, from, isGenerated]] of Object.entries(named)) {
     const sources = (from ?? []).map((number) => own(named[number]?.[0] ?? ""));
-    columns.set(Number(attnum), { name, labels: union([own(name), ...sources]), typeOid });
+    const column = { name, labels: union([own(name), ...sources]), typeOid };
+    columns.set(Number(attnum), isGenerated === true ? { ...column, generated: true } : column);
   }
   return columns;
 }
@@ -303,7 +304,8 @@ SELECT CASE WHEN c.oid IN (SELECT oid FROM family) THEN 'labelled'
           AND p.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass
           AND p.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
         WHERE d.adrelid OPERATOR(pg_catalog.=) a.attrelid AND d.adnum OPERATOR(pg_catalog.=) a.attnum
-          AND p.refobjid OPERATOR(pg_catalog.=) a.attrelid AND p.refobjsubid OPERATOR(pg_catalog.>) 0) END) ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+          AND p.refobjid OPERATOR(pg_catalog.=) a.attrelid AND p.refobjsubid OPERATOR(pg_catalog.>) 0) END,
+      a.attgenerated OPERATOR(pg_catalog.<>) '') ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
     WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped)::text,
   CASE WHEN c.relkind IN ('v', 'm') AND c.oid IN (SELECT oid FROM tainted) AND c.oid NOT IN (SELECT oid FROM opaque)
     AND c.oid NOT IN (SELECT oid FROM changing) THEN pg_catalog.pg_get_viewdef(c.oid) END

@@ -356,6 +356,7 @@ const views: Group = {
         ["a generated column", "SELECT x FROM customers"],
         ["a generated column in an expression", "SELECT x || '' FROM customers"],
         ["a generated column in a star", "SELECT c.* FROM customers c"],
+        ["COPY of a table with a generated column", "COPY customers TO STDOUT"],
         ["COPY of a query of a generated column", "COPY (SELECT x FROM customers) TO STDOUT"],
         ["a view over a generated column", "SELECT x FROM app.generated"],
       ],

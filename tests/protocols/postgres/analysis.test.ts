@@ -111,6 +111,8 @@ const ROWS: readonly (readonly [sql: string, expected: string])[] = [
   ["SELECT a FROM t ORDER BY a USING OPERATOR(s.<)", "call read"],
   ["SELECT * FROM pg_authid", "administer read"],
   ["SELECT * FROM pg_catalog.pg_shadow", "administer read"],
+  ["SELECT option_value FROM information_schema.user_mapping_options", "administer read"],
+  ["SELECT umoptions FROM information_schema._pg_user_mappings", "administer read"],
   ["SELECT * FROM pg_hba_file_rules", "read server"],
   ["SELECT * FROM pg_largeobject", "read server"],
   ["SELECT a INTO b FROM t", "define read"],

@@ -252,7 +252,7 @@ class Judged {
         };
       }
       if (access === "write" && isSystem(schema, name)) this.#add("sql.administer", "system-catalog", [relation]);
-      if (access === "read" && isSystem(schema, name)) {
+      if (access === "read" && (schema === undefined || isSystem(schema, name))) {
         if (SECRETS.has(name)) this.#add("sql.administer", "system-catalog", [relation]);
         if (FILES.has(name)) this.#add("sql.server", "system-catalog", [relation]);
       }
@@ -336,6 +336,9 @@ const SECRETS: ReadonlySet<string> = new Set([
   "pg_shadow",
   "pg_user_mapping",
   "pg_user_mappings",
+  // of information_schema
+  "user_mapping_options",
+  "_pg_user_mappings",
   "pg_subscription",
 ]);
 /** Views over the server's files. */

@@ -7,7 +7,16 @@ import { type Ast, as, isAst, list, names, type TypedNode, text } from "../analy
 import { kindOf } from "../types.ts";
 import { taintOf } from "./expressions.ts";
 import { fromItems, outputsOf, queryColumns, resultOf, withCtes } from "./queries.ts";
-import { type Columns, type FromItem, type NamedRow, NO_COLUMNS, resolve, type Scope, wholeOf } from "./scope.ts";
+import {
+  type Column,
+  type Columns,
+  type FromItem,
+  type NamedRow,
+  NO_COLUMNS,
+  resolve,
+  type Scope,
+  wholeOf,
+} from "./scope.ts";
 import { CLEAN, labelsIn, made, type Taint } from "./taint.ts";
 import type { Walk } from "./walk.ts";
 
@@ -203,6 +212,10 @@ function targetNames(targets: unknown): readonly string[] {
   });
 }
 
+function isStored({ generated }: Column): boolean {
+  return generated !== true;
+}
+
 /** COPY … TO: of a query, or of a table's columns. */
 export function copyColumns(body: Ast, outer: Scope, walk: Walk): Columns {
   const query = as(body["query"], "SelectStmt");
@@ -211,7 +224,7 @@ export function copyColumns(body: Ast, outer: Scope, walk: Walk): Columns {
   const target = targetOf(body["relation"], walk);
   walk.tests(taintOf(body["whereClause"], { parent: outer, items: [itemOf(target)], ctes: outer.ctes }, walk));
   const columns = names(body["attlist"]);
-  if (columns.length === 0) return target.columns;
+  if (columns.length === 0) return { ...target.columns, list: target.columns.list.filter(isStored) };
   const own: Scope = { parent: undefined, items: [itemOf(target)], ctes: outer.ctes };
   return {
     list: columns.map((name) => ({ name, taint: resolve(own, [name]) ?? walk.relations.anything })),

@@ -50,8 +50,9 @@ export class Relations {
         list.every((column, at) => column.name === first.list[at]?.name),
     );
     if (isAlike) {
-      const list = first.list.map(({ name: column }, at) => ({
+      const list = first.list.map(({ name: column, generated }, at) => ({
         name: column,
+        generated,
         taint: oneOf(all.map((columns) => columns.list[at]?.taint ?? CLEAN)),
       }));
       return { list, others: undefined };
@@ -92,9 +93,13 @@ export class Relations {
     const own = [...relation.columns.values()];
     switch (relation.standing) {
       case "clean":
-        return { list: own.map(({ name }) => ({ name, taint: CLEAN })), others: undefined };
+        return { list: own.map(({ name, generated }) => ({ name, taint: CLEAN, generated })), others: undefined };
       case "labelled": {
-        const list = own.map((column) => ({ name: column.name, taint: sourceOf(relation, column) }));
+        const list = own.map((column) => ({
+          name: column.name,
+          taint: sourceOf(relation, column),
+          generated: column.generated,
+        }));
         if (!isView(relation)) return { list, others: undefined };
         // A view that the settings name: its own labels, and what it is made from.
         const defined = this.#define(relation);

@@ -9,6 +9,8 @@ export interface Column {
   /** Undefined: the server names it by rules that are not followed here (an expression without an alias). */
   readonly name: string | undefined;
   readonly taint: Taint;
+  /** COPY of its table leaves it out. */
+  readonly generated?: true | undefined;
 }
 
 /** Columns in their order. */
