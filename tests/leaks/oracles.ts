@@ -52,6 +52,11 @@ const ORACLES: readonly Attack[] = [
       "where a CYCLE ends",
       "WITH RECURSIVE r(i, x) AS (SELECT 1, n % 2 FROM vault UNION ALL SELECT i + 1, x FROM r) CYCLE x SET c USING p SELECT i FROM r",
     ],
+    ["a count of what fits a pattern", "SELECT count(substring(ssn from '^2')) FROM customers"],
+    [
+      "rows of XMLTABLE by a path",
+      `SELECT count(*) FROM customers c, XMLTABLE('/x[starts-with(., "2")]' PASSING xmlelement(name x, c.ssn) COLUMNS v text PATH '.') t`,
+    ],
     ["a length that is too long", "SELECT length(lpad('x', n)) FROM vault"],
     ["a new check of a domain", undone("ALTER DOMAIN plate ADD CHECK (value > '3')")],
     ["COPY with a guess as NULL", "COPY (SELECT ssn FROM customers) TO STDOUT (NULL '219-09-9999')"],

@@ -54,6 +54,15 @@ export function taintOf(node: unknown, scope: Scope, walk: Walk): Taint {
     case "CurrentOfExpr":
     case "SetToDefault":
       return CLEAN;
+    // Paths select, and what is parsed may fail.
+    case "JsonFuncExpr":
+    case "JsonParseExpr":
+    case "XmlExpr":
+    case "XmlSerialize": {
+      const parts = partsOf(body, scope, walk);
+      if (!XML_MAKERS.has(text(body["op"]))) walk.tests(parts);
+      return parts;
+    }
     default:
       return partsOf(body, scope, walk);
   }
@@ -117,6 +126,8 @@ function callOf(body: Ast, scope: Scope, walk: Walk): Taint {
   }
   if (!TOTAL.has(name)) walk.tests(passed);
   else if (FIRST_ONLY.has(name)) walk.tests(value(list(body["args"]).slice(1)));
+  // By a pattern it gives NULL where that does not fit, and NULL is counted.
+  if (name === "substring" && !list(body["args"]).slice(1).every(isInteger)) walk.tests(passed);
   if (name === "count" && (schema === undefined || schema === "pg_catalog")) {
     if (body["agg_distinct"] === true) walk.tests(passed);
     return made([window]);
@@ -142,8 +153,14 @@ function subLinkOf(body: Ast, scope: Scope, walk: Walk): Taint {
 
 /** How many rows they give is the value itself. */
 const ROW_MAKERS: ReadonlySet<string> = new Set(["generate_series", "generate_subscripts"]);
+/** They make XML of any value. */
+const XML_MAKERS: ReadonlySet<string> = new Set(["IS_XMLELEMENT", "IS_XMLFOREST", "IS_XMLCONCAT"]);
 /** Casts to these cannot fail. */
 const TEXT_NAMES: ReadonlySet<string> = new Set(["text", "varchar", "bpchar"]);
+function isInteger(node: unknown): boolean {
+  return isAst(as(node, "A_Const")?.["ival"]);
+}
+
 /** Of those below, those that fail for some lengths, places or patterns. */
 const FIRST_ONLY: ReadonlySet<string> = new Set(["lpad", "rpad", "substr", "substring", "split_part"]);
 /** PostgreSQL's own functions that give one value for any text, and fail for none. */

@@ -280,8 +280,9 @@ function fromItem(node: unknown, outer: Scope, before: readonly FromItem[], walk
       walk.tests(taintOf([body["args"], body["repeatable"]], lateral, walk));
       return fromItem(body["relation"], outer, before, walk);
     default: {
-      // XMLTABLE, JSON_TABLE: every column is made from what is passed in.
+      // XMLTABLE, JSON_TABLE: every column is made from what is passed in, and a path says how many rows there are.
       const taint = taintOf(body, lateral, walk);
+      walk.tests(taint);
       return aliased(body["alias"], { list: [], others: taint }, undefined);
     }
   }
