@@ -27,11 +27,14 @@ export function made(taints: readonly Taint[]): Taint {
   return merge(taints, false);
 }
 
-/** Of a value that is one of others, as in UNION or VALUES. */
+/**
+ * Of a value that is one of others, as in UNION or VALUES. Beside what carries no label it counts as made: the agent may have
+ * put a guess there, and would see what a hash makes of it.
+ */
 export function oneOf(taints: readonly Taint[]): Taint {
   return merge(
     taints,
-    taints.every((taint) => taint.exact),
+    taints.every((taint) => taint.exact && !isClean(taint)),
   );
 }
 
