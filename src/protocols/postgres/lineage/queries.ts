@@ -1,12 +1,11 @@
 /** What each column of a query's result depends on: FROM, joins, WITH, set operations, VALUES. */
 import { type Ast, as, isAst, list, names, text, typed } from "../analysis/ast.ts";
 import { taintOf } from "./expressions.ts";
+import { aliased, joinOf } from "./joins.ts";
 import {
   type Column,
   type Columns,
   type FromItem,
-  type NamedRow,
-  NO_COLUMNS,
   renamed,
   resolve,
   resolveColumn,
@@ -16,7 +15,7 @@ import {
   together,
   wholeOf,
 } from "./scope.ts";
-import { CLEAN, isClean, made, oneOf, type Taint } from "./taint.ts";
+import { CLEAN, made, oneOf, type Taint } from "./taint.ts";
 import type { Walk } from "./walk.ts";
 
 /** Rounds in which a recursive query's columns can still learn something; after that anything is assumed. */
@@ -334,78 +333,9 @@ function functionItem(body: Ast, lateral: Scope, walk: Walk): FromItem {
   return aliased(body["alias"], columns, { schema: undefined, name, isTable: false });
 }
 
-/** `named`: what it is called without an alias. */
-function aliased(alias: unknown, columns: Columns, named: Omit<NamedRow, "columns"> | undefined): FromItem {
-  if (!isAst(alias)) {
-    return { rows: named === undefined ? [] : [{ ...named, columns }], visible: columns };
-  }
-  const own = renamed(columns, names(alias["colnames"]));
-  return { rows: [{ schema: undefined, name: text(alias["aliasname"]), isTable: false, columns: own }], visible: own };
-}
-
 function joinItem(body: Ast, outer: Scope, before: readonly FromItem[], walk: Walk): FromItem {
   const left = fromItem(body["larg"], outer, before, walk);
   const right = fromItem(body["rarg"], outer, [...before, left], walk);
-  const shared = sharedNames(body, left.visible, right.visible);
-  const merged = (shared ?? []).map((name): Column => {
-    const sides = [left.visible, right.visible].map((columns) => columnNamed(columns, name));
-    return { name, taint: oneOf(sides) };
-  });
-  for (const { taint } of merged) walk.tests(taint);
   walk.tests(taintOf(body["quals"], { parent: outer, items: [left, right], ctes: outer.ctes }, walk));
-  const open = [left.visible.others, right.visible.others].flatMap((others) => (others === undefined ? [] : [others]));
-  if (shared === undefined) {
-    // NATURAL over columns that are not known: any may be compared, and merged with any.
-    const any = made([wholeOf(left.visible), wholeOf(right.visible)]);
-    walk.tests(any);
-    return joined(body, [left, right], { list: [], others: any }, NO_COLUMNS);
-  }
-  const rest = [...left.visible.list, ...right.visible.list].filter(
-    ({ name }) => name === undefined || !shared.includes(name),
-  );
-  const all = { list: [...merged, ...rest], others: open.length === 0 ? undefined : made(open) };
-  // One that is merged may be among those without a known name: then it stands in the list twice.
-  const isMoved = shared.length > 0 && [left, right].some(({ visible }) => visible.list.some(isUnnamed));
-  const isOpen = body["isNatural"] === true || isMoved || right.visible.unordered || left.visible.unordered;
-  const visible: Columns = {
-    ...all,
-    ...(isOpen || left.visible.loose ? { unordered: true } : {}),
-    ...(left.visible.loose || right.visible.loose ? { loose: true } : {}),
-  };
-  return joined(body, [left, right], visible, { list: merged, others: undefined });
-}
-
-function isUnnamed({ name }: Column): boolean {
-  return name === undefined;
-}
-
-/** An alias hides the rows inside; USING's own names the merged columns. */
-function joined(body: Ast, sides: readonly FromItem[], visible: Columns, merged: Columns): FromItem {
-  const inner = sides.flatMap(({ rows }) => rows);
-  const using = body["join_using_alias"];
-  const named = isAst(using)
-    ? [{ schema: undefined, name: text(using["aliasname"]), isTable: false, columns: merged }]
-    : [];
-  if (!isAst(body["alias"])) return { rows: [...inner, ...named], visible };
-  const outer = aliased(body["alias"], visible, undefined);
-  return { rows: [...outer.rows, ...named], visible: outer.visible };
-}
-
-/** Of USING, or of NATURAL where both sides are known; undefined: they are not. */
-function sharedNames(body: Ast, left: Columns, right: Columns): readonly string[] | undefined {
-  if (body["isNatural"] !== true) return names(body["usingClause"]);
-  const isKnown = (columns: Columns) =>
-    columns.others === undefined && columns.list.every(({ name }) => name !== undefined);
-  if (!isKnown(left) || !isKnown(right)) return undefined;
-  return left.list.flatMap(({ name }) =>
-    name !== undefined && right.list.some((other) => other.name === name) ? [name] : [],
-  );
-}
-
-function columnNamed(columns: Columns, name: string): Taint {
-  const found = columns.list.filter((column) => column.name === name).map(({ taint }) => taint);
-  const unnamed = columns.list.filter((column) => column.name === undefined).map(({ taint }) => taint);
-  if (found.length > 0) return oneOf(found);
-  const all = [...unnamed, columns.others ?? CLEAN].filter((taint) => !isClean(taint));
-  return all.length === 0 ? CLEAN : made(all);
+  return joinOf(body, left, right, walk);
 }
