@@ -335,11 +335,7 @@ const SECRETS: ReadonlySet<string> = new Set([
   "pg_authid",
   "pg_shadow",
   "pg_user_mapping",
-  "pg_user_mappings",
-  // of information_schema
-  "user_mapping_options",
-  "_pg_user_mappings",
-  "pg_subscription",
+  ...["pg_user_mappings", "user_mapping_options", "_pg_user_mappings", "pg_subscription"],
 ]);
 /** Views over the server's files. */
 const FILES: ReadonlySet<string> = new Set([
