@@ -252,3 +252,16 @@ export const HOST_FILE_BYTES_MAX = 8 * 1024 * 1024;
 export const RUN_MOUNTS_HELD_MAX = 256;
 /** Warnings of automatic tagging that are not said twice. */
 export const WARNINGS_KEPT_MAX = 1_000;
+/** How long an action waits for an answer where its rule does not say, and at most. */
+export const HOLD_MS = 600_000;
+export const HOLD_MS_MAX = 86_400_000;
+/** For how long an approver may let a shape pass again, at most. */
+export const REUSE_MS_MAX = 86_400_000;
+/** Distinct humans that one rule may ask for, and groups that it may name. */
+export const QUORUM_MAX = 10;
+export const APPROVERS_MAX = 32;
+/** What a client may send while an action of its session is held: then it is no longer read. */
+export const HELD_BYTES_MAX = 256 * 1024;
+/** Actions that wait for an answer at once, and of one agent. */
+export const HOLDS_MAX = 1_024;
+export const HOLDS_PER_AGENT_MAX = 512;

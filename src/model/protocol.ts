@@ -19,6 +19,8 @@ export interface Protocol {
   readonly lookup?: (question: LookQuestion) => LookupMachine;
   /** What `login` needs for a lookup of our own on the same backend, given what the session's login asked; undefined: no session did. */
   readonly lookupLogin?: (request: unknown) => unknown;
+  /** What stays equal of a text where only its literals differ; undefined: nothing that could be relied upon. */
+  readonly shapeOf?: (text: string) => string | undefined;
   /** The whole of a cancel message to the server for a key that `login` handed out. */
   readonly cancelMessage?: (cancel: Uint8Array) => Uint8Array;
 }

@@ -7,10 +7,11 @@ import type { Accepted } from "ebpf-loader";
 import type { Clock } from "../base/clock.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
 import { CANCELS_MAX, LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
+import type { Hold, HoldRequest, Holds } from "../holds/hold.ts";
 import type { Masker } from "../masking/mask.ts";
 import { strictest } from "../masking/replace.ts";
 import type { Connection } from "../model/connection.ts";
-import type { Decision, Refusal } from "../model/decision.ts";
+import type { Decision, HeldEnd, Refusal, Verdict } from "../model/decision.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Agent } from "../model/identity.ts";
 import type { ColumnFacts, MaskStyle } from "../model/mask.ts";
@@ -20,7 +21,7 @@ import type { Protocol } from "../model/protocol.ts";
 import type { Judge } from "../policy/decide.ts";
 import type { Policy } from "../policy/load.ts";
 import type { Recorder } from "../recorder/recorder.ts";
-import { Driver } from "./driver.ts";
+import { Driver, type HeldAsk } from "./driver.ts";
 import type { Lookups } from "./lookups.ts";
 import { completeOrigin } from "./origin.ts";
 import type { Cancellable, LiveSession, Sessions } from "./sessions.ts";
@@ -48,6 +49,7 @@ export interface PathParts {
   readonly ended: (origin: Origin, event: AuditEvent) => void;
   readonly sessions: Sessions;
   readonly lookups: Lookups;
+  readonly holds: Holds;
 }
 
 export async function guardConnection(accepted: Accepted, parts: PathParts): Promise<void> {
@@ -114,17 +116,30 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   let look: ReturnType<Lookups["of"]> | undefined;
   let fault: string | undefined;
   let entrance: readonly Asked[] | undefined;
+  /** Approved and forwarded, not answered yet, by their asks. */
+  const running = new Map<number, Hold>();
   const driver = new Driver(sessionId, session, client, {
     decide: (id, asked, bytes) => {
       entrance ??= asked;
       return judge.current.decide(id, asked, bytes);
     },
-    recordAsked: (id, asked, decision) => {
-      recording.asked(id, asked, decision);
-      const refusal = decision.kind === "deny" ? decision : decision.observed;
-      if (refusal !== undefined) parts.emit(denial(parts, sessionId, agent, connection, decision.kind, refusal));
+    hold: (id, asked, bytes, decision) => {
+      clearTimeout(startup); // a held `connect` may take longer than a login
+      const shapeOf = protocol.shapeOf ?? (() => undefined);
+      const request = { sessionId, askId: id, agent, origin, connection, asked, decision, shapeOf };
+      return heldAsk(request, bytes, parts.holds, judge, running);
     },
-    recordAnswered: (entry) => recording.answered(entry),
+    recordAsked: (id, asked, decision, hold) => {
+      recording.asked(id, asked, decision, hold);
+      const refusal = decision.kind === "allow" ? decision.observed : decision;
+      if (refusal !== undefined) parts.emit(refusalEvent(parts, sessionId, agent, connection, decision.kind, refusal));
+    },
+    recordDecided: (id, verdict) => recording.decided(id, verdict),
+    recordAnswered: (entry) => {
+      recording.answered(entry);
+      running.get(entry.askId)?.finished(entry.error === undefined ? entry.outcome : `failed: ${entry.error.code}`);
+      running.delete(entry.askId);
+    },
     flush: () => recording.flush(),
     logIn: async (request) => {
       const login = await logIn(backend, request, parts.credentialOf).catch((error: unknown) => {
@@ -164,11 +179,13 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     driver.cut(reason);
   };
   const recheck = () => {
+    driver.cancelHeld("the policy has changed while it waited; send it again");
     if (entrance === undefined) return;
     const decision = judge.current.decide(0, entrance, new Uint8Array());
     if (decision.kind === "deny") stop(`the policy does not allow this connection any more: ${decision.message}`);
   };
-  parts.sessions.add({ sessionId, agent, connection, origin, stop, cut, recheck, drain });
+  const cancelHeld = (why: string) => driver.cancelHeld(why);
+  parts.sessions.add({ sessionId, agent, connection, origin, stop, cut, recheck, drain, cancelHeld });
   parts.emit({
     ...about(parts, agent, connection, sessionId),
     kind: "session.start",
@@ -179,6 +196,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   // 10 one summary, whatever happened
   const reason = await driver.run();
   clearTimeout(startup);
+  for (const hold of running.values()) hold.finished(undefined);
   const { bytesIn, bytesOut } = driver;
   await recording.end({
     reason,
@@ -197,6 +215,36 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   parts.emit(summary);
   parts.sessions.remove(sessionId, cancelKey);
   parts.ended(origin, summary);
+}
+
+/** Opens the hold; approved, the judge of that moment lifts it, if the policy is still the one that held it. */
+function heldAsk(
+  request: HoldRequest,
+  bytes: Uint8Array,
+  holds: Holds,
+  judge: CurrentJudge,
+  running: Map<number, Hold>,
+): HeldAsk {
+  const { askId, asked, decision } = request;
+  const hold = holds.open(request);
+  const refused = (end: HeldEnd, message: string): Verdict => {
+    return { kind: "deny", rules: decision.rules, message, policy: decision.policy, held: end };
+  };
+  const withdraw = (reason: string): Verdict => {
+    hold.withdraw(reason);
+    running.delete(askId);
+    return refused({ hold: hold.id, state: "abandoned", by: [] }, reason);
+  };
+  const verdict = hold.answer.then((answer): Verdict => {
+    if (answer.kind === "refused") return refused(answer.end, answer.message);
+    const { current } = judge;
+    if (current.policy !== decision.policy) return withdraw("the policy has changed while it waited; send it again");
+    const lifted = current.lift(askId, asked, bytes, answer.approval);
+    if (lifted.kind !== "allow") return withdraw("it is not allowed any more; send it again");
+    running.set(askId, hold);
+    return lifted;
+  });
+  return { id: hold.id, notice: hold.notice, verdict, abandon: (reason) => hold.abandon(reason), withdraw };
 }
 
 /** The strictest that policy asks for any column that the value depends on. */
@@ -261,6 +309,8 @@ function cancelFor(parts: PathParts, agent: Agent, key: Uint8Array): void {
   const found = parts.sessions.findCancel(key);
   const message = found?.backend.protocol.cancelMessage?.(found.cancel);
   if (found === undefined || message === undefined || found.agent.slot !== agent.slot) return;
+  // What waits for a human never reached the backend.
+  if (parts.sessions.cancelHeld(found.sessionId, "canceling statement due to user request")) return;
   const running = cancelling.get(found) ?? 0;
   if (running >= CANCELS_MAX) return; // the server has been told, and does not hang up
   cancelling.set(found, running + 1);
@@ -273,7 +323,13 @@ function cancelFor(parts: PathParts, agent: Agent, key: Uint8Array): void {
   });
 }
 
-function denial(
+const REFUSAL_EVENTS: Readonly<Record<Decision["kind"], (message: string) => Pick<AuditEvent, "kind" | "message">>> = {
+  deny: (message) => ({ kind: "action.deny", message }),
+  hold: (message) => ({ kind: "action.hold", message }),
+  allow: (message) => ({ kind: "action.observed", message: `It was forwarded, but would be denied: ${message}` }),
+};
+
+function refusalEvent(
   parts: PathParts,
   sessionId: string,
   agent: Agent,
@@ -283,9 +339,7 @@ function denial(
 ): AuditEvent {
   return {
     ...about(parts, agent, connection, sessionId),
-    ...(answer === "deny"
-      ? { kind: "action.deny", message }
-      : { kind: "action.observed", message: `It was forwarded, but would be denied: ${message}` }),
+    ...REFUSAL_EVENTS[answer](message),
     fields: { rules: rules.join(" ") },
   };
 }

@@ -23,6 +23,8 @@ export interface LiveSession {
   cut(reason: string): void;
   /** Asks the policy in force for the session's `connect` again; denied, the session ends. */
   recheck(): void;
+  /** Its client does not want any more what waits for a human. False: nothing does. */
+  cancelHeld(reason: string): boolean;
 }
 
 export interface Cancellable {
@@ -68,6 +70,10 @@ export class Sessions {
   /** After a change of policy: what is no longer allowed ends. */
   recheck(): void {
     for (const session of this.list()) session.recheck();
+  }
+
+  cancelHeld(sessionId: string, reason: string): boolean {
+    return this.#live.get(sessionId)?.cancelHeld(reason) ?? false;
   }
 
   #count({ slot }: Agent, by: number): void {

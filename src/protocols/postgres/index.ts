@@ -1,6 +1,7 @@
 /** PostgreSQL as the rest of the tree sees it. */
 import type { Protocol } from "../../model/protocol.ts";
 import { analyse, POSTGRES_ACTIONS, prepareAnalysis } from "./actions.ts";
+import { shapeOf } from "./analysis/shape.ts";
 import type { PostgresQuestion } from "./catalog.ts";
 import { UnreadBudget } from "./codec.ts";
 import { PostgresLogin } from "./login.ts";
@@ -27,5 +28,6 @@ export const postgres: Protocol = {
     database: (request as LoginRequest | undefined)?.database ?? MAINTENANCE_DATABASE,
     parameters: { application_name: "sallyport" },
   }),
+  shapeOf,
   cancelMessage: cancelRequest,
 };

@@ -77,6 +77,17 @@ export function fatal(code: string, message: string, sessionId: string): Buffer 
   ]);
 }
 
+/** A statement waits for a human: clients show it and go on waiting. */
+export function holdNotice(message: string): Buffer {
+  const fields = [
+    ["S", "NOTICE"],
+    ["V", "NOTICE"],
+    ["C", "00000"],
+    ["M", message],
+  ] as const;
+  return frame(SERVER.notice, errorBody(fields));
+}
+
 export function authenticationOk(): Buffer {
   return frame(SERVER.authentication, int32(0));
 }

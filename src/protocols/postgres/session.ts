@@ -5,7 +5,7 @@
  */
 import { ProtocolError } from "../../base/errors.ts";
 import { PIPELINE_MAX } from "../../base/limits.ts";
-import type { Decision } from "../../model/decision.ts";
+import type { Verdict } from "../../model/decision.ts";
 import type { Asked } from "../../model/operation.ts";
 import type { SessionWorld } from "../../model/protocol.ts";
 import type { LookAnswer, Session, SessionCommand, SessionEvent } from "../../model/session.ts";
@@ -16,7 +16,7 @@ import { type CatalogFacts, hasLabels, isCatalogFacts, type PostgresQuestion, up
 import { Inlet, type UnreadBudget } from "./codec.ts";
 import { Doorway, unencrypted } from "./doorway.ts";
 import { type Greeting, greetingBytes, sqlState, unguardable } from "./greeting.ts";
-import { fatal, negotiateProtocolVersion } from "./messages.ts";
+import { fatal, holdNotice, negotiateProtocolVersion } from "./messages.ts";
 import { fatalRefusal, inPlaceOf, refusal } from "./refuse.ts";
 import { type Analyse, type Group, Requests } from "./requests.ts";
 import type { LoginRequest, Startup } from "./startup.ts";
@@ -138,6 +138,9 @@ export class PostgresSession implements Session {
         return;
       case "verdict":
         this.#verdict(event.id, event.decision);
+        return;
+      case "held":
+        if (!amid && this.#phase === "ready") this.#toClient(holdNotice(event.notice));
         return;
       case "facts":
         this.#facts(event.id, event.answer);
@@ -297,7 +300,7 @@ export class PostgresSession implements Session {
     this.#out.push({ kind: "ask", id: this.#waitingId, asked, bytes });
   }
 
-  #verdict(id: number, decision: Decision): void {
+  #verdict(id: number, decision: Verdict): void {
     const waiting = this.#waiting;
     if (waiting === undefined || id !== this.#waitingId) throw new Error(`Cannot take the verdict of ask ${id}`);
     this.#waiting = undefined;
@@ -347,7 +350,7 @@ export class PostgresSession implements Session {
     this.#out.push({ kind: "forward", id, permit: decision.permit });
   }
 
-  #denied(waiting: Waiting, decision: Extract<Decision, { kind: "deny" }>): void {
+  #denied(waiting: Waiting, decision: Extract<Verdict, { kind: "deny" }>): void {
     const { sessionId } = this.#world;
     if (waiting.kind === "group") {
       this.#refuse(waiting.group, refusal(decision, sessionId));

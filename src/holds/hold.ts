@@ -1,0 +1,44 @@
+/** A held action as the parts around it see it: what opens it, what waits for it. Plain values and narrow interfaces. */
+import type { Approval, HeldEnd, HoldDecision } from "../model/decision.ts";
+import type { Agent } from "../model/identity.ts";
+import type { Asked } from "../model/operation.ts";
+import type { Origin } from "../model/origin.ts";
+
+export interface HoldRequest {
+  readonly sessionId: string;
+  readonly askId: number;
+  readonly agent: Agent;
+  readonly origin: Origin;
+  readonly connection: { readonly name: string; readonly protocol: string };
+  /** All of it is approved together, or nothing. */
+  readonly asked: readonly Asked[];
+  readonly decision: HoldDecision;
+  /** Of each text what stays equal where only literals differ; undefined: it cannot be approved but once. */
+  readonly shapeOf: (text: string) => string | undefined;
+  /** How many rows the backend expects to be touched, or why that is not known. Absent: nobody can say. */
+  readonly estimate?: () => Promise<string>;
+}
+
+/** Whoever opened it waits for this. */
+export interface Hold {
+  readonly id: string;
+  /** One sentence for the client. */
+  readonly notice: string;
+  /** Never rejects: what fails is denied. */
+  readonly answer: Promise<HoldAnswer>;
+  /** Nobody waits for it any more. Nothing happens where it was answered before. */
+  abandon(reason: string): void;
+  /** It was approved and, all the same, will not be forwarded. */
+  withdraw(reason: string): void;
+  /** It was approved and forwarded, and this came of it; undefined: the session ended before that was known. */
+  finished(result: string | undefined): void;
+}
+
+export type HoldAnswer =
+  /** Kept as under way before this is told: from here on it counts as executed, or unknown. */
+  | { readonly kind: "approved"; readonly approval: Approval }
+  | { readonly kind: "refused"; readonly end: HeldEnd; readonly message: string };
+
+export interface Holds {
+  open(request: HoldRequest): Hold;
+}
