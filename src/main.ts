@@ -40,6 +40,7 @@ import { createListener } from "./path/listener.ts";
 import { Lookups } from "./path/lookups.ts";
 import { createUsers } from "./path/origin.ts";
 import { Sessions } from "./path/sessions.ts";
+import { Ledger } from "./policy/ledger.ts";
 import { protocols } from "./protocols/index.ts";
 import { createRecorder } from "./recorder/recorder.ts";
 import { lockState } from "./store/lock.ts";
@@ -108,6 +109,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await tryCredentials(configuration);
     const authority = await openAuthority({ dir: join(stateDir, "ca"), publicDir: join(runDir, "trust"), clock });
     const masker = createMasker(vault.derivedKey("mask"));
+    const ledger = new Ledger(clock);
     const recordings = join(stateDir, "recordings");
     const scrub = (text: string) => masker.scrub(text);
     const recorder = await createRecorder({ dir: recordings, clock, scrub, index: store.sessions, log });
@@ -188,6 +190,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       userOf: createUsers(),
       policy: () => inForce().policy,
       masker,
+      ledger,
       recorder,
       credentialOf,
       leafFor: (names) => authority.leafFor(names),

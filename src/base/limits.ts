@@ -265,3 +265,10 @@ export const HELD_BYTES_MAX = 256 * 1024;
 /** Actions that wait for an answer at once, and of one agent. */
 export const HOLDS_MAX = 1_024;
 export const HOLDS_PER_AGENT_MAX = 512;
+/** The longest window of a limit, and the most that one may count: beyond it nobody means a limit. */
+export const LIMIT_WINDOW_MS_MAX = 86_400_000;
+export const LIMIT_COUNT_MAX = 1_000_000_000_000;
+/** Counters of limits, one for each rule, agent and connection: 1.5 KiB each. */
+export const LIMIT_COUNTERS_MAX = 4_096;
+/** Parts of a window: what was counted leaves it in so many steps. */
+export const LIMIT_STEPS = 60;

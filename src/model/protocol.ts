@@ -1,7 +1,7 @@
 /** What every protocol folder gives to the tree: the same shape, listed in protocols/index.ts. */
 import type { Connection, UpstreamTls } from "./connection.ts";
 import type { MaskFor } from "./mask.ts";
-import type { ActionDeclaration } from "./operation.ts";
+import type { ActionDeclaration, Asked } from "./operation.ts";
 import type { LookAnswer, LookQuestion, Session } from "./session.ts";
 import type { Credential, LoginMachine } from "./upstream.ts";
 
@@ -21,6 +21,10 @@ export interface Protocol {
   readonly lookupLogin?: (request: unknown) => unknown;
   /** What stays equal of a text where only its literals differ; undefined: nothing that could be relied upon. */
   readonly shapeOf?: (text: string) => string | undefined;
+  /** Values that stand in the text itself, as the backend reads them; undefined: it cannot be told. Absent: none do. */
+  readonly literalsOf?: (text: string) => readonly string[] | undefined;
+  /** What a typed-in text would ask for on this connection. Absent: the protocol has no texts. */
+  readonly askedBy?: (text: string, connection: Connection) => readonly Asked[];
   /** The whole of a cancel message to the server for a key that `login` handed out. */
   readonly cancelMessage?: (cancel: Uint8Array) => Uint8Array;
 }

@@ -11,16 +11,18 @@ import type { Hold, HoldRequest, Holds } from "../holds/hold.ts";
 import type { Masker } from "../masking/mask.ts";
 import { strictest } from "../masking/replace.ts";
 import type { Connection } from "../model/connection.ts";
-import type { Decision, HeldEnd, Refusal, Verdict } from "../model/decision.ts";
+import type { Decision, HeldEnd, Refusal, ShadowEffect, Verdict } from "../model/decision.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Agent } from "../model/identity.ts";
 import type { ColumnFacts, MaskStyle } from "../model/mask.ts";
 import type { Asked } from "../model/operation.ts";
 import type { Origin } from "../model/origin.ts";
 import type { Protocol } from "../model/protocol.ts";
-import type { Judge } from "../policy/decide.ts";
+import type { Judge, Subject } from "../policy/decide.ts";
+import type { Ledger } from "../policy/ledger.ts";
 import type { Policy } from "../policy/load.ts";
 import type { Recorder } from "../recorder/recorder.ts";
+import { Accounting } from "./accounting.ts";
 import { Driver, type HeldAsk } from "./driver.ts";
 import type { Lookups } from "./lookups.ts";
 import { completeOrigin } from "./origin.ts";
@@ -28,6 +30,7 @@ import type { Cancellable, LiveSession, Sessions } from "./sessions.ts";
 import { type Leaf, leafNames, serverOptions } from "./tls.ts";
 import { type Backend, type CredentialSource, cancelUpstream, logIn } from "./upstream.ts";
 import { Wire } from "./wire.ts";
+import { maskWritten } from "./write-back.ts";
 
 /** The parts that a connection passes; joined in main.ts, replaced by fakes in tests. */
 export interface PathParts {
@@ -41,6 +44,8 @@ export interface PathParts {
   readonly userOf: (uid: number) => string;
   readonly policy: () => Policy;
   readonly masker: Masker;
+  /** What limits count and rules in shadow would do, of all sessions. */
+  readonly ledger: Ledger;
   readonly recorder: Recorder;
   readonly credentialOf: CredentialSource;
   readonly leafFor: (names: readonly string[]) => Promise<Leaf>;
@@ -95,7 +100,18 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
 
   // 5 session and recording
   const sessionId = newSessionId();
-  const judge = new CurrentJudge(parts, sessionId, agent, origin, connection);
+  const accounting = new Accounting({
+    ledger: parts.ledger,
+    agent: agent.name,
+    connection: connection.name,
+    emitShadow: (effect, decision) => parts.emit(shadowEvent(parts, sessionId, agent, connection, decision, effect)),
+    stop: (reason) => driver.stop(reason),
+  });
+  const judge = new CurrentJudge(parts, sessionId, agent, origin, connection, {
+    room: accounting.usage,
+    maskIn: (asked, bytes) => maskWritten(asked, bytes, protocol, parts.masker),
+    shadowMask: (rule, style) => parts.ledger.noteShadow(rule, `mask ${style}`),
+  });
   const recording = parts.recorder.open({
     sessionId,
     agent,
@@ -133,10 +149,16 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
       recording.asked(id, asked, decision, hold);
       const refusal = decision.kind === "allow" ? decision.observed : decision;
       if (refusal !== undefined) parts.emit(refusalEvent(parts, sessionId, agent, connection, decision.kind, refusal));
+      accounting.decided(id, decision);
     },
-    recordDecided: (id, verdict) => recording.decided(id, verdict),
+    recordDecided: (id, verdict) => {
+      recording.decided(id, verdict);
+      accounting.decided(id, verdict);
+    },
+    noteProgress: (id, rows, bytes) => accounting.progress(id, rows, bytes),
     recordAnswered: (entry) => {
       recording.answered(entry);
+      accounting.answered(entry.askId, entry.rows, entry.bytes);
       running.get(entry.askId)?.finished(entry.error === undefined ? entry.outcome : `failed: ${entry.error.code}`);
       running.delete(entry.askId);
     },
@@ -262,12 +284,19 @@ class CurrentJudge {
   #for: Policy;
   #judge: Judge;
 
-  constructor(parts: PathParts, sessionId: string, agent: Agent, origin: Origin, connection: Connection) {
+  constructor(
+    parts: PathParts,
+    sessionId: string,
+    agent: Agent,
+    origin: Origin,
+    connection: Connection,
+    more: Pick<Subject, "room" | "maskIn" | "shadowMask">,
+  ) {
     this.#policy = parts.policy;
     this.#make = () => {
       const now = parts.agentOf(agent.slot) ?? agent; // its groups may have changed with the settings
       const isObserved = () => parts.isObserved(agent.name);
-      return this.#for.judge({ sessionId, agent: now, origin, connection, clock: parts.clock, isObserved });
+      return this.#for.judge({ sessionId, agent: now, origin, connection, clock: parts.clock, isObserved, ...more });
     };
     this.#for = parts.policy();
     this.#judge = this.#make();
@@ -341,6 +370,22 @@ function refusalEvent(
     ...about(parts, agent, connection, sessionId),
     ...REFUSAL_EVENTS[answer](message),
     fields: { rules: rules.join(" ") },
+  };
+}
+
+function shadowEvent(
+  parts: PathParts,
+  sessionId: string,
+  agent: Agent,
+  connection: Connection,
+  decision: Decision["kind"],
+  { rule, would }: ShadowEffect,
+): AuditEvent {
+  return {
+    ...about(parts, agent, connection, sessionId),
+    kind: "action.shadow",
+    message: `Decided: ${decision}. With rule ${rule}, which is in shadow, it would be: ${would}`,
+    fields: { rules: rule, would, decision },
   };
 }
 

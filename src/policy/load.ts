@@ -6,11 +6,14 @@ import { createHash } from "node:crypto";
 import { POLICY_RULES_MAX } from "../base/limits.ts";
 import type { ActionDeclaration } from "../model/operation.ts";
 import { type Checker, type Condition, ConditionError, compileCondition, createChecker } from "./condition.ts";
-import { createJudge, type Judge, type Rule, type RuleIndex, type Subject } from "./decide.ts";
+import { createJudge, type Judge, type Subject } from "./decide.ts";
 import { CONNECT, OWN_ACTIONS, REVEAL, SUBJECT_FACTS, TIME_FACTS } from "./facts.ts";
 import { didYouMean } from "./nearest.ts";
+import type { Outcome } from "./outcomes.ts";
 import { PolicyError, type Problem } from "./problem.ts";
-import { type Outcome, type Placed, type RuleText, readRules } from "./schema.ts";
+import type { Placed } from "./reader.ts";
+import type { Rule, RuleIndex } from "./rule.ts";
+import { type RuleText, readRules } from "./schema.ts";
 
 export interface PolicyFile {
   /** As it is told in problems; need not be a path. */
@@ -31,6 +34,7 @@ export interface RuleSummary {
   readonly line: number;
   readonly on: readonly string[];
   readonly outcome: Outcome["kind"];
+  readonly shadow: boolean;
 }
 
 export interface Policy {
@@ -139,7 +143,7 @@ function buildRule(
   const condition = buildCondition(text, covered, checkers, problems);
   if (problems.length > before) return undefined;
   if (condition !== undefined && text.when !== undefined) warnCondition(text, text.when, condition, known, warnings);
-  return { name: text.name, covers: new Set(covered.keys()), outcome: text.outcome, condition };
+  return { name: text.name, covers: new Set(covered.keys()), outcome: text.outcome, isShadow: text.shadow, condition };
 }
 
 function covers(on: string, action: string): boolean {
@@ -231,7 +235,7 @@ function indexRules(rules: readonly Rule[], actions: ReadonlyMap<string, ActionD
 function summary(text: RuleText): RuleSummary {
   const { line } = text.place.at(0);
   const on = text.on.map((action) => action.text);
-  return { name: text.name, file: text.place.file, line, on, outcome: text.outcome.kind };
+  return { name: text.name, file: text.place.file, line, on, outcome: text.outcome.kind, shadow: text.shadow };
 }
 
 function problemAt(text: RuleText, place: Placed["place"], offset: number, message: string, remedy = ""): Problem {

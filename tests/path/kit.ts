@@ -172,6 +172,9 @@ export function portsOf(sessionId: string, changes: Partial<DriverPorts> = {}) {
     logIn: () => Promise.reject(new Error("Cannot log in: the test has no backend")),
     look: () => "fact",
     secure: () => Promise.reject(new Error("Cannot encrypt: the test has no certificate")),
+    noteProgress: (id, rows) => {
+      steps.push(`progress ${id} ${rows}`);
+    },
     cancel: (key) => {
       steps.push(`cancel ${textOf(key)}`);
     },

@@ -1,6 +1,6 @@
 /** PostgreSQL as the rest of the tree sees it. */
 import type { Protocol } from "../../model/protocol.ts";
-import { analyse, POSTGRES_ACTIONS, prepareAnalysis } from "./actions.ts";
+import { analyse, literalsOf, POSTGRES_ACTIONS, prepareAnalysis } from "./actions.ts";
 import { shapeOf } from "./analysis/shape.ts";
 import type { PostgresQuestion } from "./catalog.ts";
 import { UnreadBudget } from "./codec.ts";
@@ -9,6 +9,7 @@ import { CatalogLookup } from "./lookup.ts";
 import { cancelRequest } from "./messages.ts";
 import { PostgresSession } from "./session.ts";
 import type { LoginRequest } from "./startup.ts";
+import { askedBy } from "./typed-in.ts";
 
 /** Which every server has unless somebody dropped it: for logins that no session asked for. */
 const MAINTENANCE_DATABASE = "postgres";
@@ -29,5 +30,7 @@ export const postgres: Protocol = {
     parameters: { application_name: "sallyport" },
   }),
   shapeOf,
+  literalsOf,
+  askedBy,
   cancelMessage: cancelRequest,
 };
