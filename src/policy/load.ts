@@ -7,25 +7,18 @@ import { POLICY_RULES_MAX } from "../base/limits.ts";
 import type { ActionDeclaration } from "../model/operation.ts";
 import { type Checker, type Condition, ConditionError, compileCondition, createChecker } from "./condition.ts";
 import { createJudge, type Judge, type Subject } from "./decide.ts";
-import { CONNECT, OWN_ACTIONS, REVEAL, SUBJECT_FACTS, TIME_FACTS } from "./facts.ts";
+import { OWN_ACTIONS, REVEAL, SUBJECT_FACTS, TIME_FACTS } from "./facts.ts";
+import { type KnownNames, lint } from "./lint.ts";
 import { didYouMean } from "./nearest.ts";
 import type { Outcome } from "./outcomes.ts";
 import { PolicyError, type Problem } from "./problem.ts";
-import type { Placed } from "./reader.ts";
 import type { Rule, RuleIndex } from "./rule.ts";
-import { type RuleText, readRules } from "./schema.ts";
+import { offsetIn, problemAt, type RuleText, readRules } from "./schema.ts";
 
 export interface PolicyFile {
   /** As it is told in problems; need not be a path. */
   readonly name: string;
   readonly text: string;
-}
-
-/** Names that conditions compare with. What is not among them gives a warning, never an error. */
-export interface KnownNames {
-  readonly labels: readonly string[];
-  readonly detectors: readonly string[];
-  readonly connections: readonly string[];
 }
 
 export interface RuleSummary {
@@ -56,25 +49,23 @@ export function loadPolicy(
 ): Policy {
   const actions = declare(catalogue);
   const problems: Problem[] = [];
-  const warnings: Problem[] = [];
   const texts = files.flatMap((file) => readRules(file.name, file.text, problems));
   checkNames(texts, problems);
 
   const checkers = new Map<string, Checker>();
   const rules: Rule[] = [];
-  for (const text of texts.slice(0, POLICY_RULES_MAX)) {
-    const rule = buildRule(text, actions, checkers, known, problems, warnings);
+  for (const [order, text] of texts.slice(0, POLICY_RULES_MAX).entries()) {
+    const rule = buildRule(text, order, actions, checkers, problems);
     if (rule !== undefined) rules.push(rule);
   }
   if (problems.length > 0) throw new PolicyError(problems);
 
-  warnUnreachable(rules, files, warnings);
   const version = hash(files);
   const index = indexRules(rules, actions);
   return {
     version,
     rules: texts.map(summary),
-    warnings,
+    warnings: lint(texts, rules, files, known),
     judge: (subject) => createJudge(index, version, subject),
   };
 }
@@ -120,11 +111,10 @@ function checkNames(texts: readonly RuleText[], problems: Problem[]): void {
 
 function buildRule(
   text: RuleText,
+  order: number,
   actions: ReadonlyMap<string, ActionDeclaration>,
   checkers: Map<string, Checker>,
-  known: KnownNames,
   problems: Problem[],
-  warnings: Problem[],
 ): Rule | undefined {
   const before = problems.length;
   const covered = new Map<string, ActionDeclaration>();
@@ -142,8 +132,8 @@ function buildRule(
 
   const condition = buildCondition(text, covered, checkers, problems);
   if (problems.length > before) return undefined;
-  if (condition !== undefined && text.when !== undefined) warnCondition(text, text.when, condition, known, warnings);
-  return { name: text.name, covers: new Set(covered.keys()), outcome: text.outcome, isShadow: text.shadow, condition };
+  const { name, outcome, shadow } = text;
+  return { name, order, covers: new Set(covered.keys()), outcome, isShadow: shadow, condition };
 }
 
 function covers(on: string, action: string): boolean {
@@ -183,45 +173,6 @@ function buildCondition(
   }
 }
 
-function warnCondition(
-  text: RuleText,
-  when: Placed,
-  condition: Condition,
-  known: KnownNames,
-  warnings: Problem[],
-): void {
-  if (condition.always !== undefined) {
-    const message = condition.always ? "The condition is always true." : "The condition is never true.";
-    warnings.push(problemAt(text, when.place, 0, message, condition.always ? 'Leave "when" out.' : "Remove the rule."));
-  }
-  for (const { path, literal, at } of condition.comparisons) {
-    const kind = kindOf(path);
-    if (kind === undefined || literal === "" || known[kind].includes(literal)) continue;
-    const remedy = didYouMean(literal, known[kind]).trim();
-    const what = `Nothing knows the ${kind.slice(0, -1)} "${literal}".`;
-    warnings.push(problemAt(text, when.place, offsetIn(when, at), what, remedy));
-  }
-}
-
-function kindOf(path: string): keyof KnownNames | undefined {
-  if (path === "detector") return "detectors";
-  if (path === "connection.name") return "connections";
-  if (path === "connection.labels") return undefined;
-  return /\.(labels|columnLabels)$/.test(path) ? "labels" : undefined;
-}
-
-function warnUnreachable(rules: readonly Rule[], files: readonly PolicyFile[], warnings: Problem[]): void {
-  if (rules.some((rule) => rule.outcome.kind === "allow" && rule.covers.has(CONNECT))) return;
-  warnings.push({
-    file: files[0]?.name ?? "",
-    line: 1,
-    column: 1,
-    rule: "",
-    message: `No rule allows "${CONNECT}", so no connection can be reached.`,
-    remedy: `Add a rule with "on: ${CONNECT}" and "allow: {}".`,
-  });
-}
-
 function indexRules(rules: readonly Rule[], actions: ReadonlyMap<string, ActionDeclaration>): RuleIndex {
   const index = new Map<string, { declaration: ActionDeclaration; rules: readonly Rule[]; readsTime: boolean }>();
   for (const declaration of actions.values()) {
@@ -236,14 +187,6 @@ function summary(text: RuleText): RuleSummary {
   const { line } = text.place.at(0);
   const on = text.on.map((action) => action.text);
   return { name: text.name, file: text.place.file, line, on, outcome: text.outcome.kind, shadow: text.shadow };
-}
-
-function problemAt(text: RuleText, place: Placed["place"], offset: number, message: string, remedy = ""): Problem {
-  return { file: place.file, ...place.at(offset), rule: text.name, message, remedy };
-}
-
-function offsetIn(placed: Placed, offset: number): number {
-  return placed.verbatim ? offset : 0;
 }
 
 function hash(files: readonly PolicyFile[]): string {

@@ -6,6 +6,8 @@ import type { Outcome } from "./outcomes.ts";
 
 export interface Rule {
   readonly name: RuleName;
+  /** Its place among all rules of the policy. */
+  readonly order: number;
   /** Declared actions. */
   readonly covers: ReadonlySet<string>;
   readonly outcome: Outcome;

@@ -110,3 +110,12 @@ function readOnlyOutcome(reader: YamlReader, entries: Entries, rule: string, sta
   const outcome = readOutcome(reader, kind, pair, rule);
   return outcome === undefined ? undefined : { outcome, outcomePlace: reader.place(pair.start) };
 }
+
+/** `offset`: from `place` on. */
+export function problemAt(text: RuleText, place: Place, offset: number, message: string, remedy = ""): Problem {
+  return { file: place.file, ...place.at(offset), rule: text.name, message, remedy };
+}
+
+export function offsetIn(placed: Placed, offset: number): number {
+  return placed.verbatim ? offset : 0;
+}
