@@ -51,6 +51,7 @@ import { createVault } from "./vault/vault.ts";
 // biome-ignore-start lint/performance/noBarrelFile: what the command line does without a daemon; it loads this one module
 export { doctorReport } from "./daemon/doctor.ts";
 export { checkPolicyFiles } from "./daemon/policy-check.ts";
+export { explainOffline, testPolicies } from "./daemon/policy-tools.ts";
 export { removeEverything } from "./daemon/removal.ts";
 
 // biome-ignore-end lint/performance/noBarrelFile: as above
@@ -225,6 +226,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         const closed = names.adopt(namedSettings(next), planned);
         configuration = next;
         loadedMs = clock.nowMs();
+        ledger.keepShadows(new Set(next.policy.rules.flatMap(({ name, shadow }) => (shadow ? [name] : []))));
         doors.open(next.settings.sockets.allow);
         agents.configure(next.settings.agents);
         const defined = new Map(next.connections.map((connection) => [connection.name, JSON.stringify(connection)]));
@@ -263,6 +265,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       agentNames: () => store.agentStates.names(),
       configuration: inForce,
       loadedMs: () => loadedMs,
+      ledger,
       index: store.sessions,
       watchEvents: (onEvent) => {
         watchers.on("event", onEvent);

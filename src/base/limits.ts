@@ -272,3 +272,8 @@ export const LIMIT_COUNT_MAX = 1_000_000_000_000;
 export const LIMIT_COUNTERS_MAX = 4_096;
 /** Parts of a window: what was counted leaves it in so many steps. */
 export const LIMIT_STEPS = 60;
+/** Cases of one test file of a policy: more are several files. */
+export const POLICY_CASES_MAX = 2_000;
+/** Values of one fact that a suggested rule names, and rules that are suggested: nobody reviews more. */
+export const SUGGESTED_VALUES_MAX = 64;
+export const SUGGESTED_RULES_MAX = 500;

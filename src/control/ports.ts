@@ -8,6 +8,10 @@ import type { Socket } from "node:net";
 import type { Log } from "../base/log.ts";
 import type { UpstreamTls } from "../model/connection.ts";
 import type { AuditEvent } from "../model/event.ts";
+import type { Explanation } from "../policy/explanation.ts";
+import type { Change, ReplaySummary } from "../policy/replay.ts";
+import type { Suggestion } from "../policy/suggest.ts";
+import type { CaseResult } from "../policy/trial.ts";
 
 /** Who is at the other end of the API's socket, from the kernel. */
 export interface Peer {
@@ -254,6 +258,8 @@ export interface SessionListing {
 
 /** One line of a recording as a person reads it. Texts are as recorded: detectors ran over them. */
 export interface SessionEntry {
+  /** From 1. */
+  readonly number: number;
   /** Milliseconds since the session began. */
   readonly offsetMs: number;
   readonly kind: "start" | "decision" | "answer" | "note" | "end";
@@ -263,6 +269,8 @@ export interface SessionEntry {
   readonly rules?: readonly string[];
   /** Allowed only because the agent was observed: what would have been answered. */
   readonly observed?: { readonly rules: readonly string[]; readonly message: string };
+  /** Rules that are tried: with each of them, this would have been decided. */
+  readonly shadow?: readonly { readonly rule: string; readonly would: "allow" | "deny" | "hold" }[];
   /** What a refused client was told, or the server's error without values. */
   readonly message?: string;
   readonly rows?: number;
@@ -274,6 +282,43 @@ export interface PolicyPorts {
   /** Texts are checked only; the running policy stays. */
   check(files: readonly PolicyFile[]): Promise<PolicyCheck>;
   status(): Promise<PolicyStatus>;
+  /** Throws CONNECTION_UNKNOWN, PROTOCOL_WITHOUT_TEXTS. */
+  explain(request: ExplainRequest): Promise<Explanation>;
+  /** Under the policy of now. Throws SESSION_UNKNOWN, ENTRY_UNKNOWN, ENTRY_PARTIAL. */
+  explainRecorded(entry: { readonly session: string; readonly number: number }): Promise<Explanation>;
+  /** Each change as it is found, and the summary last. Throws POLICY_INVALID. */
+  replay(files: readonly PolicyFile[], query: RecordedQuery): Promise<AsyncIterable<Change | ReplaySummary>>;
+  suggest(query: RecordedQuery): Promise<Suggestion>;
+}
+
+/** Somebody types something in. */
+export interface ExplainRequest {
+  readonly agent: string;
+  readonly connection: string;
+  readonly text: string;
+  readonly user?: string;
+  readonly executable?: string;
+  /** Now, unless it is said. */
+  readonly atMs?: number;
+}
+
+/** Which recordings are read. */
+export interface RecordedQuery {
+  readonly agent?: string;
+  readonly sinceMs?: number;
+  /** The newest so many. */
+  readonly sessions?: number;
+}
+
+export interface PolicyTestResult {
+  readonly results: readonly CaseResult[];
+  /** In how many cases each rule matched. */
+  readonly coverage: readonly {
+    readonly rule: string;
+    readonly file: string;
+    readonly line: number;
+    readonly cases: number;
+  }[];
 }
 
 export interface PolicyFile {
@@ -305,6 +350,8 @@ export interface PolicyStatus {
   readonly rules: number;
   readonly files: readonly string[];
   readonly loadedMs: number;
+  /** Rules that are tried: what each would have done since the daemon started, and how often. */
+  readonly shadow: readonly { readonly rule: string; readonly would: Readonly<Record<string, number>> }[];
 }
 
 export interface TrustExport {
@@ -369,7 +416,7 @@ export interface ShutdownResult {
 }
 
 /**
- * What main.ts exports for the command line, which loads it only for these four: control imports neither main.ts
+ * What main.ts exports for the command line, which loads it only for these: control imports neither main.ts
  * nor anything above it when it is compiled.
  */
 export interface DaemonModule {
@@ -378,6 +425,10 @@ export interface DaemonModule {
   removeEverything(options: { readonly stateDir: string; readonly runDir: string }): Promise<readonly string[]>;
   /** Without a daemon. Without paths: the policies folder that the settings name; without those: the usual ones. */
   checkPolicyFiles(paths: readonly string[], settingsFile?: string): Promise<PolicyCheck>;
+  /** Without a daemon: what the settings name. */
+  explainOffline(request: ExplainRequest, settingsFile?: string): Promise<Explanation>;
+  /** Test files, or those in folders; without any, those of the policy that the settings name. */
+  testPolicies(paths: readonly string[], settingsFile?: string): Promise<PolicyTestResult>;
   doctorReport(examined: { readonly stateDir: string; readonly runDir: string }): Promise<DoctorReport>;
 }
 

@@ -5,8 +5,9 @@ import type { ControlPorts } from "../control/ports.ts";
 import type { Agents } from "../identity/agents.ts";
 import { agentPorts, refuseQuarantined } from "./ports/agents.ts";
 import { connectionPorts } from "./ports/connections.ts";
-import { daemonPorts, policyPorts } from "./ports/daemon.ts";
+import { daemonPorts } from "./ports/daemon.ts";
 import type { PortParts } from "./ports/parts.ts";
+import { policyPorts } from "./ports/policy.ts";
 import { sessionPorts } from "./ports/sessions.ts";
 import { trustEnvironment } from "./trust.ts";
 

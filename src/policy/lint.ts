@@ -2,6 +2,7 @@
  * What is likely not meant in a policy that loads: names that nothing knows, conditions that are always or never true,
  * rules that cannot matter, pairs that contradict each other. Warnings keep nothing from loading; each has its place.
  */
+import type { ActionDeclaration, FactType } from "../model/operation.ts";
 import type { Condition } from "./condition.ts";
 import { CONNECT } from "./facts.ts";
 import { didYouMean } from "./nearest.ts";
@@ -24,6 +25,7 @@ export function lint(
   rules: readonly Rule[],
   files: readonly { readonly name: string }[],
   known: KnownNames,
+  actions: ReadonlyMap<string, ActionDeclaration>,
 ): readonly Problem[] {
   const warnings: Problem[] = [];
   const matching: Rule[] = [];
@@ -31,7 +33,8 @@ export function lint(
     const text = texts[at];
     if (text === undefined) continue;
     if (rule.condition !== undefined && text.when !== undefined) {
-      warnCondition(text, text.when, rule.condition, known, warnings);
+      const facts = [...rule.covers].map((action) => actions.get(action)?.facts ?? {});
+      warnCondition(text, text.when, rule.condition, known, facts, warnings);
     }
     if (rule.condition?.always !== false && !rule.isShadow) matching.push(rule);
   }
@@ -58,6 +61,7 @@ function warnCondition(
   when: Placed,
   condition: Condition,
   known: KnownNames,
+  facts: readonly Readonly<Record<string, FactType>>[],
   warnings: Problem[],
 ): void {
   if (condition.always !== undefined) {
@@ -65,7 +69,8 @@ function warnCondition(
     warnings.push(problemAt(text, when.place, 0, message, condition.always ? 'Leave "when" out.' : "Remove the rule."));
   }
   for (const { path, literal, at } of condition.comparisons) {
-    const kind = kindOf(path);
+    // keys of a map are no labels of data, whatever the map is called
+    const kind = facts.some((declared) => isMapAt(path, declared)) ? undefined : kindOf(path);
     if (kind === undefined || literal === "" || known[kind].includes(literal)) continue;
     const remedy = didYouMean(literal, known[kind]).trim();
     const what = `Nothing knows the ${kind.slice(0, -1)} "${literal}".`;
@@ -78,6 +83,13 @@ function kindOf(path: string): keyof KnownNames | undefined {
   if (path === "connection.name") return "connections";
   if (path === "connection.labels") return undefined;
   return /\.(labels|columnLabels)$/.test(path) ? "labels" : undefined;
+}
+
+function isMapAt(path: string, facts: Readonly<Record<string, FactType>>): boolean {
+  const [first = "", ...rest] = path.split(".");
+  let type = facts[first];
+  for (const name of rest) type = typeof type === "object" && "fields" in type ? type.fields[name] : undefined;
+  return typeof type === "object" && "map" in type;
 }
 
 function rulesByAction(rules: readonly Rule[]): ReadonlyMap<string, readonly Rule[]> {

@@ -4,9 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import { POLICY_RULES_MAX } from "../base/limits.ts";
-import type { ActionDeclaration } from "../model/operation.ts";
+import type { ActionDeclaration, Asked } from "../model/operation.ts";
 import { type Checker, type Condition, ConditionError, compileCondition, createChecker } from "./condition.ts";
 import { createJudge, type Judge, type Subject } from "./decide.ts";
+import { type Explanation, explainAsk } from "./explanation.ts";
 import { OWN_ACTIONS, REVEAL, SUBJECT_FACTS, TIME_FACTS } from "./facts.ts";
 import { type KnownNames, lint } from "./lint.ts";
 import { didYouMean } from "./nearest.ts";
@@ -35,7 +36,11 @@ export interface Policy {
   readonly version: string;
   readonly rules: readonly RuleSummary[];
   readonly warnings: readonly Problem[];
+  /** Whether a condition reads time: then one judge may answer differently later. */
+  readonly readsTime: boolean;
   judge(subject: Subject): Judge;
+  /** The decision on an ask with every rule that covers it and why it matched or not. */
+  explain(subject: Subject, asked: readonly Asked[]): Explanation;
 }
 
 /**
@@ -62,11 +67,14 @@ export function loadPolicy(
 
   const version = hash(files);
   const index = indexRules(rules, actions);
+  const places = new Map(texts.map(({ name, place }) => [name, { file: place.file, line: place.at(0).line }]));
   return {
     version,
     rules: texts.map(summary),
-    warnings: lint(texts, rules, files, known),
+    warnings: lint(texts, rules, files, known, actions),
+    readsTime: rules.some(({ condition }) => condition?.readsTime === true),
     judge: (subject) => createJudge(index, version, subject),
+    explain: (subject, asked) => explainAsk(index, places, version, subject, asked),
   };
 }
 

@@ -142,6 +142,10 @@ const quiet: readonly { name: string; rules: readonly string[] }[] = [
     rules: ["name: a, on: [sql.read, exec], allow: {}", "name: d, on: exec, deny: {}"],
   },
   {
+    name: "the key of a map that is called labels",
+    rules: [`name: p, on: exec, when: '"environment" in pod.labels', deny: {}`],
+  },
+  {
     name: "a hold within an allow",
     rules: ["name: a, on: sql, allow: {}", "name: h, on: sql.delete, hold: { approvers: [] }"],
   },
