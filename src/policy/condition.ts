@@ -24,6 +24,11 @@ export interface Condition {
   /** Parsed and checked. */
   readonly ast: ASTNode;
   readonly roots: Roots;
+  /**
+   * Whether it can never be true for this subject, whatever is asked: a part between `&&` that reads nothing else is false.
+   * `false && error` is false (CEL specification, "Logical Operators"), so that no error is hidden by it.
+   */
+  excludes(subject: Facts): boolean;
   /** True or false, or why it failed. */
   test(subject: Facts, action: Facts, time: Facts): boolean | EvaluationError;
 }
@@ -79,6 +84,8 @@ export function compileCondition(text: string, checkers: readonly Checker[]): Co
   const traits = readTraits(ast);
   const roots = rootsOf(checkers);
   const run = compileAst(ast, roots);
+  const fixed = conjunctsOf(ast).filter((part) => readsSubjectOnly(part, roots));
+  const tests = fixed.map((part) => compileAst(part, roots));
   return {
     ast,
     roots,
@@ -86,8 +93,18 @@ export function compileCondition(text: string, checkers: readonly Checker[]): Co
     readsTime: traits.names.has("time"),
     comparisons: traits.comparisons,
     always: traits.names.size === 0 ? constantOf(run) : alwaysOf(ast),
+    excludes: (subject) => tests.some((test) => evaluate(test, subject, NO_FACTS, NO_FACTS) === false),
     test: (subject, action, time) => evaluate(run, subject, action, time),
   };
+}
+
+const NO_FACTS: Facts = {};
+
+function readsSubjectOnly(node: ASTNode, roots: Roots): boolean {
+  for (const one of nodesOf(node)) {
+    if (one.op === "id" && (roots.get(one.args) ?? "subject") !== "subject") return false;
+  }
+  return true;
 }
 
 function evaluate(run: Closure, subject: Facts, action: Facts, time: Facts): boolean | EvaluationError {

@@ -15,7 +15,7 @@ import { mintPermit, type Permit } from "../model/permit.ts";
 import { misfit, REVEAL, type SubjectConnection, subjectFacts, timeFacts } from "./facts.ts";
 import { Ledger, type Room } from "./ledger.ts";
 import { STYLES } from "./outcomes.ts";
-import type { RuleIndex } from "./rule.ts";
+import type { Covering, RuleIndex } from "./rule.ts";
 import { type Answer, type CoveringLimit, joinTerms, judgeOperation, matchRule, type Ruling } from "./ruling.ts";
 
 /** Who asks, over which connection. Facts are taken once, when the judge is made. */
@@ -74,6 +74,8 @@ class PolicyJudge implements Judge {
   readonly #subject: Subject;
   readonly #facts: Facts;
   readonly #room: Room;
+  /** By action, without the rules that can never match in this session. */
+  readonly #covering = new Map<string, Covering>();
   /** By identity: operations are frozen and shared where their facts are equal. */
   readonly #decided = new WeakMap<Operation, Ruling>();
   readonly #revealed = new Map<string, Revealed>();
@@ -86,7 +88,7 @@ class PolicyJudge implements Judge {
     this.#subject = subject;
     this.#facts = subjectFacts(sessionId, agent, origin, connection);
     this.#room = room ?? new Ledger(clock).session(agent.name, connection.name);
-    this.#revealReadsTime = index.get(REVEAL)?.readsTime ?? false;
+    this.#revealReadsTime = this.#coveringOf(REVEAL)?.readsTime ?? false;
   }
 
   decide(id: number, asked: readonly Asked[], bytes: Uint8Array): Decision {
@@ -235,7 +237,7 @@ class PolicyJudge implements Judge {
   }
 
   #styleOf(facts: Facts): Revealed {
-    const entry = this.#index.get(REVEAL);
+    const entry = this.#coveringOf(REVEAL);
     const nothing: Revealed = { style: "null", shadows: [] };
     if (entry === undefined || misfit(facts, entry.declaration.facts) !== undefined) return nothing;
     const time = this.#time(this.#revealReadsTime);
@@ -254,11 +256,23 @@ class PolicyJudge implements Judge {
   #rule(operation: Operation): Ruling {
     const kept = this.#decided.get(operation);
     if (kept !== undefined) return kept;
-    const timed = operation.actions.some(({ name }) => this.#index.get(name)?.readsTime === true);
-    const ruling = judgeOperation(operation, this.#index, this.#facts, this.#time(timed));
+    const timed = operation.actions.some(({ name }) => this.#coveringOf(name)?.readsTime === true);
+    const ruling = judgeOperation(operation, (name) => this.#coveringOf(name), this.#facts, this.#time(timed));
     // One that can still change is judged anew each time.
     if (!timed && Object.isFrozen(operation)) this.#decided.set(operation, ruling);
     return ruling;
+  }
+
+  #coveringOf(action: string): Covering | undefined {
+    const kept = this.#covering.get(action);
+    if (kept !== undefined) return kept;
+    const all = this.#index.get(action);
+    if (all === undefined) return undefined;
+    const rules = all.rules.filter(({ condition }) => condition?.excludes(this.#facts) !== true);
+    const readsTime = rules.some(({ condition }) => condition?.readsTime === true);
+    const covering = { declaration: all.declaration, rules, readsTime };
+    this.#covering.set(action, covering);
+    return covering;
   }
 
   #time(read: boolean): Facts {

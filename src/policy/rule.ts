@@ -18,12 +18,11 @@ export interface Rule {
 }
 
 /** Every declared action with the rules that cover it, in the order of the files. */
-export type RuleIndex = ReadonlyMap<
-  string,
-  {
-    readonly declaration: ActionDeclaration;
-    readonly rules: readonly Rule[];
-    /** Whether a condition among them reads time: then answers are not kept. */
-    readonly readsTime: boolean;
-  }
->;
+export type RuleIndex = ReadonlyMap<string, Covering>;
+
+export interface Covering {
+  readonly declaration: ActionDeclaration;
+  readonly rules: readonly Rule[];
+  /** Whether a condition among them reads time: then answers are not kept. */
+  readonly readsTime: boolean;
+}

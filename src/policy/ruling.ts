@@ -9,7 +9,7 @@ import type { Facts, Operation } from "../model/operation.ts";
 import { type RuleVerdict, sayDenied, sayHeld, sayMisfit, sayNotAllowed } from "./explain.ts";
 import { misfit, REVEAL } from "./facts.ts";
 import type { Outcome } from "./outcomes.ts";
-import type { Rule, RuleIndex } from "./rule.ts";
+import type { Covering, Rule } from "./rule.ts";
 
 export type Answer =
   | { readonly kind: "allow"; readonly rules: readonly RuleName[] }
@@ -39,13 +39,18 @@ export function matchRule({ condition }: Rule, subject: Facts, action: Facts, ti
   return condition === undefined || condition.test(subject, action, time);
 }
 
-export function judgeOperation(operation: Operation, index: RuleIndex, subject: Facts, time: Facts): Ruling {
+export function judgeOperation(
+  operation: Operation,
+  coveringOf: (action: string) => Covering | undefined,
+  subject: Facts,
+  time: Facts,
+): Ruling {
   const { forbidden, actions } = operation;
   if (forbidden !== undefined) return forbid(forbidden.rule, forbidden.message);
   const found = new Findings();
   let writes = false;
   for (const action of actions) {
-    const entry = index.get(action.name);
+    const entry = coveringOf(action.name);
     const wrong = entry === undefined ? undefined : misfit(action.facts, entry.declaration.facts);
     if (entry === undefined || wrong !== undefined || action.name === REVEAL) {
       return forbid("built-in:facts", sayMisfit(action.name, wrong));
