@@ -10,6 +10,8 @@ export interface AccountingWorld {
   readonly agent: string;
   readonly connection: string;
   readonly emitShadow: (effect: ShadowEffect, decision: Decision["kind"]) => void;
+  /** Whether what limits refuse passes all the same. */
+  readonly isObserved: () => boolean;
   /** Ends the session with its protocol's farewell. */
   readonly stop: (reason: string) => void;
 }
@@ -41,6 +43,6 @@ export class Accounting {
   }
 
   #stopIf(reason: string | undefined): void {
-    if (reason !== undefined) this.#world.stop(reason);
+    if (reason !== undefined && !this.#world.isObserved()) this.#world.stop(reason);
   }
 }

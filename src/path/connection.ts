@@ -105,6 +105,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     agent: agent.name,
     connection: connection.name,
     emitShadow: (effect, decision) => parts.emit(shadowEvent(parts, sessionId, agent, connection, decision, effect)),
+    isObserved: () => parts.isObserved(agent.name),
     stop: (reason) => driver.stop(reason),
   });
   const judge = new CurrentJudge(parts, sessionId, agent, origin, connection, {

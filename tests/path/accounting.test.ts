@@ -8,12 +8,13 @@ import { Ledger } from "../../src/policy/ledger.ts";
 
 const LIMITS = [{ terms: { rule: "few", rows: 10, perMs: 60_000 }, operations: 1, isShadow: false }];
 
-function world() {
+function world(isObserved = false) {
   const told: string[] = [];
   const ledger = new Ledger({ nowMs: () => 1_700_000_000_000 });
   const accounting = new Accounting({
     ...{ ledger, agent: "ci", connection: "orders" },
     emitShadow: ({ rule, would }, decision) => told.push(`${decision} ${rule} ${would}`),
+    isObserved: () => isObserved,
     stop: (reason) => told.push(`stop ${reason}`),
   });
   return { accounting, ledger, told };
@@ -43,6 +44,14 @@ test("an answer that has ended stops nothing; what comes next finds no room", ()
   const { accounting, told } = world();
   accounting.decided(1, allow(1));
   accounting.answered(1, 11, 110);
+  assert.deepEqual(told, []);
+  assert.match(accounting.usage.refusal(LIMITS[0]?.terms ?? assert.fail(), 1) ?? "", /is reached/);
+});
+
+test("an observed agent's answer is counted and not cut", () => {
+  const { accounting, told } = world(true);
+  accounting.decided(1, allow(1));
+  accounting.progress(1, 11, 110);
   assert.deepEqual(told, []);
   assert.match(accounting.usage.refusal(LIMITS[0]?.terms ?? assert.fail(), 1) ?? "", /is reached/);
 });
