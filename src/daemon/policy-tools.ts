@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { codeOf, UserError } from "../base/errors.ts";
 import type { AgentSettings } from "../config.ts";
-import type { ExplainRequest, PolicyTestResult } from "../control/ports.ts";
+import type { ExplainRequest, PolicyTestResult } from "../control/policy-ports.ts";
 import { DETECTOR_NAMES } from "../masking/detectors.ts";
 import type { Connection } from "../model/connection.ts";
 import { type CaseFile, readCases, TEST_FILE, type TestedConnection } from "../policy/cases.ts";

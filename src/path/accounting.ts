@@ -3,6 +3,7 @@
  * session where more of an answer must not follow. Judges nothing: the judge asks `usage` for room by itself.
  */
 import type { Decision, ShadowEffect } from "../model/decision.ts";
+import type { AuditEvent } from "../model/event.ts";
 import type { Ledger, SessionUsage } from "../policy/ledger.ts";
 
 export interface AccountingWorld {
@@ -45,4 +46,18 @@ export class Accounting {
   #stopIf(reason: string | undefined): void {
     if (reason !== undefined && !this.#world.isObserved()) this.#world.stop(reason);
   }
+}
+
+/** `about`: when, and whose session on which connection. */
+export function shadowEvent(
+  about: Omit<AuditEvent, "kind" | "message" | "fields">,
+  decision: Decision["kind"],
+  { rule, would }: ShadowEffect,
+): AuditEvent {
+  return {
+    ...about,
+    kind: "action.shadow",
+    message: `Decided: ${decision}. With rule ${rule}, which is in shadow, it would be: ${would}`,
+    fields: { rules: rule, would, decision },
+  };
 }

@@ -9,20 +9,18 @@ import { codeOf, messageOf } from "../base/errors.ts";
 import { CANCELS_MAX, LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
 import type { Hold, HoldRequest, Holds } from "../holds/hold.ts";
 import type { Masker } from "../masking/mask.ts";
-import { strictest } from "../masking/replace.ts";
 import type { Connection } from "../model/connection.ts";
-import type { Decision, HeldEnd, Refusal, ShadowEffect, Verdict } from "../model/decision.ts";
+import type { Decision, HeldEnd, Refusal, Verdict } from "../model/decision.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Agent } from "../model/identity.ts";
-import type { ColumnFacts, MaskStyle } from "../model/mask.ts";
 import type { Asked } from "../model/operation.ts";
 import type { Origin } from "../model/origin.ts";
 import type { Protocol } from "../model/protocol.ts";
-import type { Judge, Subject } from "../policy/decide.ts";
 import type { Ledger } from "../policy/ledger.ts";
 import type { Policy } from "../policy/load.ts";
 import type { Recorder } from "../recorder/recorder.ts";
-import { Accounting } from "./accounting.ts";
+import { Accounting, shadowEvent } from "./accounting.ts";
+import { CurrentJudge, styleOf } from "./current-judge.ts";
 import { Driver, type HeldAsk } from "./driver.ts";
 import type { Lookups } from "./lookups.ts";
 import { completeOrigin } from "./origin.ts";
@@ -104,7 +102,8 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     ledger: parts.ledger,
     agent: agent.name,
     connection: connection.name,
-    emitShadow: (effect, decision) => parts.emit(shadowEvent(parts, sessionId, agent, connection, decision, effect)),
+    emitShadow: (effect, decision) =>
+      parts.emit(shadowEvent(about(parts, agent, connection, sessionId), decision, effect)),
     isObserved: () => parts.isObserved(agent.name),
     stop: (reason) => driver.stop(reason),
   });
@@ -270,49 +269,6 @@ function heldAsk(
   return { id: hold.id, notice: hold.notice, verdict, abandon: (reason) => hold.abandon(reason), withdraw };
 }
 
-/** The strictest that policy asks for any column that the value depends on. */
-function styleOf(column: ColumnFacts, detector: string, judge: Judge): MaskStyle | undefined {
-  const sources = column.sources ?? [column];
-  const style = sources.map((source) => judge.reveal(source, detector)).reduce(strictest, undefined);
-  // A part of a made value, or equal hashes of parts, could tell a part of the column that the column's own mask hides.
-  return column.isMade === true && detector === "" && style !== undefined ? strictest(style, "redact") : style;
-}
-
-/** The judge of the policy in force: a reload gives running sessions a new one. */
-class CurrentJudge {
-  readonly #make: () => Judge;
-  readonly #policy: () => Policy;
-  #for: Policy;
-  #judge: Judge;
-
-  constructor(
-    parts: PathParts,
-    sessionId: string,
-    agent: Agent,
-    origin: Origin,
-    connection: Connection,
-    more: Pick<Subject, "room" | "maskIn" | "shadowMask">,
-  ) {
-    this.#policy = parts.policy;
-    this.#make = () => {
-      const now = parts.agentOf(agent.slot) ?? agent; // its groups may have changed with the settings
-      const isObserved = () => parts.isObserved(agent.name);
-      return this.#for.judge({ sessionId, agent: now, origin, connection, clock: parts.clock, isObserved, ...more });
-    };
-    this.#for = parts.policy();
-    this.#judge = this.#make();
-  }
-
-  get current(): Judge {
-    const policy = this.#policy();
-    if (policy !== this.#for) {
-      this.#for = policy;
-      this.#judge = this.#make();
-    }
-    return this.#judge;
-  }
-}
-
 function refuse(
   client: Wire,
   parts: PathParts,
@@ -371,22 +327,6 @@ function refusalEvent(
     ...about(parts, agent, connection, sessionId),
     ...REFUSAL_EVENTS[answer](message),
     fields: { rules: rules.join(" ") },
-  };
-}
-
-function shadowEvent(
-  parts: PathParts,
-  sessionId: string,
-  agent: Agent,
-  connection: Connection,
-  decision: Decision["kind"],
-  { rule, would }: ShadowEffect,
-): AuditEvent {
-  return {
-    ...about(parts, agent, connection, sessionId),
-    kind: "action.shadow",
-    message: `Decided: ${decision}. With rule ${rule}, which is in shadow, it would be: ${would}`,
-    fields: { rules: rule, would, decision },
   };
 }
 

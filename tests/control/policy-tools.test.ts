@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { runCommandLine } from "../../src/control/cli/program.ts";
-import type { DaemonModule, ExplainRequest } from "../../src/control/ports.ts";
+import type { ExplainRequest } from "../../src/control/policy-ports.ts";
+import type { DaemonModule } from "../../src/control/ports.ts";
 import { type FakeDaemon, fakeDaemon, MEMBER } from "./fake-daemon.ts";
 
 async function call(daemon: FakeDaemon | string, args: readonly string[], main: Partial<DaemonModule> = {}) {

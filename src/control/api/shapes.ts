@@ -1,6 +1,7 @@
 /** What requests may hold: a schema for each body. Only checks; routes.ts says what is done with it. */
 import { API_LIST_MAX, QUARANTINE_REASON_MAX, STATEMENT_BYTES_MAX } from "../../base/limits.ts";
-import type { ExplainRequest, NewConnection, PolicyFile, RecordedQuery, TagTarget } from "../ports.ts";
+import type { ExplainRequest, PolicyFile, RecordedQuery } from "../policy-ports.ts";
+import type { NewConnection, TagTarget } from "../ports.ts";
 import { bodyOf } from "./bodies.ts";
 import { ApiFault } from "./faults.ts";
 

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf, UserError } from "../../base/errors.ts";
-import type { PolicyFile } from "../ports.ts";
+import type { PolicyFile } from "../policy-ports.ts";
 
 /** Shipped beside the code. */
 const PACKS = new URL("../../policy/packs/", import.meta.url);

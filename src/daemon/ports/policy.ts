@@ -1,7 +1,7 @@
 /** What the API may ask of the policy: check, explain, replay, suggest. The running policy stays. */
 import { UserError } from "../../base/errors.ts";
 import { API_LIST_MAX } from "../../base/limits.ts";
-import type { PolicyPorts, PolicyStatus, RecordedQuery } from "../../control/ports.ts";
+import type { PolicyPorts, PolicyStatus, RecordedQuery } from "../../control/policy-ports.ts";
 import type { Connection } from "../../model/connection.ts";
 import type { Explanation } from "../../policy/explanation.ts";
 import { PolicyError } from "../../policy/problem.ts";

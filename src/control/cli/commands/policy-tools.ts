@@ -6,7 +6,7 @@ import { API_LIST_MAX } from "../../../base/limits.ts";
 import type { ExplainedRule, Explanation } from "../../../policy/explanation.ts";
 import type { Change, ReplaySummary } from "../../../policy/replay.ts";
 import type { Suggestion } from "../../../policy/suggest.ts";
-import type { ExplainRequest, RecordedQuery } from "../../ports.ts";
+import type { ExplainRequest, RecordedQuery } from "../../policy-ports.ts";
 import { type Pack, policyFilesAt, policyPacks } from "../policy-files.ts";
 import { count, moment, printable, printableLines, table } from "../show.ts";
 import { type Colours, Exit, type OpenShell, type Shell } from "../world.ts";

@@ -1,7 +1,8 @@
 /** policy: what is loaded, and whether files could be. Checking works without a daemon. */
 import type { Command } from "commander";
 import { UserError } from "../../../base/errors.ts";
-import type { DaemonStatus, PolicyCheck, PolicyProblem, PolicyStatus } from "../../ports.ts";
+import type { PolicyCheck, PolicyProblem, PolicyStatus } from "../../policy-ports.ts";
+import type { DaemonStatus } from "../../ports.ts";
 import { policyFilesAt } from "../policy-files.ts";
 import { count, moment, printable } from "../show.ts";
 import { Exit, type OpenShell, type Shell } from "../world.ts";
