@@ -1,9 +1,9 @@
 /**
- * From recorded traffic the smallest rules under which it passes and nothing else: one for each agent, connection and
- * set of actions, narrowed by the facts that the actions tell by. A draft for a person, not for the daemon. Knows no protocol.
+ * From recorded traffic the smallest rules under which it passes and nothing else: one for each agent, connection, action,
+ * set of things in a list (tables) and set of flags (WHERE), narrowed by the facts that the actions tell by. A draft for a person, not for the daemon. Knows no protocol.
  */
 import { SUGGESTED_RULES_MAX, SUGGESTED_VALUES_MAX } from "../base/limits.ts";
-import type { ActionDeclaration, Fact, FactType } from "../model/operation.ts";
+import type { ActionDeclaration, Fact, Facts, FactType } from "../model/operation.ts";
 import { isObject, OWN_ACTIONS } from "./facts.ts";
 import { isHousekeeping, type RecordedAsk } from "./recorded.ts";
 
@@ -36,13 +36,17 @@ export async function suggest(
     for (const { name, facts } of ask.asked.flatMap(({ operation }) => operation.actions)) {
       const declaration = declared.get(name);
       if (declaration === undefined) continue;
-      const key = JSON.stringify([ask.agent.name, ask.connection.name, name]);
+      const details = detailsOf(declaration);
+      for (const detail of details) detail.note(facts);
+      // what is left of a group's facts are sets of which any member will do
+      const apart = details.map((detail) => detail.apart());
+      const key = JSON.stringify([ask.agent.name, ask.connection.name, name, ...apart]);
       const group = groups.get(key) ?? {
         ...{ agent: ask.agent.name, connection: ask.connection.name, action: name, seen: 0 },
-        facts: detailsOf(declaration),
+        facts: details,
       };
       group.seen++;
-      for (const detail of group.facts) detail.note(facts[detail.root], detail.path.slice(1));
+      for (const detail of group.facts) detail.note(facts);
       groups.set(key, group);
     }
   }
@@ -71,7 +75,7 @@ interface Draft {
 function merged(groups: readonly Group[]): readonly Draft[] {
   const drafts = new Map<string, Draft>();
   for (const { agent, connection, action, facts, seen } of groups) {
-    const conditions = facts.flatMap((detail) => detail.condition() ?? []);
+    const conditions = facts.flatMap((detail) => detail.conditions());
     const notes = facts.flatMap((detail) => detail.remark() ?? []);
     const own: Draft = { agents: [agent], connection, actions: [action], conditions, notes, seen };
     fold(drafts, JSON.stringify([agent, connection, conditions]), own, action === "connect");
@@ -160,26 +164,26 @@ function oneOf(path: string, values: Iterable<string>): string {
 
 /** What was seen of one fact, or of one kind of thing in a list. */
 class Detail {
-  readonly root: string;
   readonly path: readonly string[];
   /** Names below the items of a list; empty: the items are texts. Undefined: it is no list. */
   readonly #fields: readonly string[] | undefined;
   readonly #texts = new Set<string>();
   readonly #flags = new Set<boolean>();
+  readonly #sizes = new Set<number>();
 
   constructor(path: readonly string[], fields: readonly string[] | undefined) {
-    this.root = path[0] ?? "";
     this.path = path;
     this.#fields = fields;
   }
 
-  note(fact: Fact | undefined, below: readonly string[]): void {
-    let value = fact;
-    for (const name of below) value = value !== undefined && isObject(value) ? value[name] : undefined;
+  note(facts: Facts): void {
+    let value: Fact | undefined = facts;
+    for (const name of this.path) value = value !== undefined && isObject(value) ? value[name] : undefined;
     if (this.#texts.size > SUGGESTED_VALUES_MAX) return;
     if (typeof value === "boolean") this.#flags.add(value);
     else if (typeof value === "string") this.#texts.add(value);
     else if (Array.isArray(value) && this.#fields !== undefined) {
+      this.#sizes.add(value.length);
       for (const item of value) this.#texts.add(this.#fields.length === 0 ? String(item) : this.#tuple(item));
     }
   }
@@ -188,16 +192,33 @@ class Detail {
     return JSON.stringify(this.#fields?.map((field) => (isObject(item) ? String(item[field] ?? "") : "")));
   }
 
-  /** Undefined: everything was seen, or too much. */
-  condition(): string | undefined {
+  /**
+   * What keeps statements apart: a flag, and things that stand together in a list, since `a` and `b` each by itself are not
+   * both at once. Texts and lists of one thing are gathered: any of them will do.
+   */
+  apart(): unknown {
+    const isAlone = [...this.#sizes].every((size) => size <= 1);
+    const isOfTexts = this.#fields === undefined || this.#fields.length === 0;
+    return [[...this.#flags], isOfTexts ? [] : [...this.#sizes], isOfTexts || isAlone ? [] : [...this.#texts].sort()];
+  }
+
+  /** None: everything was seen, or too much. */
+  conditions(): readonly string[] {
     const path = this.path.join(".");
     const [flag] = this.#flags;
-    if (flag !== undefined) return this.#flags.size > 1 ? undefined : `${flag ? "" : "!"}${path}`;
-    if (this.#texts.size > SUGGESTED_VALUES_MAX) return undefined;
-    if (this.#fields === undefined) return this.#texts.size === 0 ? undefined : oneOf(path, this.#texts);
-    if (this.#texts.size === 0) return `size(${path}) == 0`;
-    if (this.#fields.length === 0) return `${path}.all(x, ${oneOf("x", this.#texts)})`;
-    return `${path}.all(x, ${this.#tuples(this.#fields)})`;
+    if (flag !== undefined) return this.#flags.size > 1 ? [] : [`${flag ? "" : "!"}${path}`];
+    if (this.#texts.size > SUGGESTED_VALUES_MAX) return this.#size(path);
+    if (this.#fields === undefined) return this.#texts.size === 0 ? [] : [oneOf(path, this.#texts)];
+    if (this.#texts.size === 0) return [`size(${path}) == 0`];
+    if (this.#fields.length === 0) return [`${path}.all(x, ${oneOf("x", this.#texts)})`];
+    return [`${path}.all(x, ${this.#tuples(this.#fields)})`, ...this.#size(path)];
+  }
+
+  /** A group has lists of one length only. */
+  #size(path: string): readonly string[] {
+    const [size] = this.#sizes;
+    const isOfTexts = this.#fields === undefined || this.#fields.length === 0;
+    return isOfTexts || size === undefined ? [] : [`size(${path}) == ${size}`];
   }
 
   /** What is equal in all of them is said once. */
