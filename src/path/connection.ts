@@ -203,8 +203,8 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   const recheck = () => {
     driver.cancelHeld("the policy has changed while it waited; send it again");
     if (entrance === undefined) return;
-    const decision = judge.current.decide(0, entrance, new Uint8Array());
-    if (decision.kind === "deny") stop(`the policy does not allow this connection any more: ${decision.message}`);
+    const decision = judge.current.again(entrance);
+    if (decision?.kind === "deny") stop(`the policy does not allow this connection any more: ${decision.message}`);
   };
   const cancelHeld = (why: string) => driver.cancelHeld(why);
   parts.sessions.add({ sessionId, agent, connection, origin, stop, cut, recheck, drain, cancelHeld });

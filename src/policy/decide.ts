@@ -50,6 +50,8 @@ export interface Judge {
    * vouches that `asked` and `bytes` are what was approved, under this policy.
    */
   lift(id: number, asked: readonly Asked[], bytes: Uint8Array, approval: Approval): Decision;
+  /** The same for what was let in before and goes on: limits have counted it already, and nothing is minted. */
+  again(asked: readonly Asked[]): Exclude<Decision, { kind: "allow" }> | undefined;
   /** How to mask a column's value ("" for the column itself) or what a detector found in it. Undefined: shown. */
   reveal(column: Pick<ColumnFacts, "schema" | "table" | "name" | "labels">, detector: string): MaskStyle | undefined;
   /** The version of the policy. */
@@ -99,6 +101,12 @@ class PolicyJudge implements Judge {
     return this.#decide(id, asked, bytes, approval);
   }
 
+  again(asked: readonly Asked[]): Exclude<Decision, { kind: "allow" }> | undefined {
+    const judged = asked.map((one) => ({ asked: one, ruling: this.#rule(one.operation) }));
+    const decision = this.#decideAll(0, judged, NO_BYTES, undefined, UNLIMITED);
+    return decision.kind === "allow" ? undefined : decision;
+  }
+
   #decide(id: number, asked: readonly Asked[], bytes: Uint8Array, approval: Approval | undefined): Decision {
     const policy = this.policy;
     const [only] = asked;
@@ -117,6 +125,7 @@ class PolicyJudge implements Judge {
       asked.map((one) => ({ asked: one, ruling: this.#rule(one.operation) })),
       bytes,
       approval,
+      this.#room,
     );
   }
 
@@ -125,6 +134,7 @@ class PolicyJudge implements Judge {
     judged: readonly { readonly asked: Asked; readonly ruling: Ruling }[],
     bytes: Uint8Array,
     approval: Approval | undefined,
+    room: Room,
   ): Decision {
     const rules = new Set<RuleName>();
     const refused: Refused[] = [];
@@ -138,7 +148,7 @@ class PolicyJudge implements Judge {
       if (mask !== undefined) refused.push(writtenBack(mask));
     }
     const limits = limitsOf(judged.map(({ ruling }) => ruling));
-    const full = this.#full(limits);
+    const full = fullOf(limits, room);
     refused.push(...full.refusals);
     const shadow = [...full.shadows, ...shadowsOf(judged.map(({ ruling }) => ruling))];
     const kind = refused.length > 0 ? "deny" : held.length > 0 ? "hold" : "allow";
@@ -150,24 +160,6 @@ class PolicyJudge implements Judge {
           : this.#allow(id, [...rules], bytes, undefined, limits);
     const changing = shadow.filter(({ would }) => would !== kind);
     return changing.length === 0 ? decision : { ...decision, shadow: changing };
-  }
-
-  /** What limits refuse, and what those in shadow would. */
-  #full(limits: readonly (Limited & CoveringLimit)[]): { refusals: Refused[]; shadows: ShadowEffect[] } {
-    const refusals: Refused[] = [];
-    const shadows: ShadowEffect[] = [];
-    for (const { terms, operations, isShadow, message } of limits) {
-      const why = this.#room.refusal(terms, operations);
-      if (why === undefined) continue;
-      if (isShadow) shadows.push({ rule: terms.rule, would: "deny" });
-      else
-        refusals.push({
-          kind: "deny",
-          rules: [terms.rule],
-          message: message === undefined ? why : `${message}: ${why}`,
-        });
-    }
-    return { refusals, shadows };
   }
 
   #refuse(id: number, refused: readonly Refused[], bytes: Uint8Array, limits?: readonly Limited[]): Decision {
@@ -280,6 +272,9 @@ class PolicyJudge implements Judge {
   }
 }
 
+const NO_BYTES = new Uint8Array();
+const UNLIMITED: Room = { refusal: () => undefined };
+
 /** For rules that do not read it. */
 const NO_TIME: Facts = {};
 
@@ -296,6 +291,27 @@ function limitsOf(rulings: readonly Ruling[]): readonly (Limited & CoveringLimit
     found.set(limit.terms.rule, { ...limit, operations: (known?.operations ?? 0) + 1 });
   }
   return [...found.values()];
+}
+
+/** What limits refuse, and what those in shadow would. */
+function fullOf(
+  limits: readonly (Limited & CoveringLimit)[],
+  room: Room,
+): { refusals: Refused[]; shadows: ShadowEffect[] } {
+  const refusals: Refused[] = [];
+  const shadows: ShadowEffect[] = [];
+  for (const { terms, operations, isShadow, message } of limits) {
+    const why = room.refusal(terms, operations);
+    if (why === undefined) continue;
+    if (isShadow) shadows.push({ rule: terms.rule, would: "deny" });
+    else
+      refusals.push({
+        kind: "deny",
+        rules: [terms.rule],
+        message: message === undefined ? why : `${message}: ${why}`,
+      });
+  }
+  return { refusals, shadows };
 }
 
 const SEVERITY = ["allow", "hold", "deny"] as const;

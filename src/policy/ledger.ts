@@ -91,7 +91,8 @@ export class SessionUsage implements Room {
   /** It was allowed and goes to the backend. */
   begin(askId: number, limits: readonly Limited[] | undefined): void {
     if (limits === undefined) return;
-    this.#open.set(askId, { limits, rows: 0, bytes: 0 });
+    const answers = limits.filter(({ terms }) => terms.rows !== undefined || terms.bytes !== undefined);
+    if (answers.length > 0) this.#open.set(askId, { limits: answers, rows: 0, bytes: 0 });
     for (const { terms, operations } of limits) {
       if (terms.perMs !== undefined) this.#counterOf(terms)?.add(this.#clock.nowMs(), 0, 0, operations);
     }

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { LIMIT_COUNTERS_MAX } from "../../src/base/limits.ts";
 import type { Decision } from "../../src/model/decision.ts";
 import { Ledger, type SessionUsage } from "../../src/policy/ledger.ts";
-import { askedOf, operationOf, policyOf, statementOf, subjectOf } from "../kit/policy.ts";
+import { askedOf, CONNECT_FACTS, operationOf, policyOf, statementOf, subjectOf } from "../kit/policy.ts";
 
 const READ = operationOf({ name: "sql.read", facts: statementOf() });
 const WIDE = operationOf({ name: "sql.read", facts: statementOf({ joins: 9 }) });
@@ -191,6 +191,23 @@ test("a limit in shadow counts, tells when it is reached, and stops nothing", ()
   assert.equal(usage.progress(1, 50, 0), undefined);
   const second = judge.decide(2, [askedOf(READ)], BYTES);
   assert.deepEqual([second.kind, second.shadow], ["allow", [{ rule: "few", would: "deny" }]]);
+});
+
+test("a session that was let in goes on across a reload although the limit of its entrance is reached", () => {
+  const clock = { nowMs: () => 1_700_000_000_000 };
+  const usage = new Ledger(clock).session("ci", "orders");
+  const text = (outcome: string) => `rules:
+  - { name: reach, on: connect, ${outcome}: {} }
+  - { name: few, on: connect, limit: { statements: 1, per: 1h } }`;
+  const asked = [askedOf(operationOf({ name: "connect", facts: CONNECT_FACTS }))];
+  const judge = policyOf(text("allow")).judge(subjectOf({ clock, room: usage }));
+  const first = judge.decide(1, asked, BYTES);
+  assert.ok(first.kind === "allow");
+  usage.begin(1, first.limits);
+  assert.equal(judge.decide(2, asked, BYTES).kind, "deny");
+  assert.equal(judge.again(asked), undefined);
+  const stricter = policyOf(text("deny")).judge(subjectOf({ clock, room: usage }));
+  assert.deepEqual(stricter.again(asked)?.rules, ["reach"]);
 });
 
 test("a clock that is set back frees nothing", () => {

@@ -7,7 +7,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { SessionEntry } from "../../src/control/ports.ts";
 import type { Change, ReplaySummary } from "../../src/policy/replay.ts";
 import { capture } from "../kit/daemon.ts";
-import { HIDE, OPEN, startWorld, type World } from "./world.ts";
+import { HIDE, OPEN, SteeredAgent, startWorld, type World } from "./world.ts";
 
 let world: World;
 const tables = "pgbench_accounts";
@@ -193,4 +193,32 @@ test("a masked value that an agent read is not written back", async () => {
   const kept = await world.direct("SELECT count(*) FROM orders WHERE note LIKE '%*%' OR id > 900;\n");
   assert.equal(kept.stdout, "0\n");
   assert.equal((await world.psql("UPDATE orders SET note = 'plain' WHERE id = 1;\n")).code, 0);
+});
+
+test("a changed policy ends a running session within a second, with a farewell in its protocol", async () => {
+  await inForce(OPEN);
+  const agent = new SteeredAgent(world.daemon);
+  try {
+    assert.equal((await agent.open("one", world.url)).code, undefined);
+    assert.equal((await agent.ask("one", "SELECT 1")).code, undefined);
+    const gone = agent.gone("one");
+    await inForce("rules: [{ name: read, on: sql.read, allow: {} }]");
+    const { code, message } = await gone;
+    assert.equal(code, "57P01", message);
+    assert.match(message ?? "", /the policy does not allow this connection any more/);
+  } finally {
+    await agent.leave();
+  }
+  let [loaded, ended]: (number | undefined)[] = [];
+  for (let tries = 0; tries < 400 && ended === undefined; tries++) {
+    const events = world.daemon.events();
+    const at = events.findLastIndex(({ kind }) => kind === "settings.load");
+    loaded = events[at]?.["atMs"] as number;
+    ended = events.findLast(({ kind, message }) => kind === "session.end" && /any more/.test(String(message)))?.[
+      "atMs"
+    ] as number;
+    await wait(25);
+  }
+  const tookMs = Math.abs((ended ?? Number.NaN) - (loaded ?? Number.NaN));
+  assert.ok(tookMs < 1_000, `it took ${tookMs} ms`);
 });
