@@ -39,10 +39,11 @@ export function lint(
     if (rule.condition?.always !== false && !rule.isShadow) matching.push(rule);
   }
   const byName = new Map(texts.map((text) => [text.name, text]));
-  const byAction = rulesByAction(matching);
+  const byPart = rulesByPart(matching);
+  const allowed = new Set(matching.flatMap((rule) => (isAllowing(rule) ? [...rule.covers] : [])));
   for (const rule of matching) {
     const text = byName.get(rule.name);
-    const idle = idlenessOf(rule, byAction);
+    const idle = idlenessOf(rule, byPart, allowed);
     if (text !== undefined && idle !== undefined)
       warnings.push(problemAt(text, text.place, 0, idle.message, idle.remedy));
   }
@@ -92,16 +93,45 @@ function isMapAt(path: string, facts: Readonly<Record<string, FactType>>): boole
   return typeof type === "object" && "map" in type;
 }
 
-function rulesByAction(rules: readonly Rule[]): ReadonlyMap<string, readonly Rule[]> {
-  const byAction = new Map<string, Rule[]>();
+/**
+ * Rules by action and by one part of their condition: what matches wherever another does has no part that the other has
+ * not, so that ten thousand rules are not compared each with each.
+ */
+type ByPart = ReadonlyMap<string, ReadonlyMap<string, readonly Rule[]>>;
+/** Of rules without a condition. */
+const ALWAYS = "";
+
+function rulesByPart(rules: readonly Rule[]): ByPart {
+  const byAction = new Map<string, Map<string, Rule[]>>();
   for (const rule of rules) {
+    const part = tellingPart(rule);
     for (const action of rule.covers) {
-      const others = byAction.get(action);
-      if (others === undefined) byAction.set(action, [rule]);
+      const byPart = byAction.get(action) ?? new Map<string, Rule[]>();
+      byAction.set(action, byPart);
+      const others = byPart.get(part);
+      if (others === undefined) byPart.set(part, [rule]);
       else others.push(rule);
     }
   }
   return byAction;
+}
+
+/** The longest, which the fewest rules share. */
+function tellingPart({ condition }: Rule): string {
+  if (condition === undefined || condition.always === true) return ALWAYS;
+  return [...condition.conjuncts].reduce((one, other) => (other.length > one.length ? other : one), "");
+}
+
+/** The first that `does` among those on an action that may match wherever the rule does. */
+function firstThat(does: (other: Rule) => boolean, rule: Rule, action: string, byPart: ByPart): Rule | undefined {
+  for (const part of [ALWAYS, ...(rule.condition?.conjuncts ?? [])]) {
+    const other = byPart
+      .get(action)
+      ?.get(part)
+      ?.find((one) => one !== rule && does(one));
+    if (other !== undefined) return other;
+  }
+  return undefined;
 }
 
 interface Idle {
@@ -110,8 +140,8 @@ interface Idle {
 }
 
 /** Why a rule can never matter. */
-function idlenessOf(rule: Rule, byAction: ReadonlyMap<string, readonly Rule[]>): Idle | undefined {
-  const beaten = everywhere(rule, byAction, (other) => beats(other, rule));
+function idlenessOf(rule: Rule, byPart: ByPart, allowed: ReadonlySet<string>): Idle | undefined {
+  const beaten = everywhere(rule, byPart, (other) => beats(other, rule));
   if (beaten !== undefined) {
     const [first] = beaten;
     const verb = first?.outcome.kind === "hold" ? "holds" : "denies";
@@ -127,34 +157,31 @@ function idlenessOf(rule: Rule, byAction: ReadonlyMap<string, readonly Rule[]>):
       remedy: "Remove it, or narrow the other.",
     };
   }
-  const repeated = everywhere(rule, byAction, (other) => repeats(other, rule));
+  const repeated = everywhere(rule, byPart, (other) => repeats(other, rule));
   if (repeated !== undefined) {
     const names = repeated.map(({ name }) => name).join(", ");
     return { message: `It never has an effect: ${names} says as much already.`, remedy: "Remove one of them." };
   }
-  const isAllowed = (action: string) =>
-    byAction.get(action)?.some(({ outcome }) => outcome.kind === "allow" || outcome.kind === "hold") === true;
-  if (rule.outcome.kind === "limit" && ![...rule.covers].some(isAllowed)) {
+  if (rule.outcome.kind === "limit" && ![...rule.covers].some((action) => allowed.has(action))) {
     return { message: "It limits what no rule allows.", remedy: "A limit allows nothing by itself: add an allow." };
   }
   return undefined;
 }
 
 /** For each action that the rule covers one other that `does`; undefined: not for all of them. */
-function everywhere(
-  rule: Rule,
-  byAction: ReadonlyMap<string, readonly Rule[]>,
-  does: (other: Rule) => boolean,
-): readonly Rule[] | undefined {
+function everywhere(rule: Rule, byPart: ByPart, does: (other: Rule) => boolean): readonly Rule[] | undefined {
   const found = new Set<Rule>();
   for (const action of rule.covers) {
-    const others = byAction.get(action) ?? [];
     // one that was found already tells the shortest story
-    const other = others.find((one) => found.has(one)) ?? others.find((one) => one !== rule && does(one));
+    const other = [...found].find((one) => one.covers.has(action)) ?? firstThat(does, rule, action, byPart);
     if (other === undefined) return undefined;
     found.add(other);
   }
   return [...found];
+}
+
+function isAllowing({ outcome }: Rule): boolean {
+  return outcome.kind === "allow" || outcome.kind === "hold";
 }
 
 /** Whether `other` decides wherever `rule` matches, so that nothing depends on `rule`. */
