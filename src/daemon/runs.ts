@@ -19,6 +19,7 @@ interface Known {
     sessions: number;
     allowed: number;
     denied: number;
+    held: number;
     masked: number;
     refused: number;
     unixRefused: number;
@@ -64,7 +65,7 @@ export class Runs implements RunPorts {
     const { unixSockets, hidden, fixed } = this.#parts.bounds();
     const paths = caller.uid === 0 ? { hidden, fixed } : { hidden: [], fixed: [] };
     const run: Run = { id, agent, cgroup: path, bounds: { unixSockets, ...paths } };
-    const counts = { sessions: 0, allowed: 0, denied: 0, masked: 0, refused: 0, unixRefused: 0 };
+    const counts = { sessions: 0, allowed: 0, denied: 0, held: 0, masked: 0, refused: 0, unixRefused: 0 };
     this.#known.set(id, { run, uid: caller.uid, cgroupId: tag.cgroupId, counts });
     const [oldest] = this.#known.keys();
     if (this.#known.size > RUNS_REMEMBERED_MAX && oldest !== undefined) this.#known.delete(oldest);
@@ -87,7 +88,7 @@ export class Runs implements RunPorts {
     const known = this.#known.get(id);
     if (known === undefined || (caller.role !== "admin" && caller.uid !== known.uid)) return undefined;
     await this.#parts.sessions.settled(({ origin }) => origin.tagCgroupId === known.cgroupId, RUN_SETTLE_MS);
-    return { id, agent: known.run.agent, ...known.counts, held: 0 };
+    return { id, agent: known.run.agent, ...known.counts };
   }
 
   /** Counts what the audit trail tells of sessions and of refused connections. */
@@ -98,6 +99,7 @@ export class Runs implements RunPorts {
         const number = (name: string) => Number(event.fields?.[name] ?? 0);
         counts.sessions += 1;
         counts.denied += number("denied");
+        counts.held += number("held");
         counts.allowed += Math.max(0, number("statements") - number("denied"));
         counts.masked += number("masked");
       } else if (event.kind === "kernel.unix") {

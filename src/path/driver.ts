@@ -210,7 +210,7 @@ export class Driver {
     this.#ports.recordAsked(id, asked, decision, held.id);
     this.#held = held;
     this.#readWhileHeld = 0;
-    this.#events.push({ kind: "held", id, notice: held.notice });
+    if (held.notice !== "") this.#events.push({ kind: "held", id, notice: held.notice });
     void held.verdict.then((verdict) => {
       this.#held = undefined;
       const isLate = this.#closing !== undefined && verdict.kind === "allow";
@@ -218,6 +218,7 @@ export class Driver {
       try {
         this.#ports.recordDecided(id, decision);
       } catch (error) {
+        if (decision.kind === "allow") held.withdraw("it could not be recorded");
         this.#fail(error);
         return;
       }

@@ -122,6 +122,7 @@ async function world(t: TestContext, making: Making = {}) {
     ended: (_origin, event) => ended.push(event),
     sessions: live,
     lookups: new Lookups(clock, credentialOf),
+    holds: { open: () => assert.fail("nothing is held here") },
     ...making.parts,
   };
   const { client, fd } = await accept(t);
