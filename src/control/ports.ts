@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import type { Log } from "../base/log.ts";
 import type { UpstreamTls } from "../model/connection.ts";
 import type { AuditEvent } from "../model/event.ts";
+import type { ApprovalAnswer, ApprovalChange, ApprovalListing } from "./approvals.ts";
 
 /** Who is at the other end of the API's socket, from the kernel. */
 export interface Peer {
@@ -263,86 +264,6 @@ export interface ApprovalPorts {
   deny(id: string, answer: Omit<ApprovalAnswer, "forMs">, caller: Caller): Promise<ApprovalListing>;
   /** What is listed now, then every change, until the returned function is called. */
   watch(caller: Caller, onChange: (change: ApprovalChange) => void): () => void;
-}
-
-export interface ApprovalAnswer {
-  /** The same shape passes again for so long. */
-  readonly forMs?: number;
-  readonly comment?: string;
-  /** What the caller has seen, or its first 12 characters; what has another digest is not answered. */
-  readonly digest?: string;
-}
-
-export interface ApprovalChange {
-  readonly kind: "approval";
-  readonly approval: ApprovalListing;
-}
-
-/** A held action. Texts and parameters are as recorded: detectors ran over them. */
-export interface ApprovalListing {
-  readonly id: string;
-  readonly state: "waiting" | "approved" | "running" | "executed" | "denied" | "expired" | "abandoned" | "unknown";
-  readonly sessionId: string;
-  readonly agent: string;
-  readonly connection: string;
-  readonly protocol: string;
-  /** All of them are answered together. */
-  readonly statements: readonly {
-    readonly text: string;
-    readonly parameters: readonly (string | null)[];
-    readonly actions: readonly string[];
-  }[];
-  readonly tables: readonly {
-    readonly name: string;
-    readonly access: string;
-    readonly labels: readonly string[];
-    readonly columnLabels: readonly string[];
-  }[];
-  readonly pid: number;
-  readonly user: string;
-  readonly executable: string;
-  /** From the process that connected up to the agent's first. */
-  readonly processes: readonly { readonly pid: number; readonly comm: string; readonly executable: string }[];
-  readonly rules: readonly string[];
-  readonly message: string;
-  readonly digest: string;
-  readonly openedMs: number;
-  readonly expiresMs: number;
-  readonly endedMs?: number;
-  /** Of each rule: "2 of sre or dba". */
-  readonly approvers: readonly string[];
-  /** What is missing; absent: nothing. */
-  readonly missing?: string;
-  readonly answers: readonly ApprovalVote[];
-  readonly denied?: ApprovalVote;
-  /** For how long an approval may stand at most; 0: once. */
-  readonly reuseMs: number;
-  readonly standsUntilMs?: number;
-  /** The one whose approval stood, where nobody was asked. */
-  readonly reuses?: string;
-  /** Rows, or why they are not known; absent while that is being asked. */
-  readonly estimate?: string;
-  readonly reason?: string;
-  readonly result?: string;
-  /** Why the caller may not answer; absent: they may. */
-  readonly barred?: string;
-  /** Earlier ones of the same shape, newest first; only where one is shown by itself. */
-  readonly similar?: readonly SimilarApproval[];
-}
-
-export interface ApprovalVote {
-  readonly name: string;
-  readonly atMs: number;
-  readonly forMs?: number;
-  readonly comment?: string;
-}
-
-export interface SimilarApproval {
-  readonly id: string;
-  readonly openedMs: number;
-  readonly state: ApprovalListing["state"];
-  readonly by: readonly string[];
-  readonly result?: string;
 }
 
 /** One line of a recording as a person reads it. Texts are as recorded: detectors ran over them. */

@@ -119,7 +119,7 @@ class PolicyJudge implements Judge {
     const [only] = asked;
     if (only === undefined) return { kind: "deny", rules: ["built-in:nothing"], message: "Nothing was asked", policy };
     if (asked.length === 1) {
-      const outcome = this.#outcome(only.operation);
+      const outcome = this.#outcomeOf(only);
       if (outcome.kind === "allow") return this.#allow(id, outcome.rules, bytes, undefined);
       if (outcome.kind === "hold") return this.#hold(id, [outcome], bytes, approval);
       return this.#refuse(id, [outcome], bytes);
@@ -127,8 +127,8 @@ class PolicyJudge implements Judge {
     const rules = new Set<RuleName>();
     const refused: Refused[] = [];
     const held: Held[] = [];
-    for (const { operation } of asked) {
-      const outcome = this.#outcome(operation);
+    for (const one of asked) {
+      const outcome = this.#outcomeOf(one);
       if (outcome.kind === "hold") held.push(outcome);
       else if (outcome.kind !== "allow") refused.push(outcome);
       else for (const rule of outcome.rules) rules.add(rule);
@@ -136,6 +136,11 @@ class PolicyJudge implements Judge {
     if (refused.length > 0) return this.#refuse(id, refused, bytes);
     if (held.length > 0) return this.#hold(id, held, bytes, approval);
     return this.#allow(id, [...rules], bytes, undefined);
+  }
+
+  #outcomeOf({ operation, prepared }: Asked): Outcomes {
+    const outcome = this.#outcome(operation);
+    return prepared === true && outcome.kind === "hold" ? { kind: "allow", rules: outcome.rules } : outcome;
   }
 
   #refuse(id: number, refused: readonly Refused[], bytes: Uint8Array): Decision {

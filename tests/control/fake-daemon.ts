@@ -7,9 +7,9 @@ import { UserError } from "../../src/base/errors.ts";
 import type { Log } from "../../src/base/log.ts";
 import type { Membership } from "../../src/control/api/callers.ts";
 import { startControlServer } from "../../src/control/api/server.ts";
+import type { ApprovalListing } from "../../src/control/approvals.ts";
 import type {
   AgentListing,
-  ApprovalListing,
   ConnectionListing,
   ControlPorts,
   Peer,

@@ -1,7 +1,7 @@
 /** What the tests of held statements need: rules that hold, what waits, and answers from another process. */
 import { setTimeout as wait } from "node:timers/promises";
+import type { ApprovalListing } from "../../src/control/approvals.ts";
 import { ApiClient } from "../../src/control/cli/client.ts";
-import type { ApprovalListing } from "../../src/control/ports.ts";
 import type { Outcome } from "../kit/daemon.ts";
 import type { World } from "./world.ts";
 

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { ApprovalListing } from "../../src/control/ports.ts";
+import type { ApprovalListing } from "../../src/control/approvals.ts";
 import { answer, became, HELD, list, orders, waiting } from "./held.ts";
 import { SteeredAgent, startWorld, type World } from "./world.ts";
 

@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
-import type { ApprovalListing } from "../../src/control/ports.ts";
+import type { ApprovalListing } from "../../src/control/approvals.ts";
 import { capture, type Outcome, SALLYPORT } from "../kit/daemon.ts";
 import { answer, became, list, orders, waiting } from "./held.ts";
 import { startWorld, type World } from "./world.ts";

@@ -1,5 +1,5 @@
 /** A held action as text for a terminal. Everything that an agent could have written is made printable. */
-import type { ApprovalListing, ApprovalVote } from "../ports.ts";
+import type { ApprovalListing, ApprovalVote } from "../approvals.ts";
 import { count, duration, moment, printable, printableLines } from "./show.ts";
 import type { Colours } from "./world.ts";
 

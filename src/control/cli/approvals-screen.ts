@@ -3,7 +3,7 @@
  * that it works over SSH; lines instead where no terminal is. What is answered is what was shown: by its digest.
  */
 import { messageOf } from "../../base/errors.ts";
-import type { ApprovalChange, ApprovalListing } from "../ports.ts";
+import type { ApprovalChange, ApprovalListing } from "../approvals.ts";
 import { approvalText, statementLine, stateWord, waitingWords } from "./approval-text.ts";
 import { step } from "./client.ts";
 import { moment, printable } from "./show.ts";
@@ -51,6 +51,7 @@ async function showScreen(shell: Shell): Promise<void> {
     stdout.write(`\u001b[H${lines.map((line) => `${line}\u001b[K`).join("\r\n")}\u001b[J`);
   };
   const quitting = Promise.withResolvers<void>();
+  const leaving = new AbortController();
   const act = async (what: Act) => {
     if (what === "quit") return quitting.resolve();
     const chosen = view.approvals.find(({ id }) => id === view.chosen);
@@ -73,21 +74,22 @@ async function showScreen(shell: Shell): Promise<void> {
   stdout.write("\u001b[?1049h\u001b[?25l"); // a screen of its own, without a cursor
   try {
     draw();
-    const heard = hear(shell, (approval) => {
+    const heard = hear(shell, leaving.signal, (approval) => {
       view = withChange(view, approval);
       draw();
     });
     await Promise.race([quitting.promise, heard]);
   } finally {
     clearInterval(timer);
+    leaving.abort();
     stdout.write("\u001b[?25h\u001b[?1049l");
     stdin.off("data", key).pause();
     stdin.setRawMode?.(false);
   }
 }
 
-async function hear(shell: Shell, onChange: (approval: ApprovalListing) => void): Promise<void> {
-  for await (const { approval } of shell.api.events<ApprovalChange>(PATH)) onChange(approval);
+async function hear({ api }: Shell, signal: AbortSignal, onChange: (approval: ApprovalListing) => void): Promise<void> {
+  for await (const { approval } of api.events<ApprovalChange>(PATH, { signal })) onChange(approval);
 }
 
 async function answerShown(shell: Shell, { id, digest }: ApprovalListing, how: "approve" | "deny"): Promise<string> {
@@ -166,7 +168,7 @@ export function screenOf(
 ): readonly string[] {
   const chosen = view.approvals.find(({ id }) => id === view.chosen);
   const waiting = view.approvals.filter(({ state }) => state === "waiting").length;
-  const head = colours.bold(`Sallyport approvals: ${waitingWords(waiting)}`);
+  const head = colours.bold(cut(`Sallyport approvals: ${waitingWords(waiting)}`, columns));
   const keys = colours.dim(cut("up/down choose · enter details · a approve · d deny · q quit", columns));
   const foot = [cut(printable(view.said), columns), keys];
   const room = Math.max(1, rows - 2 - foot.length);

@@ -1,7 +1,7 @@
 /** approvals: what waits for a reviewer, and the answers. What agents wrote is shown printable only. */
 import type { Command } from "commander";
 import { UserError } from "../../../base/errors.ts";
-import type { ApprovalListing } from "../../ports.ts";
+import type { ApprovalListing } from "../../approvals.ts";
 import { approvalText, statementLine, stateWord } from "../approval-text.ts";
 import { watchApprovals } from "../approvals-screen.ts";
 import { step } from "../client.ts";
