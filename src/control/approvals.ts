@@ -1,4 +1,17 @@
 /** Held actions as the API shows them and takes answers to them. Plain values, no behaviour. */
+import type { Caller } from "./ports.ts";
+
+/** What a caller may see and answer: root all of it, members of a rule's groups what that rule holds. */
+export interface ApprovalPorts {
+  /** Those that wait and those under way, oldest first; `all`: also those that ended, newest first, at most `limit`. */
+  list(query: { readonly all: boolean; readonly limit: number }, caller: Caller): Promise<readonly ApprovalListing[]>;
+  show(id: string, caller: Caller): Promise<ApprovalListing | undefined>;
+  /** Throws APPROVAL_UNKNOWN, APPROVAL_ENDED, APPROVAL_NOT_PERMITTED, APPROVAL_DIGEST, APPROVAL_SCOPE, APPROVAL_TWICE. */
+  approve(id: string, answer: ApprovalAnswer, caller: Caller): Promise<ApprovalListing>;
+  deny(id: string, answer: Omit<ApprovalAnswer, "forMs">, caller: Caller): Promise<ApprovalListing>;
+  /** What is listed now, then every change, until the returned function is called. */
+  watch(caller: Caller, onChange: (change: ApprovalChange) => void): () => void;
+}
 
 export interface ApprovalAnswer {
   /** The same shape passes again for so long. */

@@ -8,7 +8,8 @@ import type { Socket } from "node:net";
 import type { Log } from "../base/log.ts";
 import type { UpstreamTls } from "../model/connection.ts";
 import type { AuditEvent } from "../model/event.ts";
-import type { ApprovalAnswer, ApprovalChange, ApprovalListing } from "./approvals.ts";
+import type { ApprovalPorts } from "./approvals.ts";
+import type { RunPorts } from "./runs.ts";
 
 /** Who is at the other end of the API's socket, from the kernel. */
 export interface Peer {
@@ -54,50 +55,6 @@ export interface HookPorts {
     readonly pid: number;
     readonly bundle: string;
   }): Promise<{ readonly agent?: string }>;
-}
-
-export interface RunPorts {
-  /** What a command of this agent is to have in its environment, apart from SALLYPORT_RUN. Throws AGENT_UNKNOWN. */
-  environment(agent: string): Promise<Readonly<Record<string, string>>>;
-  /**
-   * Moves a waiting process into a cgroup of its own and tags it. `pid` was a child of the caller, of the caller's
-   * uid, when it was checked; check it again after the move.
-   */
-  create(request: { readonly agent: string; readonly pid: number }, caller: Caller): Promise<Run>;
-  /** Undefined when no such run is known, or it belongs to another uid and the caller is no admin. */
-  summary(id: string, caller: Caller): Promise<RunSummary | undefined>;
-}
-
-export interface Run {
-  /** Unpredictable text without spaces; becomes SALLYPORT_RUN. */
-  readonly id: string;
-  readonly agent: string;
-  readonly cgroup: string;
-  readonly bounds: RunBounds;
-}
-
-/** What the launcher takes from the command, beyond what it takes from every one. */
-export interface RunBounds {
-  /** "denied": this kernel cannot tell where a Unix socket connects, and no door is open: the command gets none. */
-  readonly unixSockets: "judged" | "denied";
-  /** Files and folders that root inside may not read: state, secrets. Whole paths; only for a caller who is root. */
-  readonly hidden: readonly string[];
-  /** Those that it may read but not change. */
-  readonly fixed: readonly string[];
-}
-
-export interface RunSummary {
-  readonly id: string;
-  readonly agent: string;
-  readonly sessions: number;
-  readonly allowed: number;
-  readonly denied: number;
-  readonly held: number;
-  /** Values. */
-  readonly masked: number;
-  /** Connections that never became a session: unlisted addresses and the like. */
-  readonly refused: number;
-  readonly unixRefused: number; // dials of Unix sockets that no door opens
 }
 
 /** What a person names; all but `cgroup` mean the cgroup in which that is. */
@@ -252,18 +209,6 @@ export interface SessionListing {
   readonly denied: number;
   readonly masked: number;
   readonly rows: number;
-}
-
-/** What a caller may see and answer: root all of it, members of a rule's groups what that rule holds. */
-export interface ApprovalPorts {
-  /** Those that wait and those under way, oldest first; `all`: also those that ended, newest first, at most `limit`. */
-  list(query: { readonly all: boolean; readonly limit: number }, caller: Caller): Promise<readonly ApprovalListing[]>;
-  show(id: string, caller: Caller): Promise<ApprovalListing | undefined>;
-  /** Throws APPROVAL_UNKNOWN, APPROVAL_ENDED, APPROVAL_NOT_PERMITTED, APPROVAL_DIGEST, APPROVAL_SCOPE, APPROVAL_TWICE. */
-  approve(id: string, answer: ApprovalAnswer, caller: Caller): Promise<ApprovalListing>;
-  deny(id: string, answer: Omit<ApprovalAnswer, "forMs">, caller: Caller): Promise<ApprovalListing>;
-  /** What is listed now, then every change, until the returned function is called. */
-  watch(caller: Caller, onChange: (change: ApprovalChange) => void): () => void;
 }
 
 /** One line of a recording as a person reads it. Texts are as recorded: detectors ran over them. */

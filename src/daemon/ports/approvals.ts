@@ -1,6 +1,6 @@
 /** What the API may ask about held actions: who the caller is becomes who may see and answer. Decides nothing else. */
-import type { ApprovalListing, ApprovalVote, SimilarApproval } from "../../control/approvals.ts";
-import type { ApprovalPorts, Caller } from "../../control/ports.ts";
+import type { ApprovalListing, ApprovalPorts, ApprovalVote, SimilarApproval } from "../../control/approvals.ts";
+import type { Caller } from "../../control/ports.ts";
 import { bar, demandWords, maySee, missing, type Person } from "../../holds/entitled.ts";
 import type { HoldRecord, Vote } from "../../holds/record.ts";
 import type { PortParts } from "./parts.ts";
