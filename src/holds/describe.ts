@@ -2,18 +2,58 @@
  * A held action in words and numbers, made once when it is opened. Its digest and its shape are keyed, so that nobody
  * can try out what a detector took away. Decides nothing.
  */
-import { createHash, createHmac } from "node:crypto";
+import { createHash, createHmac, randomBytes } from "node:crypto";
+import type { Clock } from "../base/clock.ts";
 import { HOLD_PARAMETER_MAX, HOLD_TEXT_MAX, RECORDED_MARGIN } from "../base/limits.ts";
 import type { Asked, Fact } from "../model/operation.ts";
 import type { HoldRequest } from "./hold.ts";
 import { processesFrom } from "./processes.ts";
-import type { HeldOrigin, HeldStatement, HeldTable } from "./record.ts";
+import type { HeldOrigin, HeldStatement, HeldTable, HoldRecord } from "./record.ts";
+
+export interface Describing {
+  readonly clock: Clock;
+  /** Replaces what detectors find in a text. */
+  readonly scrub: (text: string) => string;
+  /** Of digests and shapes. */
+  readonly key: Uint8Array;
+  /** Who made this cgroup an agent; undefined: it is not known any more. */
+  readonly taggedBy: (tagCgroupId: bigint) => number | undefined;
+  /** Whether a process lives in that agent's cgroup. */
+  readonly isInside: (pid: number, tagCgroupId: bigint) => boolean;
+}
+
+/** Waiting, as of now. Not whole: its texts are too long to be shown. */
+export function describe(
+  request: HoldRequest,
+  { clock, scrub, key, taggedBy, isInside }: Describing,
+  isTaken: (id: string) => boolean,
+): { readonly record: HoldRecord; readonly isWhole: boolean } {
+  const { agent, connection, decision, sessionId } = request;
+  const { demands, expiresMs, reuseMs } = decision.terms;
+  const statements = statementsOf(request.asked, scrub);
+  const openedMs = clock.nowMs();
+  const record: HoldRecord = {
+    ...{ id: newId(isTaken), sessionId, agent: agent.name, connection: connection.name, protocol: connection.protocol },
+    ...{ statements: statements ?? [], tables: tablesOf(request.asked) },
+    origin: originOf(request, taggedBy, isInside),
+    ...{ rules: decision.rules, message: decision.message, policy: decision.policy, demands, reuseMs },
+    ...{ digest: digestOf(request, key), shape: shapeDigestOf(request, key) },
+    ...{ openedMs, expiresMs: openedMs + expiresMs, state: "waiting", votes: [] },
+  };
+  return { record, isWhole: statements !== undefined };
+}
+
+/** Short enough to read out; who may answer does not depend on knowing it. */
+function newId(isTaken: (id: string) => boolean): string {
+  const alphabet = "abcdefghijkmnpqrstuvwxyz23456789";
+  for (;;) {
+    const id = Array.from(randomBytes(10), (byte) => alphabet[byte & 31]).join("");
+    if (!isTaken(id)) return id;
+  }
+}
 
 /** The texts as a reviewer sees them; undefined: they are too long to be shown whole. */
-export function statementsOf(
-  asked: readonly Asked[],
-  scrub: (text: string) => string,
-): readonly HeldStatement[] | undefined {
+function statementsOf(asked: readonly Asked[], scrub: (text: string) => string): readonly HeldStatement[] | undefined {
   let room = HOLD_TEXT_MAX;
   const statements: HeldStatement[] = [];
   for (const { operation, text, parameters = [] } of asked) {
@@ -36,7 +76,7 @@ function shortened(value: string, scrub: (text: string) => string): string {
 }
 
 /** Of facts that have `statement.tables`; each table once for each access. */
-export function tablesOf(asked: readonly Asked[]): readonly HeldTable[] {
+function tablesOf(asked: readonly Asked[]): readonly HeldTable[] {
   const tables = new Map<string, HeldTable>();
   for (const { operation } of asked) {
     for (const { facts } of operation.actions) {
@@ -73,7 +113,7 @@ export function shapeDigestOf({ asked, agent, connection, decision, shapeOf }: H
 }
 
 /** Whose processes these are and who made them an agent may never answer; root is known by uid 0 and stands apart. */
-export function originOf(
+function originOf(
   { origin }: HoldRequest,
   taggedBy: (tagCgroupId: bigint) => number | undefined,
   isInside: (pid: number, tagCgroupId: bigint) => boolean,

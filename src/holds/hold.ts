@@ -24,8 +24,8 @@ export interface HoldRequest {
 /** Whoever opened it waits for this. */
 export interface Hold {
   readonly id: string;
-  /** One sentence for the client; "" where nobody is waited for. */
-  readonly notice: string;
+  /** One sentence for the client, once it is kept that it waits; "" where nobody is waited for. Never rejects. */
+  readonly notice: Promise<string>;
   /** Never rejects: what fails is denied. */
   readonly answer: Promise<HoldAnswer>;
   /** Nobody waits for it any more: it will not be forwarded. Nothing happens once `answer` has resolved. */

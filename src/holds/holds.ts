@@ -3,14 +3,12 @@
  * `approved` is kept before anything else happens, `running` before the data path is told, the result after.
  * Decides nothing about who people are; never sees what is forwarded.
  */
-import { randomBytes } from "node:crypto";
-import type { Clock } from "../base/clock.ts";
 import { messageOf, UserError } from "../base/errors.ts";
 import { HOLDS_MAX, HOLDS_PER_AGENT_MAX, HOLDS_SIMILAR_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { HoldStore } from "../store/holds.ts";
-import { digestOf, originOf, shapeDigestOf, statementsOf, tablesOf } from "./describe.ts";
+import { type Describing, describe } from "./describe.ts";
 import { groupsThatCount, missing, type Person, requireEntitled } from "./entitled.ts";
 import type { Hold, HoldAnswer, HoldRequest, Holds } from "./hold.ts";
 import { type HoldRecord, type HoldState, recordOf, rowOf, type Vote } from "./record.ts";
@@ -18,19 +16,10 @@ import { recoverHolds } from "./recovery.ts";
 import { type Standing, StandingApprovals } from "./standing.ts";
 import { answeredEvent, eventOf, noticeOf, refusalOf } from "./words.ts";
 
-export interface HoldsParts {
-  readonly clock: Clock;
+export interface HoldsParts extends Describing {
   readonly store: HoldStore;
   readonly log: Log;
   readonly emit: (event: AuditEvent) => void;
-  /** Replaces what detectors find in a text. */
-  readonly scrub: (text: string) => string;
-  /** Of digests and shapes. */
-  readonly key: Uint8Array;
-  /** Who made this cgroup an agent; undefined: it is not known any more. */
-  readonly taggedBy: (tagCgroupId: bigint) => number | undefined;
-  /** Whether a process lives in that agent's cgroup. */
-  readonly isInside: (pid: number, tagCgroupId: bigint) => boolean;
   /** For tests of crashes: called once the state of that name is kept. */
   readonly kept?: (state: HoldState) => void;
 }
@@ -49,6 +38,9 @@ interface Live {
   timer: NodeJS.Timeout | undefined;
   /** Why nobody waits any more, while it is being let go. */
   unwanted: string | undefined;
+  /** It is kept, and listed. */
+  isSeen: boolean;
+  notice: Promise<string>;
 }
 
 export class LiveHolds implements Holds {
@@ -57,6 +49,8 @@ export class LiveHolds implements Holds {
   readonly #standing: StandingApprovals;
   readonly #watchers = new Set<(record: HoldRecord) => void>();
   readonly #writing = new Set<Promise<void>>();
+  /** Why nothing may wait any more. */
+  #over: string | undefined;
 
   constructor(parts: HoldsParts) {
     this.#parts = parts;
@@ -70,30 +64,26 @@ export class LiveHolds implements Holds {
   }
 
   open(request: HoldRequest): Hold {
-    const { clock, key } = this.#parts;
     const { promise, resolve } = Promise.withResolvers<HoldAnswer>();
-    const shape = shapeDigestOf(request, key);
-    const standing = this.#standing.find(shape);
-    const statements = statementsOf(request.asked, this.#parts.scrub);
-    const record = this.#describe(request, shape, statements ?? [], standing);
-    const live: Live = { record, answer: resolve, timer: undefined, unwanted: undefined };
-    const full = standing === undefined ? this.#fullFor(request.agent.name) : undefined;
-    const refused = statements === undefined ? "it is too long to be shown to a reviewer whole" : full;
+    const { record, isWhole } = describe(request, this.#parts, (id) => this.#live.has(id));
+    const standing = this.#standing.find(record.shape);
+    const full = standing === undefined ? this.#fullFor(record.agent) : undefined;
+    const refused = isWhole ? full : "it is too long to be shown to a reviewer whole";
+    const live: Live = {
+      record: standing === undefined ? record : { ...record, reuses: standing.hold },
+      ...{ answer: resolve, timer: undefined, unwanted: undefined, isSeen: standing !== undefined },
+      notice: Promise.resolve(""),
+    };
     this.#live.set(record.id, live);
-    if (refused !== undefined) {
-      this.#end(live, "denied", refused);
-    } else if (standing !== undefined) {
-      void this.#release(live);
-    } else {
-      void this.#keep(live).catch((error: unknown) => this.#unkept(live, error));
-      live.timer = setTimeout(() => this.#expire(live), record.expiresMs - record.openedMs).unref();
-      this.#parts.emit(eventOf(record, clock.nowMs()));
-      this.#tell(record);
-      void this.#estimate(live, request.estimate);
-    }
+    if (this.#over !== undefined) this.#end(live, "abandoned", this.#over);
+    else if (refused !== undefined) this.#end(live, "denied", refused);
+    else if (standing !== undefined) void this.#release(live);
+    const isWaiting = live.record.state === "waiting";
+    if (isWaiting) live.timer = setTimeout(() => this.#expire(live), record.expiresMs - record.openedMs).unref();
+    if (isWaiting) live.notice = this.#wait(live, request.estimate);
     return {
       id: record.id,
-      notice: live.record.state === "waiting" ? noticeOf(record) : "",
+      notice: live.notice,
       answer: promise,
       abandon: (reason) => this.#abandon(live, reason),
       withdraw: (reason) => this.#end(live, "abandoned", `it was approved and not forwarded: ${reason}`),
@@ -104,6 +94,7 @@ export class LiveHolds implements Holds {
   /** Throws APPROVAL_UNKNOWN, APPROVAL_ENDED, APPROVAL_NOT_PERMITTED, APPROVAL_DIGEST, APPROVAL_SCOPE, APPROVAL_TWICE. */
   async approve(id: string, answer: Answer, person: Person): Promise<HoldRecord> {
     const live = this.#live.get(id) ?? (await this.#gone(id, person));
+    await live.notice;
     this.#requireAnswerable(live, answer, person);
     const { record } = live;
     checkScope(record, answer);
@@ -129,6 +120,7 @@ export class LiveHolds implements Holds {
       if (this.#standing.end(id)) return this.#stood(stood, answer, person);
     }
     const live = this.#live.get(id) ?? (await this.#gone(id, person));
+    await live.notice;
     this.#requireAnswerable(live, answer, person);
     const denied = this.#vote(live.record, answer, person);
     live.record = { ...live.record, denied };
@@ -139,11 +131,11 @@ export class LiveHolds implements Holds {
 
   /** Waiting, or let go and not ended; oldest first. */
   list(): readonly HoldRecord[] {
-    return [...this.#live.values()].map(({ record }) => record);
+    return [...this.#live.values()].flatMap(({ record, isSeen }) => (isSeen ? [record] : []));
   }
 
   get waiting(): number {
-    return this.list().filter(({ state }) => state === "waiting").length;
+    return this.#waiting().length;
   }
 
   /** Newest first, whatever became of them. */
@@ -171,9 +163,26 @@ export class LiveHolds implements Holds {
     return () => this.#watchers.delete(onChange);
   }
 
-  /** Nothing waits any more; what was let go goes on. */
+  /** Nothing waits any more, also of what comes from now on; what was let go goes on. */
   abandonAll(reason: string): void {
+    this.#over = reason;
     for (const live of [...this.#live.values()]) this.#abandon(live, reason);
+  }
+
+  /** Nobody sees it before it is kept: a daemon that is killed knows of everything that anybody has seen. */
+  async #wait(live: Live, estimate: HoldRequest["estimate"]): Promise<string> {
+    try {
+      await this.#keep(live);
+    } catch (error) {
+      this.#unkept(live, error);
+    }
+    const { record } = live;
+    if (record.state !== "waiting") return "";
+    live.isSeen = true;
+    this.#parts.emit(eventOf(record, this.#parts.clock.nowMs()));
+    this.#tell(record);
+    void this.#estimate(live, estimate);
+    return noticeOf(record);
   }
 
   /** Everything that ended is kept. */
@@ -182,43 +191,13 @@ export class LiveHolds implements Holds {
     await Promise.allSettled(this.#writing);
   }
 
-  #describe(
-    request: HoldRequest,
-    shape: string,
-    statements: HoldRecord["statements"],
-    standing: Standing | undefined,
-  ): HoldRecord {
-    const { agent, connection, decision, sessionId } = request;
-    const { clock, key, taggedBy, isInside } = this.#parts;
-    const openedMs = clock.nowMs();
-    return {
-      ...{
-        id: this.#newId(),
-        sessionId,
-        agent: agent.name,
-        connection: connection.name,
-        protocol: connection.protocol,
-      },
-      ...{ statements, tables: tablesOf(request.asked) },
-      origin: originOf(request, taggedBy, isInside),
-      ...{ rules: decision.rules, message: decision.message, policy: decision.policy },
-      ...{ demands: decision.terms.demands, digest: digestOf(request, key), shape, reuseMs: decision.terms.reuseMs },
-      ...{ openedMs, expiresMs: openedMs + decision.terms.expiresMs, state: "waiting", votes: [] },
-      ...(standing === undefined ? {} : { reuses: standing.hold }),
-    };
-  }
-
-  /** Short enough to read out; who may answer does not depend on knowing it. */
-  #newId(): string {
-    const alphabet = "abcdefghijkmnpqrstuvwxyz23456789";
-    for (;;) {
-      const id = Array.from(randomBytes(10), (byte) => alphabet[byte & 31]).join("");
-      if (!this.#live.has(id)) return id;
-    }
+  /** Whether anybody has seen them or not. */
+  #waiting(): readonly HoldRecord[] {
+    return [...this.#live.values()].flatMap(({ record }) => (record.state === "waiting" ? [record] : []));
   }
 
   #fullFor(agent: string): string | undefined {
-    const waiting = this.list().filter(({ state }) => state === "waiting");
+    const waiting = this.#waiting();
     if (waiting.length >= HOLDS_MAX) return `${HOLDS_MAX} actions wait for approval already; try again later`;
     const own = waiting.filter((record) => record.agent === agent).length;
     if (own < HOLDS_PER_AGENT_MAX) return undefined;

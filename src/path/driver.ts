@@ -34,8 +34,8 @@ export interface DriverPorts {
 /** An ask that waits for a human. */
 export interface HeldAsk {
   readonly id: string;
-  /** For the client, in one sentence. */
-  readonly notice: string;
+  /** For the client, in one sentence, once there is something to wait for; "" where there is not. */
+  readonly notice: Promise<string>;
   /** Never rejects: what fails is denied. */
   readonly verdict: Promise<Verdict>;
   /** Nobody waits for it any more; `verdict` is a denial then, unless it was approved already. */
@@ -210,7 +210,9 @@ export class Driver {
     this.#ports.recordAsked(id, asked, decision, held.id);
     this.#held = held;
     this.#readWhileHeld = 0;
-    if (held.notice !== "") this.#events.push({ kind: "held", id, notice: held.notice });
+    void held.notice.then((notice) => {
+      if (this.#held === held && notice !== "") this.#give({ kind: "held", id, notice });
+    });
     void held.verdict.then((verdict) => {
       this.#held = undefined;
       const isLate = this.#closing !== undefined && verdict.kind === "allow";

@@ -47,7 +47,8 @@ export class HeldAsks {
       this.#running.set(askId, hold);
       return lifted;
     });
-    return { id: hold.id, notice: hold.notice, verdict, abandon: (reason) => hold.abandon(reason), withdraw };
+    const { id, notice } = hold;
+    return { id, notice, verdict, abandon: (reason) => hold.abandon(reason), withdraw };
   }
 
   /** Why what waits should be given up, if the policy in force would not hold it as it was held. */

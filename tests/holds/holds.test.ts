@@ -21,13 +21,16 @@ test("approved: kept as approved, then as running, and only then told; the resul
 });
 
 test("an action that waits is kept from the start, with its texts scrubbed", async (t) => {
-  const { holds, store, events } = await world(t);
+  const { holds, store, events, kinds } = await world(t);
   const { id, notice } = holds.open(request({ texts: ["delete where card = '4111'"], parameters: ["4111", null] }));
+  assert.deepEqual([holds.list(), kinds()], [[], []], "nobody sees what a crash would forget");
+  const said = await notice;
+  assert.deepEqual([holds.list().length, kinds()], [1, ["hold.waiting"]]);
   await holds.all(1);
   const row = await store.get(id);
   assert.equal(row?.state, "waiting");
   assert.ok(!row?.document.includes("4111"));
-  assert.match(notice, new RegExp(`${id}.*deletes: Deletes need a reviewer.*approvals approve ${id}`));
+  assert.match(said, new RegExp(`${id}.*deletes: Deletes need a reviewer.*approvals approve ${id}`));
   const [event] = events;
   assert.equal(event?.fields?.["tables"], "public.orders");
   assert.ok(!JSON.stringify(event).includes("card"), "the trail holds no statement");
@@ -66,6 +69,12 @@ for (const { name, act, state, reason } of ends) {
     assert.equal(made.kinds().filter((kind) => kind !== "hold.waiting").length, 1);
   });
 }
+
+test("once all was given up, nothing begins to wait", async (t) => {
+  const { holds } = await world(t);
+  holds.abandonAll("going down");
+  assert.equal(await answerOf(holds.open(request()).answer), "abandoned");
+});
 
 test("nobody answers in time: expired", async (t) => {
   mock.timers.enable({ apis: ["setTimeout"] });

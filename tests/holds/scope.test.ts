@@ -44,7 +44,7 @@ test("for a time: the same shape passes without a question, is kept as its own, 
   const first = holds.open(request({ terms: REUSE }));
   await holds.approve(first.id, { forMs: 60_000 }, ADA);
   const again = holds.open(request({ terms: REUSE, texts: ["delete from orders where id = 77"] }));
-  assert.equal(again.notice, "", "nobody is waited for");
+  assert.equal(await again.notice, "", "nobody is waited for");
   assert.deepEqual(await again.answer, { kind: "approved", approval: { hold: again.id, by: ["ada (sre)"] } });
   assert.equal((await store.get(again.id))?.state, "running");
   assert.equal((await holds.get(again.id))?.reuses, first.id);
@@ -58,7 +58,7 @@ test("it stands no longer than was said, and for no other shape, agent or policy
   for (const { it, sameShape } of others) {
     const terms = { ...it.decision.terms, ...REUSE };
     const hold = holds.open({ ...it, decision: { ...it.decision, terms } });
-    assert.equal(hold.notice === "", sameShape);
+    assert.equal((await hold.notice) === "", sameShape);
   }
   clock.advance(60_000);
   assert.equal(await answerOf(holds.open(request({ terms: REUSE })).answer), "waits");

@@ -30,7 +30,7 @@ async function held(t: TestContext, changes: Partial<DriverPorts> = {}) {
     hold: (_id, _asked, own) => {
       owned = own;
       return {
-        ...{ id: "h1", notice: "it waits", verdict: answer.promise },
+        ...{ id: "h1", notice: Promise.resolve("it waits"), verdict: answer.promise },
         abandon: (reason) => {
           steps.push(`abandon ${reason}`);
           answer.resolve(denied(reason));
@@ -146,7 +146,12 @@ function asks(judge: Partial<Judge> = {}) {
   const answer = Promise.withResolvers<HoldAnswer>();
   const told: string[] = [];
   const hold: Hold = {
-    ...{ id: "h1", notice: "", answer: answer.promise, abandon: (reason) => told.push(`abandon ${reason}`) },
+    ...{
+      id: "h1",
+      notice: Promise.resolve(""),
+      answer: answer.promise,
+      abandon: (reason) => told.push(`abandon ${reason}`),
+    },
     withdraw: (reason) => told.push(`withdraw ${reason}`),
     finished: (result) => told.push(`finished ${result}`),
   };

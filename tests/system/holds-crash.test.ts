@@ -1,6 +1,7 @@
 /** `kill -9` of the daemon around an approval: what was held is executed once or never, and the record says which. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
 import { answer, became, HELD, orders, told, waiting } from "./held.ts";
 import { startWorld, type World } from "./world.ts";
 
@@ -40,8 +41,7 @@ const rows = [
 for (const { when, at, state, reason, event } of rows) {
   test(`killed ${when}: never executed, and ${state}`, async () => {
     if (at !== undefined) {
-      await world.daemon.cli(["down"]);
-      await world.daemon.ended();
+      await world.daemon.kill();
       await world.daemon.up({ SALLYPORT_TEST_KILL_WHEN_HOLD_IS: at });
     }
     const psql = world.psql(COUNTING);
@@ -74,6 +74,9 @@ test("killed while the backend works on it: executed once at most, and unknown",
   await psql;
   await world.daemon.up();
   assert.equal((await became(world, held.id)).state, "unknown");
+  const busy =
+    "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(2)%' AND pid <> pg_backend_pid()";
+  for (let tries = 0; tries < 200 && (await world.postgres.query(busy)).length > 0; tries++) await wait(25);
   assert.ok((await executions()) <= 1);
 });
 

@@ -34,6 +34,11 @@ function shuffled<T>(things: readonly T[], seed: number): readonly T[] {
     .map(({ thing }) => thing);
 }
 
+/** The number in the statement that is held. */
+function numberOf({ statements }: ApprovalListing): number {
+  return Number(/id = (\d+)/.exec(statements[0]?.text ?? "")?.[1]);
+}
+
 /** Ten at a time: the API takes 128 clients at once. */
 async function inTens<T>(things: readonly T[], act: (thing: T) => Promise<unknown>): Promise<void> {
   const left = [...things];
@@ -61,7 +66,6 @@ test(`${MANY} held at once and answered in any order: each executed at most once
   assert.equal(held.length, MANY);
   const status = await world.daemon.json<{ waiting: number }>(["status"]);
   assert.equal(status.waiting, MANY);
-  const numberOf = ({ statements }: ApprovalListing) => Number(/id = (\d+)/.exec(statements[0]?.text ?? "")?.[1]);
   const order = shuffled(held, seed);
   const approved = new Set(order.filter((_, index) => index % 2 === 0).map(numberOf));
   await inTens(order, (one) => answer(world, approved.has(numberOf(one)) ? "approve" : "deny", one.id));
@@ -76,6 +80,39 @@ test(`${MANY} held at once and answered in any order: each executed at most once
   for (const one of held.slice(0, 5)) {
     assert.equal((await became(world, one.id)).state, approved.has(numberOf(one)) ? "executed" : "denied");
   }
+});
+
+test("clients that leave at the moment of the answer: the record says what the table holds", async (t) => {
+  const agent = new SteeredAgent(world.daemon);
+  t.after(() => agent.leave());
+  const numbers = Array.from({ length: 40 }, (_, index) => index + 1);
+  for (const number of numbers) await agent.open(`c${number}`, world.url);
+  const asked = numbers.map((number) =>
+    agent.ask(`c${number}`, `UPDATE orders SET amount = amount + 1 WHERE id = ${number}`),
+  );
+  let held: readonly ApprovalListing[] = [];
+  for (let tries = 0; held.length < numbers.length && tries < 400; tries++) {
+    await wait(25);
+    held = (await list(world)).filter(({ state }) => state === "waiting");
+  }
+  await inTens(held, async (one) => {
+    const answered = answer(world, "approve", one.id).catch(() => {}); // it may have been given up already
+    await wait(Math.random() * 12);
+    await agent.drop(`c${numberOf(one)}`);
+    await answered;
+  });
+  await Promise.all(asked);
+  const states = await Promise.all(held.map((one) => became(world, one.id)));
+  const done = new Set(await orders(world, "amount = 1"));
+  assert.deepEqual(await orders(world, "amount > 1"), []);
+  const counts: Record<string, number> = {};
+  for (const one of states) {
+    counts[one.state] = (counts[one.state] ?? 0) + 1;
+    if (one.state === "executed") assert.ok(done.has(numberOf(one)), `${one.id} was not executed`);
+    else if (one.state === "abandoned") assert.ok(!done.has(numberOf(one)), `${one.id} was executed`);
+    else assert.equal(one.state, "unknown");
+  }
+  t.diagnostic(JSON.stringify(counts));
 });
 
 test("the same hold answered by many at once is answered once", async () => {

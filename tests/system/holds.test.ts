@@ -1,8 +1,12 @@
 /** A statement that waits for a human on the wire: each of its ends, proven by what the table holds afterwards. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
 import type { SessionEntry } from "../../src/control/ports.ts";
+import { SALLYPORT } from "../kit/daemon.ts";
 import { answer, became, command, HELD, list, orders, told, waiting } from "./held.ts";
 import { startWorld, type World } from "./world.ts";
 
@@ -169,6 +173,64 @@ test("a server that ends the session gives it up", async () => {
   assert.match((await psql).stderr, /terminating connection due to administrator command|server closed/);
   assert.equal((await became(world, held.id)).state, "abandoned");
   assert.deepEqual(await orders(world, "id <= 5"), FIVE);
+});
+
+test("a timeout of the server's ends the wait with its session", async () => {
+  const psql = world.psql(`SET idle_in_transaction_session_timeout = '300ms';\nBEGIN;\n${DELETE}`);
+  const held = await waiting(world);
+  assert.match((await psql).stderr, /25P03|server closed/);
+  assert.equal((await became(world, held.id)).state, "abandoned");
+  assert.deepEqual(await orders(world, "id <= 5"), FIVE);
+});
+
+test("a quarantined agent's is given up at once", async () => {
+  const psql = world.psql(DELETE);
+  const held = await waiting(world);
+  await world.daemon.cli(["quarantine", "ci"]);
+  await psql;
+  assert.equal((await became(world, held.id)).state, "abandoned");
+  await world.daemon.cli(["release", "ci"]);
+  assert.deepEqual(await orders(world, "id <= 5"), FIVE);
+});
+
+test("a connection can be held, too: let in it goes on, denied it is never made", async () => {
+  await policy(HELD.replace("allow: {}", 'hold: { approvers: [], message: "A visit" }'));
+  const visit = world.psql("SELECT 'inside';\n");
+  const held = await waiting(world);
+  assert.equal(held.statements[0]?.text, "connect to postgres");
+  await answer(world, "approve", held.id);
+  assert.equal((await visit).stdout, "inside\n");
+  assert.equal((await became(world, held.id)).result, "connected");
+  // With sslmode=prefer libpq would come again without TLS, and be held again.
+  const refused = world.psql("SELECT 'inside';\n", [], `${world.url}?sslmode=disable`);
+  await answer(world, "deny", (await waiting(world)).id);
+  assert.match((await refused).stderr, /FATAL:.*A visit; denied by root/);
+  await policy(HELD);
+});
+
+test("a reviewer's terminal: what waits appears, a key answers it, the result is seen, a key ends it", async () => {
+  const screen = spawn("script", ["-qec", `${SALLYPORT} --run ${world.daemon.runDir} approvals watch`, "/dev/null"], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, TERM: "xterm" },
+  });
+  let seen = "";
+  screen.stdout.on("data", (bytes) => {
+    seen += String(bytes);
+  });
+  const sees = async (what: RegExp) => {
+    for (let tries = 0; tries < 200 && !what.test(seen); tries++) await wait(25);
+    assert.match(seen, what);
+  };
+  await sees(/nothing waits/);
+  const psql = world.psql(DELETE);
+  const { id } = await waiting(world);
+  await sees(new RegExp(`> ${id} +waiting`));
+  screen.stdin.write("a");
+  assert.equal((await psql).stdout, "DELETE 5\n");
+  await sees(new RegExp(`${id} +executed`));
+  const ended = once(screen, "exit");
+  screen.stdin.write("q");
+  assert.deepEqual((await ended)[0], 0);
 });
 
 test("a changed policy gives it up within a second; a reload that changes nothing does not", async () => {

@@ -217,6 +217,11 @@ export class SteeredAgent {
     return this.#do("close", { name });
   }
 
+  /** Closes its socket without a word. */
+  drop(name: string): Promise<Answer> {
+    return this.#do("drop", { name });
+  }
+
   async leave(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const ended = once(this.#child, "exit");

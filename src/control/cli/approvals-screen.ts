@@ -46,7 +46,8 @@ async function showScreen(shell: Shell): Promise<void> {
   let view: View = { approvals: [], chosen: "", isDetailed: false, said: "" };
   const draw = () => {
     view = withoutOld(view, Date.now());
-    const size = { columns: stdout.columns ?? 80, rows: stdout.rows ?? 24 };
+    // A terminal that nobody sized says 0.
+    const size = { columns: stdout.columns || 80, rows: stdout.rows || 24 };
     const lines = screenOf(view, size, shell.colours, Date.now());
     stdout.write(`\u001b[H${lines.map((line) => `${line}\u001b[K`).join("\r\n")}\u001b[J`);
   };
