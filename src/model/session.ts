@@ -6,7 +6,7 @@
  * mask the server's bytes where they stand.
  * Bytes in commands are used before the next event of the same session is given.
  */
-import type { Decision } from "./decision.ts";
+import type { Verdict } from "./decision.ts";
 import type { Asked } from "./operation.ts";
 import type { Permit } from "./permit.ts";
 
@@ -19,7 +19,9 @@ export type SessionEvent =
   | { readonly kind: "start" }
   | { readonly kind: "client"; readonly bytes: Uint8Array }
   | { readonly kind: "server"; readonly bytes: Uint8Array }
-  | { readonly kind: "verdict"; readonly id: number; readonly decision: Decision }
+  | { readonly kind: "verdict"; readonly id: number; readonly decision: Verdict }
+  /** The verdict of ask `id` waits for a human. `notice`: one sentence for the client, where its protocol has a place. */
+  | { readonly kind: "held"; readonly id: number; readonly notice: string }
   | { readonly kind: "facts"; readonly id: number; readonly answer: LookAnswer }
   /** The client side is encrypted now. */
   | { readonly kind: "secured" }

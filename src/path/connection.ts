@@ -7,10 +7,11 @@ import type { Accepted } from "ebpf-loader";
 import type { Clock } from "../base/clock.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
 import { CANCELS_MAX, LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
+import type { Holds } from "../holds/hold.ts";
 import type { Masker } from "../masking/mask.ts";
 import { strictest } from "../masking/replace.ts";
 import type { Connection } from "../model/connection.ts";
-import type { Decision, Refusal } from "../model/decision.ts";
+import type { Refusal } from "../model/decision.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Agent } from "../model/identity.ts";
 import type { ColumnFacts, MaskStyle } from "../model/mask.ts";
@@ -21,6 +22,7 @@ import type { Judge } from "../policy/decide.ts";
 import type { Policy } from "../policy/load.ts";
 import type { Recorder } from "../recorder/recorder.ts";
 import { Driver } from "./driver.ts";
+import { HeldAsks } from "./held.ts";
 import type { Lookups } from "./lookups.ts";
 import { completeOrigin } from "./origin.ts";
 import type { Cancellable, LiveSession, Sessions } from "./sessions.ts";
@@ -51,6 +53,7 @@ export interface PathParts {
   readonly ended: (origin: Origin, event: AuditEvent) => void;
   readonly sessions: Sessions;
   readonly lookups: Lookups;
+  readonly holds: Holds;
 }
 
 export async function guardConnection(accepted: Accepted, parts: PathParts): Promise<void> {
@@ -118,23 +121,42 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   let look: ReturnType<Lookups["of"]> | undefined;
   let fault: string | undefined;
   let entrance: readonly Asked[] | undefined;
+  let sessionLogin: unknown;
+  /** The policy under which it was let in. */
+  let letIn: string | undefined;
+  const held = new HeldAsks(parts.holds, () => judge.current);
   const driver = new Driver(sessionId, session, client, {
     decide: (id, asked, bytes) => {
       entrance ??= asked;
       return judge.current.decide(id, asked, bytes);
     },
-    recordAsked: (id, asked, decision) => {
-      recording.asked(id, asked, decision);
-      const refusal = decision.kind === "deny" ? decision : decision.observed;
-      if (refusal !== undefined) parts.emit(denial(parts, sessionId, agent, connection, decision.kind, refusal));
+    hold: (id, asked, bytes, decision) => {
+      clearTimeout(startup); // a held `connect` may take longer than a login
+      const shapeOf = protocol.shapeOf ?? (() => undefined);
+      const request = { sessionId, askId: id, agent, origin, connection, asked, bytes, decision, shapeOf };
+      return held.open({ ...request, estimate: () => parts.lookups.estimate(backend, sessionLogin, asked) });
     },
-    recordAnswered: (entry) => recording.answered(entry),
+    recordAsked: (id, asked, decision, hold) => {
+      recording.asked(id, asked, decision, hold);
+      if (decision.kind === "hold") return; // whoever holds it tells of it
+      const refusal = decision.kind === "allow" ? decision.observed : decision;
+      if (refusal !== undefined) parts.emit(refusalEvent(parts, sessionId, agent, connection, decision.kind, refusal));
+    },
+    recordDecided: (id, verdict) => recording.decided(id, verdict),
+    recordAnswered: (entry) => {
+      recording.answered(entry);
+      held.answered(entry);
+    },
     flush: () => recording.flush(),
     logIn: async (request) => {
+      letIn = judge.current.policy;
       const login = await logIn(backend, request, parts.credentialOf).catch((error: unknown) => {
         parts.emit(loginFailure(parts, sessionId, agent, connection, error));
+        held.loggedIn(`failed: ${codeOf(error)}`);
         throw error;
       });
+      held.loggedIn("connected");
+      sessionLogin = request;
       if (login.cancel !== undefined && protocol.cancelKey !== undefined) {
         cancelKey = protocol.cancelKey(cancelSecret, login.cancel);
         parts.sessions.rememberCancel(cancelKey, sessionId, agent, backend, login.cancel);
@@ -167,15 +189,22 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   const stop = (reason: string) => driver.stop(reason);
   const drain: LiveSession["drain"] = (why, fresh) => driver.drain(why, fresh);
   const cut = (reason: string) => {
+    driver.cancelHeld(reason);
     if (cancelKey !== undefined) void cancelFor(parts, agent, cancelKey); // a backend that computes does not notice that nobody listens any more
     driver.cut(reason);
   };
   const recheck = () => {
+    const { outdated } = held;
+    if (outdated !== undefined) driver.cancelHeld(outdated);
     if (entrance === undefined) return;
     const decision = judge.current.decide(0, entrance, new Uint8Array());
     if (decision.kind === "deny") stop(`the policy does not allow this connection any more: ${decision.message}`);
+    // It was let in by an approval under this policy, or by another policy that asked for none.
+    const isNew = decision.kind === "hold" && letIn !== undefined && letIn !== decision.policy;
+    if (isNew) stop(`the policy asks for an approval of this connection now: ${decision.message}`);
   };
-  parts.sessions.add({ sessionId, agent, connection, origin, stop, cut, recheck, drain });
+  const cancelHeld = (why: string) => driver.cancelHeld(why);
+  parts.sessions.add({ sessionId, agent, connection, origin, stop, cut, recheck, drain, cancelHeld });
   parts.emit({
     ...about(parts, agent, connection, sessionId),
     kind: "session.start",
@@ -186,6 +215,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   // 10 one summary, whatever happened
   const reason = await driver.run();
   clearTimeout(startup);
+  held.end();
   const { bytesIn, bytesOut } = driver;
   await recording.end({
     reason,
@@ -199,7 +229,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     ...about(parts, agent, connection, sessionId),
     kind: "session.end",
     message: `${agent.name} left ${connection.name}: ${reason}`,
-    fields: { statements, denied, masked, rows, bytesIn, bytesOut },
+    fields: { statements, denied, held: held.count, masked, rows, bytesIn, bytesOut },
   };
   parts.emit(summary);
   parts.sessions.remove(sessionId, cancelKey);
@@ -268,6 +298,8 @@ async function cancelFor(parts: PathParts, agent: Agent, key: Uint8Array): Promi
   const found = parts.sessions.findCancel(key);
   const message = found?.backend.protocol.cancelMessage?.(found.cancel);
   if (found === undefined || message === undefined || found.agent.slot !== agent.slot) return;
+  // What waits for a human never reached the backend.
+  if (parts.sessions.cancelHeld(found.sessionId, "canceling statement due to user request")) return;
   const running = cancelling.get(found) ?? 0;
   if (running >= CANCELS_MAX) return; // the server has been told, and does not hang up
   cancelling.set(found, running + 1);
@@ -281,12 +313,12 @@ async function cancelFor(parts: PathParts, agent: Agent, key: Uint8Array): Promi
   }
 }
 
-function denial(
+function refusalEvent(
   parts: PathParts,
   sessionId: string,
   agent: Agent,
   connection: Connection,
-  answer: Decision["kind"],
+  answer: "allow" | "deny",
   { rules, message }: Refusal,
 ): AuditEvent {
   return {

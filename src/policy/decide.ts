@@ -1,18 +1,19 @@
 /**
- * Answers asks: deny over allow, default deny, and any error denies. The only file that mints permits.
+ * Answers asks: deny over hold over allow, default deny, and any error denies. The only file that mints permits.
  * Does no I/O and reads the clock only for rules that read time.
  */
 
 import type { Clock } from "../base/clock.ts";
 import { REVEALS_KEPT_MAX } from "../base/limits.ts";
-import type { Decision, Refusal, RuleName } from "../model/decision.ts";
+import type { Approval, Decision, Refusal, RuleName } from "../model/decision.ts";
+import type { HoldTerms } from "../model/hold.ts";
 import type { Agent } from "../model/identity.ts";
 import type { ColumnFacts, MaskStyle } from "../model/mask.ts";
 import type { ActionDeclaration, Asked, Facts, Operation } from "../model/operation.ts";
 import type { Origin } from "../model/origin.ts";
-import { mintPermit } from "../model/permit.ts";
+import { mintPermit, type Permit } from "../model/permit.ts";
 import type { Condition } from "./condition.ts";
-import { type RuleVerdict, sayDenied, sayMisfit, sayNotAllowed } from "./explain.ts";
+import { type RuleVerdict, sayDenied, sayHeld, sayMisfit, sayNotAllowed } from "./explain.ts";
 import { misfit, REVEAL, type SubjectConnection, subjectFacts, timeFacts } from "./facts.ts";
 import type { Outcome } from "./schema.ts";
 
@@ -37,6 +38,11 @@ export interface Judge {
    * An ask of nothing is denied; housekeeping is an operation without actions.
    */
   decide(id: number, asked: readonly Asked[], bytes: Uint8Array): Decision;
+  /**
+   * The same for what was held and is approved by now: a hold is an allow then, all else stays as it is. The caller
+   * vouches that `asked` and `bytes` are what was approved, under this policy.
+   */
+  lift(id: number, asked: readonly Asked[], bytes: Uint8Array, approval: Approval): Decision;
   /** How to mask a column's value ("" for the column itself) or what a detector found in it. Undefined: shown. */
   reveal(column: Pick<ColumnFacts, "schema" | "table" | "name" | "labels">, detector: string): MaskStyle | undefined;
   /** The version of the policy. */
@@ -73,11 +79,13 @@ export function createJudge(index: RuleIndex, policy: string, subject: Subject):
 /** Of one operation, before permits. */
 type Outcomes =
   | { readonly kind: "allow"; readonly rules: readonly RuleName[] }
+  | ({ readonly kind: "hold"; readonly terms: HoldTerms } & Refusal)
   | ({ readonly kind: "deny" } & Refusal)
   /** Whatever the rules say. */
   | ({ readonly kind: "forbid" } & Refusal);
 
-type Refused = Exclude<Outcomes, { kind: "allow" }>;
+type Refused = Exclude<Outcomes, { kind: "allow" | "hold" }>;
+type Held = Extract<Outcomes, { kind: "hold" }>;
 
 class PolicyJudge implements Judge {
   readonly policy: string;
@@ -99,37 +107,72 @@ class PolicyJudge implements Judge {
   }
 
   decide(id: number, asked: readonly Asked[], bytes: Uint8Array): Decision {
+    return this.#decide(id, asked, bytes, undefined);
+  }
+
+  lift(id: number, asked: readonly Asked[], bytes: Uint8Array, approval: Approval): Decision {
+    return this.#decide(id, asked, bytes, approval);
+  }
+
+  #decide(id: number, asked: readonly Asked[], bytes: Uint8Array, approval: Approval | undefined): Decision {
     const policy = this.policy;
     const [only] = asked;
     if (only === undefined) return { kind: "deny", rules: ["built-in:nothing"], message: "Nothing was asked", policy };
     if (asked.length === 1) {
-      const outcome = this.#outcome(only.operation);
-      return outcome.kind === "allow" ? this.#allow(id, outcome.rules, bytes) : this.#refuse(id, [outcome], bytes);
+      const outcome = this.#outcomeOf(only);
+      if (outcome.kind === "allow") return this.#allow(id, outcome.rules, bytes, undefined);
+      if (outcome.kind === "hold") return this.#hold(id, [outcome], bytes, approval);
+      return this.#refuse(id, [outcome], bytes);
     }
     const rules = new Set<RuleName>();
     const refused: Refused[] = [];
-    for (const { operation } of asked) {
-      const outcome = this.#outcome(operation);
-      if (outcome.kind !== "allow") refused.push(outcome);
+    const held: Held[] = [];
+    for (const one of asked) {
+      const outcome = this.#outcomeOf(one);
+      if (outcome.kind === "hold") held.push(outcome);
+      else if (outcome.kind !== "allow") refused.push(outcome);
       else for (const rule of outcome.rules) rules.add(rule);
     }
-    return refused.length > 0 ? this.#refuse(id, refused, bytes) : this.#allow(id, [...rules], bytes);
+    if (refused.length > 0) return this.#refuse(id, refused, bytes);
+    if (held.length > 0) return this.#hold(id, held, bytes, approval);
+    return this.#allow(id, [...rules], bytes, undefined);
+  }
+
+  #outcomeOf({ operation, prepared }: Asked): Outcomes {
+    const outcome = this.#outcome(operation);
+    return prepared === true && outcome.kind === "hold" ? { kind: "allow", rules: outcome.rules } : outcome;
   }
 
   #refuse(id: number, refused: readonly Refused[], bytes: Uint8Array): Decision {
     const policy = this.policy;
-    const [first] = refused;
-    const rules = [...new Set(refused.flatMap((outcome) => outcome.rules))];
-    const refusal: Refusal = { rules, message: first?.message ?? "" };
-    const { isObserved, sessionId } = this.#subject;
-    if (isObserved?.() !== true || refused.some(({ kind }) => kind === "forbid")) {
+    const refusal = refusalOf(refused);
+    if (!this.#isObserved() || refused.some(({ kind }) => kind === "forbid")) {
       return { kind: "deny", ...refusal, policy };
     }
-    return { kind: "allow", permit: mintPermit(sessionId, id, bytes), rules: [], policy, observed: refusal };
+    return { kind: "allow", permit: this.#permit(id, bytes), rules: [], policy, observed: refusal };
   }
 
-  #allow(id: number, rules: readonly RuleName[], bytes: Uint8Array): Decision {
-    return { kind: "allow", permit: mintPermit(this.#subject.sessionId, id, bytes), rules, policy: this.policy };
+  #hold(id: number, held: readonly Held[], bytes: Uint8Array, approval: Approval | undefined): Decision {
+    const policy = this.policy;
+    const refusal = refusalOf(held);
+    if (approval !== undefined) return this.#allow(id, refusal.rules, bytes, approval);
+    if (this.#isObserved()) {
+      return { kind: "allow", permit: this.#permit(id, bytes), rules: [], policy, observed: refusal };
+    }
+    return { kind: "hold", ...refusal, terms: joinTerms(held.map(({ terms }) => terms)), policy };
+  }
+
+  #isObserved(): boolean {
+    return this.#subject.isObserved?.() === true;
+  }
+
+  #permit(id: number, bytes: Uint8Array): Permit {
+    return mintPermit(this.#subject.sessionId, id, bytes);
+  }
+
+  #allow(id: number, rules: readonly RuleName[], bytes: Uint8Array, approval: Approval | undefined): Decision {
+    const allowed = { kind: "allow", permit: this.#permit(id, bytes), rules, policy: this.policy } as const;
+    return approval === undefined ? allowed : { ...allowed, approval };
   }
 
   reveal(column: Pick<ColumnFacts, "schema" | "table" | "name" | "labels">, detector: string): MaskStyle | undefined {
@@ -175,6 +218,7 @@ class PolicyJudge implements Judge {
     // The session exists because `connect` was allowed, and that permits housekeeping.
     const allowing: RuleName[] = [];
     const denying: RuleVerdict[] = [];
+    const holding: HoldingRule[] = [];
     const unallowed: string[] = [];
     for (const action of actions) {
       const entry = this.#index.get(action.name);
@@ -193,12 +237,16 @@ class PolicyJudge implements Judge {
         } else if (outcome.kind === "allow") {
           allowed = true;
           allowing.push(name);
+        } else if (outcome.kind === "hold") {
+          allowed = true;
+          holding.push({ name, outcome });
         }
       }
       if (!allowed) unallowed.push(action.name);
     }
     if (denying.length > 0) return { kind: "deny", rules: namesOf(denying), message: sayDenied(denying) };
     if (unallowed.length > 0) return { kind: "deny", rules: [], message: sayNotAllowed([...new Set(unallowed)]) };
+    if (holding.length > 0) return heldBy(holding);
     return { kind: "allow", rules: [...new Set(allowing)] };
   }
 
@@ -212,6 +260,34 @@ const NO_TIME: Facts = {};
 
 function namesOf(verdicts: readonly RuleVerdict[]): RuleName[] {
   return [...new Set(verdicts.map(({ rule }) => rule))];
+}
+
+interface HoldingRule {
+  readonly name: RuleName;
+  readonly outcome: Extract<Outcome, { kind: "hold" }>;
+}
+
+function heldBy(holding: readonly HoldingRule[]): Held {
+  const verdicts = holding.map(({ name, outcome }) => ({ rule: name, message: outcome.message, failure: undefined }));
+  const terms = holding.map(({ name, outcome: { approvers, each, quorum, expiresMs, reuseMs } }) => {
+    return { demands: [{ rule: name, approvers, each, quorum }], expiresMs, reuseMs };
+  });
+  return { kind: "hold", rules: namesOf(verdicts), message: sayHeld(verdicts), terms: joinTerms(terms) };
+}
+
+/** All demands count, each once; of times the shortest. */
+function joinTerms(terms: readonly HoldTerms[]): HoldTerms {
+  const demands = new Map(terms.flatMap(({ demands: own }) => own.map((demand) => [demand.rule, demand])));
+  return {
+    demands: [...demands.values()],
+    expiresMs: Math.min(...terms.map(({ expiresMs }) => expiresMs)),
+    reuseMs: Math.min(...terms.map(({ reuseMs }) => reuseMs)),
+  };
+}
+
+/** The first message; every rule. */
+function refusalOf(outcomes: readonly Refusal[]): Refusal {
+  return { rules: [...new Set(outcomes.flatMap(({ rules }) => rules))], message: outcomes[0]?.message ?? "" };
 }
 
 /** The less revealing of two styles. */

@@ -3,7 +3,9 @@
  * finds and skips nothing silently. Does not know which actions exist nor what conditions mean.
  */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type Scalar } from "yaml";
-import { SETTINGS_BYTES_MAX } from "../base/limits.ts";
+import { durationMs } from "../base/duration.ts";
+import { APPROVERS_MAX, HOLD_MS, HOLD_MS_MAX, QUORUM_MAX, REUSE_MS_MAX, SETTINGS_BYTES_MAX } from "../base/limits.ts";
+import type { Demand, HoldTerms } from "../model/hold.ts";
 import type { MaskStyle } from "../model/mask.ts";
 import { didYouMean } from "./nearest.ts";
 import type { Problem } from "./problem.ts";
@@ -20,7 +22,10 @@ export interface RuleText {
 export type Outcome =
   | { readonly kind: "allow" }
   | { readonly kind: "deny"; readonly message: string | undefined }
+  | ({ readonly kind: "hold"; readonly message: string | undefined } & HoldOutcome)
   | { readonly kind: "mask"; readonly style: MaskStyle };
+
+type HoldOutcome = Pick<HoldTerms, "expiresMs" | "reuseMs"> & Omit<Demand, "rule">;
 
 export interface Placed {
   readonly text: string;
@@ -39,11 +44,14 @@ export interface Place {
 const NAME = /^[a-z0-9-]{1,64}$/;
 const MESSAGE_LENGTH_MAX = 500;
 const FILE_KEYS = ["rules"];
-const OUTCOMES = ["allow", "deny", "mask"];
+const OUTCOMES = ["allow", "deny", "hold", "mask"];
 const RULE_KEYS = ["name", "on", "when", ...OUTCOMES];
 const STYLES: readonly MaskStyle[] = ["null", "redact", "hash", "partial"];
+const HOLD_KEYS = ["approvers", "quorum", "expires", "reuse", "message"];
+/** As groups of Unix and of identity providers are written. */
+const GROUP = /^[A-Za-z0-9_][A-Za-z0-9_.:/@-]{0,127}$/;
 /** Words of POLICY that a later version understands. Skipping one would allow what it forbids. */
-const LATER = ["hold", "limit", "shadow", "token", "tokenize", "tokens", "rewrite"];
+const LATER = ["limit", "shadow", "token", "tokenize", "tokens", "rewrite"];
 
 /** Appends to `problems`; the rules are those that have none. */
 export function readRules(file: string, text: string, problems: Problem[]): RuleText[] {
@@ -134,7 +142,7 @@ class Reader {
     const pair = kind === undefined ? undefined : entries.get(kind);
     if (kind === undefined || pair === undefined) {
       if (![...entries.keys()].some((key) => LATER.includes(key))) {
-        this.#say(start, rule, "The rule has no outcome.", "Add one of allow: {}, deny: {…} or mask: {…}.");
+        this.#say(start, rule, "The rule has no outcome.", "Add one of allow: {}, deny: {…}, hold: {…} or mask: {…}.");
       }
       return undefined;
     }
@@ -163,6 +171,7 @@ class Reader {
       if (message !== undefined) this.#checkMessage(message, rule);
       return { kind: "deny", message: message?.text };
     }
+    if (kind === "hold") return this.#hold(pair, rule);
     const entries = this.#entries(pair.value, rule, '"mask"', ["style"], `Write mask: { style: ${STYLES.at(-1)} }`);
     if (entries === undefined) return undefined;
     const value = entries.get("style")?.value;
@@ -173,6 +182,74 @@ class Reader {
     if (known !== undefined) return { kind: "mask", style: known };
     const near = style === undefined ? "" : didYouMean(style, STYLES);
     this.#say(entries.get("style")?.start ?? pair.start, rule, `A mask needs a style of ${STYLES.join(", ")}.${near}`);
+    return undefined;
+  }
+
+  #hold(pair: Entry, rule: string): Outcome | undefined {
+    const entries = this.#entries(pair.value, rule, '"hold"', HOLD_KEYS, "Write hold: { approvers: [GROUP] }");
+    if (entries === undefined) return undefined;
+    const before = this.#problems.length;
+    const who = this.#approvers(entries.get("approvers"), rule, pair.start);
+    const quorum = this.#quorum(entries.get("quorum"), rule);
+    const expiresMs = this.#time(entries.get("expires"), rule, "expires", HOLD_MS_MAX) ?? HOLD_MS;
+    const reuseMs = this.#time(entries.get("reuse"), rule, "reuse", REUSE_MS_MAX) ?? 0;
+    const message = this.#scalar(entries.get("message"), rule, "message");
+    if (message !== undefined) this.#checkMessage(message, rule);
+    if (who.each && quorum < who.approvers.length && entries.has("quorum")) {
+      const remedy = `Leave it out, or ask for ${who.approvers.length} or more.`;
+      this.#say(
+        entries.get("quorum")?.start ?? 0,
+        rule,
+        "A quorum cannot be smaller than the groups it needs.",
+        remedy,
+      );
+    }
+    if (this.#problems.length > before) return undefined;
+    const most = who.each ? Math.max(quorum, who.approvers.length) : quorum;
+    return { kind: "hold", message: message?.text, ...who, quorum: most, expiresMs, reuseMs };
+  }
+
+  /** A list: members of any of these groups; `{ each: [...] }`: of each. */
+  #approvers(pair: Entry | undefined, rule: string, start: number): Pick<Demand, "approvers" | "each"> {
+    const nobody = { approvers: [], each: false };
+    if (pair === undefined) {
+      this.#say(start, rule, 'A hold needs "approvers".', "Name groups, like [sre]; write [] for root alone.");
+      return nobody;
+    }
+    const each = isMap(pair.value);
+    const inner = each ? this.#entries(pair.value, rule, '"approvers"', ["each"])?.get("each") : pair;
+    if (inner === undefined || !isSeq(inner.value)) {
+      this.#say(pair.start, rule, '"approvers" must be a list of groups.', "Write [sre], or { each: [sre, dba] }.");
+      return nobody;
+    }
+    const names = inner.value.items.flatMap(
+      (value) => this.#scalar({ value, start: pair.start }, rule, "approvers") ?? [],
+    );
+    for (const { text, place } of names) {
+      if (!GROUP.test(text)) this.#say(place.offset, rule, `"${text}" cannot be the name of a group.`);
+    }
+    if (names.length > APPROVERS_MAX) {
+      this.#say(pair.start, rule, `There are more than ${APPROVERS_MAX} groups of approvers.`);
+    }
+    if (each && names.length === 0) this.#say(pair.start, rule, '"each" names no group.');
+    return { approvers: [...new Set(names.map(({ text }) => text))], each };
+  }
+
+  #quorum(pair: Entry | undefined, rule: string): number {
+    if (pair === undefined) return 1;
+    const value = isScalar(pair.value) ? pair.value.value : undefined;
+    if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= QUORUM_MAX) return value;
+    this.#say(pair.start, rule, `A quorum is a whole number from 1 to ${QUORUM_MAX}.`);
+    return 1;
+  }
+
+  #time(pair: Entry | undefined, rule: string, key: string, mostMs: number): number | undefined {
+    const written = this.#scalar(pair, rule, key, "Write it like 30s, 10m, 2h or 1d.");
+    if (written === undefined) return undefined;
+    const ms = durationMs(written.text);
+    if (ms !== undefined && ms > 0 && ms <= mostMs) return ms;
+    const why = ms !== undefined && ms > mostMs ? `is longer than ${mostMs / 3_600_000} hours` : "is no time";
+    this.#say(written.place.offset, rule, `"${written.text}" ${why}.`, "Write it like 30s, 10m, 2h or 1d.");
     return undefined;
   }
 

@@ -102,12 +102,22 @@ export interface ActionEntry {
 
 export interface DecisionEntry {
   readonly askId: number;
-  readonly decision: "allow" | "deny";
+  readonly decision: "allow" | "deny" | "hold";
   readonly rules: readonly string[];
   readonly message: string;
   readonly policy: string;
   /** It was allowed because the agent was observed; this is what would have been answered. */
   readonly observed?: Refusal;
+  readonly hold?: HoldEntry;
+}
+
+/** Of what was held, and of what came of it. */
+export interface HoldEntry {
+  readonly id: string;
+  /** Who answered; none where time or the session's end did. */
+  readonly by: readonly string[];
+  /** approved, denied, expired or abandoned; "" while it waits. */
+  readonly state: string;
 }
 
 export interface SegmentHead {
@@ -207,10 +217,11 @@ interface PlainRecord {
     readonly parameters: readonly { readonly value?: string | null }[];
     readonly forbidden: { rule: string; message: string } | null;
   };
-  readonly decision?: Omit<DecisionEntry, "askId" | "decision" | "observed"> & {
+  readonly decision?: Omit<DecisionEntry, "askId" | "decision" | "observed" | "hold"> & {
     readonly askId: string;
     readonly kind: string;
     readonly observed: Refusal | null;
+    readonly hold: HoldEntry | null;
   };
   readonly answer?: {
     readonly askId: string;
@@ -247,13 +258,14 @@ function bodyOf({ start, action, decision, answer, end, gap }: PlainRecord): Rec
     };
   }
   if (decision) {
-    const { kind, askId, observed, ...same } = decision;
+    const { kind, askId, observed, hold, ...same } = decision;
     return {
       kind: "decision",
       ...same,
       askId: Number(askId),
-      decision: kind === "ALLOW" ? "allow" : "deny",
+      decision: kind === "ALLOW" ? "allow" : kind === "HOLD" ? "hold" : "deny",
       ...(observed && { observed: { rules: observed.rules, message: observed.message } }),
+      ...(hold && { hold: { id: hold.id, by: hold.by, state: hold.state } }),
     };
   }
   if (answer) {

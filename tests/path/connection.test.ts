@@ -122,6 +122,7 @@ async function world(t: TestContext, making: Making = {}) {
     ended: (_origin, event) => ended.push(event),
     sessions: live,
     lookups: new Lookups(clock, credentialOf),
+    holds: { open: () => assert.fail("nothing is held here") },
     ...making.parts,
   };
   const { client, fd } = await accept(t);
@@ -213,7 +214,7 @@ test("a session is served, recorded from start to end, and summed up", async (t)
   );
   assert.deepEqual([kinds(events), kinds(ended), live.list()], [["session.start", "session.end"], ["session.end"], []]);
   const { fields } = ended[0] ?? {};
-  assert.deepEqual(fields, { statements: 1, denied: 0, masked: 1, rows: 1, bytesIn: 11, bytesOut: 24 });
+  assert.deepEqual(fields, { statements: 1, denied: 0, held: 0, masked: 1, rows: 1, bytesIn: 11, bytesOut: 24 });
   const recorded = await read();
   assert.deepEqual(
     recorded.map(({ kind }) => kind),

@@ -160,6 +160,12 @@ export function portsOf(sessionId: string, changes: Partial<DriverPorts> = {}) {
       steps.push(`decide ${what.map(({ text }) => text).join()}`);
       return { kind: "allow", permit: mintPermit(sessionId, id, owned), rules: ["all"], policy: "p" };
     },
+    hold: () => {
+      throw new Error("Cannot hold: the test has nobody who answers");
+    },
+    recordDecided: (_id, verdict) => {
+      steps.push(`record ${verdict.kind}`);
+    },
     recordAsked: (_id, what, decision) => {
       steps.push(`record ${decision.kind} ${what.map(({ text }) => text).join()}`);
     },

@@ -1,5 +1,5 @@
 /** What requests may hold: a schema for each body. Only checks; routes.ts says what is done with it. */
-import { QUARANTINE_REASON_MAX } from "../../base/limits.ts";
+import { HOLD_COMMENT_MAX, QUARANTINE_REASON_MAX, REUSE_MS_MAX } from "../../base/limits.ts";
 import type { NewConnection, PolicyFile, TagTarget } from "../ports.ts";
 import { bodyOf } from "./bodies.ts";
 import { ApiFault } from "./faults.ts";
@@ -74,6 +74,15 @@ export function endOf({ forMs, untilMs }: { forMs?: number; untilMs?: number }, 
   const message = "Cannot observe without an end: name one of forMs and untilMs";
   throw new ApiFault(400, "API_BODY_INVALID", message, "Send exactly one of them");
 }
+
+const ANSWER = {
+  comment: { type: "string", maxLength: HOLD_COMMENT_MAX },
+  digest: { type: "string", maxLength: 64 },
+} as const;
+export const approveBody = bodyOf<{ forMs?: number; comment?: string; digest?: string }>(
+  object({ ...ANSWER, forMs: { type: "integer", minimum: 1_000, maximum: REUSE_MS_MAX } }, []),
+);
+export const denyBody = bodyOf<{ comment?: string; digest?: string }>(object(ANSWER, []));
 
 interface AddedParts {
   readonly password?: string;

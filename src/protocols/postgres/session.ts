@@ -5,7 +5,7 @@
  */
 import { ProtocolError } from "../../base/errors.ts";
 import { PIPELINE_MAX } from "../../base/limits.ts";
-import type { Decision } from "../../model/decision.ts";
+import type { Verdict } from "../../model/decision.ts";
 import type { Asked } from "../../model/operation.ts";
 import type { SessionWorld } from "../../model/protocol.ts";
 import type { LookAnswer, Session, SessionCommand, SessionEvent } from "../../model/session.ts";
@@ -17,7 +17,7 @@ import { HEADER_BYTES, Inlet, type UnreadBudget } from "./codec.ts";
 import { Doorway, unencrypted } from "./doorway.ts";
 import { type ErrorScrub, scrubError } from "./errors.ts";
 import { type Greeting, greetingBytes, sqlState, unguardable } from "./greeting.ts";
-import { fatal, negotiateProtocolVersion, SERVER } from "./messages.ts";
+import { fatal, holdNotice, negotiateProtocolVersion, SERVER } from "./messages.ts";
 import { fatalRefusal, inPlaceOf, refusal } from "./refuse.ts";
 import { type Analyse, type Group, Requests } from "./requests.ts";
 import type { LoginRequest, Startup } from "./startup.ts";
@@ -147,6 +147,9 @@ export class PostgresSession implements Session {
         return;
       case "verdict":
         this.#verdict(event.id, event.decision);
+        return;
+      case "held":
+        if (!amid && this.#phase === "ready") this.#toClient(holdNotice(event.notice));
         return;
       case "facts":
         this.#facts(event.id, event.answer);
@@ -314,7 +317,7 @@ export class PostgresSession implements Session {
     this.#out.push({ kind: "ask", id: this.#waitingId, asked, bytes });
   }
 
-  #verdict(id: number, decision: Decision): void {
+  #verdict(id: number, decision: Verdict): void {
     const waiting = this.#waiting;
     if (waiting === undefined || id !== this.#waitingId) throw new Error(`Cannot take the verdict of ask ${id}`);
     this.#waiting = undefined;
@@ -373,7 +376,7 @@ export class PostgresSession implements Session {
     if (step.effects.filter(({ copy }) => copy === "in").length > 1) this.#barrier = step;
   }
 
-  #denied(waiting: Waiting, decision: Extract<Decision, { kind: "deny" }>): void {
+  #denied(waiting: Waiting, decision: Extract<Verdict, { kind: "deny" }>): void {
     const { sessionId } = this.#world;
     if (waiting.kind === "group") {
       this.#refuse(waiting.group, refusal(decision, sessionId));

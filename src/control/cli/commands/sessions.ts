@@ -104,6 +104,13 @@ function entryText(entry: SessionEntry, colours: Colours): string {
   const lines = [`${colours.dim(at)}  ${word} ${printableLines(entry.text, INDENT)}`];
   const rules = entry.rules ?? [];
   if (rules.length > 0) lines.push(colours.dim(`rules: ${rules.map(printable).join(", ")}`));
+  if (entry.hold !== undefined) {
+    const { id, by, state } = entry.hold;
+    const who = by.length === 0 ? "" : ` by ${by.map(printable).join(", ")}`;
+    lines.push(
+      colours.yellow(state === "" ? `waits as ${printable(id)}` : `${printable(id)} ${printable(state)}${who}`),
+    );
+  }
   if (entry.message !== undefined && entry.message !== "") lines.push(printableLines(entry.message, INDENT));
   if (entry.observed !== undefined) {
     const by =
