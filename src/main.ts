@@ -44,6 +44,7 @@ import { createListener } from "./path/listener.ts";
 import { Lookups } from "./path/lookups.ts";
 import { createUsers } from "./path/origin.ts";
 import { Sessions } from "./path/sessions.ts";
+import { Ledger } from "./policy/ledger.ts";
 import { protocols } from "./protocols/index.ts";
 import { createRecorder } from "./recorder/recorder.ts";
 import { lockState } from "./store/lock.ts";
@@ -54,6 +55,7 @@ import { createVault } from "./vault/vault.ts";
 // biome-ignore-start lint/performance/noBarrelFile: what the command line does without a daemon; it loads this one module
 export { doctorReport } from "./daemon/doctor.ts";
 export { checkPolicyFiles } from "./daemon/policy-check.ts";
+export { explainOffline, testPolicies } from "./daemon/policy-tools.ts";
 export { removeEverything } from "./daemon/removal.ts";
 
 // biome-ignore-end lint/performance/noBarrelFile: as above
@@ -112,6 +114,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await tryCredentials(configuration);
     const authority = await openAuthority({ dir: join(stateDir, "ca"), publicDir: join(runDir, "trust"), clock });
     const masker = createMasker(vault.derivedKey("mask"));
+    const ledger = new Ledger(clock);
     const recordings = join(stateDir, "recordings");
     const scrub = (text: string) => masker.scrub(text);
     const recorder = await createRecorder({ dir: recordings, clock, scrub, index: store.sessions, log });
@@ -200,6 +203,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       userOf: createUsers(),
       policy: () => inForce().policy,
       masker,
+      ledger,
       recorder,
       credentialOf,
       leafFor: (names) => authority.leafFor(names),
@@ -235,6 +239,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         const closed = names.adopt(namedSettings(next), planned);
         configuration = next;
         loadedMs = clock.nowMs();
+        ledger.keepShadows(new Set(next.policy.rules.flatMap(({ name, shadow }) => (shadow ? [name] : []))));
         doors.open(next.settings.sockets.allow);
         agents.configure(next.settings.agents);
         const defined = new Map(next.connections.map((connection) => [connection.name, JSON.stringify(connection)]));
@@ -273,6 +278,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       agentNames: () => store.agentStates.names(),
       configuration: inForce,
       loadedMs: () => loadedMs,
+      ledger,
       index: store.sessions,
       userOf: path.userOf,
       groupsOf: createGroupsOf(clock),

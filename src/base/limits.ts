@@ -286,3 +286,15 @@ export const ESTIMATE_BYTES_MAX = 1024 * 1024;
 /** The groups of a user count for so long, so that a burst of answers asks the host's name services once. */
 export const GROUPS_KEPT_MS = 1_000;
 export const GROUPS_KEPT_MAX = 1_000;
+/** The longest window of a limit, and the most that one may count: beyond it nobody means a limit. */
+export const LIMIT_WINDOW_MS_MAX = 86_400_000;
+export const LIMIT_COUNT_MAX = 1_000_000_000_000;
+/** Counters of limits, one for each rule, agent and connection: 1.5 KiB each. */
+export const LIMIT_COUNTERS_MAX = 4_096;
+/** Parts of a window: what was counted leaves it in so many steps. */
+export const LIMIT_STEPS = 60;
+/** Cases of one test file of a policy: more are several files. */
+export const POLICY_CASES_MAX = 2_000;
+/** Values of one fact that a suggested rule names, and rules that are suggested: nobody reviews more. */
+export const SUGGESTED_VALUES_MAX = 64;
+export const SUGGESTED_RULES_MAX = 500;

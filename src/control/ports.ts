@@ -8,7 +8,9 @@ import type { Socket } from "node:net";
 import type { Log } from "../base/log.ts";
 import type { UpstreamTls } from "../model/connection.ts";
 import type { AuditEvent } from "../model/event.ts";
+import type { Explanation } from "../policy/explanation.ts";
 import type { ApprovalPorts } from "./approvals.ts";
+import type { ExplainRequest, PolicyCheck, PolicyPorts, PolicyStatus, PolicyTestResult } from "./policy-ports.ts";
 import type { RunPorts } from "./runs.ts";
 
 /** Who is at the other end of the API's socket, from the kernel. */
@@ -213,6 +215,8 @@ export interface SessionListing {
 
 /** One line of a recording as a person reads it. Texts are as recorded: detectors ran over them. */
 export interface SessionEntry {
+  /** From 1. */
+  readonly number: number;
   /** Milliseconds since the session began. */
   readonly offsetMs: number;
   readonly kind: "start" | "decision" | "answer" | "note" | "end";
@@ -224,48 +228,13 @@ export interface SessionEntry {
   readonly observed?: { readonly rules: readonly string[]; readonly message: string };
   /** Of what was held, and of what came of it: its id, who answered, how it ended ("" while it waits). */
   readonly hold?: { readonly id: string; readonly by: readonly string[]; readonly state: string };
+  /** Rules that are tried: with each of them, this would have been decided. */
+  readonly shadow?: readonly { readonly rule: string; readonly would: "allow" | "deny" | "hold" }[];
   /** What a refused client was told, or the server's error without values. */
   readonly message?: string;
   readonly rows?: number;
   readonly bytes?: number;
   readonly masks?: readonly { readonly column: string; readonly by: string; readonly count: number }[];
-}
-
-export interface PolicyPorts {
-  /** Texts are checked only; the running policy stays. */
-  check(files: readonly PolicyFile[]): Promise<PolicyCheck>;
-  status(): Promise<PolicyStatus>;
-}
-
-export interface PolicyFile {
-  readonly path: string;
-  readonly text: string;
-}
-
-export interface PolicyCheck {
-  readonly rules: number;
-  /** Empty: the policy can be loaded. */
-  readonly problems: readonly PolicyProblem[];
-  /** What does not keep it from being loaded and is likely not meant. */
-  readonly warnings: readonly PolicyProblem[];
-}
-
-export interface PolicyProblem {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  /** "" where it is inside no named rule. */
-  readonly rule: string;
-  readonly message: string;
-  readonly remedy: string;
-}
-
-export interface PolicyStatus {
-  /** The policy's version: its hash. */
-  readonly hash: string;
-  readonly rules: number;
-  readonly files: readonly string[];
-  readonly loadedMs: number;
 }
 
 export interface TrustExport {
@@ -332,7 +301,7 @@ export interface ShutdownResult {
 }
 
 /**
- * What main.ts exports for the command line, which loads it only for these four: control imports neither main.ts
+ * What main.ts exports for the command line, which loads it only for these: control imports neither main.ts
  * nor anything above it when it is compiled.
  */
 export interface DaemonModule {
@@ -341,6 +310,10 @@ export interface DaemonModule {
   removeEverything(options: { readonly stateDir: string; readonly runDir: string }): Promise<readonly string[]>;
   /** Without a daemon. Without paths: the policies folder that the settings name; without those: the usual ones. */
   checkPolicyFiles(paths: readonly string[], settingsFile?: string): Promise<PolicyCheck>;
+  /** Without a daemon: what the settings name. */
+  explainOffline(request: ExplainRequest, settingsFile?: string): Promise<Explanation>;
+  /** Test files, or those in folders; without any, those of the policy that the settings name. */
+  testPolicies(paths: readonly string[], settingsFile?: string): Promise<PolicyTestResult>;
   doctorReport(examined: { readonly stateDir: string; readonly runDir: string }): Promise<DoctorReport>;
 }
 

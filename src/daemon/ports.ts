@@ -6,8 +6,9 @@ import type { Agents } from "../identity/agents.ts";
 import { agentPorts, refuseQuarantined } from "./ports/agents.ts";
 import { approvalPorts } from "./ports/approvals.ts";
 import { connectionPorts } from "./ports/connections.ts";
-import { daemonPorts, policyPorts } from "./ports/daemon.ts";
+import { daemonPorts } from "./ports/daemon.ts";
 import type { PortParts } from "./ports/parts.ts";
+import { policyPorts } from "./ports/policy.ts";
 import { sessionPorts } from "./ports/sessions.ts";
 import { trustEnvironment } from "./trust.ts";
 

@@ -23,6 +23,10 @@ export interface Protocol {
   readonly estimate?: (asked: readonly Asked[]) => { readonly question: LookQuestion } | { readonly unknown: string };
   /** What stays equal of a text where only its literals differ; undefined: nothing that could be relied upon. */
   readonly shapeOf?: (text: string) => string | undefined;
+  /** Values that stand in the text itself, as the backend reads them; undefined: it cannot be told. Absent: none do. */
+  readonly literalsOf?: (text: string) => readonly string[] | undefined;
+  /** What a typed-in text would ask for on this connection. Absent: the protocol has no texts. */
+  readonly askedBy?: (text: string, connection: Connection) => readonly Asked[];
   /** The whole of a cancel message to the server for a key that `login` handed out. */
   readonly cancelMessage?: (cancel: Uint8Array) => Uint8Array;
   /** What a client of the session shows to cancel, made of the session's secret and the key that `login` handed out. */

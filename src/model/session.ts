@@ -55,6 +55,8 @@ export type SessionCommand =
   /** That side's peer will hear no more from us, but may still speak (TCP half-close). */
   | { readonly kind: "shut"; readonly side: Side }
   | { readonly kind: "note"; readonly entry: AnswerEntry }
+  /** So much of the answer to ask `id` has passed so far, and more of it follows. */
+  | { readonly kind: "progress"; readonly id: number; readonly rows: number; readonly bytes: number }
   /** Another session's running operation shall be cancelled (its key as the client showed it). */
   | { readonly kind: "cancel"; readonly key: Uint8Array }
   /** Flush what was sent, then end both sides. `fault` is set when a peer broke the protocol. */

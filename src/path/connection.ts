@@ -9,18 +9,18 @@ import { codeOf, messageOf } from "../base/errors.ts";
 import { CANCELS_MAX, LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
 import type { Holds } from "../holds/hold.ts";
 import type { Masker } from "../masking/mask.ts";
-import { strictest } from "../masking/replace.ts";
 import type { Connection } from "../model/connection.ts";
 import type { Refusal } from "../model/decision.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Agent } from "../model/identity.ts";
-import type { ColumnFacts, MaskStyle } from "../model/mask.ts";
 import type { Asked } from "../model/operation.ts";
 import type { Origin } from "../model/origin.ts";
 import type { Protocol } from "../model/protocol.ts";
-import type { Judge } from "../policy/decide.ts";
+import type { Ledger } from "../policy/ledger.ts";
 import type { Policy } from "../policy/load.ts";
 import type { Recorder } from "../recorder/recorder.ts";
+import { Accounting, shadowEvent } from "./accounting.ts";
+import { CurrentJudge, styleOf } from "./current-judge.ts";
 import { Driver } from "./driver.ts";
 import { HeldAsks } from "./held.ts";
 import type { Lookups } from "./lookups.ts";
@@ -29,6 +29,7 @@ import type { Cancellable, LiveSession, Sessions } from "./sessions.ts";
 import { type Leaf, leafNames, serverOptions } from "./tls.ts";
 import { type Backend, type CredentialSource, cancelUpstream, logIn } from "./upstream.ts";
 import { Wire } from "./wire.ts";
+import { maskWritten } from "./write-back.ts";
 
 /** As many as PostgreSQL's own have; how many are shown is the protocol's business. */
 const CANCEL_SECRET_BYTES = 32;
@@ -45,6 +46,8 @@ export interface PathParts {
   readonly userOf: (uid: number) => string;
   readonly policy: () => Policy;
   readonly masker: Masker;
+  /** What limits count and rules in shadow would do, of all sessions. */
+  readonly ledger: Ledger;
   readonly recorder: Recorder;
   readonly credentialOf: CredentialSource;
   readonly leafFor: (names: readonly string[]) => Promise<Leaf>;
@@ -99,7 +102,20 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
 
   // 5 session and recording
   const sessionId = newSessionId();
-  const judge = new CurrentJudge(parts, sessionId, agent, origin, connection);
+  const accounting = new Accounting({
+    ledger: parts.ledger,
+    agent: agent.name,
+    connection: connection.name,
+    emitShadow: (effect, decision) =>
+      parts.emit(shadowEvent(about(parts, agent, connection, sessionId), decision, effect)),
+    isObserved: () => parts.isObserved(agent.name),
+    stop: (reason) => driver.stop(reason),
+  });
+  const judge = new CurrentJudge(parts, sessionId, agent, origin, connection, {
+    room: accounting.usage,
+    maskIn: (asked, bytes) => maskWritten(asked, bytes, protocol, parts.masker),
+    shadowMask: (rule, style) => parts.ledger.noteShadow(rule, `mask ${style}`),
+  });
   const recording = parts.recorder.open({
     sessionId,
     agent,
@@ -141,11 +157,17 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
       if (decision.kind === "hold") return; // whoever holds it tells of it
       const refusal = decision.kind === "allow" ? decision.observed : decision;
       if (refusal !== undefined) parts.emit(refusalEvent(parts, sessionId, agent, connection, decision.kind, refusal));
+      accounting.decided(id, decision);
     },
-    recordDecided: (id, verdict) => recording.decided(id, verdict),
+    recordDecided: (id, verdict) => {
+      recording.decided(id, verdict);
+      accounting.decided(id, verdict);
+    },
+    noteProgress: (id, rows, bytes) => accounting.progress(id, rows, bytes),
     recordAnswered: (entry) => {
       recording.answered(entry);
       held.answered(entry);
+      accounting.answered(entry.askId, entry.rows, entry.bytes);
     },
     flush: () => recording.flush(),
     logIn: async (request) => {
@@ -197,10 +219,10 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     const { outdated } = held;
     if (outdated !== undefined) driver.cancelHeld(outdated);
     if (entrance === undefined) return;
-    const decision = judge.current.decide(0, entrance, new Uint8Array());
-    if (decision.kind === "deny") stop(`the policy does not allow this connection any more: ${decision.message}`);
+    const decision = judge.current.again(entrance);
+    if (decision?.kind === "deny") stop(`the policy does not allow this connection any more: ${decision.message}`);
     // It was let in by an approval under this policy, or by another policy that asked for none.
-    const isNew = decision.kind === "hold" && letIn !== undefined && letIn !== decision.policy;
+    const isNew = decision?.kind === "hold" && letIn !== undefined && letIn !== decision.policy;
     if (isNew) stop(`the policy asks for an approval of this connection now: ${decision.message}`);
   };
   const cancelHeld = (why: string) => driver.cancelHeld(why);
@@ -234,42 +256,6 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   parts.emit(summary);
   parts.sessions.remove(sessionId, cancelKey);
   parts.ended(origin, summary);
-}
-
-/** The strictest that policy asks for any column that the value depends on. */
-function styleOf(column: ColumnFacts, detector: string, judge: Judge): MaskStyle | undefined {
-  const sources = column.sources ?? [column];
-  const style = sources.map((source) => judge.reveal(source, detector)).reduce(strictest, undefined);
-  // A part of a made value, or equal hashes of parts, could tell a part of the column that the column's own mask hides.
-  return column.isMade === true && detector === "" && style !== undefined ? strictest(style, "redact") : style;
-}
-
-/** The judge of the policy in force: a reload gives running sessions a new one. */
-class CurrentJudge {
-  readonly #make: () => Judge;
-  readonly #policy: () => Policy;
-  #for: Policy;
-  #judge: Judge;
-
-  constructor(parts: PathParts, sessionId: string, agent: Agent, origin: Origin, connection: Connection) {
-    this.#policy = parts.policy;
-    this.#make = () => {
-      const now = parts.agentOf(agent.slot) ?? agent; // its groups may have changed with the settings
-      const isObserved = () => parts.isObserved(agent.name);
-      return this.#for.judge({ sessionId, agent: now, origin, connection, clock: parts.clock, isObserved });
-    };
-    this.#for = parts.policy();
-    this.#judge = this.#make();
-  }
-
-  get current(): Judge {
-    const policy = this.#policy();
-    if (policy !== this.#for) {
-      this.#for = policy;
-      this.#judge = this.#make();
-    }
-    return this.#judge;
-  }
 }
 
 function refuse(

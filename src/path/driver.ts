@@ -21,6 +21,8 @@ export interface DriverPorts {
   /** The same of what came of a hold. */
   recordDecided(id: number, verdict: Verdict): void;
   recordAnswered(entry: AnswerEntry): void;
+  /** Of an answer that goes on: so much of it has passed. */
+  noteProgress(id: number, rows: number, bytes: number): void;
   /** One synchronous append of all that was noted. A throw stops what would have been forwarded. */
   flush(): void;
   logIn(request: unknown): Promise<LoggedIn>;
@@ -184,6 +186,9 @@ export class Driver {
         return;
       case "note":
         this.#ports.recordAnswered(command.entry);
+        return;
+      case "progress":
+        this.#ports.noteProgress(command.id, command.rows, command.bytes);
         return;
       case "cancel":
         this.#cancelled = this.#ports.cancel(command.key);

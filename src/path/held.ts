@@ -54,10 +54,10 @@ export class HeldAsks {
   /** Why what waits should be given up, if the policy in force would not hold it as it was held. */
   get outdated(): string | undefined {
     if (this.#waiting === undefined) return undefined;
-    const { askId, asked, decision } = this.#waiting;
+    const { asked, decision } = this.#waiting;
     const judge = this.#judge();
     if (judge.policy !== decision.policy) return CHANGED;
-    return judge.decide(askId, asked, new Uint8Array()).kind === "deny" ? "it is not allowed any more" : undefined;
+    return judge.again(asked)?.kind === "deny" ? "it is not allowed any more" : undefined;
   }
 
   answered({ askId, outcome, error }: AnswerEntry): void {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import protobuf from "protobufjs";
 import type { Connection } from "../model/connection.ts";
-import type { Refusal } from "../model/decision.ts";
+import type { Refusal, ShadowEffect } from "../model/decision.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Origin } from "../model/origin.ts";
 import type { AnswerEntry } from "../model/session.ts";
@@ -109,6 +109,8 @@ export interface DecisionEntry {
   /** It was allowed because the agent was observed; this is what would have been answered. */
   readonly observed?: Refusal;
   readonly hold?: HoldEntry;
+  /** Rules in shadow with which it would have been decided otherwise. */
+  readonly shadow?: readonly ShadowEffect[];
 }
 
 /** Of what was held, and of what came of it. */
@@ -258,7 +260,7 @@ function bodyOf({ start, action, decision, answer, end, gap }: PlainRecord): Rec
     };
   }
   if (decision) {
-    const { kind, askId, observed, hold, ...same } = decision;
+    const { kind, askId, observed, hold, shadow, ...same } = decision;
     return {
       kind: "decision",
       ...same,
@@ -266,6 +268,7 @@ function bodyOf({ start, action, decision, answer, end, gap }: PlainRecord): Rec
       decision: kind === "ALLOW" ? "allow" : kind === "HOLD" ? "hold" : "deny",
       ...(observed && { observed: { rules: observed.rules, message: observed.message } }),
       ...(hold && { hold: { id: hold.id, by: hold.by, state: hold.state } }),
+      ...(shadow && shadow.length > 0 && { shadow: shadow.map(({ rule, would }) => ({ rule, would })) }),
     };
   }
   if (answer) {

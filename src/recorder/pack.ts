@@ -102,6 +102,12 @@ export class Packer {
       this.#string(3, held.state);
       this.#end(message);
     }
+    for (const { rule, would } of decision.shadow ?? []) {
+      const shadow = this.#begin(8);
+      this.#string(1, rule);
+      this.#string(2, would);
+      this.#end(shadow);
+    }
     this.#end(body);
     this.#endFrame(frame);
   }

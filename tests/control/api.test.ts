@@ -370,7 +370,7 @@ test("a recording that fails in its middle ends the connection rather than looki
       ...ports.sessions,
       entries: async () =>
         (async function* () {
-          yield { offsetMs: 0, kind: "start", text: "" } as const;
+          yield { number: 1, offsetMs: 0, kind: "start", text: "" } as const;
           throw new Error("torn");
         })(),
     },

@@ -17,6 +17,8 @@ import type {
   SessionListing,
 } from "../../src/control/ports.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
+import type { ExplainedOperation, Explanation } from "../../src/policy/explanation.ts";
+import type { Change } from "../../src/policy/replay.ts";
 
 export interface FakeDaemon {
   readonly runDir: string;
@@ -53,10 +55,32 @@ export const SESSION: SessionListing = {
 };
 
 export const ENTRIES: readonly SessionEntry[] = [
-  { offsetMs: 0, kind: "start", text: "connected" },
-  { offsetMs: 10, kind: "decision", text: "select *\nfrom c -- \u001b[2J\u202e", decision: "allow", rules: ["reads"] },
-  { offsetMs: 12, kind: "answer", text: "SELECT 5", rows: 5, masks: [{ column: "ssn", by: "label:pii", count: 3 }] },
-  { offsetMs: 20, kind: "decision", text: "drop table c", decision: "deny", rules: ["no-ddl"], message: "No DDL" },
+  { number: 1, offsetMs: 0, kind: "start", text: "connected" },
+  {
+    number: 2,
+    offsetMs: 10,
+    kind: "decision",
+    text: "select *\nfrom c -- \u001b[2J\u202e",
+    decision: "allow",
+    rules: ["reads"],
+  },
+  {
+    number: 3,
+    offsetMs: 12,
+    kind: "answer",
+    text: "SELECT 5",
+    rows: 5,
+    masks: [{ column: "ssn", by: "label:pii", count: 3 }],
+  },
+  {
+    number: 4,
+    offsetMs: 20,
+    kind: "decision",
+    text: "drop table c",
+    decision: "deny",
+    rules: ["no-ddl"],
+    message: "No DDL",
+  },
 ];
 
 const AGENT: AgentListing = {
@@ -113,7 +137,39 @@ const CONNECTION: ConnectionListing = {
   credential: "sealed",
 };
 
-const POLICY = { hash: "abcdef0123456789", rules: 3, files: ["/etc/p/a.yaml"], loadedMs: 1_700_000_000_000 };
+const POLICY = {
+  hash: "abcdef0123456789",
+  rules: 3,
+  files: ["/etc/p/a.yaml"],
+  loadedMs: 1_700_000_000_000,
+  shadow: [],
+};
+
+const EXPLAINED: ExplainedOperation = {
+  text: "DROP TABLE t",
+  actions: [
+    {
+      name: "sql.define",
+      facts: { statement: { kind: "drop-table" } },
+      rules: [
+        { name: "no-ddl", file: "/etc/p/a.yaml", line: 3, outcome: "deny", shadow: false, matched: true, because: [] },
+        {
+          ...{ name: "ops", file: "/etc/p/a.yaml", line: 9, outcome: "allow", shadow: true, matched: false },
+          because: [{ text: '"ops" in agent.groups', facts: { "agent.groups": ["ci"] } }],
+        },
+      ],
+    },
+  ],
+};
+const EXPLANATION: Explanation = {
+  ...{ decision: "deny", rules: ["no-ddl"], message: "No DDL", shadow: [], policy: "abc", subject: {} },
+  operations: [EXPLAINED],
+};
+const CHANGE: Change = {
+  ...{ session: "s1", number: 4, atMs: 1_700_000_000_000, agent: "ci", connection: "orders", text: "drop table t" },
+  was: { decision: "allow", rules: ["all"] },
+  would: { decision: "deny", rules: ["no-ddl"], message: "No DDL" },
+};
 
 /** Starts one that ends with the test. `overrides` replace single ports. */
 export async function fakeDaemon(
@@ -231,6 +287,22 @@ export async function fakeDaemon(
           .map(({ path }) => ({ file: path, line: 3, column: 1, rule: "", message: "never true", remedy: "" })),
       }),
       status: async () => POLICY,
+      explain: async (request) => {
+        note("policy.explain", request);
+        return { ...EXPLANATION, operations: [{ ...EXPLAINED, text: request.text }] };
+      },
+      explainRecorded: async (entry) => {
+        note("policy.explainRecorded", entry);
+        return EXPLANATION;
+      },
+      replay: async (files, query) => {
+        note("policy.replay", files.length, query);
+        return asynchronous([CHANGE, { asks: 7, changes: 1, unknown: 2 }]);
+      },
+      suggest: async (query) => {
+        note("policy.suggest", query);
+        return { text: "rules: []\n", rules: 0, asks: 0, left: 0 };
+      },
     },
     trust: {
       export: async () => ({

@@ -12,6 +12,7 @@ import type { SessionEvent } from "../../src/model/session.ts";
 import { guardConnection, type PathParts } from "../../src/path/connection.ts";
 import { Lookups } from "../../src/path/lookups.ts";
 import { Sessions } from "../../src/path/sessions.ts";
+import { Ledger } from "../../src/policy/ledger.ts";
 import type { Policy } from "../../src/policy/load.ts";
 import { createRecorder, type Recorder } from "../../src/recorder/recorder.ts";
 import { openStore } from "../../src/store/store.ts";
@@ -115,6 +116,7 @@ async function world(t: TestContext, making: Making = {}) {
     userOf: () => "runner",
     policy: making.policy ?? (() => ALLOWING),
     masker: createMasker(new Uint8Array(32)),
+    ledger: new Ledger(clock),
     recorder: making.open === undefined ? recorder : { ...recorder, open: making.open },
     credentialOf,
     leafFor: () => Promise.reject(new Error("Cannot make a leaf: the test has none")),

@@ -179,6 +179,9 @@ export function portsOf(sessionId: string, changes: Partial<DriverPorts> = {}) {
     look: () => "fact",
     secure: () => Promise.reject(new Error("Cannot encrypt: the test has no certificate")),
     cancel: async (key) => void steps.push(`cancel ${textOf(key)}`),
+    noteProgress: (id, rows) => {
+      steps.push(`progress ${id} ${rows}`);
+    },
     fault: (code, message) => {
       faults.push({ code, message });
     },

@@ -8,13 +8,16 @@ import {
   approveBody,
   denyBody,
   endOf,
+  explainBody,
   observeBody,
   ociStateBody,
   passwordBody,
   policyBody,
   quarantineBody,
   removeBody,
+  replayBody,
   runBody,
+  suggestBody,
   tagBody,
   targetOf,
   targetWords,
@@ -235,6 +238,34 @@ export const ROUTES: readonly Route[] = [
     path: "/v1/policy/check",
     role: "admin",
     answer: async ({ body }, { policy }) => json(await policy.check(policyBody(body).files)),
+  },
+  {
+    method: "POST",
+    path: "/v1/policy/explain",
+    role: "admin",
+    async answer({ body }, { policy }) {
+      const request = explainBody(body);
+      return json(
+        "session" in request
+          ? await policy.explainRecorded({ session: request.session, number: request.entry })
+          : await policy.explain(request),
+      );
+    },
+  },
+  {
+    method: "POST",
+    path: "/v1/policy/replay",
+    role: "admin",
+    async answer({ body }, { policy }) {
+      const { files, ...query } = replayBody(body);
+      return { kind: "lines", lines: await policy.replay(files, query) };
+    },
+  },
+  {
+    method: "POST",
+    path: "/v1/policy/suggest",
+    role: "admin",
+    answer: async ({ body }, { policy }) => json(await policy.suggest(suggestBody(body))),
   },
   { method: "GET", path: "/v1/policy", role: "member", answer: async (_, { policy }) => json(await policy.status()) },
   { method: "GET", path: "/v1/trust", role: "member", answer: async (_, { trust }) => json(await trust.export()) },

@@ -10,6 +10,7 @@ import type { AuditEvent } from "../../model/event.ts";
 import type { Names } from "../../names/names.ts";
 import type { Sessions } from "../../path/sessions.ts";
 import type { CredentialSource } from "../../path/upstream.ts";
+import type { Ledger } from "../../policy/ledger.ts";
 import type { AgentStateStore } from "../../store/agent-states.ts";
 import type { SessionStore } from "../../store/sessions.ts";
 import type { Authority } from "../../vault/authority.ts";
@@ -28,6 +29,7 @@ export interface PortParts {
   readonly clock: Clock;
   readonly configuration: () => Configuration;
   readonly loadedMs: () => number;
+  readonly ledger: Pick<Ledger, "shadowOf">;
   readonly agents: Agents;
   readonly states: AgentStates;
   readonly sightings: Sightings;

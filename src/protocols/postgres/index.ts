@@ -1,6 +1,6 @@
 /** PostgreSQL as the rest of the tree sees it. */
 import type { Protocol } from "../../model/protocol.ts";
-import { analyse, POSTGRES_ACTIONS, prepareAnalysis } from "./actions.ts";
+import { analyse, literalsOf, POSTGRES_ACTIONS, prepareAnalysis } from "./actions.ts";
 import { shapeOf } from "./analysis/shape.ts";
 import type { PostgresQuestion } from "./catalog.ts";
 import { UnreadBudget } from "./codec.ts";
@@ -11,6 +11,7 @@ import { CatalogLookup } from "./lookup.ts";
 import { cancelRequest } from "./messages.ts";
 import { PostgresSession } from "./session.ts";
 import type { LoginRequest } from "./startup.ts";
+import { askedBy } from "./typed-in.ts";
 
 /** Which every server has unless somebody dropped it: for logins that no session asked for. */
 const MAINTENANCE_DATABASE = "postgres";
@@ -35,6 +36,8 @@ export const postgres: Protocol = {
   }),
   estimate: estimateOf,
   shapeOf,
+  literalsOf,
+  askedBy,
   cancelMessage: cancelRequest,
   cancelKey: cancelKeyOf,
 };

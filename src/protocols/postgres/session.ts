@@ -144,6 +144,7 @@ export class PostgresSession implements Session {
         return;
       case "server":
         this.#toClient(this.#answers.receive(event.bytes));
+        this.#progress();
         return;
       case "verdict":
         this.#verdict(event.id, event.decision);
@@ -176,6 +177,13 @@ export class PostgresSession implements Session {
       default:
         event satisfies never;
     }
+  }
+
+  /** Tells of an answer that this read has not ended, where somebody counts. */
+  #progress(): void {
+    const answer = this.#awaited.head?.answer;
+    if (answer === undefined || !answer.limited || answer.rows === 0) return;
+    this.#out.push({ kind: "progress", id: answer.askId, rows: answer.rows, bytes: answer.bytes });
   }
 
   /** Goes on with what the client has sent, as far as nothing is waited for. */
@@ -341,6 +349,7 @@ export class PostgresSession implements Session {
           throw new Error("Cannot forward what is forbidden");
         }
         group.answer.askId = id;
+        group.answer.limited = decision.limits !== undefined;
         this.#barrier = group.barrier;
         if (group.definesSchema) this.#fresh = true;
         this.#isSeriesOpen = group.kind === "series" && group.ends === "open";
