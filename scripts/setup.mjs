@@ -1,5 +1,5 @@
 /**
- * Installs and builds what a goal needs: `node scripts/setup.mjs start|test|bench|kernels|build|check`. Runs on Node 20
+ * Installs and builds what a goal needs: `node scripts/setup.mjs start|test|compare|bench|kernels|build|check`. Runs on Node 20
  * without any package. Each step looks first and does nothing when its work is done, so a second run takes
  * milliseconds. Two runs at once wait for each other. Exit code 1: a step failed; its remedy is on stderr.
  */
@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { buildAddon } from "./setup/addon.mjs";
-import { installPackages, TO_BOOT, TO_CHECK, TO_RUN, TO_TEST } from "./setup/debian.mjs";
+import { installPackages, TO_BOOT, TO_CHECK, TO_COMPARE, TO_RUN, TO_TEST } from "./setup/debian.mjs";
 import { mountBpffs } from "./setup/mounts.mjs";
 import { assertRuntime, installModules } from "./setup/npm.mjs";
 import { BUILD, SetupError } from "./setup/run.mjs";
@@ -15,6 +15,7 @@ import { BUILD, SetupError } from "./setup/run.mjs";
 const GOALS = {
   start: { packages: TO_RUN, addon: true, mounts: true },
   test: { packages: TO_TEST, addon: true, mounts: true },
+  compare: { packages: TO_COMPARE, addon: true, mounts: true },
   bench: { packages: TO_TEST, addon: true, mounts: true },
   kernels: { packages: TO_BOOT, addon: true, mounts: true },
   build: { packages: TO_RUN, addon: true, mounts: false },

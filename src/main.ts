@@ -11,7 +11,8 @@ import type { Log } from "./base/log.ts";
 import { Containers } from "./containers/containers.ts";
 import { runtimeFolders } from "./containers/folders.ts";
 import { refuseSecondDaemon, startControlServer } from "./control/api/server.ts";
-import type { DaemonOptions, RunBounds, RunningDaemon } from "./control/ports.ts";
+import type { DaemonOptions, RunningDaemon } from "./control/ports.ts";
+import type { RunBounds } from "./control/runs.ts";
 import { type Configuration, loadConfiguration, usualSettingsFile } from "./daemon/configuration.ts";
 import { Doors } from "./daemon/doors.ts";
 import { endClosed, treeOf } from "./daemon/flows.ts";
@@ -26,9 +27,12 @@ import { ServiceManager } from "./daemon/service.ts";
 import { Sightings } from "./daemon/sightings.ts";
 import { Tagging } from "./daemon/tagging.ts";
 import { trustEnvironment } from "./daemon/trust.ts";
+import { LiveHolds } from "./holds/holds.ts";
 import { Agents } from "./identity/agents.ts";
+import { createGroupsOf } from "./identity/groups.ts";
 import { AgentStates } from "./identity/states.ts";
 import { bootNs } from "./kernel/boot-clock.ts";
+import { cgroupOf } from "./kernel/cgroups.ts";
 import { createResolver, type Planned, planDestinations, type Resolve } from "./kernel/destinations.ts";
 import { Interception } from "./kernel/interception.ts";
 import { createMasker } from "./masking/mask.ts";
@@ -164,10 +168,18 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     doors.open(inForce().settings.sockets.allow);
 
     // the data path
+    const holds = new LiveHolds({
+      ...{ clock, store: store.holds, log, emit, scrub, key: vault.derivedKey("hold") },
+      taggedBy: (cgroupId) => agents.list().find((tag) => tag.cgroupId === cgroupId)?.uid,
+      isInside: (pid, cgroupId) => isProcessIn(pid, cgroupId, agents, interception.cgroupRoot),
+      ...faultOfTests(process.env["SALLYPORT_TEST_KILL_WHEN_HOLD_IS"]),
+    });
+    await holds.recover();
+    life.atEnd(() => holds.close());
     const sessions = new Sessions();
     life.atEnd(() => sessions.drain("the daemon is going down"));
-    const { caFile, bundleFile } = authority;
-    const environment = trustEnvironment(caFile, bundleFile);
+    life.atEnd(() => holds.abandonAll("the daemon is going down; send it again"));
+    const environment = trustEnvironment(authority);
     const admit = (pid: number, cgroup: string) => doors.admit(pid, cgroup);
     const bounds = (): RunBounds => {
       const { references, settings } = inForce();
@@ -199,6 +211,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       ended: (origin, event) => runs.count(origin.tagCgroupId, event),
       sessions,
       lookups: new Lookups(clock, credentialOf),
+      holds,
     };
     const sightings = new Sightings();
     interception.watch((event) => {
@@ -260,13 +273,15 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     };
     const parts: PortParts = {
       ...{ stateDir, runDir, configFile, recordings, startedMs, clock, agents, sessions, interception, names, vault },
-      ...{ credentialOf, authority, runs, emit, reload, sightings, containers, tagging },
+      ...{ credentialOf, authority, runs, emit, reload, sightings, containers, tagging, holds },
       states: heldStates,
       agentNames: () => store.agentStates.names(),
       configuration: inForce,
       loadedMs: () => loadedMs,
       ledger,
       index: store.sessions,
+      userOf: path.userOf,
+      groupsOf: createGroupsOf(clock),
       watchEvents: (onEvent) => {
         watchers.on("event", onEvent);
         return () => watchers.off("event", onEvent);
@@ -336,6 +351,18 @@ function makeFolder(path: string, mode: number): void {
       cause,
     });
   }
+}
+
+/** The cgroup of a tag and all below it. */
+function isProcessIn(pid: number, cgroupId: bigint, agents: Agents, cgroupRoot: string): boolean {
+  const tag = agents.list().find((one) => one.cgroupId === cgroupId);
+  return tag !== undefined && `${cgroupRoot}${cgroupOf(pid) ?? ""}/`.startsWith(`${tag.cgroup}/`);
+}
+
+/** Ends the daemon as a crash would, once a held action has reached the state of that name. For tests of crashes only. */
+function faultOfTests(state: string | undefined) {
+  if (state === undefined) return {};
+  return { kept: (reached: string) => void (reached === state && process.kill(process.pid, "SIGKILL")) };
 }
 
 function wiped(credential: { wipe(): void }): undefined {

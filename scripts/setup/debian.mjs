@@ -44,9 +44,24 @@ export const TO_TEST = [
   "containernetworking-plugins",
   "podman",
   "runc",
+  "sqlsmith",
   "strace",
   "systemd-container",
   "tcpdump",
+];
+
+/** `npm run transparency`: drivers of further languages, with what compiles their scripts. */
+export const TO_COMPARE = [
+  ...TO_TEST,
+  "default-jdk-headless",
+  "golang-go",
+  "golang-github-lib-pq-dev",
+  "libpostgresql-jdbc-java",
+  "php-cli",
+  "php-pgsql",
+  "python3-psycopg",
+  "ruby",
+  "ruby-pg",
 ];
 
 /** `npm run kernels`: virtual machines around this checkout. */

@@ -41,6 +41,7 @@ export const SUITES: readonly Suite[] = [
   unit("identity"),
   unit("names"),
   unit("vault"),
+  unit("holds"),
   unit("recorder"),
   unit("audit"),
   unit("path"),
@@ -55,7 +56,10 @@ export const SUITES: readonly Suite[] = [
   { name: "bypass", group: "system", folder: "tests/bypass", concurrency: 1, limitS: 900 },
   { name: "system", group: "system", folder: "tests/system", concurrency: 1, limitS: 1200 },
   { name: "upstreams", group: "system", folder: "tests/upstreams", concurrency: 1, limitS: 600 },
+  { name: "transparency", group: "system", folder: "tests/transparency", concurrency: 1, limitS: 300 },
   { name: "leaks", group: "system", folder: "tests/leaks", concurrency: 1, limitS: 600 },
+  { name: "guards", group: "system", folder: "tests/guards", concurrency: 1, limitS: 300 },
+  { name: "parsing", group: "system", folder: "tests/parsing", concurrency: 1, limitS: 300 },
   { name: "service", group: "system", folder: "tests/service", concurrency: 1, limitS: 1200 },
   { name: "faults", group: "system", folder: "tests/faults", concurrency: 1, limitS: 1800 },
 ];

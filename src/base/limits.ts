@@ -265,6 +265,27 @@ export const HELD_BYTES_MAX = 256 * 1024;
 /** Actions that wait for an answer at once, and of one agent. */
 export const HOLDS_MAX = 1_024;
 export const HOLDS_PER_AGENT_MAX = 512;
+/** Texts of a held ask with their parameters: a reviewer sees all of them, or it is denied. 1,024 of these are 32 MiB. */
+export const HOLD_TEXT_MAX = 32 * 1024;
+/** One parameter as a reviewer sees it; what is cut is marked, and the digest covers all of it. */
+export const HOLD_PARAMETER_MAX = 1_024;
+/** What a reviewer may write to an answer. */
+export const HOLD_COMMENT_MAX = 500;
+/** Holds that are remembered after their end, newest first. */
+export const HOLDS_KEPT_MAX = 10_000;
+/** Earlier holds of the same shape that a reviewer is shown. */
+export const HOLDS_SIMILAR_MAX = 5;
+/** Approvals that stand for a time, at once; each is a hash and who gave it. */
+export const STANDING_APPROVALS_MAX = 1_024;
+/** Processes from the one that connected up to its agent's cgroup. */
+export const PROCESS_TREE_MAX = 32;
+/** Row estimates that are asked of backends at once: each is a login of our own. */
+export const ESTIMATES_MAX = 4;
+/** What one estimate may answer: a plan of some thousand nodes. */
+export const ESTIMATE_BYTES_MAX = 1024 * 1024;
+/** The groups of a user count for so long, so that a burst of answers asks the host's name services once. */
+export const GROUPS_KEPT_MS = 1_000;
+export const GROUPS_KEPT_MAX = 1_000;
 /** The longest window of a limit, and the most that one may count: beyond it nobody means a limit. */
 export const LIMIT_WINDOW_MS_MAX = 86_400_000;
 export const LIMIT_COUNT_MAX = 1_000_000_000_000;

@@ -9,7 +9,9 @@ import type { Log } from "../base/log.ts";
 import type { UpstreamTls } from "../model/connection.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Explanation } from "../policy/explanation.ts";
+import type { ApprovalPorts } from "./approvals.ts";
 import type { ExplainRequest, PolicyCheck, PolicyPorts, PolicyStatus, PolicyTestResult } from "./policy-ports.ts";
+import type { RunPorts } from "./runs.ts";
 
 /** Who is at the other end of the API's socket, from the kernel. */
 export interface Peer {
@@ -34,6 +36,7 @@ export interface ControlPorts {
   peer(socket: Socket): Peer | undefined;
   readonly runs: RunPorts;
   readonly agents: AgentPorts;
+  readonly approvals: ApprovalPorts;
   readonly connections: ConnectionPorts;
   readonly sessions: SessionPorts;
   readonly policy: PolicyPorts;
@@ -54,50 +57,6 @@ export interface HookPorts {
     readonly pid: number;
     readonly bundle: string;
   }): Promise<{ readonly agent?: string }>;
-}
-
-export interface RunPorts {
-  /** What a command of this agent is to have in its environment, apart from SALLYPORT_RUN. Throws AGENT_UNKNOWN. */
-  environment(agent: string): Promise<Readonly<Record<string, string>>>;
-  /**
-   * Moves a waiting process into a cgroup of its own and tags it. `pid` was a child of the caller, of the caller's
-   * uid, when it was checked; check it again after the move.
-   */
-  create(request: { readonly agent: string; readonly pid: number }, caller: Caller): Promise<Run>;
-  /** Undefined when no such run is known, or it belongs to another uid and the caller is no admin. */
-  summary(id: string, caller: Caller): Promise<RunSummary | undefined>;
-}
-
-export interface Run {
-  /** Unpredictable text without spaces; becomes SALLYPORT_RUN. */
-  readonly id: string;
-  readonly agent: string;
-  readonly cgroup: string;
-  readonly bounds: RunBounds;
-}
-
-/** What the launcher takes from the command, beyond what it takes from every one. */
-export interface RunBounds {
-  /** "denied": this kernel cannot tell where a Unix socket connects, and no door is open: the command gets none. */
-  readonly unixSockets: "judged" | "denied";
-  /** Files and folders that root inside may not read: state, secrets. Whole paths; only for a caller who is root. */
-  readonly hidden: readonly string[];
-  /** Those that it may read but not change. */
-  readonly fixed: readonly string[];
-}
-
-export interface RunSummary {
-  readonly id: string;
-  readonly agent: string;
-  readonly sessions: number;
-  readonly allowed: number;
-  readonly denied: number;
-  readonly held: number;
-  /** Values. */
-  readonly masked: number;
-  /** Connections that never became a session: unlisted addresses and the like. */
-  readonly refused: number;
-  readonly unixRefused: number; // dials of Unix sockets that no door opens
 }
 
 /** What a person names; all but `cgroup` mean the cgroup in which that is. */
@@ -267,6 +226,8 @@ export interface SessionEntry {
   readonly rules?: readonly string[];
   /** Allowed only because the agent was observed: what would have been answered. */
   readonly observed?: { readonly rules: readonly string[]; readonly message: string };
+  /** Of what was held, and of what came of it: its id, who answered, how it ended ("" while it waits). */
+  readonly hold?: { readonly id: string; readonly by: readonly string[]; readonly state: string };
   /** Rules that are tried: with each of them, this would have been decided. */
   readonly shadow?: readonly { readonly rule: string; readonly would: "allow" | "deny" | "hold" }[];
   /** What a refused client was told, or the server's error without values. */
@@ -307,6 +268,8 @@ export interface DaemonStatus {
   readonly agents: number;
   readonly connections: number;
   readonly openSessions: number;
+  /** Actions that wait for an approval. */
+  readonly waiting: number;
   readonly policy: PolicyStatus;
   readonly counters: Readonly<Record<string, number>>;
   /** Agents that are quarantined or observed now, tagged or not. */

@@ -35,6 +35,7 @@ function say(entry: Exclude<ReadEntry, { kind: "action" }>, asked: string): Omit
     }
     case "decision":
       return {
+        ...(entry.hold === undefined ? {} : { hold: entry.hold }),
         ...{ kind: "decision", text: asked, decision: entry.decision, rules: entry.rules, message: entry.message },
         ...(entry.observed === undefined ? {} : { observed: entry.observed }),
         ...(entry.shadow === undefined ? {} : { shadow: entry.shadow }),

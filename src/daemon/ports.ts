@@ -4,6 +4,7 @@ import { peerOf } from "ebpf-loader";
 import type { ControlPorts } from "../control/ports.ts";
 import type { Agents } from "../identity/agents.ts";
 import { agentPorts, refuseQuarantined } from "./ports/agents.ts";
+import { approvalPorts } from "./ports/approvals.ts";
 import { connectionPorts } from "./ports/connections.ts";
 import { daemonPorts } from "./ports/daemon.ts";
 import type { PortParts } from "./ports/parts.ts";
@@ -27,13 +28,14 @@ export function createPorts(parts: PortParts): ControlPorts {
       summary: (id, caller) => runs.summary(id, caller),
     },
     agents: agentPorts(parts),
+    approvals: approvalPorts(parts),
     connections: connectionPorts(parts),
     sessions: sessionPorts(parts),
     policy: policyPorts(parts),
     trust: {
       export: async () => {
-        const { caPem, caFile, bundleFile } = authority;
-        return { certificate: caPem, bundleFile, environment: trustEnvironment(caFile, bundleFile) };
+        const { caPem, bundleFile } = authority;
+        return { certificate: caPem, bundleFile, environment: trustEnvironment(authority) };
       },
     },
     daemon: daemonPorts(parts),

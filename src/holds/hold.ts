@@ -1,4 +1,4 @@
-/** A held action as the parts around it see it: what opens it, what waits for it. Plain values and narrow interfaces. */
+/** A held action as the data path sees it: what opens it, what waits for it. Plain values and narrow interfaces. */
 import type { Approval, HeldEnd, HoldDecision } from "../model/decision.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Asked } from "../model/operation.ts";
@@ -12,6 +12,8 @@ export interface HoldRequest {
   readonly connection: { readonly name: string; readonly protocol: string };
   /** All of it is approved together, or nothing. */
   readonly asked: readonly Asked[];
+  /** Exactly what would be forwarded; for the digest alone. */
+  readonly bytes: Uint8Array;
   readonly decision: HoldDecision;
   /** Of each text what stays equal where only literals differ; undefined: it cannot be approved but once. */
   readonly shapeOf: (text: string) => string | undefined;
@@ -22,11 +24,11 @@ export interface HoldRequest {
 /** Whoever opened it waits for this. */
 export interface Hold {
   readonly id: string;
-  /** One sentence for the client. */
-  readonly notice: string;
+  /** One sentence for the client, once it is kept that it waits; "" where nobody is waited for. Never rejects. */
+  readonly notice: Promise<string>;
   /** Never rejects: what fails is denied. */
   readonly answer: Promise<HoldAnswer>;
-  /** Nobody waits for it any more. Nothing happens where it was answered before. */
+  /** Nobody waits for it any more: it will not be forwarded. Nothing happens once `answer` has resolved. */
   abandon(reason: string): void;
   /** It was approved and, all the same, will not be forwarded. */
   withdraw(reason: string): void;

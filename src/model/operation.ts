@@ -34,6 +34,8 @@ export interface Asked {
   readonly text: string;
   /** Decoded bound parameters; null is SQL NULL. Detectors run over them before they are stored. */
   readonly parameters?: readonly (string | null)[];
+  /** It is made ready only: nothing runs until it is asked for again, so that what a rule holds waits until then. */
+  readonly prepared?: true;
   /** The ask's bytes are values that an operation before it writes, e.g. the data of a copy. */
   readonly isData?: true;
 }

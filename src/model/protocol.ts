@@ -19,6 +19,8 @@ export interface Protocol {
   readonly lookup?: (question: LookQuestion) => LookupMachine;
   /** What `login` needs for a lookup of our own on the same backend, given what the session's login asked; undefined: no session did. */
   readonly lookupLogin?: (request: unknown) => unknown;
+  /** What to ask `lookup` for the number of rows that this would touch; or why it cannot be asked. Its answer is a text. */
+  readonly estimate?: (asked: readonly Asked[]) => { readonly question: LookQuestion } | { readonly unknown: string };
   /** What stays equal of a text where only its literals differ; undefined: nothing that could be relied upon. */
   readonly shapeOf?: (text: string) => string | undefined;
   /** Values that stand in the text itself, as the backend reads them; undefined: it cannot be told. Absent: none do. */
@@ -27,14 +29,16 @@ export interface Protocol {
   readonly askedBy?: (text: string, connection: Connection) => readonly Asked[];
   /** The whole of a cancel message to the server for a key that `login` handed out. */
   readonly cancelMessage?: (cancel: Uint8Array) => Uint8Array;
+  /** What a client of the session shows to cancel, made of the session's secret and the key that `login` handed out. */
+  readonly cancelKey?: (secret: Uint8Array, cancel: Uint8Array) => Uint8Array;
 }
 
 export interface SessionWorld {
   readonly sessionId: string;
   readonly connection: Connection;
   readonly maskFor: MaskFor;
-  /** Unpredictable bytes, made for this session: what the client shows to cancel. */
-  readonly cancelKey: Uint8Array;
+  /** Unpredictable bytes, made for this session: what the client shows to cancel is made of them. */
+  readonly cancelSecret: Uint8Array;
 }
 
 export interface LoginWorld {

@@ -7,10 +7,10 @@ import type { Accepted } from "ebpf-loader";
 import type { Clock } from "../base/clock.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
 import { CANCELS_MAX, LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
-import type { Hold, HoldRequest, Holds } from "../holds/hold.ts";
+import type { Holds } from "../holds/hold.ts";
 import type { Masker } from "../masking/mask.ts";
 import type { Connection } from "../model/connection.ts";
-import type { Decision, HeldEnd, Refusal, Verdict } from "../model/decision.ts";
+import type { Refusal } from "../model/decision.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Asked } from "../model/operation.ts";
@@ -21,7 +21,8 @@ import type { Policy } from "../policy/load.ts";
 import type { Recorder } from "../recorder/recorder.ts";
 import { Accounting, shadowEvent } from "./accounting.ts";
 import { CurrentJudge, styleOf } from "./current-judge.ts";
-import { Driver, type HeldAsk } from "./driver.ts";
+import { Driver } from "./driver.ts";
+import { HeldAsks } from "./held.ts";
 import type { Lookups } from "./lookups.ts";
 import { completeOrigin } from "./origin.ts";
 import type { Cancellable, LiveSession, Sessions } from "./sessions.ts";
@@ -29,6 +30,9 @@ import { type Leaf, leafNames, serverOptions } from "./tls.ts";
 import { type Backend, type CredentialSource, cancelUpstream, logIn } from "./upstream.ts";
 import { Wire } from "./wire.ts";
 import { maskWritten } from "./write-back.ts";
+
+/** As many as PostgreSQL's own have; how many are shown is the protocol's business. */
+const CANCEL_SECRET_BYTES = 32;
 
 /** The parts that a connection passes; joined in main.ts, replaced by fakes in tests. */
 export interface PathParts {
@@ -120,11 +124,12 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     policy: judge.current.policy,
     startedAtMs: parts.clock.nowMs(),
   });
-  const cancelKey = newCancelKey();
+  const cancelSecret = randomBytes(CANCEL_SECRET_BYTES);
+  let cancelKey: Uint8Array | undefined;
   const session = protocol.session({
     sessionId,
     connection,
-    cancelKey,
+    cancelSecret,
     maskFor: (column) => parts.masker.valueMask(column, (detector) => styleOf(column, detector, judge.current)),
   });
 
@@ -132,8 +137,10 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   let look: ReturnType<Lookups["of"]> | undefined;
   let fault: string | undefined;
   let entrance: readonly Asked[] | undefined;
-  /** Approved and forwarded, not answered yet, by their asks. */
-  const running = new Map<number, Hold>();
+  let sessionLogin: unknown;
+  /** The policy under which it was let in. */
+  let letIn: string | undefined;
+  const held = new HeldAsks(parts.holds, () => judge.current);
   const driver = new Driver(sessionId, session, client, {
     decide: (id, asked, bytes) => {
       entrance ??= asked;
@@ -142,11 +149,12 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     hold: (id, asked, bytes, decision) => {
       clearTimeout(startup); // a held `connect` may take longer than a login
       const shapeOf = protocol.shapeOf ?? (() => undefined);
-      const request = { sessionId, askId: id, agent, origin, connection, asked, decision, shapeOf };
-      return heldAsk(request, bytes, parts.holds, judge, running);
+      const request = { sessionId, askId: id, agent, origin, connection, asked, bytes, decision, shapeOf };
+      return held.open({ ...request, estimate: () => parts.lookups.estimate(backend, sessionLogin, asked) });
     },
     recordAsked: (id, asked, decision, hold) => {
       recording.asked(id, asked, decision, hold);
+      if (decision.kind === "hold") return; // whoever holds it tells of it
       const refusal = decision.kind === "allow" ? decision.observed : decision;
       if (refusal !== undefined) parts.emit(refusalEvent(parts, sessionId, agent, connection, decision.kind, refusal));
       accounting.decided(id, decision);
@@ -158,17 +166,23 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     noteProgress: (id, rows, bytes) => accounting.progress(id, rows, bytes),
     recordAnswered: (entry) => {
       recording.answered(entry);
+      held.answered(entry);
       accounting.answered(entry.askId, entry.rows, entry.bytes);
-      running.get(entry.askId)?.finished(entry.error === undefined ? entry.outcome : `failed: ${entry.error.code}`);
-      running.delete(entry.askId);
     },
     flush: () => recording.flush(),
     logIn: async (request) => {
+      letIn = judge.current.policy;
       const login = await logIn(backend, request, parts.credentialOf).catch((error: unknown) => {
         parts.emit(loginFailure(parts, sessionId, agent, connection, error));
+        held.loggedIn(`failed: ${codeOf(error)}`);
         throw error;
       });
-      if (login.cancel !== undefined) parts.sessions.rememberCancel(cancelKey, sessionId, agent, backend, login.cancel);
+      held.loggedIn("connected");
+      sessionLogin = request;
+      if (login.cancel !== undefined && protocol.cancelKey !== undefined) {
+        cancelKey = protocol.cancelKey(cancelSecret, login.cancel);
+        parts.sessions.rememberCancel(cancelKey, sessionId, agent, backend, login.cancel);
+      }
       clearTimeout(startup);
       if (protocol.lookup !== undefined) look = parts.lookups.of(backend, request);
       return login;
@@ -197,14 +211,19 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   const stop = (reason: string) => driver.stop(reason);
   const drain: LiveSession["drain"] = (why, fresh) => driver.drain(why, fresh);
   const cut = (reason: string) => {
-    cancelFor(parts, agent, cancelKey); // a backend that computes does not notice that nobody listens any more
+    driver.cancelHeld(reason);
+    if (cancelKey !== undefined) void cancelFor(parts, agent, cancelKey); // a backend that computes does not notice that nobody listens any more
     driver.cut(reason);
   };
   const recheck = () => {
-    driver.cancelHeld("the policy has changed while it waited; send it again");
+    const { outdated } = held;
+    if (outdated !== undefined) driver.cancelHeld(outdated);
     if (entrance === undefined) return;
     const decision = judge.current.again(entrance);
     if (decision?.kind === "deny") stop(`the policy does not allow this connection any more: ${decision.message}`);
+    // It was let in by an approval under this policy, or by another policy that asked for none.
+    const isNew = decision?.kind === "hold" && letIn !== undefined && letIn !== decision.policy;
+    if (isNew) stop(`the policy asks for an approval of this connection now: ${decision.message}`);
   };
   const cancelHeld = (why: string) => driver.cancelHeld(why);
   parts.sessions.add({ sessionId, agent, connection, origin, stop, cut, recheck, drain, cancelHeld });
@@ -218,7 +237,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   // 10 one summary, whatever happened
   const reason = await driver.run();
   clearTimeout(startup);
-  for (const hold of running.values()) hold.finished(undefined);
+  held.end();
   const { bytesIn, bytesOut } = driver;
   await recording.end({
     reason,
@@ -232,41 +251,11 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     ...about(parts, agent, connection, sessionId),
     kind: "session.end",
     message: `${agent.name} left ${connection.name}: ${reason}`,
-    fields: { statements, denied, masked, rows, bytesIn, bytesOut },
+    fields: { statements, denied, held: held.count, masked, rows, bytesIn, bytesOut },
   };
   parts.emit(summary);
   parts.sessions.remove(sessionId, cancelKey);
   parts.ended(origin, summary);
-}
-
-/** Opens the hold; approved, the judge of that moment lifts it, if the policy is still the one that held it. */
-function heldAsk(
-  request: HoldRequest,
-  bytes: Uint8Array,
-  holds: Holds,
-  judge: CurrentJudge,
-  running: Map<number, Hold>,
-): HeldAsk {
-  const { askId, asked, decision } = request;
-  const hold = holds.open(request);
-  const refused = (end: HeldEnd, message: string): Verdict => {
-    return { kind: "deny", rules: decision.rules, message, policy: decision.policy, held: end };
-  };
-  const withdraw = (reason: string): Verdict => {
-    hold.withdraw(reason);
-    running.delete(askId);
-    return refused({ hold: hold.id, state: "abandoned", by: [] }, reason);
-  };
-  const verdict = hold.answer.then((answer): Verdict => {
-    if (answer.kind === "refused") return refused(answer.end, answer.message);
-    const { current } = judge;
-    if (current.policy !== decision.policy) return withdraw("the policy has changed while it waited; send it again");
-    const lifted = current.lift(askId, asked, bytes, answer.approval);
-    if (lifted.kind !== "allow") return withdraw("it is not allowed any more; send it again");
-    running.set(askId, hold);
-    return lifted;
-  });
-  return { id: hold.id, notice: hold.notice, verdict, abandon: (reason) => hold.abandon(reason), withdraw };
 }
 
 function refuse(
@@ -290,8 +279,8 @@ function refuse(
 /** How many are under way, by what they cancel. */
 const cancelling = new WeakMap<Cancellable, number>();
 
-/** An agent may cancel only what a session of its own runs. */
-function cancelFor(parts: PathParts, agent: Agent, key: Uint8Array): void {
+/** An agent may cancel only what a session of its own runs. Never rejects. */
+async function cancelFor(parts: PathParts, agent: Agent, key: Uint8Array): Promise<void> {
   const found = parts.sessions.findCancel(key);
   const message = found?.backend.protocol.cancelMessage?.(found.cancel);
   if (found === undefined || message === undefined || found.agent.slot !== agent.slot) return;
@@ -300,32 +289,29 @@ function cancelFor(parts: PathParts, agent: Agent, key: Uint8Array): void {
   const running = cancelling.get(found) ?? 0;
   if (running >= CANCELS_MAX) return; // the server has been told, and does not hang up
   cancelling.set(found, running + 1);
-  const cancelled = cancelUpstream(found.backend, message).finally(() => {
-    cancelling.set(found, (cancelling.get(found) ?? 1) - 1);
-  });
-  cancelled.catch((error: unknown) => {
+  try {
+    await cancelUpstream(found.backend, message);
+  } catch (error) {
     const about = { atMs: parts.clock.nowMs(), agent: agent.name, sessionId: found.sessionId };
     parts.emit({ ...about, kind: "cancel.failed", message: `A cancel did not reach its backend: ${messageOf(error)}` });
-  });
+  } finally {
+    cancelling.set(found, (cancelling.get(found) ?? 1) - 1);
+  }
 }
-
-const REFUSAL_EVENTS: Readonly<Record<Decision["kind"], (message: string) => Pick<AuditEvent, "kind" | "message">>> = {
-  deny: (message) => ({ kind: "action.deny", message }),
-  hold: (message) => ({ kind: "action.hold", message }),
-  allow: (message) => ({ kind: "action.observed", message: `It was forwarded, but would be denied: ${message}` }),
-};
 
 function refusalEvent(
   parts: PathParts,
   sessionId: string,
   agent: Agent,
   connection: Connection,
-  answer: Decision["kind"],
+  answer: "allow" | "deny",
   { rules, message }: Refusal,
 ): AuditEvent {
   return {
     ...about(parts, agent, connection, sessionId),
-    ...REFUSAL_EVENTS[answer](message),
+    ...(answer === "deny"
+      ? { kind: "action.deny", message }
+      : { kind: "action.observed", message: `It was forwarded, but would be denied: ${message}` }),
     fields: { rules: rules.join(" ") },
   };
 }
@@ -349,13 +335,6 @@ function loginFailure(
 
 function about(parts: PathParts, agent: Agent, connection: Connection, sessionId: string) {
   return { atMs: parts.clock.nowMs(), agent: agent.name, connection: connection.name, sessionId };
-}
-
-/** Four bytes that clients print as a positive process id, then four of secret. */
-function newCancelKey(): Uint8Array {
-  const key = randomBytes(8);
-  key[0] = (key[0] ?? 0) & 0x7f;
-  return key;
 }
 
 /** 80 random bits in lower-case base 32: short enough to read out, too many to guess. */

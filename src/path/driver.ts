@@ -29,15 +29,16 @@ export interface DriverPorts {
   /** An answer at once where it is known, else a promise. */
   look(question: LookQuestion): LookAnswer | Promise<LookAnswer>;
   secure(wire: Wire, unread: Uint8Array, alpn: string | undefined): Promise<void>;
-  cancel(key: Uint8Array): void;
+  /** Resolves when the backend has been told and has hung up, or will not be told. Never rejects. */
+  cancel(key: Uint8Array): Promise<void>;
   fault(code: string, message: string): void;
 }
 
 /** An ask that waits for a human. */
 export interface HeldAsk {
   readonly id: string;
-  /** For the client, in one sentence. */
-  readonly notice: string;
+  /** For the client, in one sentence, once there is something to wait for; "" where there is not. */
+  readonly notice: Promise<string>;
   /** Never rejects: what fails is denied. */
   readonly verdict: Promise<Verdict>;
   /** Nobody waits for it any more; `verdict` is a denial then, unless it was approved already. */
@@ -71,6 +72,7 @@ export class Driver {
   #readWhileHeld = 0;
   #closing: string | undefined;
   #isCut = false;
+  #cancelled: Promise<void> | undefined;
   #finish: (reason: string) => void = () => {};
   bytesIn = 0;
   bytesOut = 0;
@@ -142,8 +144,10 @@ export class Driver {
     } finally {
       this.#running = false;
     }
-    if (this.#closing !== undefined) this.#hangUp();
-    else this.#relieve();
+    if (this.#closing === undefined) this.#relieve();
+    else if (this.#cancelled === undefined) this.#hangUp();
+    // Who cancels takes the end of the connection for the word that it is done: a later cancel would hit the next statement.
+    else void this.#cancelled.then(() => this.#hangUp());
   }
 
   #obey(command: SessionCommand): void {
@@ -187,7 +191,7 @@ export class Driver {
         this.#ports.noteProgress(command.id, command.rows, command.bytes);
         return;
       case "cancel":
-        this.#ports.cancel(command.key);
+        this.#cancelled = this.#ports.cancel(command.key);
         return;
       case "close":
         if (command.fault !== undefined) this.#ports.fault(command.fault, command.reason);
@@ -215,7 +219,9 @@ export class Driver {
     this.#ports.recordAsked(id, asked, decision, held.id);
     this.#held = held;
     this.#readWhileHeld = 0;
-    this.#events.push({ kind: "held", id, notice: held.notice });
+    void held.notice.then((notice) => {
+      if (this.#held === held && notice !== "") this.#give({ kind: "held", id, notice });
+    });
     void held.verdict.then((verdict) => {
       this.#held = undefined;
       const isLate = this.#closing !== undefined && verdict.kind === "allow";
@@ -223,6 +229,7 @@ export class Driver {
       try {
         this.#ports.recordDecided(id, decision);
       } catch (error) {
+        if (decision.kind === "allow") held.withdraw("it could not be recorded");
         this.#fail(error);
         return;
       }

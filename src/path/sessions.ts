@@ -59,17 +59,23 @@ export class Sessions {
     this.#count(session.agent, 1);
   }
 
-  remove(sessionId: string, cancelKey: Uint8Array): void {
+  remove(sessionId: string, cancelKey: Uint8Array | undefined): void {
     const session = this.#live.get(sessionId);
     this.#live.delete(sessionId);
     if (session !== undefined) this.#count(session.agent, -1);
-    this.#cancels.delete(hex(cancelKey));
+    if (cancelKey !== undefined) this.#forget(sessionId, cancelKey);
     for (const waiting of [...this.#waiting]) waiting();
   }
 
   /** After a change of policy: what is no longer allowed ends. */
   recheck(): void {
     for (const session of this.list()) session.recheck();
+  }
+
+  /** A key of few bytes may, once in a long time, have come to another session meanwhile. */
+  #forget(sessionId: string, cancelKey: Uint8Array): void {
+    const key = hex(cancelKey);
+    if (this.#cancels.get(key)?.sessionId === sessionId) this.#cancels.delete(key);
   }
 
   cancelHeld(sessionId: string, reason: string): boolean {

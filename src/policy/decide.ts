@@ -113,7 +113,8 @@ class PolicyJudge implements Judge {
     if (only === undefined) return { kind: "deny", rules: ["built-in:nothing"], message: "Nothing was asked", policy };
     if (asked.length === 1) {
       const ruling = this.#rule(only.operation);
-      const { answer, limits, shadows, writes } = ruling;
+      const { limits, shadows, writes } = ruling;
+      const answer = answerTo(only, ruling);
       if (!writes && only.isData !== true && limits.length === 0 && shadows.length === 0) {
         if (answer.kind === "allow") return this.#allow(id, answer.rules, bytes, undefined, undefined);
         if (answer.kind === "hold") return this.#hold(id, [answer], bytes, approval, undefined);
@@ -140,14 +141,16 @@ class PolicyJudge implements Judge {
     const refused: Refused[] = [];
     const held: Held[] = [];
     for (const { asked, ruling } of judged) {
-      const { answer, writes } = ruling;
+      const { writes } = ruling;
+      const answer = answerTo(asked, ruling);
       if (answer.kind === "hold") held.push(answer);
       else if (answer.kind !== "allow") refused.push(answer);
       else for (const rule of answer.rules) rules.add(rule);
       const mask = writes || asked.isData === true ? this.#subject.maskIn?.(asked, bytes) : undefined;
       if (mask !== undefined) refused.push(writtenBack(mask));
     }
-    const limits = limitsOf(judged.map(({ ruling }) => ruling));
+    // What is made ready only is counted when it runs.
+    const limits = limitsOf(judged.flatMap(({ asked, ruling }) => (asked.prepared === true ? [] : [ruling])));
     const full = fullOf(limits, room);
     refused.push(...full.refusals);
     const shadow = [...full.shadows, ...shadowsOf(judged.map(({ ruling }) => ruling))];
@@ -277,6 +280,11 @@ const UNLIMITED: Room = { refusal: () => undefined };
 
 /** For rules that do not read it. */
 const NO_TIME: Facts = {};
+
+/** What is made ready only may be held later, when it is asked for to be run. */
+function answerTo({ prepared }: Asked, { answer }: Ruling): Answer {
+  return prepared === true && answer.kind === "hold" ? { kind: "allow", rules: answer.rules } : answer;
+}
 
 function writtenBack(mask: string): Refused {
   const message = `A value to be written carries a mask of Sallyport (${mask}): it would replace what the mask hides`;

@@ -13,6 +13,7 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf, ProtocolError, UserError } from "../base/errors.ts";
 import { LEAVES_MAX } from "../base/limits.ts";
 import { preparePrivateFolder } from "../store/database.ts";
+import { javaStore } from "./java-store.ts";
 
 export interface Leaf {
   readonly certPem: string;
@@ -27,6 +28,8 @@ export interface Authority {
   readonly caFile: string;
   /** `bundle.pem` in the public folder: the system's certificates and ours, for SSL_CERT_FILE and its like. */
   readonly bundleFile: string;
+  /** `trust.jks` in the public folder: the same for JVMs. */
+  readonly javaFile: string;
   /**
    * A certificate for these DNS names and IP addresses, kept until a day before its end. Throws
    * ProtocolError SERVER_NAME for what is neither.
@@ -58,7 +61,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
   const { dir, publicDir, clock, systemBundle = DEBIAN_BUNDLE } = options;
   preparePrivateFolder(dir);
   const ca = (await readCa(dir, clock.nowMs())) ?? (await makeCa(dir, clock.nowMs()));
-  const { caFile, bundleFile } = publish(publicDir, ca.pem, systemBundle);
+  const files = publish(publicDir, ca.pem, systemBundle);
   const leafKeys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
   const leafKeyPem = x509.PemConverter.encode(
     await webcrypto.subtle.exportKey("pkcs8", leafKeys.privateKey),
@@ -91,8 +94,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
   return {
     caPem: ca.pem,
     fingerprint: new X509Certificate(ca.pem).fingerprint256,
-    caFile,
-    bundleFile,
+    ...files,
     async leafFor(asked) {
       const names = generalNames(asked);
       const nowMs = clock.nowMs();
@@ -203,22 +205,29 @@ function importKey(pem: string): Promise<webcrypto.CryptoKey> {
   return webcrypto.subtle.importKey("pkcs8", der, ALGORITHM, false, ["sign"]);
 }
 
-function publish(folder: string, caPem: string, systemBundle: string): { caFile: string; bundleFile: string } {
+function publish(
+  folder: string,
+  caPem: string,
+  systemBundle: string,
+): Pick<Authority, "caFile" | "bundleFile" | "javaFile"> {
   // mkdir obeys the umask; agents of any user must be able to read what lies here.
   if (mkdirSync(folder, { recursive: true, mode: 0o755 }) !== undefined) chmodSync(folder, 0o755);
   const caFile = join(folder, "ca.pem");
   const bundleFile = join(folder, "bundle.pem");
   const system = existsSync(systemBundle) ? readFileSync(systemBundle, "utf8").trimEnd() : "";
   replaceFile(caFile, caPem, 0o644);
-  replaceFile(bundleFile, system === "" ? caPem : `${system}\n${caPem}`, 0o644);
-  return { caFile, bundleFile };
+  const bundle = system === "" ? caPem : `${system}\n${caPem}`;
+  replaceFile(bundleFile, bundle, 0o644);
+  const javaFile = join(folder, "trust.jks");
+  replaceFile(javaFile, javaStore(bundle), 0o644);
+  return { caFile, bundleFile, javaFile };
 }
 
 /** Readers see the old file or the new one, never a part. */
-function replaceFile(file: string, text: string, mode: number): void {
+function replaceFile(file: string, content: string | Uint8Array, mode: number): void {
   const fresh = `${file}.new`;
   rmSync(fresh, { force: true });
-  writeFileSync(fresh, text, { mode, flag: "wx", flush: true });
+  writeFileSync(fresh, content, { mode, flag: "wx", flush: true });
   chmodSync(fresh, mode);
   renameSync(fresh, file);
 }

@@ -40,6 +40,11 @@ function ask(daemon: FakeDaemon, path: string, { method = "GET", body, headers =
       headers: { ...type, ...headers },
     });
     sent.on("error", reject).on("response", async (response) => {
+      if (response.headers["content-type"] === "text/event-stream") {
+        response.destroy(); // it has no end
+        resolve({ status: response.statusCode ?? 0, text: "", code: undefined });
+        return;
+      }
       const chunks: Buffer[] = [];
       for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
       const text = Buffer.concat(chunks).toString();
@@ -90,13 +95,18 @@ test("a member is refused exactly at the routes for admins", async (t) => {
   }
 });
 
-test("what a member may do is to run and to list", () => {
+test("what a member may do is to run, to list and to answer what they may answer", () => {
   const allowed = ROUTES.filter(({ role }) => role === "member").map(({ method, path }) => `${method} ${path}`);
   assert.deepEqual(allowed, [
     "GET /v1/runs/environment",
     "POST /v1/runs",
     "GET /v1/runs/:id",
     "GET /v1/agents",
+    "GET /v1/approvals",
+    "GET /v1/approvals/watch",
+    "GET /v1/approvals/:id",
+    "POST /v1/approvals/:id/approve",
+    "POST /v1/approvals/:id/deny",
     "GET /v1/connections",
     "GET /v1/sessions",
     "GET /v1/policy",

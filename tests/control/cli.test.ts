@@ -623,10 +623,17 @@ test("run gives the command its own stdin and stdout", async (t) => {
 });
 
 test("run sets the trust variables and the run's id, passes the user's own, and keeps ours", async (t) => {
-  const env = { SALLYPORT_RUN_DIR: "/somewhere", SALLYPORT_X: "1", MINE: "kept", PGSSLROOTCERT: "/users/own.pem" };
+  const ours = { SALLYPORT_RUN_DIR: "/somewhere", SALLYPORT_X: "1" };
+  const env = { ...ours, MINE: "kept", PGSSLROOTCERT: "/users/own.pem", JAVA_TOOL_OPTIONS: "-Xmx64m" };
   const { out } = await sallyport(await fakeDaemon(t), ["run", "--as", "ci", "--", "env"], { env });
   const lines = out.split("\n");
-  for (const line of ["SALLYPORT_AGENT=ci", "SALLYPORT_RUN=r1", "PGSSLROOTCERT=/ca.pem", "MINE=kept"]) {
+  for (const line of [
+    "SALLYPORT_AGENT=ci",
+    "SALLYPORT_RUN=r1",
+    "PGSSLROOTCERT=/ca.pem",
+    "MINE=kept",
+    "JAVA_TOOL_OPTIONS=-Xmx64m -Dours=1",
+  ]) {
     assert.ok(lines.includes(line), line);
   }
   assert.doesNotMatch(out, /SALLYPORT_RUN_DIR|SALLYPORT_X/);

@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { UserError } from "../../src/base/errors.ts";
 import type { Log } from "../../src/base/log.ts";
 import type { Membership } from "../../src/control/api/callers.ts";
 import { startControlServer } from "../../src/control/api/server.ts";
+import type { ApprovalListing } from "../../src/control/approvals.ts";
 import type {
   AgentListing,
   ConnectionListing,
@@ -97,6 +99,31 @@ const AGENT: AgentListing = {
   state: "enforced",
 };
 
+export const APPROVAL: ApprovalListing = {
+  id: "hold1",
+  state: "waiting",
+  sessionId: "s1",
+  agent: "ci",
+  connection: "orders",
+  protocol: "postgres",
+  statements: [{ text: "delete from c\nwhere id = $1 -- \u001b[2J", parameters: ["5"], actions: ["sql.delete"] }],
+  tables: [{ name: "public.c", access: "write", labels: ["core"], columnLabels: ["pii"] }],
+  pid: 4711,
+  user: "runner",
+  executable: "/usr/bin/psql",
+  processes: [{ pid: 4711, comm: "psql", executable: "/usr/bin/psql" }],
+  rules: ["deletes"],
+  message: "Deletes need a reviewer",
+  digest: "0123456789abcdef".repeat(4),
+  openedMs: 1_700_000_000_000,
+  expiresMs: 1_700_000_600_000,
+  approvers: ["1 of sre"],
+  missing: "1 more of sre (rule deletes)",
+  answers: [],
+  reuseMs: 0,
+  estimate: "about 5 rows",
+};
+
 const NOTHING_SWEPT = { destroyed: 0, unable: 0, kept: 0 };
 
 const CONNECTION: ConnectionListing = {
@@ -159,7 +186,11 @@ export async function fakeDaemon(
   const base: ControlPorts = {
     peer: () => state.peer,
     runs: {
-      environment: async (agent) => ({ SALLYPORT_AGENT: agent, PGSSLROOTCERT: "/ca.pem" }),
+      environment: async (agent) => ({
+        SALLYPORT_AGENT: agent,
+        PGSSLROOTCERT: "/ca.pem",
+        JAVA_TOOL_OPTIONS: "-Dours=1",
+      }),
       create: async ({ agent, pid }, caller) => {
         note("runs.create", agent, pid, caller.uid);
         const bounds = { unixSockets: "judged", hidden: [], fixed: [] } as const;
@@ -202,6 +233,26 @@ export async function fakeDaemon(
       oci: async ({ id }) => {
         note("hooks.oci", id);
         return { agent: "ci" };
+      },
+    },
+    approvals: {
+      list: async (query, caller) => {
+        note("approvals.list", query, caller.uid);
+        return [APPROVAL];
+      },
+      show: async (id) => (id === APPROVAL.id ? APPROVAL : undefined),
+      approve: async (id, answer, caller) => {
+        note("approvals.approve", id, answer, caller.uid);
+        if (id === "gone") throw new UserError("APPROVAL_ENDED", "Cannot answer gone: it is expired", "See --all");
+        return { ...APPROVAL, id, state: "running" };
+      },
+      deny: async (id, answer, caller) => {
+        note("approvals.deny", id, answer, caller.uid);
+        return { ...APPROVAL, id, state: "denied" };
+      },
+      watch: (_caller, onChange) => {
+        onChange({ kind: "approval", approval: APPROVAL });
+        return () => {};
       },
     },
     connections: {
@@ -272,6 +323,7 @@ export async function fakeDaemon(
         agents: 1,
         connections: 1,
         openSessions: 0,
+        waiting: 1,
         policy: POLICY,
         counters: { redirected: 7 },
         states: [{ agent: "ci", state: "quarantined", reason: "odd" }],

@@ -122,7 +122,7 @@ export class ModelServer {
     const text = this.#names.statements.get(statement);
     if (text === undefined || (portal !== "" && this.#names.portals.has(portal))) return this.#failing(NO_NAME);
     if (this.#mayFail()) return this.#failing(FAILED);
-    this.#names.portals.set(portal, { text, formats, left: undefined });
+    this.#names.portals.set(portal, { text, formats, statement, left: undefined });
     return server.bound();
   }
 
@@ -140,16 +140,23 @@ export class ModelServer {
   }
 
   #execute(frame: Buffer): readonly Buffer[] {
-    const portal = this.#names.portals.get(textOf(frame));
+    const name = textOf(frame);
+    const portal = this.#names.portals.get(name);
     if (portal === undefined) return [this.#failing(NO_NAME)];
     if (this.#names.status === "E" && portal.left !== undefined) return [this.#failing(IN_FAILED)];
-    if (this.#habits.honest && !covers(this.#asked, portal.text)) throw unasked(`an Execute of ${portal.text}`, frame);
+    if (this.#habits.honest && !this.#isCovered(name, portal)) throw unasked(`an Execute of ${portal.text}`, frame);
     if (portal.left === undefined) {
       const run = this.#run(portal.text, false, () => this.#library.runOf(portal, this.#turn));
       portal.left = run.frames;
       this.#copy = run.afterCopy && { rest: run.afterCopy, isSimple: false };
     }
     return this.#rows(portal, frame.readInt32BE(frame.length - 4));
+  }
+
+  /** By its text, or as the SQL that runs what has this name. */
+  #isCovered(name: string, { text, statement }: Portal): boolean {
+    const inSql = [name === "" ? "" : `FETCH ALL FROM "${name}"`, statement === "" ? "" : `EXECUTE "${statement}"`];
+    return covers(this.#asked, text) || inSql.some((own) => own !== "" && covers(this.#asked, own));
   }
 
   /** As many rows as were asked for, or all that is left. */

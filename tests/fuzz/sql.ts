@@ -10,6 +10,8 @@ export type Status = "I" | "T" | "E";
 export interface Portal {
   readonly text: string;
   readonly formats: string;
+  /** Name of the statement that it was bound to; "": none, or the unnamed one. */
+  readonly statement: string;
   /** What is left of its rows, once it was run. */
   left: readonly Buffer[] | undefined;
 }
@@ -98,7 +100,7 @@ const RULES: readonly Rule[] = [
     run: ({ portals, status }, [, name = "", text = ""]) => {
       if (status === "I") return error("25P01", "only in a transaction");
       if (portals.has(name)) return error("42P03", "there is such a cursor");
-      portals.set(name, { text, formats: "", left: undefined });
+      portals.set(name, { text, formats: "", statement: "", left: undefined });
       return done("DECLARE CURSOR");
     },
   },

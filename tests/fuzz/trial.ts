@@ -8,6 +8,8 @@ import type { Asked } from "../../src/model/operation.ts";
 import type { Permit } from "../../src/model/permit.ts";
 import type { Session, SessionCommand, SessionEvent } from "../../src/model/session.ts";
 import { UnreadBudget } from "../../src/protocols/postgres/codec.ts";
+import type { Greeting } from "../../src/protocols/postgres/greeting.ts";
+import { server } from "../kit/wire.ts";
 import type { Answers } from "./answers.ts";
 import { Asks } from "./asks.ts";
 import { ClientStream } from "./client-stream.ts";
@@ -18,14 +20,17 @@ import { ModelServer } from "./server.ts";
 import type { MakeSession, Move, Setting } from "./setting.ts";
 import { SESSION_ID, sessionWorld } from "./worlds.ts";
 
-const GREETING = {
-  parameters: [
-    ["client_encoding", "UTF8"],
-    ["standard_conforming_strings", "on"],
-    ["server_version", "18.4"],
-  ],
+const PARAMETERS: Greeting["parameters"] = [
+  ["client_encoding", "UTF8"],
+  ["standard_conforming_strings", "on"],
+  ["server_version", "18.4"],
+];
+const GREETING: Greeting = {
+  parameters: PARAMETERS,
+  said: [...PARAMETERS.map(([name, value]) => server.parameter(name, value)), server.keyData(Buffer.alloc(8, 1))],
   status: "I",
-} as const;
+  minor: 0,
+};
 /** Of an inlet: twice what waits, and the least that it takes. Two inlets. */
 const HELD_FREE_BYTES = 2 * 1_024 + 64;
 

@@ -96,7 +96,7 @@ export function worldNamed(name: string): World {
 }
 
 const masker = createMasker(new Uint8Array(32).fill(7));
-const CANCEL_KEY = Buffer.from("0102030405060708", "hex");
+const CANCEL_SECRET = Buffer.from("05060708", "hex");
 
 export const SESSION_ID = "fuzzed1";
 
@@ -127,7 +127,7 @@ export function sessionWorld(world: World): SessionWorld {
   const judge = judgeOf(world, 0);
   const maskFor: SessionWorld["maskFor"] = (column) =>
     masker.valueMask(column, (detector) => styleOf(column, detector, judge));
-  return { sessionId: SESSION_ID, connection, cancelKey: CANCEL_KEY, maskFor };
+  return { sessionId: SESSION_ID, connection, cancelSecret: CANCEL_SECRET, maskFor };
 }
 
 /** As path/connection.ts has it: the strictest that policy asks for any column that the value depends on. */

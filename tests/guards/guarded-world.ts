@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -96,6 +96,16 @@ export class GuardedWorld {
     writeFileSync(join(daemon.folder, "policies", "guarded.yaml"), POLICIES[policy]);
     const { code, stderr } = await daemon.cli(["reload"]);
     if (code !== 0) throw new Error(`Cannot put the policy ${policy} into force: ${stderr}`);
+  }
+
+  /** Names a table of the connection in the settings, so that its catalog is asked, or no longer. */
+  async knowCatalog(isKnown: boolean): Promise<void> {
+    const { daemon } = this.world;
+    const plain = readFileSync(daemon.configFile, "utf8").replace(/^ {4}data: .*\n/m, "");
+    const named = plain.replace(/^ {4}tls: .*\n/m, (line) => `${line}    data: { public.products: { labels: [] } }\n`);
+    writeFileSync(daemon.configFile, isKnown ? named : plain);
+    const { code, stderr } = await daemon.cli(["reload"]);
+    if (code !== 0) throw new Error(`Cannot put the settings into force: ${stderr}`);
   }
 
   /** A fresh copy of the template. */

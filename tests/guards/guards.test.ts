@@ -7,6 +7,7 @@ import { runAttacks } from "./attacks-run.ts";
 import { GuardedWorld } from "./guarded-world.ts";
 import { HARMLESS } from "./harmless/index.ts";
 import { runHarmless } from "./harmless-run.ts";
+import { isClosedByCatalog, LIMITS } from "./limits.ts";
 import { countsOf, faultsOf, LIMITS_TITLE, runSuite } from "./suite.ts";
 
 const ATTACKS_MIN = 200;
@@ -39,6 +40,21 @@ test("a sample of attacks is refused and a sample of harmless statements is not"
   assert.deepEqual(faultsOf(result), []);
   const { attacks, harmless } = countsOf(result);
   assert.ok(attacks >= ATTACKS.length && harmless >= HARMLESS.length, `${attacks} attacks, ${harmless} harmless`);
+});
+
+test("calls that look like columns are refused where the settings name a table of the connection", async () => {
+  await guarded.knowCatalog(true);
+  for (const policy of ["no-whole-table", "only-select"] as const) {
+    await guarded.enforce(policy);
+    const rows = LIMITS.filter((limit) => limit.policy === policy && isClosedByCatalog(limit));
+    const results = await runAttacks(guarded, rows, { policy, prefix: `known_${policy === "only-select" ? 1 : 0}` });
+    assert.ok(results.length >= 3);
+    assert.deepEqual(
+      results.filter(({ verdict }) => verdict !== "closed"),
+      [],
+    );
+  }
+  await guarded.knowCatalog(false);
 });
 
 test("an attack that passes, one that does no harm, and a statement that is refused are told", async () => {

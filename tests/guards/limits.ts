@@ -1,5 +1,6 @@
 /** What does get past, with what helps. Each is run like an attack, and must pass, or it is no limit any more. Data only. */
 import type { Limit, PolicyName } from "./attack.ts";
+import { TOKEN } from "./template.ts";
 
 interface Kind {
   readonly policy: PolicyName;
@@ -10,6 +11,13 @@ interface Kind {
 
 const ROW_LIMIT =
   "a row limit in the database: AFTER DELETE OR UPDATE … REFERENCING OLD TABLE … FOR EACH STATEMENT, which raises beyond some rows; or a rule that allows writes by table";
+
+/** Where the settings name no table of the connection, its catalog is not asked. */
+const LIKE_COLUMN = {
+  why: "PostgreSQL runs the owner's function f(row) for `row.f` where no column has that name, and no text tells the two apart; who may not define functions can reach only those that the owner made",
+  remedy:
+    "name a table under the connection's data in the settings: the catalog is asked then, and such a call is sql.call; or REVOKE EXECUTE on functions over row types",
+};
 
 const KINDS: readonly Kind[] = [
   {
@@ -95,6 +103,16 @@ const KINDS: readonly Kind[] = [
   },
   {
     policy: "no-whole-table",
+    ...LIKE_COLUMN,
+    of: [
+      ["a function as if a column", "SELECT o.clear_of FROM orders o WHERE id = 1"],
+      ["a function as if a field", "SELECT (o).clear_of FROM orders o WHERE id = 1"],
+      ["a function as if a field of a sub-query", "SELECT (SELECT o FROM orders o WHERE id = 1).clear_of"],
+      ["a function as if a column in a WHERE", "SELECT 1 FROM orders WHERE orders.clear_of = 1"],
+    ],
+  },
+  {
+    policy: "no-whole-table",
     why: "each statement writes few rows, and there are many statements",
     remedy: "a row limit over time in the database; the recording and the audit trail show it",
     of: [
@@ -116,6 +134,19 @@ const KINDS: readonly Kind[] = [
   },
   {
     policy: "only-select",
+    ...LIKE_COLUMN,
+    of: [
+      ["a function as if a column, to read another table", "SELECT o.tell_of FROM orders o WHERE id = 1", TOKEN],
+      ["a function as if a field, to read another table", "SELECT (o).tell_of FROM orders o WHERE id = 1", TOKEN],
+      [
+        "a function as if a column, by the table's name, to read another table",
+        "SELECT orders.tell_of FROM orders WHERE orders.id = 1",
+        TOKEN,
+      ],
+    ],
+  },
+  {
+    policy: "only-select",
     why: "names and definitions of the schema are not rows; functions tell of them without a table",
     remedy: "REVOKE EXECUTE on those functions; no secrets in definitions",
     of: [
@@ -125,6 +156,11 @@ const KINDS: readonly Kind[] = [
     ],
   },
 ];
+
+/** Limits that are none where the settings name a table of the connection. */
+export function isClosedByCatalog({ why }: Limit): boolean {
+  return why === LIKE_COLUMN.why;
+}
 
 export const LIMITS: readonly Limit[] = KINDS.flatMap(({ policy, why, remedy, of }) =>
   of.map(([name, sql, arrives]) => ({

@@ -67,6 +67,8 @@ export const APP = `
   CREATE TYPE app.token AS (id int);
   CREATE FUNCTION app.cast_token(app.token) RETURNS text LANGUAGE sql AS 'SELECT ssn FROM public.customers WHERE id = $1.id';
   CREATE CAST (app.token AS text) WITH FUNCTION app.cast_token(app.token);
+  CREATE FUNCTION public.whose(public.orders) RETURNS text LANGUAGE sql AS
+    'SELECT ssn FROM public.customers WHERE id = $1.customer';
   CREATE FUNCTION public.short(public.customers) RETURNS text LANGUAGE sql AS 'SELECT right($1.ssn, 7)';
 
   CREATE TABLE app.trap (x text);

@@ -58,7 +58,11 @@ export async function runTrials(
   options: TrialOptions,
 ): Promise<readonly Trial[]> {
   const stages = [...new Set(placed.map(({ attack }) => stageOf(attack)))];
-  const jobs = placed.map((one, at) => ({ ...one, at, stage: `stage_${stages.indexOf(stageOf(one.attack))}` }));
+  const jobs = placed.map((one, at) => ({
+    ...one,
+    at,
+    stage: `stage_${lettersOf(stages.indexOf(stageOf(one.attack)))}`,
+  }));
   const trials: (Trial | undefined)[] = placed.map(() => undefined);
   const own = jobs.filter(({ attack }) => needsOwn(attack)).sort((a, b) => a.stage.localeCompare(b.stage));
   const shared = jobs.filter(({ attack }) => !needsOwn(attack));
@@ -146,10 +150,15 @@ function runsOf(job: Job, oneWay: boolean): readonly Run[] {
   return SETS.flatMap((set) => [runOf(job, false, first, set), ...tried.map((way) => runOf(job, true, way, set))]);
 }
 
+/** A number without digits, which an answer that tells the name would show as a piece of a value. */
+function lettersOf(number: number): string {
+  return [...`${number}`].map((digit) => "abcdefghij"[Number(digit)]).join("");
+}
+
 /** Where it changes something, each run has a database of its own; else all of one set and stage share one. */
 function runOf(job: Job, guarded: boolean, way: Way, set: SetName): Run {
   const { attack, at } = job;
-  const name = `leak_${attack.changes === true ? at : job.stage}_${set}`;
+  const name = `leak_${attack.changes === true ? lettersOf(at) : job.stage}_${set}`;
   const database = !needsOwn(attack)
     ? sharedOf(set)
     : attack.changes === true

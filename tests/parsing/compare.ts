@@ -132,7 +132,10 @@ class Comparison {
     if (strong.length === 0) this.#need(`reads ${name}`, this.#claims.readCover(touched, this.#changesCatalogs()));
     else if (PLANS.test(this.#statement.text))
       this.#need(`plans a change of ${name}`, this.#claims.readCover(touched, this.#changesCatalogs()));
-    else if (strong.every((mode) => mode === "RowExclusiveLock") && !MERGES_NOTHING.test(this.#statement.text)) {
+    else if (this.#claims.hasKind(/^lock$/)) {
+      // In any of the modes, a writer's among them.
+      this.#need(`locks ${name}`, this.#claims.itselfCover(relation));
+    } else if (strong.every((mode) => mode === "RowExclusiveLock") && !MERGES_NOTHING.test(this.#statement.text)) {
       this.#need(`would write ${name}`, this.#claims.writeCover(touched, ["sql.insert", "sql.update", "sql.delete"]));
     } else if (strong.every((mode) => mode === "RowExclusiveLock")) {
       this.#need(`reads ${name}`, this.#claims.readCover(touched, this.#changesCatalogs()));

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type Analysis, analyse, prepareAnalysis } from "../../src/protocols/postgres/actions.ts";
 import { Analyser } from "../../src/protocols/postgres/analysis/analyse.ts";
+import { volatilityOf } from "../../src/protocols/postgres/analysis/volatility.ts";
 import { grammarTexts, makeCorpus, type Sizes } from "./corpus/corpus.ts";
 import { Coverage } from "./coverage.ts";
 import { type Analyse, judge, misremembered, type Observation, observeCorpus, tallyOf } from "./run.ts";
@@ -55,6 +56,22 @@ test("no text is answered with what was found for another one of its shape", asy
   await afresh.prepare();
   assert.deepEqual(
     misremembered(observations, real, (text) => afresh.analyse(text, SCOPE)).map(({ text }) => text),
+    [],
+  );
+});
+
+test("no function of the server is more volatile than policy is told", async () => {
+  const rows = await world.postgres.query(
+    "SELECT DISTINCT proname AS name, provolatile AS mark FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace",
+  );
+  const told = { i: 0, s: 1, v: 2 } as const;
+  const rank = { immutable: 0, stable: 1, volatile: 2, unknown: 3 } as const;
+  const wrong = rows.filter(
+    ({ name, mark }) => rank[volatilityOf(undefined, String(name))] < told[mark as keyof typeof told],
+  );
+  assert.ok(rows.length > 2_000);
+  assert.deepEqual(
+    wrong.map(({ name, mark }) => `${name} ${mark}`),
     [],
   );
 });

@@ -45,7 +45,7 @@ function scriptOf(world: SessionWorld) {
       ] as const;
     }
     if (event.kind === "client" && textOf(event.bytes) === "cancel") {
-      return [{ kind: "cancel", key: world.cancelKey }] as const;
+      return [{ kind: "cancel", key: world.cancelSecret }] as const;
     }
     if (event.kind === "client") {
       const ask = [{ operation: SELECT, text: textOf(event.bytes) }];
@@ -97,7 +97,7 @@ async function world(t: TestContext, making: Making = {}) {
     session: (given) => {
       const session = new ScriptedSession(scriptOf(given));
       sessions.push(session);
-      cancelKeys.push(given.cancelKey);
+      cancelKeys.push(given.cancelSecret);
       return session;
     },
   });
@@ -124,6 +124,7 @@ async function world(t: TestContext, making: Making = {}) {
     ended: (_origin, event) => ended.push(event),
     sessions: live,
     lookups: new Lookups(clock, credentialOf),
+    holds: { open: () => assert.fail("nothing is held here") },
     ...making.parts,
   };
   const { client, fd } = await accept(t);
@@ -215,7 +216,7 @@ test("a session is served, recorded from start to end, and summed up", async (t)
   );
   assert.deepEqual([kinds(events), kinds(ended), live.list()], [["session.start", "session.end"], ["session.end"], []]);
   const { fields } = ended[0] ?? {};
-  assert.deepEqual(fields, { statements: 1, denied: 0, masked: 1, rows: 1, bytesIn: 11, bytesOut: 24 });
+  assert.deepEqual(fields, { statements: 1, denied: 0, held: 0, masked: 1, rows: 1, bytesIn: 11, bytesOut: 24 });
   const recorded = await read();
   assert.deepEqual(
     recorded.map(({ kind }) => kind),

@@ -278,7 +278,7 @@ test("notes and cancels go to their ports before the answer is sent; what only a
     ports: {
       recordAnswered: ({ outcome }) => void order.push(outcome),
       flush: () => void order.push("flush"),
-      cancel: (key) => void order.push(textOf(key)),
+      cancel: async (key) => void order.push(textOf(key)),
     },
   });
   await until(() => isLoggedIn(world), "the login");
@@ -287,6 +287,24 @@ test("notes and cancels go to their ports before the answer is sent; what only a
   world.server.write("row");
   await until(() => order.includes("shown"), "the answer");
   assert.deepEqual(order, ["SELECT 1", "key", "shown"]);
+});
+
+test("the connection of a cancel ends when the backend knows of it, not before", async (t) => {
+  const { promise: told, resolve: tell } = Promise.withResolvers<void>();
+  const script = (event: SessionEvent): readonly SessionCommand[] =>
+    event.kind === "client"
+      ? [
+          { kind: "cancel", key: bytes("key") },
+          { kind: "close", reason: "a cancel request" },
+        ]
+      : [];
+  const world = await start(t, { script, ports: { cancel: () => told } });
+  world.client.write("cancel");
+  await turns(50); // in which it would have ended
+  assert.equal(world.answer.ended(), false);
+  tell();
+  assert.equal(await world.done, "a cancel request");
+  await until(() => world.answer.ended(), "the end");
 });
 
 test("one read makes one record write and one write to each side", async (t) => {

@@ -90,6 +90,7 @@ export function protocolOf(session: () => Session, changes: Partial<Protocol> = 
     login: (_request, { credential, tls }) => new LineLogin(credential, tls.mode),
     lookup: (question) => lineLookup(question as { readonly ask: string }),
     lookupLogin: (request) => ({ for: request }),
+    cancelKey: (secret) => secret,
     cancelMessage: (key) => bytes(`cancel ${textOf(key)}\n`),
     ...changes,
   };

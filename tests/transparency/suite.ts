@@ -1,5 +1,7 @@
 /** One run of the suite over one version: what was played, what differed. */
 import { CLIENTS } from "./clients/all.ts";
+import type { Client } from "./clients/client.ts";
+import { SHUTDOWN } from "./clients/shutdown.ts";
 import { apartFromStated, type Difference, differencesOf, misstated, play } from "./compare.ts";
 import { plant } from "./control.ts";
 import { type Chapter, chaptersOf } from "./corpus/corpus.ts";
@@ -42,11 +44,14 @@ export async function runVersion(
     const [row] = await sides.direct.postgres.query("SHOW server_version");
     const about = { version, serverVersion: String(row?.["server_version"]) };
     const statements = options.parts.includes("statements") ? await runStatements(sides, options, tell) : NOTHING;
-    const clients = options.parts.includes("clients") ? await runClients(sides, options, tell) : [];
-    // Last, because it makes the direct server another than the other one.
+    const areClients = options.parts.includes("clients");
+    const clients = areClients ? await runClients(CLIENTS, sides, options, tell) : [];
+    // Behind the others, because it makes the direct server another than the other one.
     const control = await plant(sides);
     if (control !== undefined) tell(`${version}: the planted byte was not found: ${control}`);
-    return { ...about, ...statements, clients, control };
+    // Last, because nothing is there any more.
+    const last = areClients ? await runClients([SHUTDOWN], sides, options, tell) : [];
+    return { ...about, ...statements, clients: [...clients, ...last], control };
   } finally {
     await sides.stop();
   }
@@ -99,12 +104,13 @@ async function typesNotIn({ direct }: Sides): Promise<readonly string[]> {
 }
 
 async function runClients(
+  clients: readonly Client[],
   sides: Sides,
   options: Options,
   tell: (line: string) => void,
 ): Promise<readonly ClientResult[]> {
   const results: ClientResult[] = [];
-  for (const { name, what, packages, isQuick, versions, differs } of CLIENTS) {
+  for (const { name, what, packages, isQuick, versions, differs } of clients) {
     if (versions?.includes(sides.version) === false) continue;
     if ((options.isQuick && !isQuick) || !name.includes(options.only)) continue;
     const startedMs = performance.now();

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { capture } from "../kit/daemon.ts";
 import { CLIENTS } from "./clients/all.ts";
+import { SHUTDOWN } from "./clients/shutdown.ts";
 import { apartFromStated, differencesOf, misstated, play } from "./compare.ts";
 import { plant } from "./control.ts";
 import { MODES } from "./corpus/case.ts";
@@ -13,7 +14,7 @@ import { type Sides, startSides } from "./sides.ts";
 
 const VERSION = 15;
 const SEED = 1;
-const ONE_IN = 50;
+const ONE_IN = 20;
 const SAMPLED_MIN = 300;
 const CORPUS_MIN = 2_000;
 
@@ -43,6 +44,10 @@ for (const { name, isQuick, differs } of CLIENTS) {
 test("one planted byte is found where it is, and nowhere else", async () => {
   assert.equal(await plant(sides), undefined);
 });
+
+// The servers are gone from here on.
+test(`${SHUTDOWN.name} says the same to clients on both sides`, async () =>
+  assert.equal(await SHUTDOWN.differs(sides), ""));
 
 test("the corpus holds every kind of statement of the grammar, and enough of them", async () => {
   const texts = new Set(

@@ -114,7 +114,7 @@ test("what agents may read is readable for all and holds no key", async (t) => {
   const given = options(t, { systemBundle });
   const authority = await openAuthority(given);
   assert.equal(statSync(given.publicDir).mode & 0o777, 0o755);
-  for (const file of [authority.caFile, authority.bundleFile]) {
+  for (const file of [authority.caFile, authority.bundleFile, authority.javaFile]) {
     assert.equal(statSync(file).mode & 0o777, 0o644);
     assert.doesNotMatch(readFileSync(file, "utf8"), /PRIVATE/);
   }

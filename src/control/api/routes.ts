@@ -1,11 +1,12 @@
 /** Every route of the API: who may use it and which port answers. Knows no sockets. */
 import { API_LIST_MAX } from "../../base/limits.ts";
-import type { AuditEvent } from "../../model/event.ts";
 import type { Caller, ControlPorts, SessionEntry } from "../ports.ts";
 import { isChildOf } from "./callers.ts";
 import { ApiFault, unknownThing } from "./faults.ts";
 import {
   addBody,
+  approveBody,
+  denyBody,
   endOf,
   explainBody,
   observeBody,
@@ -37,7 +38,7 @@ export type Answer =
   /** One JSON object a line, as fast as the client reads. */
   | { readonly kind: "lines"; readonly lines: AsyncIterable<unknown> }
   /** Server-sent events until the client leaves. */
-  | { readonly kind: "events"; readonly watch: (onEvent: (event: AuditEvent) => void) => () => void };
+  | { readonly kind: "events"; readonly watch: (onEvent: (event: { readonly kind: string }) => void) => () => void };
 
 export interface Route {
   readonly method: "GET" | "POST" | "DELETE";
@@ -121,6 +122,50 @@ export const ROUTES: readonly Route[] = [
     path: "/v1/agents/:name/observe",
     role: "admin",
     answer: async ({ path, caller }, { agents }) => json(await agents.endObservation(path["name"] ?? "", caller)),
+  },
+  {
+    method: "GET",
+    path: "/v1/approvals",
+    role: "member",
+    answer: async ({ query, caller }, { approvals }) =>
+      json(await approvals.list({ all: query.has("all"), limit: limitOf(query) }, caller)),
+  },
+  {
+    method: "GET",
+    path: "/v1/approvals/watch",
+    role: "member",
+    answer: async ({ caller }, { approvals }) => ({
+      kind: "events",
+      watch: (onEvent) => approvals.watch(caller, onEvent),
+    }),
+  },
+  {
+    method: "GET",
+    path: "/v1/approvals/:id",
+    role: "member",
+    answer: async ({ path, caller }, { approvals }) =>
+      found(
+        await approvals.show(path["id"] ?? "", caller),
+        ...([
+          "APPROVAL_UNKNOWN",
+          "Cannot find that: nothing was held by that id",
+          "sallyport approvals --all",
+        ] as const),
+      ),
+  },
+  {
+    method: "POST",
+    path: "/v1/approvals/:id/approve",
+    role: "member",
+    answer: async ({ path, body, caller }, { approvals }) =>
+      json(await approvals.approve(path["id"] ?? "", approveBody(body), caller)),
+  },
+  {
+    method: "POST",
+    path: "/v1/approvals/:id/deny",
+    role: "member",
+    answer: async ({ path, body, caller }, { approvals }) =>
+      json(await approvals.deny(path["id"] ?? "", denyBody(body), caller)),
   },
   {
     method: "GET",

@@ -1,5 +1,11 @@
 /** What requests may hold: a schema for each body. Only checks; routes.ts says what is done with it. */
-import { API_LIST_MAX, QUARANTINE_REASON_MAX, STATEMENT_BYTES_MAX } from "../../base/limits.ts";
+import {
+  API_LIST_MAX,
+  HOLD_COMMENT_MAX,
+  QUARANTINE_REASON_MAX,
+  REUSE_MS_MAX,
+  STATEMENT_BYTES_MAX,
+} from "../../base/limits.ts";
 import type { ExplainRequest, PolicyFile, RecordedQuery } from "../policy-ports.ts";
 import type { NewConnection, TagTarget } from "../ports.ts";
 import { bodyOf } from "./bodies.ts";
@@ -75,6 +81,15 @@ export function endOf({ forMs, untilMs }: { forMs?: number; untilMs?: number }, 
   const message = "Cannot observe without an end: name one of forMs and untilMs";
   throw new ApiFault(400, "API_BODY_INVALID", message, "Send exactly one of them");
 }
+
+const ANSWER = {
+  comment: { type: "string", maxLength: HOLD_COMMENT_MAX },
+  digest: { type: "string", maxLength: 64 },
+} as const;
+export const approveBody = bodyOf<{ forMs?: number; comment?: string; digest?: string }>(
+  object({ ...ANSWER, forMs: { type: "integer", minimum: 1_000, maximum: REUSE_MS_MAX } }, []),
+);
+export const denyBody = bodyOf<{ comment?: string; digest?: string }>(object(ANSWER, []));
 
 interface AddedParts {
   readonly password?: string;

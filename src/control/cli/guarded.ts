@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import type { Duplex } from "node:stream";
 import { codeOf, UserError } from "../../base/errors.ts";
-import type { Run, RunSummary } from "../ports.ts";
+import type { Run, RunSummary } from "../runs.ts";
 import { step } from "./client.ts";
 import { complain } from "./complain.ts";
 import { launcherArguments, launcherFor, WORD_FD, wordOf } from "./launcher.ts";
@@ -74,13 +74,21 @@ async function start(shell: Shell, command: GuardedCommand, life: Life): Promise
       "See the daemon's log",
     );
   }
-  life.release(wordOf(run.bounds, { ...withoutOurs(env), ...environment, SALLYPORT_RUN: run.id }));
+  life.release(wordOf(run.bounds, { ...withoutOurs(env), ...withCallers(environment, env), SALLYPORT_RUN: run.id }));
   return run;
 }
 
 /** Ours stay with us: where the daemon listens is no business of the agent. */
 function withoutOurs(env: Shell["world"]["env"]): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("SALLYPORT_")));
+}
+
+/** Where a variable is a list of options, ours follow the caller's: of two that are the same the later counts. */
+const OPTIONS = "JAVA_TOOL_OPTIONS";
+
+function withCallers(ours: Readonly<Record<string, string>>, env: Shell["world"]["env"]): Record<string, string> {
+  const [own, callers] = [ours[OPTIONS], env[OPTIONS]];
+  return own === undefined || !callers ? ours : { ...ours, [OPTIONS]: `${callers} ${own}` };
 }
 
 /** One child from its start to its end. Signals that come for us are passed on; we never end before it. */

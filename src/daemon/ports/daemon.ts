@@ -19,6 +19,7 @@ export function daemonPorts(parts: PortParts): DaemonPorts {
       agents: parts.agents.list().length,
       connections: parts.configuration().connections.length,
       openSessions: parts.sessions.list().length,
+      waiting: parts.holds.waiting,
       policy: policyStatus(parts),
       counters: { ...parts.interception.counters(), observed: parts.sightings.observed, ...parts.names.counters() },
       states: parts.states.list().map(({ agent }) => stateListing(agent, parts)),

@@ -2,6 +2,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Containers } from "../../containers/containers.ts";
 import type { Caller, ControlPorts } from "../../control/ports.ts";
+import type { LiveHolds } from "../../holds/holds.ts";
 import type { Agents } from "../../identity/agents.ts";
 import type { AgentStates } from "../../identity/states.ts";
 import type { Interception } from "../../kernel/interception.ts";
@@ -36,6 +37,10 @@ export interface PortParts {
   readonly containers: Pick<Containers, "find">;
   readonly tagging: Pick<Tagging, "takeHookCall">;
   readonly sessions: Sessions;
+  readonly holds: LiveHolds;
+  /** The name of a user, or "". */
+  readonly userOf: (uid: number) => string;
+  readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
   readonly index: SessionStore;
   readonly interception: Interception;
   readonly names: Pick<Names, "counters">;

@@ -36,6 +36,8 @@ const STATEMENT: FactType = {
     columns: { list: "string" },
     /** Of the whole statement; without schema for those of pg_catalog. */
     functions: { list: "string" },
+    /** The same, each with its volatility: "immutable", "stable", "volatile", or "unknown" where it is not PostgreSQL's own. */
+    calls: { list: { object: "call", fields: { name: "string", volatility: "string" } } },
     where: { object: "where", fields: { present: "bool", tautology: "bool" } },
     /** Labels of columns that predicates, joins, sorts and groupings test: what comes back tells of their values. */
     oracles: { list: "string" },

@@ -15,6 +15,8 @@ export interface CatalogFacts {
   readonly names: ReadonlyMap<string, readonly CatalogRelation[]>;
   /** Of the OIDs that were asked for by number: those that exist and carry no label. */
   readonly clean: ReadonlySet<number>;
+  /** Names of functions of users that take one row: `row.f` may be a call of one. */
+  readonly rowFunctions: ReadonlySet<string>;
 }
 
 export interface CatalogRelation {
@@ -67,6 +69,7 @@ export function catalogFacts(
   version: string,
   relations: readonly CatalogRelation[],
   clean: Iterable<number>,
+  rowFunctions: Iterable<string> = [],
 ): CatalogFacts {
   const byOid = new Map<number, CatalogRelation>();
   const byName = new Map<string, CatalogRelation[]>();
@@ -76,7 +79,8 @@ export function catalogFacts(
     if (namesakes === undefined) byName.set(relation.name, [relation]);
     else namesakes.push(relation);
   }
-  return Object.freeze({ version, relations: byOid, names: byName, clean: new Set(clean) });
+  const functions = new Set(rowFunctions);
+  return Object.freeze({ version, relations: byOid, names: byName, clean: new Set(clean), rowFunctions: functions });
 }
 
 /** What is known after `latest` came: where nothing changed, the relations that were found clean stay known. */

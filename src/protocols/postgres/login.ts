@@ -17,16 +17,18 @@ import { codeOf, messageOf, ProtocolError } from "../../base/errors.ts";
 import { LOGIN_BYTES_MAX } from "../../base/limits.ts";
 import type { LoginWorld } from "../../model/protocol.ts";
 import type { Credential, LoginCommand, LoginEvent, LoginMachine } from "../../model/upstream.ts";
-import { frameBytes, HEADER_BYTES, Inlet } from "./codec.ts";
+import { BodyReader, frameBytes, HEADER_BYTES, Inlet } from "./codec.ts";
 import { readFields } from "./errors.ts";
-import type { Greeting } from "./greeting.ts";
-import { SERVER, startup } from "./messages.ts";
+import { type Greeting, withoutSecret } from "./greeting.ts";
+import { PROTOCOL_3_0, SERVER, startup } from "./messages.ts";
 import { chooseScram, preparedPassword, Scram } from "./scram.ts";
 import type { LoginRequest } from "./startup.ts";
 
 /** No message of a login is long. */
 const LOGIN_FRAME_BYTES_MAX = 64 * 1024;
 const ACCEPTED = 0x53;
+/** Of protocol 3: what more it brings than longer cancel keys is not spoken here. */
+const MINOR_MAX = 2;
 
 export class PostgresLogin implements LoginMachine {
   readonly #request: LoginRequest;
@@ -42,9 +44,13 @@ export class PostgresLogin implements LoginMachine {
   /** The key for the proof is being derived: the server has nothing to say meanwhile. */
   #isDeriving = false;
   #cancel: Uint8Array | undefined;
+  readonly #said: Buffer[] = [];
+  #minor: number;
+  #hasNegotiated = false;
 
   constructor(request: LoginRequest, world: LoginWorld) {
     this.#request = request;
+    this.#minor = Math.min(request.minor ?? 0, MINOR_MAX);
     this.#world = world;
   }
 
@@ -108,10 +114,11 @@ export class PostgresLogin implements LoginMachine {
     const { database, parameters } = this.#request;
     const { client_encoding: encoding = "UTF8", ...others } = parameters;
     const wanted = { user: this.#credential().user, database, ...others };
-    // pg-protocol always asks for UTF8.
-    const bytes = /utf|unicode/i.test(encoding)
-      ? serialize.startup(wanted)
-      : startup(Object.entries({ ...wanted, client_encoding: encoding }));
+    // pg-protocol always asks for UTF8, by protocol 3.0.
+    const bytes =
+      this.#minor === 0 && /utf|unicode/i.test(encoding)
+        ? serialize.startup(wanted)
+        : startup(this.#minor, Object.entries({ ...wanted, client_encoding: encoding }));
     return { kind: "toServer", bytes };
   }
 
@@ -129,6 +136,11 @@ export class PostgresLogin implements LoginMachine {
       if (frame[0] === SERVER.backendKeyData) this.#cancel = frame.subarray(HEADER_BYTES);
       // Without an end to its fields, pg-protocol would look for it for ever.
       if (frame[0] === SERVER.error || frame[0] === SERVER.notice) readFields(frame, HEADER_BYTES, frame.length);
+      if (frame[0] === SERVER.negotiate) {
+        this.#negotiate(new BodyReader(frame, HEADER_BYTES, frame.length));
+        continue;
+      }
+      if (this.#isAuthenticated) this.#hear(frame);
       let answer: LoginCommand | undefined;
       this.#parser.parse(frame, (message) => {
         answer = this.#message(message);
@@ -139,6 +151,23 @@ export class PostgresLogin implements LoginMachine {
       if (this.#isDeriving && inlet.unread > 0) throw outOfTurn();
     }
     return commands;
+  }
+
+  /** The answer to a startup that asked for more than the server speaks. */
+  #negotiate(body: BodyReader): void {
+    const minor = body.int32() - PROTOCOL_3_0;
+    const isLess = minor >= 0 && minor < this.#minor;
+    // Of what else can be asked for we ask nothing.
+    if (!isLess || this.#hasNegotiated || this.#isAuthenticated || body.int32() !== 0) throw outOfTurn();
+    body.done();
+    this.#hasNegotiated = true;
+    this.#minor = minor;
+  }
+
+  /** What the client is to hear as well. */
+  #hear(frame: Buffer): void {
+    if (frame[0] === SERVER.backendKeyData) this.#said.push(withoutSecret(frame));
+    if (frame[0] === SERVER.parameterStatus || frame[0] === SERVER.notice) this.#said.push(frame);
   }
 
   #message(message: BackendMessage): LoginCommand | undefined {
@@ -191,7 +220,7 @@ export class PostgresLogin implements LoginMachine {
     const inlet = this.#inlet;
     const unread = Buffer.from(inlet.bytes.subarray(inlet.at, inlet.end));
     inlet.clear();
-    const greeting: Greeting = { parameters: this.#parameters, status };
+    const greeting: Greeting = { parameters: this.#parameters, said: this.#said, status, minor: this.#minor };
     return this.#cancel === undefined
       ? { kind: "done", greeting, unread }
       : { kind: "done", greeting, unread, cancel: this.#cancel };

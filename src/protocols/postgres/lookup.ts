@@ -35,6 +35,8 @@ const SHOWING = [...STATISTICS, "pg_stat_activity", "pg_prepared_statements", "p
 /** Functions of the system that read what their arguments name. */
 const READING =
   "^((query|table|schema|database|cursor)_to_xml|ts_stat$|ts_rewrite$|lo_|loread$|pg_read_|pg_logical_|pg_stat_get_activity$)";
+/** Pseudo-types that a row may be: record, any, anyelement, anynonarray, anycompatible, anycompatiblenonarray. */
+const ROW_TYPES = [2249, 2276, 2283, 2776, 5077, 5079];
 const NO_LABELS: readonly string[] = Object.freeze([]);
 
 export class CatalogLookup implements LookupMachine {
@@ -44,6 +46,7 @@ export class CatalogLookup implements LookupMachine {
   readonly #inlet = new Inlet();
   readonly #relations: CatalogRelation[] = [];
   readonly #clean: number[] = [];
+  readonly #rowFunctions = new Set<string>();
   readonly #hash = createHash("sha256");
   #received = 0;
   #columns = 0;
@@ -100,6 +103,13 @@ export class CatalogLookup implements LookupMachine {
       return;
     }
     this.#hash.update(JSON.stringify(fields));
+    if (what === "function") {
+      if (this.#rowFunctions.size >= CATALOG_RELATIONS_MAX) {
+        throw unreadable(`it has over ${CATALOG_RELATIONS_MAX} functions of rows`);
+      }
+      this.#rowFunctions.add(name);
+      return;
+    }
     if (this.#relations.length >= CATALOG_RELATIONS_MAX) {
       throw unreadable(`it has over ${CATALOG_RELATIONS_MAX} relations`);
     }
@@ -155,7 +165,8 @@ export class CatalogLookup implements LookupMachine {
   }
 
   #facts(): CatalogFacts {
-    return catalogFacts(this.#hash.digest("base64url").slice(0, 22), this.#relations, this.#clean);
+    const version = this.#hash.digest("base64url").slice(0, 22);
+    return catalogFacts(version, this.#relations, this.#clean, this.#rowFunctions);
   }
 }
 
@@ -206,7 +217,9 @@ function union(lists: readonly (readonly string[])[]): readonly string[] {
  * derived: views, materialized views and rules that read one, however far; TOAST tables; statistics. So are, without
  * a definition that could be followed, foreign tables that the settings do not name, and what is made with functions
  * of users or over what the system shows of values (of its own objects the server notes no dependency: the stored
- * query is searched for them): they can read anything. changing: reading such a definition would wait for somebody's uncommitted change.
+ * query is searched for them): they can read anything. changing: reading such a definition would wait for somebody's
+ * uncommitted change. function: what can be called with a row alone, of its type, a domain, a pseudo-type, or as one of
+ * several.
  */
 function catalogQuery(labels: DataLabels, oids: readonly number[]): string {
   const named = Object.keys(labels).map((key, position) => {
@@ -300,7 +313,13 @@ WHERE c.oid IN (SELECT oid FROM tainted)
 UNION ALL
 SELECT 'asked', c.oid::text, NULL, NULL, NULL, NULL, NULL, NULL FROM pg_catalog.pg_class c
 WHERE c.oid IN (${asked}) AND c.oid NOT IN (SELECT oid FROM tainted)
-ORDER BY 1, 2`;
+UNION ALL
+SELECT DISTINCT 'function', NULL, NULL, p.proname::text, NULL, NULL, NULL, NULL
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) p.proargtypes[0]
+WHERE p.oid OPERATOR(pg_catalog.>=) 16384::oid
+  AND p.pronargs OPERATOR(pg_catalog.-) p.pronargdefaults OPERATOR(pg_catalog.<=) 1
+  AND (t.typtype IN ('c', 'd') OR t.oid IN (${ROW_TYPES.join(", ")}) OR p.provariadic OPERATOR(pg_catalog.<>) 0)
+ORDER BY 1, 2, 4`;
 }
 
 function text(value: string): string {

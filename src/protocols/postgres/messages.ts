@@ -92,10 +92,6 @@ export function authenticationOk(): Buffer {
   return frame(SERVER.authentication, int32(0));
 }
 
-export function parameterStatus(name: string, value: string): Buffer {
-  return frame(SERVER.parameterStatus, Buffer.concat([cstring(name), cstring(value)]));
-}
-
 export function backendKeyData(key: Uint8Array): Buffer {
   return frame(SERVER.backendKeyData, key);
 }
@@ -105,11 +101,11 @@ export function readyForQuery(status: string): Buffer {
   return frame(SERVER.readyForQuery, Buffer.from(status, "latin1"));
 }
 
-/** Tells a client that asked for more that it gets 3.0 and none of the `options`. */
-export function negotiateProtocolVersion(options: readonly string[]): Buffer {
+/** Tells a client that asked for more that it gets 3.`minor` and none of the `options`. */
+export function negotiateProtocolVersion(minor: number, options: readonly string[]): Buffer {
   return frame(
     SERVER.negotiate,
-    Buffer.concat([int32(PROTOCOL_3_0), int32(options.length), ...options.map((option) => cstring(option))]),
+    Buffer.concat([int32(PROTOCOL_3_0 + minor), int32(options.length), ...options.map((option) => cstring(option))]),
   );
 }
 
@@ -125,6 +121,23 @@ export function describePortal(name: string): Buffer {
   return frame(CLIENT.describe, Buffer.concat([Buffer.from("P"), cstring(name)]));
 }
 
+/** Binds the unnamed statement to the unnamed portal, every value as text. */
+export function bindTexts(values: readonly (string | null)[]): Buffer {
+  const parts = values.map((value) => {
+    if (value === null) return int32(-1);
+    const bytes = Buffer.from(value);
+    return Buffer.concat([int32(bytes.length), bytes]);
+  });
+  const count = Buffer.alloc(2);
+  count.writeUInt16BE(values.length);
+  return frame(CLIENT.bind, Buffer.concat([Buffer.alloc(4), count, ...parts, Buffer.alloc(2)]));
+}
+
+/** All rows of the unnamed portal. */
+export function execute(): Buffer {
+  return frame(CLIENT.execute, Buffer.alloc(5));
+}
+
 export function sync(): Buffer {
   return frame(CLIENT.sync, Buffer.alloc(0));
 }
@@ -133,10 +146,10 @@ export function flush(): Buffer {
   return frame(CLIENT.flush, Buffer.alloc(0));
 }
 
-/** A StartupMessage of protocol 3.0; it has no type byte. */
-export function startup(parameters: Iterable<readonly [name: string, value: string]>): Buffer {
+/** A StartupMessage of protocol 3.`minor`; it has no type byte. */
+export function startup(minor: number, parameters: Iterable<readonly [name: string, value: string]>): Buffer {
   const pairs = [...parameters].map(([name, value]) => Buffer.concat([cstring(name), cstring(value)]));
-  const body = Buffer.concat([int32(PROTOCOL_3_0), ...pairs, Buffer.of(0)]);
+  const body = Buffer.concat([int32(PROTOCOL_3_0 + minor), ...pairs, Buffer.of(0)]);
   return Buffer.concat([int32(body.length + 4), body]);
 }
 

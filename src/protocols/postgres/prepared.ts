@@ -111,16 +111,22 @@ export class Names<T extends Named> {
     return this.#change(name, { entry: undefined, series });
   }
 
-  /** These are not to be used any more, whatever the server will say of them. */
-  forget(isGone: (entry: T) => boolean): void {
+  /** These are not to be used any more, whatever the server will say of them. Returns their names. */
+  forget(isGone: (entry: T) => boolean): readonly string[] {
+    const gone: string[] = [];
     for (const [name, entry] of this.#settled) {
-      if (isGone(entry)) this.#put(name, () => this.#settled.delete(name));
+      if (!isGone(entry)) continue;
+      this.#put(name, () => this.#settled.delete(name));
+      gone.push(name);
     }
     for (const [name, changes] of this.#pending) {
       for (const change of [...changes]) {
-        if (change.entry !== undefined && isGone(change.entry)) this.#put(name, () => this.#take(name, change));
+        if (change.entry === undefined || !isGone(change.entry)) continue;
+        this.#put(name, () => this.#take(name, change));
+        gone.push(name);
       }
     }
+    return gone;
   }
 
   /** All that a name may stand for. */
@@ -178,14 +184,23 @@ export function noteNaming(text: string, statements: Names<PreparedStatement>): 
   if (/prepare/i.test(text)) statements.forget(({ unsure }) => unsure);
 }
 
-/** The same of portals, which share their names with cursors: what runs now may close some and open others. */
-export function noteCursors(effects: Effects, portals: Names<Portal>, own: Portal | undefined): void {
+/**
+ * The same of portals, which share their names with cursors: what runs now may close some and open others. Returns the names of
+ * those that are not to be used any more, though the server may still have them as they were.
+ */
+export function noteCursors(effects: Effects, portals: Names<Portal>, own: Portal | undefined): readonly string[] {
   const { declares, runsCode } = effects;
-  if (declares !== undefined) portals.forget((portal) => portal.name === declares || fetches(portal) === declares);
-  if (!runsCode) return;
-  portals.forget((portal) => portal !== own && fetches(portal) !== undefined);
+  const replaced =
+    declares === undefined
+      ? NO_NAMES
+      : portals.forget((portal) => portal.name === declares || fetches(portal) === declares);
+  if (!runsCode) return replaced;
+  const fetching = portals.forget((portal) => portal !== own && fetches(portal) !== undefined);
   for (const portal of portals.values()) if (portal !== own) portal.unsure = true;
+  return [...replaced, ...fetching];
 }
+
+const NO_NAMES: readonly string[] = Object.freeze([]);
 
 function fetches({ statement }: Portal): string | undefined {
   return statement.analysis.statements[0]?.effects.fetches;

@@ -3,9 +3,9 @@
  * name in it stands for. Decides nothing and sends nothing.
  */
 import { ProtocolError } from "../../base/errors.ts";
-import { STATEMENT_BYTES_MAX, STATEMENTS_PER_QUERY_MAX } from "../../base/limits.ts";
+import { PREPARED_MAX, STATEMENT_BYTES_MAX, STATEMENTS_PER_QUERY_MAX } from "../../base/limits.ts";
 import type { Asked } from "../../model/operation.ts";
-import type { Analysis, AnalysisScope } from "./actions.ts";
+import type { Analysis, AnalysisScope, Effects } from "./actions.ts";
 import { BodyReader, HEADER_BYTES } from "./codec.ts";
 import { CLEAN_OUTPUTS, Cursors, type Outputs, UNKNOWN_OUTPUTS } from "./lineage/outputs.ts";
 import { CLIENT, describePortal } from "./messages.ts";
@@ -56,6 +56,8 @@ export class Requests {
   readonly statements = new Names<PreparedStatement>();
   readonly portals = new Names<Portal>();
   readonly cursors = new Cursors();
+  /** Names of portals that may be there still, though not to be used, and the series in which they came to be so. */
+  readonly #doubtful = new Map<string, number>();
   /** Number of the series that is being read. */
   series = 1;
   /** Executes that were read so far. */
@@ -105,6 +107,17 @@ export class Requests {
   /** At the end of a transaction the server drops every portal that it has made so far. */
   dropPortals(uptoSeries: number): void {
     this.portals.forget(({ series }) => series <= uptoSeries);
+    for (const [name, series] of this.#doubtful) if (series <= uptoSeries) this.#doubtful.delete(name);
+  }
+
+  /** What runs now may put cursors in the place of portals. */
+  noteCursors(effects: Effects, own: Portal | undefined): void {
+    for (const name of noteCursors(effects, this.portals, own)) this.#doubtful.set(name, this.series);
+  }
+
+  /** Whether the server may have something of this name that is not what SQL has made. */
+  isDoubtful(portal: string): boolean {
+    return this.#doubtful.has(portal) || this.#doubtful.size >= PREPARED_MAX;
   }
 }
 
@@ -119,8 +132,10 @@ class Reading {
   readonly #steps: Step[] = [];
   readonly #undo: Pick<Change, "drop">[] = [];
   readonly #answer = newAnswer();
-  /** Statements of this group that no Execute has used yet. */
+  /** Statements of this group, or of SQL, that no Execute has used yet. */
   #unused: PreparedStatement[] = [];
+  /** Bound in this group and not executed in it, with what was bound last: a Bind plans, and planning may run code. */
+  readonly #bound = new Map<PreparedStatement, readonly (string | null)[]>();
   /** Bytes with something inserted, and up to where the input is in there. */
   #pieces: Uint8Array[] | undefined;
   #copied: number;
@@ -150,7 +165,8 @@ class Reading {
       body.done();
       at = next;
     }
-    for (const statement of this.#unused) this.#ask(statement, undefined);
+    for (const [statement, parameters] of this.#bound) this.#ask(statement, parameters);
+    for (const statement of this.#unused) this.#ask(statement, "none");
     if (this.#asked.length === 0) this.#asked.push(ends === "sync" ? SYNC_ASKED : OTHER_ASKED);
     this.#answer.open = this.#steps.length;
     const undo = this.#undo;
@@ -299,6 +315,7 @@ class Reading {
       return;
     }
     this.#undo.push(change);
+    this.#bound.set(statement, parameters);
     this.#names.cursors.note(name, portalOutputs(statement));
     this.#steps.push({ kind: "bind", answer: this.#answer, change });
   }
@@ -326,6 +343,7 @@ class Reading {
     const { statement, parameters } = portal;
     if (statement.isNaming) noteNaming(statement.text, this.#names.statements);
     this.#ask(statement, parameters);
+    this.#bound.delete(statement);
     for (const part of statement.analysis.statements) this.#effects(part, step, portal);
     portal.knownRuns = ++this.#names.runs;
     this.#steps.push(step);
@@ -374,31 +392,57 @@ class Reading {
 
   #statement(name: string): PreparedStatement | undefined {
     const found = this.#names.statements.get(name);
-    if (found === undefined) {
-      this.#forbid("unknown-name", "The session has not prepared this statement through the protocol");
-    }
-    return found;
+    if (found !== undefined) return found;
+    if (canBeInSql(name)) return this.#inSql(name, `EXECUTE ${quoted(name)}`);
+    this.#forbid("unknown-name", "The session has not prepared this statement through the protocol");
+    return undefined;
   }
 
   #portal(name: string): Portal | undefined {
     const found = this.#names.portals.get(name);
-    if (found === undefined) this.#forbid("unknown-name", "The session has not bound this portal through the protocol");
-    return found;
+    if (found !== undefined) return found;
+    if (canBeInSql(name) && !this.#names.isDoubtful(name)) {
+      const { series, runs } = this.#names;
+      const statement = this.#inSql(name, `FETCH ALL FROM ${quoted(name)}`);
+      const about = { name, statement, series, knownRuns: runs, formats: TEXT_FORMATS, parameters: [], weight: 0 };
+      return { ...about, unsure: true, plan: undefined, describedSeries: 0 };
+    }
+    this.#forbid("unknown-name", "The session has not bound this portal through the protocol");
+    return undefined;
   }
 
-  #ask(statement: PreparedStatement, parameters: readonly (string | null)[] | undefined): void {
+  /**
+   * What the client has not named through the protocol: PREPARE or DECLARE may have, or nobody, which the server then says.
+   * Judged as the SQL that does the same. Never kept, and nothing is known of it: whatever comes of it is described first.
+   */
+  #inSql(name: string, text: string): PreparedStatement {
+    const statement: PreparedStatement = {
+      name,
+      text,
+      analysis: this.#world.analyse(text, this.#world.scope),
+      catalogVersion: this.#world.scope.catalog?.version ?? "",
+      types: [],
+      columns: undefined,
+      isNaming: false,
+      unsure: true,
+      weight: 0,
+    };
+    this.#unused.push(statement); // a FETCH could run what was bound only
+    return statement;
+  }
+
+  /** `parameters`: what it is bound to; "none": it is only parsed. */
+  #ask(statement: PreparedStatement, parameters: readonly (string | null)[] | "none"): void {
     const version = this.#world.scope.catalog?.version ?? "";
     if (statement.catalogVersion !== version) {
       statement.analysis = this.#world.analyse(statement.text, this.#world.scope);
       statement.catalogVersion = version;
     }
-    if (parameters !== undefined && this.#unused.length > 0) {
+    if (parameters !== "none" && this.#unused.length > 0) {
       this.#unused = this.#unused.filter((entry) => entry !== statement);
     }
-    const bound = parameters === undefined || parameters.length === 0 ? undefined : parameters;
-    for (const { operation, text } of statement.analysis.statements) {
-      this.#asked.push(bound === undefined ? { operation, text } : { operation, text, parameters: bound });
-    }
+    const more = parameters === "none" ? PREPARED : parameters.length === 0 ? {} : { parameters };
+    for (const { operation, text } of statement.analysis.statements) this.#asked.push({ operation, text, ...more });
     if (statement.analysis.statements.length === 0) this.#asked.push(EMPTY_ASKED);
   }
 
@@ -408,7 +452,7 @@ class Reading {
     if (labelled) this.#answer.labelled = true;
     if (declares !== undefined) this.#names.cursors.note(declares, outputs);
     if (runsCode) this.#undo.push({ drop: this.#names.cursors.doubt() });
-    noteCursors(statement.effects, this.#names.portals, own);
+    this.#names.noteCursors(statement.effects, own);
     if (copy === "in" || (definesSchema && this.#world.labelled)) this.#barrier = step;
     if (copy === "out" && this.#world.masksCopies && /binary/i.test(statement.text)) {
       this.#forbid("binary-copy", "COPY in binary form cannot be masked; use text or csv", statement.text);
@@ -427,11 +471,23 @@ class Reading {
   }
 }
 
+const PREPARED = { prepared: true } as const;
 const STATEMENT = 0x53;
 const PORTAL = 0x50;
 const SYNC_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "Sync" });
 const OTHER_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "Close" });
 const EMPTY_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "" });
+
+/** SQL cuts longer names off, and has no empty ones. */
+const SQL_NAME_BYTES_MAX = 63;
+
+function canBeInSql(name: string): boolean {
+  return name !== "" && Buffer.byteLength(name) <= SQL_NAME_BYTES_MAX;
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
 
 /** For a FETCH of the portal's name; what a FETCH in it will find is not known yet. */
 function portalOutputs({ analysis }: PreparedStatement): Outputs {

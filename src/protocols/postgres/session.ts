@@ -13,10 +13,11 @@ import { Answers } from "./answers.ts";
 import { Awaited } from "./awaited.ts";
 import { type Next, nextOf, nextOfCopy } from "./boundaries.ts";
 import { type CatalogFacts, hasLabels, isCatalogFacts, type PostgresQuestion, updated } from "./catalog.ts";
-import { Inlet, type UnreadBudget } from "./codec.ts";
+import { HEADER_BYTES, Inlet, type UnreadBudget } from "./codec.ts";
 import { Doorway, unencrypted } from "./doorway.ts";
+import { type ErrorScrub, scrubError } from "./errors.ts";
 import { type Greeting, greetingBytes, sqlState, unguardable } from "./greeting.ts";
-import { fatal, holdNotice, negotiateProtocolVersion } from "./messages.ts";
+import { fatal, holdNotice, negotiateProtocolVersion, SERVER } from "./messages.ts";
 import { fatalRefusal, inPlaceOf, refusal } from "./refuse.ts";
 import { type Analyse, type Group, Requests } from "./requests.ts";
 import type { LoginRequest, Startup } from "./startup.ts";
@@ -31,6 +32,8 @@ import {
   type Waiting,
 } from "./waiting.ts";
 
+/** Of the protocol, by a client that has not said its first word. */
+const NOTHING_ASKED: Pick<Startup, "minor" | "unsupported"> = { minor: 0, unsupported: [] };
 const TEXT_FACTS = { schema: "", table: "", labels: [], valueKind: "text", format: "text" } as const;
 export class PostgresSession implements Session {
   readonly #world: SessionWorld;
@@ -39,6 +42,7 @@ export class PostgresSession implements Session {
   /** One object for the whole session: whoever answers keeps what it worked out from it. */
   readonly #question: PostgresQuestion;
   readonly #masksCopies: boolean;
+  readonly #scrub: ErrorScrub;
   readonly #inlet: Inlet;
   readonly #doorway = new Doorway();
   readonly #requests = new Requests();
@@ -51,6 +55,7 @@ export class PostgresSession implements Session {
   #waiting: Waiting | undefined;
   #waitingId = 0;
   #looking: { readonly id: number; readonly why: Looking } | undefined;
+  #startup: Startup | undefined;
   #greeting: Greeting | undefined;
   #catalog: CatalogFacts | undefined;
   /** The facts were fetched for the group that is next. */
@@ -74,6 +79,10 @@ export class PostgresSession implements Session {
     this.#labelled = hasLabels(world.connection.data);
     const copyMask = world.maskFor({ ...TEXT_FACTS, name: "copy" });
     this.#masksCopies = copyMask !== undefined;
+    this.#scrub = {
+      values: this.#labelled ? "raised" : "shown",
+      mask: world.maskFor({ ...TEXT_FACTS, name: "error" }),
+    };
     const lift = (step: Step) => {
       if (step === this.#barrier) this.#barrier = undefined;
     };
@@ -86,7 +95,7 @@ export class PostgresSession implements Session {
       {
         requests: this.#requests,
         lift,
-        scrub: { values: this.#labelled ? "raised" : "shown", mask: world.maskFor({ ...TEXT_FACTS, name: "error" }) },
+        scrub: this.#scrub,
         copyMask,
         planSource: () => ({
           maskFor: world.maskFor,
@@ -217,8 +226,8 @@ export class PostgresSession implements Session {
   }
 
   #connect(startup: Startup): void {
-    const { user, database, unsupported, isNewer } = startup;
-    if (isNewer || unsupported.length > 0) this.#toClient(negotiateProtocolVersion(unsupported));
+    const { user, database } = startup;
+    this.#startup = startup;
     this.#phase = "connecting";
     const operation = { actions: [{ name: "connect", facts: { database, user } }] };
     this.#ask([{ operation, text: `connect to ${database}` }], new Uint8Array(), { kind: "connect", startup });
@@ -236,7 +245,15 @@ export class PostgresSession implements Session {
   }
 
   #greet(): void {
-    this.#toClient(greetingBytes(this.#greeting as Greeting, this.#world.cancelKey));
+    const greeting = this.#greeting as Greeting;
+    const { minor, unsupported } = this.#startup ?? NOTHING_ASKED;
+    if (greeting.minor < minor || unsupported.length > 0) {
+      this.#toClient(negotiateProtocolVersion(greeting.minor, unsupported));
+    }
+    // Code that runs at a login may have read anything.
+    const scrub: ErrorScrub = { ...this.#scrub, values: this.#labelled ? "hidden" : "shown" };
+    const notice = (message: Buffer) => scrubError(SERVER.notice, message, HEADER_BYTES, message.length, scrub).shown;
+    this.#toClient(greetingBytes(greeting, this.#world.cancelSecret, notice));
     this.#phase = "ready";
     this.#toClient(this.#answers.begin());
   }
@@ -321,8 +338,8 @@ export class PostgresSession implements Session {
     }
     switch (waiting.kind) {
       case "connect": {
-        const { database, parameters } = waiting.startup;
-        const request: LoginRequest = { database, parameters };
+        const { database, minor, parameters } = waiting.startup;
+        const request: LoginRequest = { database, parameters, ...(minor === 0 ? {} : { minor }) };
         this.#out.push({ kind: "login", id, permit: decision.permit, request });
         return;
       }
@@ -347,7 +364,7 @@ export class PostgresSession implements Session {
         this.#awaited.push([waiting.step]);
         break;
       case "copy":
-        if (waiting.ends === "done") this.#copyIn = false;
+        if (waiting.ends === "done") this.#copyInEnded();
         break;
       case "terminate":
         this.#out.push({ kind: "forward", id, permit: decision.permit });
@@ -357,6 +374,15 @@ export class PostgresSession implements Session {
         waiting satisfies never;
     }
     this.#out.push({ kind: "forward", id, permit: decision.permit });
+  }
+
+  /** Data of the next copy in the same Query may be here already: the server has to ask for it first. */
+  #copyInEnded(): void {
+    const step = this.#awaited.head;
+    const isUnderWay = this.#copyIn; // else it has failed, and nothing more is read for it
+    this.#copyIn = false;
+    if (!isUnderWay || step?.kind !== "query") return;
+    if (step.effects.filter(({ copy }) => copy === "in").length > 1) this.#barrier = step;
   }
 
   #denied(waiting: Waiting, decision: Extract<Verdict, { kind: "deny" }>): void {

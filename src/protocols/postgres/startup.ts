@@ -24,9 +24,10 @@ export interface Startup {
   /** A placeholder: the agent may claim any. */
   readonly user: string;
   readonly database: string;
-  /** What the client asked for beyond protocol 3.0. */
+  /** Of the protocol's version 3 that the client asked for. */
+  readonly minor: number;
+  /** What it asked for besides, which nobody speaks yet. */
   readonly unsupported: readonly string[];
-  readonly isNewer: boolean;
   /** For the server, without user and database. */
   readonly parameters: Readonly<Record<string, string>>;
 }
@@ -34,6 +35,8 @@ export interface Startup {
 /** What the session asks the login machine for. */
 export interface LoginRequest {
   readonly database: string;
+  /** Of protocol 3; undefined: 0. */
+  readonly minor?: number;
   readonly parameters: Readonly<Record<string, string>>;
 }
 
@@ -101,7 +104,7 @@ function readStartup(body: BodyReader, minor: number): Opening {
   }
   return {
     kind: "startup",
-    startup: { user, database, unsupported, isNewer: minor > 0, parameters: Object.fromEntries(parameters) },
+    startup: { user, database, minor, unsupported, parameters: Object.fromEntries(parameters) },
   };
 }
 

@@ -1,8 +1,5 @@
 /** Attacks with code that the agent defines itself, where the policy lets it define, or that the owner left behind. Data only. */
 import { type Attack, type AttackGroup, text } from "../attack.ts";
-import { TOKEN } from "../template.ts";
-
-const TOLD = { arrives: TOKEN } as const;
 
 const BODY = "LANGUAGE plpgsql AS 'BEGIN DELETE FROM public.customers; RETURN $1; END'";
 
@@ -281,31 +278,6 @@ export const AGENT_CODE: readonly AttackGroup[] = [
       text(
         "XMLTABLE of query_to_xml",
         "SELECT * FROM XMLTABLE('/x' PASSING query_to_xml('SELECT clear()', true, true, '') COLUMNS a text PATH '.')",
-      ),
-    ],
-  },
-  {
-    title: "Calls that look like columns",
-    policy: "no-whole-table",
-    about: "PostgreSQL takes `row.name` for a call of `name(row)` where no column has that name.",
-    attacks: [
-      text("a function as if a column", "SELECT o.clear_of FROM orders o WHERE id = 1"),
-      text("a function as if a field", "SELECT (o).clear_of FROM orders o WHERE id = 1"),
-      text("a function as if a field of a sub-query", "SELECT (SELECT o FROM orders o WHERE id = 1).clear_of"),
-      text("a function as if a column in a WHERE", "SELECT 1 FROM orders WHERE orders.clear_of = 1"),
-    ],
-  },
-  {
-    title: "Calls that look like columns",
-    policy: "only-select",
-    about: "The same, to read another table.",
-    attacks: [
-      text("a function as if a column", "SELECT o.tell_of FROM orders o WHERE id = 1", TOLD),
-      text("a function as if a field", "SELECT (o).tell_of FROM orders o WHERE id = 1", TOLD),
-      text(
-        "a function as if a column, by the table's name",
-        "SELECT orders.tell_of FROM orders WHERE orders.id = 1",
-        TOLD,
       ),
     ],
   },

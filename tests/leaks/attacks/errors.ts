@@ -67,7 +67,6 @@ const functions: Group = {
     ["a sequence's name", "SELECT nextval(ssn) FROM customers"],
     ["a column's name", "SELECT pg_get_serial_sequence('customers', ssn) FROM customers"],
     ["a date's format", "SELECT to_date(ssn, 'YYYY-MM-DD') FROM customers"],
-    ["a timestamp's format", "SELECT to_timestamp(card, 'YYYY-MM') FROM customers"],
     ["a date that is none", "SELECT make_date(n, 1, 1) FROM vault"],
     ["a time that is none", "SELECT make_time(n, 0, 0) FROM vault"],
     ["an index out of range", "SELECT set_byte('x', n, 1) FROM vault"],

@@ -144,14 +144,17 @@ const commands: Group = {
       shown: "\\d+ tickets_one",
       command: ["psql", "-X", "@url@", "-c", "\\d+ tickets_one"],
     },
-    { name: "pg_dump", shown: "pg_dump --data-only", command: ["pg_dump", "--data-only", "@url@"] },
+    // pg_dump draws a key for its output
+    { name: "pg_dump", restless: true, shown: "pg_dump --data-only", command: ["pg_dump", "--data-only", "@url@"] },
     {
       name: "pg_dump with INSERTs",
+      restless: true,
       shown: "pg_dump --inserts -t customers",
       command: ["pg_dump", "--inserts", "-t", "customers", "@url@"],
     },
     {
       name: "pg_dump of the schema",
+      restless: true,
       shown: "pg_dump --schema-only -t tickets_one",
       command: ["pg_dump", "--schema-only", "-t", "tickets_one", "@url@"],
     },

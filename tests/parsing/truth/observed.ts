@@ -244,6 +244,7 @@ export class ObservedDatabase {
   /** Counters of sequences are not taken back with the transaction. */
   async #setSequences(touched: readonly Touched[]): Promise<readonly string[]> {
     const set: string[] = [];
+    const drawn = touched.reduce((sum, { inserted }) => sum + inserted, 0);
     for (const { relation, isNew, modes } of touched) {
       if (relation.kind !== "S" || isNew || [...modes].some((mode) => mode !== "RowExclusiveLock")) continue;
       const name = `"${relation.schema}"."${relation.name}"`;
@@ -253,8 +254,8 @@ export class ObservedDatabase {
       const next = Number(row?.[0]) + (row?.[1] === "true" ? 1 : 0);
       const before = this.#sequences.get(relation.oid) ?? 1;
       this.#sequences.set(relation.oid, next);
-      // The counter of the corpus' sequences goes on by one; 100 of them at once are more than any statement draws.
-      if (next >= before && next <= before + 100) continue;
+      // The counter of the corpus' sequences goes on by one for each row; 100 more are more than any statement draws.
+      if (next >= before && next <= before + drawn + 100) continue;
       set.push(`${relation.schema}.${relation.name}`);
       this.#strayed.push(relation.oid);
     }

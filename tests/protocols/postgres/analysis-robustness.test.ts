@@ -27,6 +27,10 @@ const UNPARSABLE: readonly (readonly [name: string, text: string])[] = [
   ["parentheses beyond the grammar's stack", `SELECT ${"(".repeat(50_000)}1${")".repeat(50_000)}`],
   ["nested comments, which cost the square of their number", `${"/*".repeat(20_000)}${"*/".repeat(20_000)} SELECT 1`],
   ["a run of operators, which costs the square of its length", `SELECT 1 ${"+-".repeat(20_000)} 1`],
+  [
+    "sub-queries within each other that are too much to follow",
+    `DELETE FROM t WHERE ${"a IN (SELECT ".repeat(150)}a${` WHERE a = ${"b + ".repeat(20)}b)`.repeat(150)}`,
+  ],
   ["a tree too deep for the walk", `SELECT 1${" + 1".repeat(4_000)}`],
 ];
 for (const [name, text] of UNPARSABLE) {

@@ -45,4 +45,5 @@ export const CUSTOMER_CATALOG: CatalogFacts = catalogFacts(
     relation(20_005, "ruled", "derived", { id: [] }),
   ],
   [],
+  ["tell_of"],
 );

@@ -14,6 +14,7 @@ interface StatementFacts {
   readonly tables: readonly { readonly [name: string]: unknown }[];
   readonly columns: readonly string[];
   readonly functions: readonly string[];
+  readonly calls: readonly { readonly name: string; readonly volatility: string }[];
   readonly where: { readonly present: boolean; readonly tautology: boolean };
 }
 
@@ -76,6 +77,13 @@ const ROWS: readonly (readonly [sql: string, expected: string])[] = [
   ["SELECT set_config('Client_Encoding', 'latin1', false)", "!statement-reading"],
   ["SELECT set_config('client' || '_encoding', 'latin1', false)", "!statement-reading"],
   ["SELECT set_config($1, $2, false)", "!statement-reading"],
+  [
+    "SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'",
+    "read session",
+  ],
+  ["SELECT set_config(name, 'view', false) FROM pg_settings WHERE name = 'x'", "read session"],
+  ["SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'x'", "!statement-reading"],
+  ["SELECT set_config(name, 'vi' || 'ew', false) FROM pg_settings WHERE name = 'x'", "!statement-reading"],
   ["SELECT set_config(setting_name => 'role', new_value => 'x', is_local => false)", "!statement-reading"],
   ["SELECT my_function(1)", "call read"],
   ["SELECT s.lower('A')", "call read"],
@@ -134,6 +142,18 @@ const ROWS: readonly (readonly [sql: string, expected: string])[] = [
   ["DELETE FROM t WHERE id = 1 OR 1 = 1", "delete~"],
   ["DELETE FROM t WHERE NOT (CASE WHEN id > 1 THEN false ELSE false END)", "delete~"],
   ["DELETE FROM t WHERE NOT COALESCE(id <> id, false)", "delete~"],
+  ["DELETE FROM t WHERE NOT EXISTS (SELECT 1 WHERE id <> id)", "delete~ read"],
+  ["DELETE FROM t WHERE (EXISTS (SELECT 1 WHERE (id < id) IS NOT FALSE)) = false", "delete~ read"],
+  ["DELETE FROM t WHERE id NOT IN (SELECT id WHERE id <> id)", "delete~ read"],
+  ["DELETE FROM t WHERE (SELECT false WHERE id <> id) IS NULL", "delete~ read"],
+  ["DELETE FROM t WHERE (SELECT id WHERE id <> id) IS NULL", "delete~ read"],
+  ["DELETE FROM t WHERE (SELECT id WHERE id = id)::text = id::text", "delete~ read"],
+  ["DELETE FROM t WHERE CASE WHEN id <> id THEN id END IS NULL", "delete~"],
+  ["DELETE FROM t WHERE CASE WHEN id = 1 THEN id END IS NULL", "delete"],
+  ["DELETE FROM t WHERE NOT EXISTS (SELECT count(*) WHERE id <> id)", "delete read"],
+  ["DELETE FROM t WHERE NOT EXISTS (SELECT json_arrayagg(1) WHERE id <> id)", "delete read"],
+  ["DELETE FROM t WHERE EXISTS (SELECT 1 WHERE id = 1)", "delete read"],
+  ["DELETE FROM t WHERE (SELECT true WHERE id = 1)", "delete read"],
   ["DELETE FROM t WHERE NOT (CASE WHEN id > 1 THEN true ELSE false END)", "delete"],
   ["DELETE FROM t WHERE id = 1 AND 1 = 1", "delete"],
   ["DELETE FROM t WHERE a = b", "delete"],
@@ -193,6 +213,7 @@ const ROWS: readonly (readonly [sql: string, expected: string])[] = [
   ["CREATE OPERATOR === (leftarg = int, rightarg = int, function = f)", "call call define"],
   ["ALTER TABLE t ADD COLUMN a int", "define"],
   ["ALTER TABLE t OWNER TO x", "define"],
+  ["ALTER TABLE t REPLICA IDENTITY FULL", "define"],
   ["ALTER TABLE t RENAME TO u", "define"],
   ["ALTER TYPE m ADD VALUE 'b'", "define"],
   ["DROP TABLE a.t, u", "define"],
@@ -255,7 +276,9 @@ const ROWS: readonly (readonly [sql: string, expected: string])[] = [
   ["SET NAMES 'UTF8'", ""],
   ["SET NAMES 'latin1'", "!statement-reading"],
   ["SET client_encoding = 'SJIS'", "!statement-reading"],
-  ["SET client_encoding TO DEFAULT", "!statement-reading"],
+  ["SET client_encoding TO DEFAULT", ""],
+  ["RESET Client_Encoding", ""],
+  ["CREATE FUNCTION f() RETURNS int LANGUAGE sql SET client_encoding FROM CURRENT RETURN 1", "!statement-reading"],
   ["SET standard_conforming_strings = on", ""],
   ["SET standard_conforming_strings = off", "!statement-reading"],
   ['SET "Standard_Conforming_Strings" = off', "!statement-reading"],
@@ -368,6 +391,28 @@ test("each action has the WHERE and the tables of its own part", () => {
   assert.deepEqual(update.columns, ["x", "y"]);
 });
 
+const VOLATILITIES: readonly (readonly [string, string])[] = [
+  ["SELECT lower(a), pg_catalog.upper(a) FROM t", "lower immutable, upper immutable"],
+  ["SELECT now(), now(), date_trunc('day', a) FROM t", "now stable, date_trunc stable"],
+  ["SELECT random() FROM t WHERE a = clock_timestamp()", "random volatile, clock_timestamp volatile"],
+  ["SELECT nextval('s'), pg_sleep(1), lo_get(1)", "nextval volatile, pg_sleep volatile, lo_get volatile"],
+  [
+    "SELECT f(), s.lower(a), query_to_xml('', true, true, '') FROM t",
+    "f unknown, s.lower unknown, query_to_xml unknown",
+  ],
+  ["SELECT 1 OPERATOR(s.+) 2", "operator:s.+ unknown"],
+];
+for (const [sql, expected] of VOLATILITIES) {
+  test(`policy is told how volatile the functions are of ${sql}`, () => {
+    const { calls, functions } = factsOf(sql, "sql.read");
+    assert.equal(calls.map(({ name, volatility }) => `${name} ${volatility}`).join(", "), expected);
+    assert.deepEqual(
+      calls.map(({ name }) => name),
+      functions,
+    );
+  });
+}
+
 test("names are as PostgreSQL folds and decodes them", () => {
   const facts = factsOf('SELECT A, "B", U&"\\0063" FROM Sales.U&"\\0074", "T 2"', "sql.read");
   assert.deepEqual(facts.columns, ["a", "B", "c"]);
@@ -376,6 +421,35 @@ test("names are as PostgreSQL folds and decodes them", () => {
     ["sales.t", ".T 2"],
   );
 });
+
+test("what stands behind a dot is a call where the catalog has a function of that name that takes a row", () => {
+  const scope = { data: { "public.orders": { labels: [], columns: {} } }, catalog: CUSTOMER_CATALOG };
+  assert.equal(summary("SELECT o.tell_of FROM orders o", scope), "call read");
+  assert.equal(summary("SELECT (o).tell_of FROM orders o", scope), "call read");
+  assert.equal(summary("DELETE FROM orders o WHERE o.id = 1 RETURNING o.tell_of", scope), "call delete read");
+  const { functions, calls } = factsOf("SELECT o.tell_of FROM orders o", "sql.call", scope);
+  assert.deepEqual(functions, ["tell_of"]);
+  assert.deepEqual(calls, [{ name: "tell_of", volatility: "unknown" }]);
+  for (const sql of ["SELECT o.note FROM orders o", "SELECT tell_of FROM orders", "SELECT id AS tell_of FROM orders"])
+    assert.equal(summary(sql, scope), "read");
+  assert.equal(summary("SELECT o.tell_of FROM orders o"), "read");
+});
+
+const NAMED: readonly (readonly [sql: string, action: string, table: string])[] = [
+  ["COMMENT ON COLUMN s.t.a IS 'x'", "sql.define", "s.t"],
+  ["SECURITY LABEL ON TABLE s.t IS 'x'", "sql.administer", "s.t"],
+  ["ALTER EXTENSION e ADD TABLE s.t", "sql.administer", "s.t"],
+  ["ALTER EXTENSION e DROP VIEW t", "sql.administer", ".t"],
+  ["ALTER SEQUENCE q OWNED BY s.t.a", "sql.define", ".q s.t"],
+  ["CREATE SEQUENCE q OWNED BY t.a", "sql.define", ".q .t"],
+  ["ALTER SEQUENCE q OWNED BY NONE", "sql.define", ".q"],
+];
+for (const [sql, action, expected] of NAMED) {
+  test(`policy is told of the relations that are named in ${sql}`, () => {
+    const { tables } = factsOf(sql, action);
+    assert.equal(tables.map(({ schema, name }) => `${schema}.${name}`).join(" "), expected);
+  });
+}
 
 test("a CTE hides a table only where it is in scope", () => {
   const tables = (sql: string) => factsOf(sql, "sql.read").tables.map(({ name }) => name);

@@ -68,6 +68,57 @@ test("data that comes after the server gave up is dropped, as the server would",
     .rests();
 });
 
+test("data of a second copy in one Query waits until the server asks for it", () => {
+  const both = client.query("copy t from stdin; copy u from stdin");
+  const first = join(client.copyData("1\n"), client.copyDone());
+  const second = join(client.copyData("2\n"), client.copyDone());
+  const texts = [
+    ["sql.copy", "copy t from stdin"],
+    ["sql.copy", "copy u from stdin"],
+  ] as const;
+  const next = join(server.complete("COPY 1"), server.copyIn());
+  const end = join(server.complete("COPY 1"), server.ready());
+  opened()
+    .gets(fromClient(both, first, second))
+    .does(ask(2, texts, both))
+    .gets(allow(2))
+    .does(forward(2))
+    .gets(fromServer(server.copyIn()))
+    .does(toClient(server.copyIn()), ask(3, DATA, first))
+    .gets(allow(3))
+    .does(forward(3))
+    .gets(fromServer(next))
+    .does(toClient(next), ask(4, DATA, second))
+    .gets(allow(4))
+    .does(forward(4))
+    .gets(fromServer(end))
+    .does(note(2, { outcome: "COPY 1; COPY 1" }), toClient(end))
+    .rests();
+});
+
+test("data of a second copy is dropped where the first one fails behind its end", () => {
+  const both = client.query("copy t from stdin; copy u from stdin");
+  const first = join(client.copyData("x\n"), client.copyDone());
+  const second = join(client.copyData("2\n"), client.copyDone());
+  const failed = join(server.error({ S: "ERROR", V: "ERROR", C: "22P02", M: "bad" }), server.ready());
+  const texts = [
+    ["sql.copy", "copy t from stdin"],
+    ["sql.copy", "copy u from stdin"],
+  ] as const;
+  opened()
+    .gets(fromClient(both, first, second))
+    .does(ask(2, texts, both))
+    .gets(allow(2))
+    .does(forward(2))
+    .gets(fromServer(server.copyIn()))
+    .does(toClient(server.copyIn()), ask(3, DATA, first))
+    .gets(allow(3))
+    .does(forward(3))
+    .gets(fromServer(failed))
+    .does(note(2, { error: { code: "22P02", message: "bad" } }), toClient(failed))
+    .rests();
+});
+
 test("data without a copy is dropped", () => {
   opened()
     .gets(fromClient(client.copyData("1\n")))

@@ -305,11 +305,112 @@ test("an error before the Sync is sent makes the server skip what follows, so it
     .rests();
 });
 
+const inSql = [
+  {
+    name: "a Bind of a statement",
+    bytes: join(client.bind("", 'made "by" sql'), client.execute(""), sync),
+    sent: join(client.bind("", 'made "by" sql'), describe, client.execute(""), sync),
+    text: 'EXECUTE "made ""by"" sql"',
+    action: "sql.call",
+  },
+  {
+    name: "a Describe of a statement",
+    bytes: join(client.describe("S", "s"), sync),
+    sent: join(client.describe("S", "s"), sync),
+    text: 'EXECUTE "s"',
+    action: "sql.call",
+  },
+  {
+    name: "a Bind alone of a statement",
+    bytes: join(client.bind("p", "s"), sync),
+    sent: join(client.bind("p", "s"), sync),
+    text: 'EXECUTE "s"',
+    action: "sql.call",
+  },
+  {
+    name: "an Execute of a portal",
+    bytes: join(client.execute("c"), sync),
+    sent: join(client.describe("P", "c"), client.execute("c"), sync),
+    text: 'FETCH ALL FROM "c"',
+    action: "",
+  },
+  {
+    name: "a Describe of a portal",
+    bytes: join(client.describe("P", "c"), sync),
+    sent: join(client.describe("P", "c"), sync),
+    text: 'FETCH ALL FROM "c"',
+    action: "",
+  },
+] as const;
+for (const { name, bytes, sent, text, action } of inSql) {
+  test(`${name} that was not made through the protocol is judged as the SQL that does the same, and described`, () => {
+    opened()
+      .gets(fromClient(bytes))
+      .does(ask(2, [[action, text]], sent))
+      .rests();
+  });
+}
+
+test("rows of a cursor that SQL has declared are shown as its description says", () => {
+  const run = join(client.execute("c"), sync);
+  const columns = server.columns({ name: "n" });
+  const rows = join(server.row("1"), server.complete("FETCH 1"), server.ready("T"));
+  opened()
+    .gets(fromClient(run))
+    .does(ask(2, [["", 'FETCH ALL FROM "c"']], join(client.describe("P", "c"), run)))
+    .gets(allow(2))
+    .does(forward(2))
+    .gets(fromServer(columns, rows))
+    .does(note(2, { rows: 1, bytes: server.row("1").length, outcome: "FETCH 1" }), toClient(rows))
+    .rests();
+});
+
+test("of a name that nobody has made, the server's own error is shown", () => {
+  const run = join(client.bind("", "none"), client.execute(""), sync);
+  const failed = join(server.error({ C: "26000", M: "none" }), server.ready());
+  opened()
+    .gets(fromClient(run))
+    .does(ask(2, [["sql.call", 'EXECUTE "none"']], join(client.bind("", "none"), describe, client.execute(""), sync)))
+    .gets(allow(2))
+    .does(forward(2))
+    .gets(fromServer(failed))
+    .does(note(2, { error: { code: "26000", message: "none" } }), toClient(failed))
+    .rests();
+});
+
+test("a portal that a cursor of its name may have replaced is refused until its transaction has ended", () => {
+  const made = join(client.parse("", "delete"), client.bind("p", ""), sync);
+  const bound = join(server.parsed(), server.bound(), server.ready("T"));
+  const declare = client.query("declare p cursor for select 1");
+  const failed = (status: string) => join(error("42P03"), server.ready(status));
+  const run = join(client.execute("p"), sync);
+  const declared = (status: string) =>
+    opened()
+      .gets(fromClient(made))
+      .does(ask(2, [["sql.delete", "delete"]], made))
+      .gets(allow(2))
+      .does(forward(2))
+      .gets(fromServer(bound))
+      .does(note(2), toClient(bound))
+      .gets(fromClient(declare))
+      .does(ask(3, [["", "declare p cursor for select 1"]], declare))
+      .gets(allow(3))
+      .does(forward(3))
+      .gets(fromServer(failed(status)))
+      .does(note(3, { error: { code: "42P03", message: "failed" } }), toClient(failed(status)))
+      .gets(fromClient(run));
+  declared("E")
+    .does(ask(4, [["built-in:unknown-name", ""]], run))
+    .rests();
+  declared("I")
+    .does(ask(4, [["", 'FETCH ALL FROM "p"']], join(client.describe("P", "p"), run)))
+    .rests();
+});
+
 const unknown = [
-  { name: "a Bind of a statement", bytes: join(client.bind("", "made-by-sql"), execute, sync) },
-  { name: "an Execute of a portal", bytes: join(client.execute("a-cursor"), sync) },
-  { name: "a Describe of a statement", bytes: join(client.describe("S", "made-by-sql"), sync) },
-  { name: "a Describe of a portal", bytes: join(client.describe("P", "a-cursor"), sync) },
+  { name: "the unnamed statement", bytes: join(client.bind("", ""), sync) },
+  { name: "the unnamed portal", bytes: join(client.execute(""), sync) },
+  { name: "a name that SQL would cut off", bytes: join(client.execute("é".repeat(32)), sync) },
 ] as const;
 for (const { name, bytes } of unknown) {
   test(`${name} that was not made through the protocol is refused`, () => {
@@ -423,7 +524,7 @@ test("a name that SQL text takes away and gives anew is unknown, also where that
     .gets(allow(4))
     .does(forward(4))
     .gets(fromClient(run))
-    .does(ask(5, [["built-in:unknown-name", ""]], run))
+    .does(ask(5, [["sql.call", 'EXECUTE "s"']], run))
     .rests();
 });
 
@@ -488,7 +589,7 @@ test("a closed statement is unknown from then on; who uses it waits until the se
   const done = join(server.parsed(), server.closed(), server.ready());
   asked()
     .gets(fromServer(done))
-    .does(note(3), toClient(done), ask(4, [["built-in:unknown-name", ""]], run))
+    .does(note(3), toClient(done), ask(4, [["sql.call", 'EXECUTE "s"']], run))
     .rests();
   const failed = join(error("42601"), server.ready());
   asked()
@@ -537,7 +638,7 @@ test("a Sync with a body ends the session: what follows a refusal is forwarded a
 test("a name that SQL took away and gave anew is unknown", () => {
   const prepare = join(client.parse("s", "select 1"), sync);
   const swap = client.query("deallocate s; prepare s as delete");
-  const run = join(client.bind("", "s"), execute, sync);
+  const run = join(client.bind("", "s"), describe, execute, sync);
   opened()
     .gets(fromClient(prepare, swap, run))
     .does(ask(2, [["sql.read", "select 1"]], prepare))
@@ -554,7 +655,7 @@ test("a name that SQL took away and gave anew is unknown", () => {
       ),
     )
     .gets(allow(3))
-    .does(forward(3), ask(4, [["built-in:unknown-name", ""]], run));
+    .does(forward(3), ask(4, [["sql.call", 'EXECUTE "s"']], run));
 });
 
 test("a server that sends rows for an Execute without describing them ends the session", () => {

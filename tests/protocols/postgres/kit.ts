@@ -41,6 +41,7 @@ export const analyseByFirstWord: Analyse = (text) => {
           returnsRows: name === "sql.read",
           outputs: CLEAN_OUTPUTS,
           labelled: true,
+          ...(word === "declare" ? { declares: part.split(" ")[1] ?? "" } : {}),
           resultVaries: false,
           runsCode: name === "sql.call",
         } as const,
@@ -64,6 +65,9 @@ export const maskPlainly: MaskFor = (column) => {
 };
 
 export const CARD = "4111111111111111";
+/** The first four bytes are shown, because the server's own are so many. */
+export const CANCEL_SECRET = hex("0506070809");
+/** The server's process and our secret. */
 export const CANCEL_KEY = hex("0102030405060708");
 
 export interface WorldOptions {
@@ -80,28 +84,28 @@ export function worldOf({ maskFor = () => undefined, data = {} }: WorldOptions =
     tls: { mode: "disable" },
     data,
   } as const;
-  return { sessionId: "s1", connection, maskFor, cancelKey: CANCEL_KEY };
+  return { sessionId: "s1", connection, maskFor, cancelSecret: CANCEL_SECRET };
 }
 
 export function sessionOf(options: WorldOptions = {}): PostgresSession {
   return new PostgresSession(worldOf(options), analyseByFirstWord);
 }
 
+const PARAMETERS = [
+  ["client_encoding", "UTF8"],
+  ["standard_conforming_strings", "on"],
+] as const;
+const SAID = PARAMETERS.map(([name, value]) => server.parameter(name, value));
+
 export const GREETING = {
-  parameters: [
-    ["client_encoding", "UTF8"],
-    ["standard_conforming_strings", "on"],
-  ],
+  parameters: PARAMETERS,
+  said: [...SAID, server.keyData(hex("0102030400000000"))],
   status: "I",
+  minor: 0,
 } as const;
 
 /** What the client reads when its login is done. */
-export const GREETED = join(
-  server.authenticationOk(),
-  ...GREETING.parameters.map(([name, value]) => server.parameter(name, value)),
-  server.keyData(CANCEL_KEY),
-  server.ready(),
-);
+export const GREETED = join(server.authenticationOk(), ...SAID, server.keyData(CANCEL_KEY), server.ready());
 
 export const STARTUP = client.startup({ user: "agent", database: "shop" });
 

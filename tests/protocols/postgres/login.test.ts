@@ -6,10 +6,12 @@ import { join as joinPath } from "node:path";
 import { after, test } from "node:test";
 import type { UpstreamTls } from "../../../src/model/connection.ts";
 import type { LoginCommand } from "../../../src/model/upstream.ts";
+import type { Greeting } from "../../../src/protocols/postgres/greeting.ts";
 import { PostgresLogin } from "../../../src/protocols/postgres/login.ts";
 import { preparedPassword, Scram } from "../../../src/protocols/postgres/scram.ts";
+import type { LoginRequest } from "../../../src/protocols/postgres/startup.ts";
 import { makeCertificate } from "../../kit/certificate.ts";
-import { client, join, messagesIn, server } from "../../kit/wire.ts";
+import { client, int32, join, message, messagesIn, server } from "../../kit/wire.ts";
 
 const PASSWORD = "pencil and paper";
 const REQUEST = { database: "shop", parameters: { application_name: "psql" } };
@@ -18,9 +20,13 @@ const folder = mkdtempSync(joinPath(tmpdir(), "sallyport-login-"));
 after(() => rmSync(folder, { recursive: true }));
 const certificate = new X509Certificate(readFileSync(makeCertificate(folder, ["localhost"]).certificateFile)).raw;
 
-function loginOf(mode: UpstreamTls["mode"], password: string | undefined = PASSWORD): PostgresLogin {
+function loginOf(
+  mode: UpstreamTls["mode"],
+  password: string | undefined = PASSWORD,
+  more: Partial<LoginRequest> = {},
+): PostgresLogin {
   const credential = password === undefined ? { user: "app" } : { user: "app", password: Buffer.from(password) };
-  return new PostgresLogin(REQUEST, { credential, tls: { mode }, nonce: Buffer.alloc(18, 9) });
+  return new PostgresLogin({ ...REQUEST, ...more }, { credential, tls: { mode }, nonce: Buffer.alloc(18, 9) });
 }
 
 /** Bytes of the only command, which must go to the server. */
@@ -124,12 +130,54 @@ test("SCRAM-SHA-256 logs in, and what the server says afterwards is handed on", 
           ["standard_conforming_strings", "on"],
         ],
         status: "I",
+        said: [
+          server.parameter("client_encoding", "UTF8"),
+          server.parameter("standard_conforming_strings", "on"),
+          server.keyData(join(KEY.subarray(0, 4), Buffer.alloc(KEY.length - 4))),
+        ],
+        minor: 0,
       },
       unread: notice,
       cancel: KEY,
     },
   ]);
 });
+
+const VERSION_BYTES = 4;
+const negotiated = (minor: number, ...more: readonly Uint8Array[]) =>
+  message("v", int32(0x0003_0000 + minor), ...(more.length === 0 ? [int32(0)] : more));
+const spoken = [
+  { asks: 0, sent: 0, says: [], speaks: 0 },
+  { asks: 2, sent: 2, says: [], speaks: 2 },
+  { asks: 9, sent: 2, says: [], speaks: 2 },
+  { asks: 2, sent: 2, says: [negotiated(0)], speaks: 0 },
+] as const;
+for (const { asks, sent: minor, says, speaks } of spoken) {
+  test(`asked for protocol 3.${asks}, a login asks for 3.${minor} and speaks 3.${speaks} after ${says.length} answers`, () => {
+    const login = loginOf("disable", undefined, { minor: asks });
+    const startup = sent(login.handle({ kind: "start" }));
+    assert.equal(startup.readInt32BE(VERSION_BYTES), 0x0003_0000 + minor);
+    const [done] = login.handle(fromServer(...says, ...END));
+    assert.equal(done?.kind === "done" && (done.greeting as Greeting).minor, speaks);
+  });
+}
+
+const misspoken = [
+  { name: "more than was asked for", says: [negotiated(3)] },
+  { name: "as much as was asked for", says: [negotiated(2)] },
+  { name: "another major version", says: [message("v", int32(0x0002_0000), int32(0))] },
+  { name: "options that nobody asked for", says: [negotiated(0, int32(1), Buffer.from("_pq_.x\0"))] },
+  { name: "a version twice", says: [negotiated(1), negotiated(0)] },
+  { name: "a version behind the login", says: [server.authenticationOk(), negotiated(0)] },
+] as const;
+for (const { name, says } of misspoken) {
+  test(`a server that negotiates ${name} is not logged in to`, () => {
+    const login = loginOf("disable", undefined, { minor: 2 });
+    login.handle({ kind: "start" });
+    const [failed] = login.handle(fromServer(...says));
+    assert.equal(failed?.kind === "failed" && failed.code, "UPSTREAM_PROTOCOL");
+  });
+}
 
 test("a login works byte by byte", () => {
   const login = loginOf("disable", undefined);

@@ -15,6 +15,9 @@ const ROWS = [
   server.row("labelled", "20001", "public", "customers", "r", "0", '{"1":["id",23],"2":["ssn",25]}', null),
   server.row("labelled", "20002", "sales", "both", "r", "0,1", '{"1":["card",25],"4":["ssn",25]}', null),
 ];
+const FUNCTIONS = ["stolen", "told"].map((name) => {
+  return server.row("function", null, null, name, null, null, null, null);
+});
 const columns = server.columns(...["a", "b", "c", "d", "e", "f", "g", "h"].map((name) => ({ name })));
 const ANSWER = join(columns, ...ROWS, server.complete("SELECT 4"), server.ready());
 
@@ -56,6 +59,13 @@ test("views that derive are known by their definition, and all relations by thei
   const { relations } = found();
   assert.equal(relations.get(20_005)?.definition, "SELECT 1");
   assert.deepEqual(relations.get(20_007)?.columns.get(1), { name: "a", labels: [], typeOid: 23 });
+});
+
+test("functions that take a row are known by name, and are part of the version", () => {
+  const facts = found(join(columns, ...ROWS, ...FUNCTIONS, server.complete("SELECT 7"), server.ready()));
+  assert.deepEqual([...facts.rowFunctions], ["stolen", "told"]);
+  assert.deepEqual([...found().rowFunctions], []);
+  assert.notEqual(facts.version, found().version);
 });
 
 test("the version follows the content, not what was asked for by number", () => {

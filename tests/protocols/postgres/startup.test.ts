@@ -5,17 +5,31 @@ import {
   close,
   deny,
   ended,
+  facts,
   fromClient,
   fromServer,
   loggedIn,
   login,
+  look,
   Playbook,
   start,
   stop,
   toClient,
 } from "../../kit/playbook.ts";
 import { client, hex, int32, join, message, server } from "../../kit/wire.ts";
-import { fatalOf, GREETED, GREETING, opened, refusalOf, STARTUP, sessionOf } from "./kit.ts";
+import {
+  CANCEL_KEY,
+  CANCEL_SECRET,
+  catalogOf,
+  fatalOf,
+  GREETED,
+  GREETING,
+  LABELS,
+  opened,
+  refusalOf,
+  STARTUP,
+  sessionOf,
+} from "./kit.ts";
 
 const begun = () => new Playbook(sessionOf()).gets(start).does();
 const secure = { kind: "secure", side: "client", unread: "" };
@@ -82,13 +96,60 @@ test("harmless settings go upstream with the login", () => {
     .rests();
 });
 
-test("a client of protocol 3.2 with options is told that it gets 3.0 without them", () => {
-  const negotiate = message("v", int32(0x0003_0000), int32(1), Buffer.from("_pq_.magic\0"));
+const asked = [
+  { asks: 2, option: "1", speaks: 2, told: [int32(0x0003_0002), int32(1), Buffer.from("_pq_.magic\0")] },
+  { asks: 2, option: "", speaks: 0, told: [int32(0x0003_0000), int32(0)] },
+  { asks: 9, option: "", speaks: 2, told: [int32(0x0003_0002), int32(0)] },
+  { asks: 2, option: "", speaks: 2, told: undefined },
+] as const;
+for (const { asks, option, speaks, told } of asked) {
+  test(`a client that asks for protocol 3.${asks}${option && " with an option"} hears what the server speaks: 3.${speaks}`, () => {
+    const startup = { user: "agent", ...(option === "" ? {} : { "_pq_.magic": option }) };
+    begun()
+      .gets(fromClient(client.startup(startup, 0x0003_0000 + asks)))
+      .does(ask(1, [["connect", "connect to agent"]]))
+      .gets(allow(1))
+      .does(login(1, { database: "agent", parameters: {}, minor: asks }))
+      .gets(loggedIn({ ...GREETING, minor: speaks }))
+      .does(...(told === undefined ? [] : [toClient(message("v", ...told))]), toClient(GREETED))
+      .rests();
+  });
+}
+
+test("a cancel key has as many bytes as the server's own, with its process and another secret", () => {
+  const said = [server.keyData(join(hex("01020304"), Buffer.alloc(5)))];
   begun()
-    .gets(fromClient(client.startup({ user: "agent", "_pq_.magic": "1" }, 0x0003_0002)))
-    .does(toClient(negotiate), ask(1, [["connect", "connect to agent"]]))
+    .gets(fromClient(STARTUP))
+    .does(ask(1, [["connect", "connect to shop"]]))
+    .gets(allow(1))
+    .does(login(1, { database: "shop", parameters: {} }))
+    .gets(loggedIn({ ...GREETING, said }))
+    .does(
+      toClient(join(server.authenticationOk(), server.keyData(join(hex("01020304"), CANCEL_SECRET)), server.ready())),
+    )
     .rests();
 });
+
+const keyData = server.keyData(CANCEL_KEY);
+const told = [
+  { name: "as it is", data: {}, shown: 'key "x" is there' },
+  { name: "without values where columns are labelled", data: LABELS, shown: 'key "…" is there' },
+];
+for (const { name, data, shown } of told) {
+  test(`what the server says at the login reaches the client in its order, ${name}`, () => {
+    const notice = (text: string) => server.notice({ S: "NOTICE", V: "NOTICE", C: "00000", M: text });
+    const saying = (text: string) => [...GREETING.said, notice(text), server.parameter("TimeZone", "UTC")];
+    const played = new Playbook(sessionOf({ data }))
+      .gets(start, fromClient(STARTUP))
+      .does(ask(1, [["connect", "connect to shop"]]))
+      .gets(allow(1))
+      .does(login(1, { database: "shop", parameters: {} }))
+      .gets(loggedIn({ ...GREETING, said: saying('key "x" is there') }));
+    if (data === LABELS) played.does(look(2, { kind: "catalog", labels: data })).gets(facts(2, catalogOf()));
+    const heard = saying(shown).map((message) => (message === GREETING.said.at(-1) ? keyData : message));
+    played.does(toClient(join(server.authenticationOk(), ...heard, server.ready()))).rests();
+  });
+}
 
 const keys = [
   { name: "of 4 bytes", key: hex("00000001 0a0b0c0d") },

@@ -37,7 +37,7 @@ export const BENCH_CLIENTS: readonly Client[] = [
     name: "pgbench",
     what: `initialises, then ${Object.keys(RUNS).length} runs and a pipeline with the same seed; the tables afterwards are equal`,
     packages: [],
-    isQuick: false,
+    isQuick: true,
     differs: async (sides) => linesApart(await resultOf(sides, sides.direct), await resultOf(sides, sides.guarded)),
   },
 ];

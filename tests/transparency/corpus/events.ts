@@ -1,4 +1,5 @@
 /** What comes from the side: notifications, cancels, timeouts, locks, ends by the server, settings that change. */
+import { setTimeout as wait } from "node:timers/promises";
 import { client, join } from "../../kit/wire.ts";
 import type { Stage } from "../wire/stage.ts";
 import type { Talk } from "../wire/talk.ts";
@@ -7,10 +8,10 @@ import { run } from "./pipelines.ts";
 
 const { query, sync, parse, bind, execute } = client;
 
-/** Until the server says that this statement runs. `mark` is a comment in it. */
+/** Until the server sleeps in this statement, so that all before it has been said. `mark` is a comment in it. */
 function runs(stage: Stage, mark: string): Promise<void> {
   return stage.untilTrue(
-    `SELECT count(*) = 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%${mark}%' AND pid <> pg_backend_pid()`,
+    `SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%${mark}%' AND pid <> pg_backend_pid()`,
   );
 }
 
@@ -21,6 +22,23 @@ async function cancelled(stage: Stage, talk: Talk, bytes: Buffer, mark: string):
   await stage.cancel(talk);
   await talk.until("Z", answered + 1);
 }
+
+/**
+ * Until the server behind this connection has heard of a change. With which answer it reports that is chance, so that only what it
+ * reports is compared, not where.
+ */
+async function untilReported(talk: Talk, name: string, value: string): Promise<void> {
+  await talk.aside(async () => {
+    for (let look = 0; look < LOOKS_MAX && talk.reported.get(name) !== value; look++) {
+      await talk.query("SELECT 1");
+      await wait(LOOK_EVERY_MS);
+    }
+  });
+  talk.remark(`${name} is reported as ${talk.reported.get(name)}`);
+}
+
+const LOOK_EVERY_MS = 10;
+const LOOKS_MAX = 500;
 
 export const EVENTS: readonly Conversation[] = [
   {
@@ -274,11 +292,10 @@ export const EVENTS: readonly Conversation[] = [
       ]) {
         await a.query(change ?? "");
         await a.query("SELECT pg_reload_conf()");
-        // Each of them has been told by then: the server signals all before any of them looks.
-        await stage.untilTrue(`SELECT current_setting('IntervalStyle') = '${value}'`);
-        await b.query("SELECT 1");
-        await b.query("SELECT interval '1 day'");
-        await a.query("SELECT 1");
+        for (const talk of [a, b]) {
+          await untilReported(talk, "IntervalStyle", value ?? "");
+          await talk.query("SELECT interval '1 day'");
+        }
       }
     },
   },
@@ -312,16 +329,30 @@ export const EVENTS: readonly Conversation[] = [
   {
     name: "a session by protocol 3.2",
     statements: ["SELECT 'by 3.2'", "SELECT pg_sleep(60) /* c5 */"],
-    from: 18,
     play: async (stage) => {
-      // What the two sides agree on at the login is a stated difference; all that follows is the same.
-      const talk = await stage.open("newer", { protocol: 0x0003_0002 });
+      // Of version 18 on; an older server negotiates 3.0, and its cancel keys are shorter.
+      const talk = await stage.open("newer", { protocol: 0x0003_0002, greeting: "compared" });
       await talk.query("SELECT 'by 3.2'");
       await talk.ask(
         join(parse("s", "SELECT id FROM tree ORDER BY id"), bind("p", "s"), execute("p", 3), execute("p"), sync()),
       );
       await cancelled(stage, talk, query("SELECT pg_sleep(60) /* c5 */"), "c5 ");
       await talk.query("LISTEN own; NOTIFY own, 'x'; SELECT 1");
+    },
+  },
+  {
+    name: "logins by versions and with options that nobody speaks yet",
+    statements: ["SELECT 'negotiated'"],
+    play: async (stage) => {
+      for (const [protocol, parameters] of [
+        [0x0003_0001, {}],
+        [0x0003_0009, {}],
+        [0x0003_0000, { "_pq_.magic": "1", "_pq_.more": "" }],
+        [0x0003_0002, { "_pq_.magic": "1" }],
+      ] as const) {
+        const talk = await stage.open("asks", { protocol, parameters, greeting: "compared" });
+        await talk.query("SELECT 'negotiated'");
+      }
     },
   },
 ];

@@ -255,19 +255,6 @@ export const STATED: readonly Stated[] = [
     play: starting({ replication: "database" }),
   },
   {
-    name: "protocol 3.2",
-    statements: [],
-    from: 18,
-    why: "the client is told that 3.0 is spoken here; nothing but longer cancel keys is lost",
-    remedy: "leave min_protocol_version alone",
-    direct: ["speaks 3.2"],
-    guarded: ["speaks 3.0"],
-    play: async (stage) => {
-      const talk = await stage.open("newer", { protocol: 0x0003_0002, greeting: "compared" });
-      talk.remark(`speaks ${talk.count("v") === 0 ? "3.2" : "3.0"}`);
-    },
-  },
-  {
     name: "a login that the server refuses",
     statements: [],
     why: "the agent gets SQLSTATE and message of the server, and our session in DETAIL",

@@ -47,6 +47,8 @@ export class Talk {
   key: Buffer = Buffer.alloc(0);
   /** The values of the last DataRow. */
   values: readonly (Buffer | null)[] = [];
+  /** Settings as the last ParameterStatus of each said. */
+  readonly reported = new Map<string, string>();
   /** Process ids of the servers behind this client's connections, and those connections' names. */
   readonly #pids: ReadonlyMap<number, string>;
   readonly #waitMs: number;
@@ -211,6 +213,10 @@ export class Talk {
     const body = message.subarray(HEADER_BYTES);
     if (type === "Z") this.status = String.fromCharCode(body[0] ?? 0);
     if (type === "K") this.key = Buffer.from(body);
+    if (type === "S") {
+      const [name = "", value = ""] = body.toString().split("\0");
+      this.reported.set(name, value);
+    }
     if (type === "d") this.#copy?.push(Buffer.from(body));
     if (type === "D") this.values = valuesOf(body);
     if (type === "E" && !this.#muted) this.#codes.push(/\0C([0-9A-Z]{5})\0/.exec(body.toString("latin1"))?.[1] ?? "?");

@@ -105,6 +105,13 @@ function entryText(entry: SessionEntry, colours: Colours): string {
   const rules = entry.rules ?? [];
   const by = rules.length === 0 ? "" : `, rules: ${rules.map(printable).join(", ")}`;
   if (entry.kind === "decision") lines.push(colours.dim(`entry ${entry.number}${by}`));
+  if (entry.hold !== undefined) {
+    const { id, by, state } = entry.hold;
+    const who = by.length === 0 ? "" : ` by ${by.map(printable).join(", ")}`;
+    lines.push(
+      colours.yellow(state === "" ? `waits as ${printable(id)}` : `${printable(id)} ${printable(state)}${who}`),
+    );
+  }
   if (entry.message !== undefined && entry.message !== "") lines.push(printableLines(entry.message, INDENT));
   if (entry.observed !== undefined) {
     const denying =

@@ -14,7 +14,7 @@
  *   any other change of a setting by which the server reads text is forbidden.
  *
  * Stated limits: code behind names (views' functions, triggers, casts and operators of users, a user's
- * function that overloads a safe name, `alias.f` on an unlabelled table) is not seen.
+ * function that overloads a safe name, `row.f` for `f(row)` where the catalog is not known) is not seen.
  */
 import { ANALYSES_MAX, ANALYSIS_TEXT_MAX } from "../../../base/limits.ts";
 import type { DataLabels } from "../../../model/connection.ts";

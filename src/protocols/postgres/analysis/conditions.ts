@@ -3,10 +3,25 @@
  * pg_catalog has them, and takes what it does not know for something that the row decides.
  */
 import { type Ast, as, isAst, list, names, text, typed } from "./ast.ts";
+import { boundOf, isConstant, isNullConstant, isNumber, Literals, operatorOf } from "./literals.ts";
 import { elementsOf, findsAnything, isAnyText, isEmptyCollection, isEverything } from "./patterns.ts";
 import { isPlainQuery, type Rows } from "./rows.ts";
-import { bare, constantOf, isNullConstant, isSame, operatorOf, plus, stringOf, sumOf } from "./sameness.ts";
-import { all, any, EQUAL, FALSE, type Formula, FREE, GREATER, known, LESS, NULL, not, TRUE } from "./truth.ts";
+import { bare, isOneRow, isSame, plus, sumOf } from "./sameness.ts";
+import {
+  all,
+  any,
+  type Bound,
+  EQUAL,
+  FALSE,
+  type Formula,
+  FREE,
+  GREATER,
+  known,
+  LESS,
+  NULL,
+  not,
+  TRUE,
+} from "./truth.ts";
 
 const OUTCOMES: ReadonlyMap<string, number> = new Map([
   ["=", EQUAL],
@@ -33,15 +48,20 @@ const NEGATED: ReadonlyMap<string, string> = new Map([
 ]);
 /** True of anything and itself. */
 const REFLEXIVE: ReadonlySet<string> = new Set(["@>", "<@", "&&", "~~", "~~*", "^@", "?&", "~="]);
+const NULL_CONSTANT = { A_Const: { isnull: true } };
 /** Items of one list; a longer one is taken as a whole. */
 const ITEMS_MAX = 10_000;
 /** Parts that are looked at; what comes behind counts as the same for all rows, which is the safe side. */
 const PARTS_MAX = 25_000;
 
 export class Conditions {
-  /** A literal was looked at. */
-  literalsMatter = false;
+  readonly #literals = new Literals();
   #parts = 0;
+
+  /** Other literals could bring another formula. */
+  get literalsMatter(): boolean {
+    return this.#literals.matter;
+  }
 
   of(value: unknown, rows: Rows): Formula {
     if (this.#isSpent()) return FREE;
@@ -85,13 +105,12 @@ export class Conditions {
   }
 
   #opaque(value: unknown, rows: Rows): Formula {
-    return rows.looksAt(value) ? atom(rows.print(value)) : FREE;
+    return rows.looksAt(value) ? atom(value, rows) : FREE;
   }
 
   #constant(value: unknown): Formula {
-    this.literalsMatter = true;
     if (isNullConstant(value)) return known(null);
-    const constant = constantOf(value);
+    const constant = this.#literals.valueOf(value);
     if (typeof constant === "boolean") return known(constant);
     const word = typeof constant === "string" ? constant.trim().toLowerCase() : "";
     if (["t", "true", "yes", "y", "on", "1"].includes(word)) return known(true);
@@ -108,16 +127,19 @@ export class Conditions {
   #isNull(value: unknown, rows: Rows): Formula {
     if (this.#isBoolean(value)) return { kind: "is", of: this.of(value, rows), value: NULL };
     if (this.#isAlwaysNull(value, rows)) return known(true);
+    const choice = as(bare(value, this.#literals), "CaseExpr");
+    if (choice !== undefined)
+      return this.#case({ defresult: NULL_CONSTANT, ...choice }, rows, (of) => this.#isNull(of, rows));
     return rows.looksAt(value) ? known(false) : FREE;
   }
 
   #isAlwaysNull(value: unknown, rows: Rows): boolean {
-    const inner = bare(value);
+    const inner = bare(value, this.#literals);
     if (isNullConstant(inner)) return true;
     const expression = as(inner, "A_Expr");
     if (expression === undefined) return false;
     const { kind, lexpr, rexpr } = expression;
-    if (kind === "AEXPR_NULLIF") return isSame(lexpr, rexpr, rows);
+    if (kind === "AEXPR_NULLIF") return isSame(lexpr, rexpr, rows, this.#literals);
     return kind === "AEXPR_OP" && [lexpr, rexpr].some((side) => side !== undefined && this.#isAlwaysNull(side, rows));
   }
 
@@ -202,12 +224,11 @@ export class Conditions {
     join: (of: readonly Formula[]) => Formula,
     rows: Rows,
   ): Formula {
-    const inner = bare(right);
+    const inner = bare(right, this.#literals);
     const sub = as(inner, "SubLink");
     if (sub?.["subLinkType"] === "ARRAY_SUBLINK" && join === any) return this.#among(left, operator, sub, rows);
-    const items = itemsOf(inner);
+    const items = itemsOf(inner, this.#literals);
     if (items === undefined) return this.#opaque([left, operator, join === any, right], rows);
-    if (items.length === 0) this.literalsMatter = true;
     return this.#eachOf(left, operator, items, join, rows);
   }
 
@@ -228,7 +249,7 @@ export class Conditions {
       [left, (result: unknown) => this.#compared(result, operator, right, rows)],
       [right, (result: unknown) => this.#compared(left, operator, result, rows)],
     ] as const) {
-      const choice = as(side, "CaseExpr");
+      const choice = as(bare(side, this.#literals), "CaseExpr");
       if (choice !== undefined && rows.looksAt(side)) return this.#case(choice, rows, turned);
     }
     const pairs = rowsOf(left, right);
@@ -242,21 +263,22 @@ export class Conditions {
     const outcomes = OUTCOMES.get(operator);
     if (outcomes === undefined || as(left, "ColumnRef") === undefined || as(right, "A_Const") === undefined)
       return undefined;
-    const constant = constantOf(right);
     if (!rows.looksAt(left)) return undefined;
+    const constant = boundOf(right);
     const subject = rows.print(left);
-    if (typeof constant === "number")
-      return { kind: "compare", subject, outcomes, bound: { kind: "number", value: constant } };
+    const compared = (bound: Bound): Formula => ({ kind: "compare", subject, shape: subject, outcomes, bound });
+    if (typeof constant === "number") return compared({ kind: "number", value: constant });
+    if (isNumber(right)) return compared({ kind: "symbol", key: rows.print(right), isLiteral: false });
     if (typeof constant !== "string" || (outcomes !== EQUAL && outcomes !== (LESS | GREATER))) return undefined;
-    return { kind: "compare", subject, outcomes, bound: { kind: "symbol", key: `text ${constant}`, isLiteral: true } };
+    return compared({ kind: "symbol", key: `text ${constant}`, isLiteral: true });
   }
 
   /** COALESCE without what is always NULL, and without what comes behind a value that never is. */
   #reduced(value: unknown, rows: Rows): unknown {
-    const choice = as(bare(value), "CoalesceExpr");
+    const choice = as(bare(value, this.#literals), "CoalesceExpr");
     if (choice === undefined) return value;
     const [first, ...rest] = list(choice["args"]).filter((part) => !this.#isAlwaysNull(part, rows));
-    const isFirst = rest.length === 0 || as(first, "ColumnRef") !== undefined || constantOf(first) !== undefined;
+    const isFirst = rest.length === 0 || as(first, "ColumnRef") !== undefined || isConstant(first);
     return isFirst && first !== undefined ? first : value;
   }
 
@@ -264,35 +286,34 @@ export class Conditions {
     const isLeft = rows.looksAt(left);
     const isRight = rows.looksAt(right);
     if (!isLeft && !isRight) return this.#constantsCompared(left, outcomes, right);
-    if (isSame(left, right, rows)) return known((outcomes & EQUAL) !== 0);
-    const [one, other] = [sumOf(left, rows), sumOf(right, rows)];
+    if (isSame(left, right, rows, this.#literals)) return known((outcomes & EQUAL) !== 0);
+    const [one, other] = [sumOf(left, rows, this.#literals), sumOf(right, rows, this.#literals)];
     if (one !== undefined && other !== undefined) {
-      const sum = plus(one, other, -1);
-      const [term] = sum.terms;
-      if (term === undefined) {
-        this.literalsMatter = true;
+      const sum = plus(one, other, -1, this.#literals);
+      const [entry] = sum.terms;
+      if (entry === undefined) {
+        this.#literals.matter = true;
         return known((outcomeOf(sum.number) & outcomes) !== 0);
       }
       if (sum.terms.size === 1) {
-        const [subject, factor] = term;
-        if (sum.hasFactors) this.literalsMatter = true;
+        const [subject, { factor, shape }] = entry;
         const turned = factor < 0 ? (OUTCOMES.get(MIRRORED.get(operator) ?? "") ?? outcomes) : outcomes;
-        return { kind: "compare", subject, outcomes: turned, bound: { kind: "number", value: -sum.number / factor } };
+        const value = -sum.number / factor;
+        return { kind: "compare", subject, shape, outcomes: turned, bound: { kind: "number", value } };
       }
     }
     if (isLeft && isRight) return this.#both(left, operator, right, rows);
-    const [subject, bound] = isLeft ? [left, right] : [right, left];
+    const [of, bound] = isLeft ? [left, right] : [right, left];
     const turned = isLeft ? outcomes : (OUTCOMES.get(MIRRORED.get(operator) ?? "") ?? outcomes);
-    const literal = constantOf(bound);
-    if (turned === (GREATER | EQUAL) && typeof literal === "string") {
-      this.literalsMatter = true;
-      if (literal === "") return known(true);
-    }
-    const key = typeof literal === "string" ? `text ${literal}` : rows.print(bare(bound));
+    if (turned === (GREATER | EQUAL) && this.#literals.textOf(bound) === "") return known(true);
+    const literal = boundOf(bound);
+    const key = typeof literal === "string" ? `text ${literal}` : rows.print(bare(bound, this.#literals));
     const isLiteral = literal !== undefined;
+    const subject = bare(of, this.#literals);
     return {
       kind: "compare",
-      subject: rows.print(bare(subject)),
+      subject: rows.print(subject),
+      shape: rows.shape(subject),
       outcomes: turned,
       bound: { kind: "symbol", key, isLiteral },
     };
@@ -300,16 +321,18 @@ export class Conditions {
 
   /** Two things of the row: `a < b` and `b > a` are one. */
   #both(left: unknown, operator: string, right: unknown, rows: Rows): Formula {
-    const [a, b] = [rows.print(bare(left)), rows.print(bare(right))];
-    const isOrdered = a <= b;
+    const [a, b] = [left, right].map((side) => {
+      const inner = bare(side, this.#literals);
+      return { print: rows.print(inner), shape: rows.shape(inner) };
+    }) as [Printed, Printed];
+    const isOrdered = a.shape === b.shape ? a.print <= b.print : a.shape < b.shape;
     const outcomes = OUTCOMES.get(isOrdered ? operator : (MIRRORED.get(operator) ?? operator)) ?? EQUAL;
-    const [subject, key] = isOrdered ? [a, b] : [b, a];
-    return { kind: "compare", subject, outcomes, bound: { kind: "symbol", key, isLiteral: false } };
+    const [{ print: subject, shape }, { print: key }] = isOrdered ? [a, b] : [b, a];
+    return { kind: "compare", subject, shape, outcomes, bound: { kind: "symbol", key, isLiteral: false } };
   }
 
   #constantsCompared(left: unknown, outcomes: number, right: unknown): Formula {
-    this.literalsMatter = true;
-    const [a, b] = [constantOf(left), constantOf(right)];
+    const [a, b] = [this.#literals.valueOf(left), this.#literals.valueOf(right)];
     if (a === undefined || b === undefined || typeof a !== typeof b) return FREE;
     if (a === b) return known((outcomes & EQUAL) !== 0);
     // How texts are sorted is the database's affair.
@@ -332,23 +355,21 @@ export class Conditions {
   /** LIKE, regular expressions, containment. */
   #matched(left: unknown, operator: string, right: unknown, rows: Rows): Formula {
     if (!rows.looksAt(left) && !rows.looksAt(right)) return FREE;
-    if (REFLEXIVE.has(operator) && isSame(left, right, rows)) return known(true);
+    if (REFLEXIVE.has(operator) && isSame(left, right, rows, this.#literals)) return known(true);
     const isAll = this.#fitsAll(left, operator, right, rows);
     if (isAll) return known(true);
-    return atom(JSON.stringify([rows.print(bare(left)), operator, rows.print(bare(right))]));
+    return atom([bare(left, this.#literals), operator, bare(right, this.#literals)], rows);
   }
 
   #fitsAll(left: unknown, operator: string, right: unknown, rows: Rows): boolean {
     const fits = (of: unknown, test: (text: string) => boolean) => {
-      const constant = stringOf(of);
-      if (constant === undefined) return false;
-      this.literalsMatter = true;
-      return test(constant);
+      const constant = this.#literals.textOf(of);
+      return constant !== undefined && test(constant);
     };
     switch (operator) {
       case "~~":
       case "~~*":
-        return fits(patternOf(right), isAnyText) || this.#holdsItself(left, right, rows);
+        return fits(patternOf(right, this.#literals), isAnyText) || this.#holdsItself(left, right, rows);
       case "~":
       case "~*": {
         const similar = callOf(right, "similar_to_escape");
@@ -369,8 +390,8 @@ export class Conditions {
   #holdsItself(left: unknown, pattern: unknown, rows: Rows): boolean {
     const parts = piecesOf(pattern);
     if (parts.length < 2) return false;
-    const others = parts.filter((part) => !isSame(part, left, rows));
-    return others.length < parts.length && others.every((part) => isAnyText(stringOf(part) ?? ""));
+    const others = parts.filter((part) => !isSame(part, left, rows, this.#literals));
+    return others.length < parts.length && others.every((part) => isAnyText(this.#literals.textOf(part) ?? ""));
   }
 
   #call(value: unknown, body: Ast, rows: Rows): Formula {
@@ -391,13 +412,13 @@ export class Conditions {
     const select = as(subselect, "SelectStmt");
     switch (body["subLinkType"]) {
       case "EXISTS_SUBLINK":
-        return select === undefined
-          ? this.#opaque(value, rows)
-          : any([this.#exists(select, rows), this.#opaque(value, rows)]);
+        if (select === undefined) return this.#opaque(value, rows);
+        if (isOneRow(select)) return passes(this.#filter(select, rows));
+        return any([this.#exists(select, rows), this.#opaque(value, rows)]);
       case "ANY_SUBLINK":
         return this.#among(testexpr, names(body["operName"]).at(-1) ?? "=", body, rows);
       case "EXPR_SUBLINK": {
-        const alone = bare(value);
+        const alone = bare(value, this.#literals);
         return alone === value ? this.#opaque(value, rows) : this.of(alone, rows);
       }
       default:
@@ -407,9 +428,12 @@ export class Conditions {
 
   /** Whether the row itself is what a sub-query looks for. */
   #exists(select: Ast, rows: Rows): Formula {
-    const inner = rows.inside(select["fromClause"]);
-    if (!this.#meetsItself(select, rows)) return known(false);
-    return select["whereClause"] === undefined ? known(true) : this.of(select["whereClause"], inner);
+    return this.#meetsItself(select, rows) ? this.#filter(select, rows) : known(false);
+  }
+
+  #filter(select: Ast, rows: Rows): Formula {
+    const clause = select["whereClause"];
+    return clause === undefined ? known(true) : this.of(clause, rows.inside(select["fromClause"]));
   }
 
   /** Whether a row of the table comes through the sub-query unless its WHERE says otherwise. */
@@ -429,13 +453,14 @@ export class Conditions {
     if (!this.#meetsItself(select, rows)) return otherwise;
     const targets = list(select["targetList"]).map((item) => as(item, "ResTarget")?.["val"]);
     const inner = rows.inside(select["fromClause"]);
-    const itself = all([this.#exists(select, rows), this.#compared(left, operator, asRow(targets), inner)]);
-    return any([itself, otherwise]);
+    const compared = this.#compared(left, operator, asRow(targets), inner);
+    if (isOneRow(select)) return all([passes(this.#filter(select, rows)), compared]);
+    return any([all([this.#exists(select, rows), compared]), otherwise]);
   }
 
   /** Whether a value is surely boolean. */
   #isBoolean(value: unknown): boolean {
-    const inner = bare(value);
+    const inner = bare(value, this.#literals);
     const node = typed(inner);
     switch (node?.type) {
       case "BoolExpr":
@@ -443,7 +468,7 @@ export class Conditions {
       case "BooleanTest":
         return true;
       case "A_Const":
-        return typeof constantOf(inner) === "boolean";
+        return typeof boundOf(inner) === "boolean";
       case "SubLink":
         return node.body["subLinkType"] === "EXISTS_SUBLINK" || node.body["subLinkType"] === "ANY_SUBLINK";
       case "A_Expr": {
@@ -458,10 +483,19 @@ export class Conditions {
   }
 }
 
-/** A thing that the row decides; its shape is the same for others that differ in literals only. */
-function atom(key: string): Formula {
-  const shape = key.replace(/"A_Const\\*":\{[^{}]*(\{[^{}]*\})?[^{}]*\}/g, "0");
-  return { kind: "atom", key, shape };
+/** A WHERE lets through what is true. */
+function passes(of: Formula): Formula {
+  return { kind: "is", of, value: TRUE };
+}
+
+interface Printed {
+  readonly print: string;
+  readonly shape: string;
+}
+
+/** A thing that the row decides. */
+function atom(value: unknown, rows: Rows): Formula {
+  return { kind: "atom", key: rows.print(value), shape: rows.shape(value) };
 }
 
 function outcomeOf(difference: number): number {
@@ -482,13 +516,13 @@ function asRow(items: readonly unknown[]): unknown {
 }
 
 /** The elements of an array that is written out. */
-function itemsOf(value: unknown): readonly unknown[] | undefined {
-  const inner = bare(value);
+function itemsOf(value: unknown, literals: Literals): readonly unknown[] | undefined {
+  const inner = bare(value, literals);
   const array = as(inner, "A_ArrayExpr");
   if (array !== undefined) return list(array["elements"]);
   const constant = as(inner, "A_Const");
   if (constant !== undefined) {
-    const elements = elementsOf(stringOf(inner) ?? "");
+    const elements = elementsOf(literals.textOf(inner) ?? "");
     return elements?.map((element) => {
       const number = /^-?\d{1,15}$/.test(element) ? Number(element) : undefined;
       return { A_Const: number === undefined ? { sval: { sval: element } } : { ival: { ival: number } } };
@@ -497,14 +531,14 @@ function itemsOf(value: unknown): readonly unknown[] | undefined {
   const expression = as(inner, "A_Expr");
   if (expression === undefined || operatorOf(expression) !== "||") return undefined;
   const sides = [expression["lexpr"], expression["rexpr"]];
-  const known = sides.map((side) => itemsOf(side) ?? (isAst(side) && "A_Const" in side ? [side] : undefined));
+  const known = sides.map((side) => itemsOf(side, literals) ?? (isAst(side) && "A_Const" in side ? [side] : undefined));
   return known.every((items) => items !== undefined) ? known.flatMap((items) => items ?? []) : undefined;
 }
 
 /** The pattern of LIKE … ESCAPE without its escape, unless that is what the pattern is made of. */
-function patternOf(value: unknown): unknown {
+function patternOf(value: unknown, literals: Literals): unknown {
   const escaped = callOf(value, "like_escape");
-  return escaped === undefined || stringOf(escaped[1]) === "%" ? value : escaped[0];
+  return escaped === undefined || literals.textOf(escaped[1]) === "%" ? value : escaped[0];
 }
 
 function callOf(value: unknown, name: string): readonly unknown[] | undefined {

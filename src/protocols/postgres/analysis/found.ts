@@ -37,6 +37,8 @@ export interface Survey {
   /** Names of columns, without what qualifies them; "*" for a star. */
   readonly columns: string[];
   readonly functions: FunctionUse[];
+  /** What stands behind a dot, as the last name of a column or as a field: also how PostgreSQL calls f(row). */
+  readonly fields: string[];
   /** OPERATOR(schema.+) outside pg_catalog, as "schema.+". */
   readonly foreignOperators: string[];
   readonly changes: ChangeUse[];
@@ -58,6 +60,7 @@ export function emptySurvey(): Survey {
     relations: [],
     columns: [],
     functions: [],
+    fields: [],
     foreignOperators: [],
     changes: [],
     statements: [],

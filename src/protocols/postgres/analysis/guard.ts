@@ -7,7 +7,7 @@ import type { Operation } from "../../../model/operation.ts";
 import type { TypedNode } from "./ast.ts";
 import type { Survey } from "./found.ts";
 import { classify } from "./functions.ts";
-import { type AnalysisScope, labelsOfRelation } from "./labels.ts";
+import { type AnalysisScope, labelsOfRelation, rowCalls } from "./labels.ts";
 
 type Forbidden = NonNullable<Operation["forbidden"]>;
 
@@ -79,6 +79,7 @@ const CODELESS: ReadonlySet<string> = new Set([
   "CreateDomainStmt",
   "AlterDomainStmt",
   "AlterTableStmt",
+  "ReplicaIdentityStmt",
   "AlterOwnerStmt",
   "CommentStmt",
   "DropStmt",
@@ -98,11 +99,11 @@ const CODELESS: ReadonlySet<string> = new Set([
 
 /** Undefined: nothing labelled is touched but in ways that lineage follows. Call only where columns are labelled. */
 export function guard(scope: AnalysisScope, found: Survey): Forbidden | undefined {
-  return guardConnection(found) ?? guardCatalog(scope, found) ?? guardRelations(scope, found);
+  return guardConnection(scope, found) ?? guardCatalog(scope, found) ?? guardRelations(scope, found);
 }
 
 /** Code that runs inside the server could read anything, whatever the statement names. */
-function guardConnection(found: Survey): Forbidden | undefined {
+function guardConnection(scope: AnalysisScope, found: Survey): Forbidden | undefined {
   for (const statement of found.statements) {
     if (statement.type === "RenameStmt" || statement.type === "AlterObjectSchemaStmt") {
       if (statement.body["relation"] !== undefined) continue;
@@ -119,6 +120,8 @@ function guardConnection(found: Survey): Forbidden | undefined {
       );
     }
   }
+  const [field] = rowCalls(scope, found.fields);
+  if (field !== undefined) return unseen(`the function ${field}, if it is no column, can read labelled columns unseen`);
   const operator = found.foreignOperators[0];
   if (operator !== undefined) return unseen(`the operator ${operator} can read labelled columns unseen`);
   for (const { schema, name } of found.relations) {

@@ -4,12 +4,13 @@ import { cursorOf, type Lineage, lineageOf, type Parse } from "../lineage/lineag
 import { CLEAN_OUTPUTS, type Outputs, UNKNOWN_OUTPUTS } from "../lineage/outputs.ts";
 import { labelsIn } from "../lineage/taint.ts";
 import { type Ast, as, isAst, list, type TypedNode, text, typed } from "./ast.ts";
+import { type Call, callsOf } from "./calls.ts";
 import { type CopyForm, copyForm } from "./copy-form.ts";
 import type { RelationUse, Survey } from "./found.ts";
 import { classify } from "./functions.ts";
 import { guard } from "./guard.ts";
 import { actionsOf, isServerCopy, kindOf, namedRelations } from "./kinds.ts";
-import { type AnalysisScope, guardsColumns, labelsOfRelation } from "./labels.ts";
+import { type AnalysisScope, guardsColumns, labelsOfRelation, rowCalls } from "./labels.ts";
 import { judgeSetConfig, judgeVariableSet } from "./settings.ts";
 import { survey } from "./survey.ts";
 import { NO_WHERE, type Where } from "./where.ts";
@@ -94,7 +95,8 @@ class Judged {
   readonly #found: Survey;
   readonly #scope: AnalysisScope;
   readonly #actions: Action[] = [];
-  readonly #functions: readonly string[];
+  readonly #calls: readonly Call[];
+  readonly #rowCalls: readonly string[];
   #forbidden: Forbidden | undefined;
 
   constructor(
@@ -111,25 +113,19 @@ class Judged {
     this.#isPlan = isPlan;
     this.#found = found;
     this.#scope = scope;
-    const executed = found.statements.filter(({ type }) => type === "ExecuteStmt");
-    this.#functions = unique([
-      ...found.functions.map(({ schema, name }) =>
-        schema === undefined || schema === "pg_catalog" ? name : `${schema}.${name}`,
-      ),
-      ...found.foreignOperators.map((operator) => `operator:${operator}`),
-      ...executed.map(({ body }) => `execute:${text(body["name"])}`),
-    ]);
+    this.#rowCalls = rowCalls(scope, found.fields);
+    this.#calls = callsOf(found, this.#rowCalls);
   }
 
   judgement(): Judgement {
     const { type } = this.#outer;
     const found = this.#found;
-    if (found.relations.length > NAMES_MAX || this.#functions.length > NAMES_MAX) {
+    if (found.relations.length > NAMES_MAX || this.#calls.length > NAMES_MAX) {
       return forbid("built-in:too-large", "The statement names too many relations or functions to be judged");
     }
     this.#rows();
     this.#statements();
-    this.#calls();
+    this.#functions();
     this.#system();
     if (type === "FetchStmt" && guardsColumns(this.#scope.data)) this.#add("sql.read", "fetch", []);
     if (guardsColumns(this.#scope.data)) this.#forbidden ??= guard(this.#scope, found) ?? this.#unfollowable();
@@ -143,7 +139,7 @@ class Judged {
     return {
       operation: deepFreeze(operation),
       effects: this.#effects(),
-      shareable: SHAREABLE.has(type) && isSafe && !found.into && !this.#literalsMatter(),
+      shareable: SHAREABLE.has(type) && isSafe && this.#rowCalls.length === 0 && !found.into && !this.#literalsMatter(),
     };
   }
 
@@ -208,7 +204,7 @@ class Judged {
     }
   }
 
-  #calls(): void {
+  #functions(): void {
     const found = this.#found;
     for (const { schema, name, call } of found.functions) {
       const known = classify(schema, name);
@@ -231,6 +227,7 @@ class Judged {
           this.#add(`sql.${known}`, "function", found.relations, [], { present: true, tautology: false });
       }
     }
+    if (this.#rowCalls.length > 0) this.#add("sql.call", "function", found.relations);
     if (found.foreignOperators.length > 0) this.#add("sql.call", "operator", found.relations);
   }
 
@@ -272,7 +269,8 @@ class Judged {
       kind,
       tables: this.#tables(relations),
       columns: [...columns],
-      functions: this.#functions,
+      functions: this.#calls.map(({ name }) => name),
+      calls: [...this.#calls],
       where,
       oracles: [...(this.#lineage?.oracles ?? [])],
     };

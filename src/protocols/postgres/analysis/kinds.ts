@@ -25,6 +25,7 @@ const ACTIONS: Readonly<Record<string, readonly string[]>> = {
   PrepareStmt: NONE,
   ExplainStmt: NONE,
   ReturnStmt: NONE,
+  ReplicaIdentityStmt: NONE, // of ALTER TABLE
   CopyStmt: ["sql.copy"],
   // Housekeeping
   DeallocateStmt: NONE,
@@ -314,12 +315,29 @@ function objectName(type: unknown): string {
   return name === "matview" ? "materialized-view" : name;
 }
 
-/** The relations that a DROP or COMMENT names: there they are lists of names, not relation nodes. */
+/** The relations that DROP, COMMENT, OWNED BY and their like name: there they are lists of names, not relation nodes. */
 export function namedRelations({ type, body }: TypedNode): readonly (readonly string[])[] {
-  if (type !== "DropStmt" && type !== "CommentStmt") return [];
-  const objects = type === "DropStmt" ? list(body["objects"]) : [body["object"]];
+  switch (type) {
+    case "DropStmt":
+      return pathsOf(text(body["removeType"]), list(body["objects"]));
+    case "CommentStmt":
+    case "SecLabelStmt":
+    case "AlterExtensionContentsStmt":
+      return pathsOf(text(body["objtype"]), [body["object"]]);
+    case "CreateSeqStmt":
+    case "AlterSeqStmt":
+      return list(body["options"]).flatMap((item) => {
+        const option = as(item, "DefElem");
+        const path = option?.["defname"] === "owned_by" ? names(as(option["arg"], "List")?.["items"]) : [];
+        return path.length > 1 ? [path.slice(0, -1)] : []; // one name: NONE
+      });
+    default:
+      return [];
+  }
+}
+
+function pathsOf(kind: string, objects: readonly unknown[]): readonly (readonly string[])[] {
   const paths = objects.map((object) => names(as(object, "List")?.["items"]));
-  const kind = text(type === "DropStmt" ? body["removeType"] : body["objtype"]);
   if (RELATIONS.has(kind)) return paths;
   return PARTS.has(kind) ? paths.map((path) => path.slice(0, -1)) : [];
 }

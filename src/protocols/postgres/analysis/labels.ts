@@ -27,6 +27,12 @@ const NOTHING: RelationLabels = Object.freeze({
   opaque: false,
 });
 
+/** Those of the fields of a statement that may be calls: functions that take a row. None where the catalog is not known. */
+export function rowCalls({ catalog }: AnalysisScope, fields: readonly string[]): readonly string[] {
+  if (catalog === undefined || catalog.rowFunctions.size === 0) return [];
+  return fields.filter((name) => catalog.rowFunctions.has(name));
+}
+
 /** Servers with a one-byte encoding fold letters beyond ASCII, the parser does not: then case is ignored. */
 export function fold(name: string): string {
   for (let at = 0; at < name.length; at++) if (name.charCodeAt(at) > 127) return name.toLowerCase();

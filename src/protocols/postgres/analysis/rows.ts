@@ -38,6 +38,19 @@ interface Parts {
   /** Of names without a qualifier; null: they are not of the row. */
   readonly unqualified: Renames | null;
   readonly depth: number;
+  /** Shared by all that looks at one condition. */
+  readonly work: Work;
+}
+
+/** Nodes that may be looked at or printed for one condition: half a second. Sub-queries within each other cost the square of them. */
+const WORK_MAX = 1_000_000;
+
+class Work {
+  #left = WORK_MAX;
+
+  spend(): void {
+    if (--this.#left < 0) throw new Error("Cannot judge a condition: it is too much to follow");
+  }
 }
 
 /** Sub-queries within each other that are followed, and queries within each other in one FROM. */
@@ -50,6 +63,7 @@ export class Rows {
   /** What was found out of nodes: conditions ask the same again. */
   readonly #looks = new WeakMap<object, boolean>();
   readonly #prints = new WeakMap<object, string>();
+  readonly #shapes = new WeakMap<object, string>();
 
   private constructor(parts: Parts) {
     this.#parts = parts;
@@ -59,7 +73,15 @@ export class Rows {
   static any(fromClause: unknown): Rows {
     const items = list(fromClause);
     const own = new Map(items.length === 1 ? aliasesOf(items[0]).map((name) => [name, undefined]) : []);
-    return new Rows({ table: undefined, own, ctes: new Map(), foreign: NONE, unqualified: undefined, depth: 0 });
+    return new Rows({
+      table: undefined,
+      own,
+      ctes: new Map(),
+      foreign: NONE,
+      unqualified: undefined,
+      depth: 0,
+      work: new Work(),
+    });
   }
 
   static of({ relation, others, withClause }: Written): Rows {
@@ -72,7 +94,15 @@ export class Rows {
       }),
     );
     const own = new Map(qualifiersOf(body).map((name) => [name, undefined]));
-    const rows = new Rows({ table: tableOf(body), own, ctes, foreign: NONE, unqualified: undefined, depth: 0 });
+    const rows = new Rows({
+      table: tableOf(body),
+      own,
+      ctes,
+      foreign: NONE,
+      unqualified: undefined,
+      depth: 0,
+      work: new Work(),
+    });
     return rows.#beside(list(others), undefined);
   }
 
@@ -98,6 +128,7 @@ export class Rows {
     if (!isAst(value)) return false;
     const known = this.#looks.get(value);
     if (known !== undefined) return known;
+    this.#parts.work.spend();
     const looks = this.#looksAtNode(value);
     this.#looks.set(value, looks);
     return looks;
@@ -127,16 +158,27 @@ export class Rows {
 
   /** A text of the tree, with columns of the row by their names in the table and no positions. */
   print(value: unknown): string {
-    const known = isAst(value) ? this.#prints.get(value) : undefined;
-    if (known !== undefined) return known;
-    const print = this.#printed(value);
-    if (isAst(value)) this.#prints.set(value, print);
-    return print;
+    return remembered(this.#prints, value, () => this.#printed(value, "as-they-are"));
   }
 
-  #printed(value: unknown): string {
+  /** The same with all literals alike: equal for what would be one thing with fitting literals. */
+  shape(value: unknown): string {
+    if (!this.hasLiterals(value)) return this.print(value);
+    return remembered(this.#shapes, value, () => this.#printed(value, "alike"));
+  }
+
+  hasLiterals(value: unknown): boolean {
+    return this.print(value).includes('"A_Const"');
+  }
+
+  #printed(value: unknown, literals: "as-they-are" | "alike"): string {
+    const { work } = this.#parts;
     return JSON.stringify(value, (key, inner: unknown) => {
+      work.spend();
       if (key === "location" || key === "list_start" || key === "list_end") return undefined;
+      if (key === "A_Const" && literals === "alike" && isAst(inner) && !("isnull" in inner) && !("boolval" in inner)) {
+        return 0;
+      }
       const column = isAst(inner) ? as(inner, "ColumnRef") : undefined;
       if (column === undefined) return inner;
       return { column: this.#ownName(column) ?? [...names(column["fields"]), isStar(column) ? "*" : ""] };
@@ -160,7 +202,7 @@ export class Rows {
   }
 
   #beside(items: readonly unknown[], unqualified: Renames | null): Rows {
-    const { table, ctes, depth } = this.#parts;
+    const { table, ctes, depth, work } = this.#parts;
     const own = new Map(this.#parts.own);
     const foreign = new Set<string>();
     const wholes: Renames[] = [];
@@ -176,7 +218,7 @@ export class Rows {
     }
     const isAlone = wholes.length === 1 && items.length === 1;
     const bare = unqualified === null && isAlone ? wholes[0] : unqualified;
-    return new Rows({ table, own, ctes, foreign, unqualified: bare, depth: depth + 1 });
+    return new Rows({ table, own, ctes, foreign, unqualified: bare, depth: depth + 1, work });
   }
 
   /** Beside nothing but an item that passes all of the table's rows. */
@@ -224,6 +266,15 @@ export class Rows {
     }
     return renames;
   }
+}
+
+function remembered(texts: WeakMap<object, string>, value: unknown, make: () => string): string {
+  if (typeof value !== "object" || value === null) return make();
+  const known = texts.get(value);
+  if (known !== undefined) return known;
+  const made = make();
+  texts.set(value, made);
+  return made;
 }
 
 function isStar(column: Ast): boolean {

@@ -23,6 +23,12 @@ const READING: ReadonlySet<string> = new Set([
 ]);
 const ON: ReadonlySet<string> = new Set(["on", "true", "yes", "1", "t", "y"]);
 
+/**
+ * What pg_dump sets for whichever row of pg_settings has a name, so that older servers set nothing. Whatever the name turns out
+ * to be: none of the settings above takes these values.
+ */
+const VALUES_OF_OTHERS: ReadonlySet<string> = new Set(["view, foreign-table", "view"]);
+
 /** A VariableSetStmt's body, wherever it stands (SET, ALTER ROLE … SET, CREATE FUNCTION … SET). */
 export function judgeVariableSet(body: Ast): SettingChange {
   const name = text(body["name"]);
@@ -35,6 +41,11 @@ export function judgeVariableSet(body: Ast): SettingChange {
       const values = list(body["args"]);
       return judgeSetting(name, values.length === 1 ? constantText(values[0]) : undefined);
     }
+    case "VAR_RESET":
+    case "VAR_SET_DEFAULT":
+      // What every login asks for, and no setting of a role, a database or the server can change.
+      if (name.toLowerCase() === "client_encoding") return HARMLESS;
+      return judgeSetting(name, undefined);
     default:
       return judgeSetting(name, undefined);
   }
@@ -45,6 +56,7 @@ export function judgeSetConfig(call: Ast): SettingChange {
   const [name, value] = list(call["args"]);
   const constant = constantText(name);
   if (constant === undefined) {
+    if (VALUES_OF_OTHERS.has(constantText(value) ?? "")) return SESSION;
     return { kind: "forbidden", message: "set_config needs the name of the setting as a plain constant" };
   }
   return judgeSetting(constant, constantText(value));

@@ -7,7 +7,7 @@ import { type Ast, as, isAst, list, names, text, typed } from "./ast.ts";
 import { type DataChange, emptySurvey, type QueryUse, type RelationUse, type Survey } from "./found.ts";
 import { namedFunctions } from "./kinds.ts";
 import type { Written } from "./rows.ts";
-import { judgeFilter, judgeWhere, NO_WHERE, readsAllRows, type Where } from "./where.ts";
+import { judgeConflict, judgeFilter, judgeWhere, NO_WHERE, type Where, type WhereVerdict } from "./where.ts";
 
 /** Names of CTEs that are in scope. */
 type Visible = Pick<ReadonlySet<string>, "has">;
@@ -102,6 +102,7 @@ class Surveyor {
       case "A_Indirection":
         // `(row).field`: the field by its name alone.
         this.found.columns.push(...names(body["indirection"]));
+        this.found.fields.push(...names(body["indirection"]));
         this.#rest(body, plain(context), []);
         return;
       case "FuncCall": {
@@ -178,9 +179,7 @@ class Surveyor {
     }
     this.visit(body["fromClause"], context);
     this.visit(body["targetList"], context);
-    const where = judgeFilter(body);
-    if (where.literalsMatter) found.literalsMatter = true;
-    if (outer.leading) found.where = { present: where.present, tautology: where.tautology };
+    if (outer.leading) found.where = this.#noted(judgeFilter(body));
     for (const key of ["groupClause", "distinctClause"]) for (const item of list(body[key])) this.#ordinal(item);
     this.#rest(body, context, ["withClause", "intoClause", "fromClause", "targetList", "larg", "rarg"]);
     // A set operation's sides; fields of a fixed type, so they come without their type's name.
@@ -210,13 +209,11 @@ class Surveyor {
     const filled = columns.length === 0 ? ["*"] : columns;
     found.changes.push({ change: "insert", kind: "insert", where: NO_WHERE, columns: filled, relations });
     if (isAst(conflict) && conflict["action"] === "ONCONFLICT_UPDATE") {
-      const all = readsAllRows(as(body["selectStmt"], "SelectStmt"), written(body, undefined));
-      if (all) found.literalsMatter = true;
+      const select = as(body["selectStmt"], "SelectStmt");
       found.changes.push({
         change: "update",
         kind: "insert",
-        // The conflicting key selects, with or without a WHERE of its own, unless every row brings its own.
-        where: { present: true, tautology: all },
+        where: this.#noted(judgeConflict(select, written(body, undefined))),
         columns: targetNames(conflict["targetList"]),
         relations,
       });
@@ -260,16 +257,15 @@ class Surveyor {
     }
     const relations = found.relations.slice(from);
     const rows = written(body, [body["sourceRelation"]]);
-    const join = judgeWhere(body["joinCondition"], rows);
-    if (join.literalsMatter) found.literalsMatter = true;
+    const join = this.#noted(judgeWhere(body["joinCondition"], rows));
     for (const item of list(body["mergeWhenClauses"])) {
       const when = as(item, "MergeWhenClause");
       if (when === undefined) continue;
-      const condition = judgeWhere(when["condition"], rows);
+      const condition = this.#noted(judgeWhere(when["condition"], rows));
       const columns = targetNames(when["targetList"]);
       const isUnjoined = when["matchKind"] === "MERGE_WHEN_NOT_MATCHED_BY_SOURCE";
       const where: Where = isUnjoined
-        ? { present: condition.present, tautology: condition.tautology }
+        ? condition
         : { present: true, tautology: join.tautology && (!condition.present || condition.tautology) };
       switch (when["commandType"]) {
         case "CMD_INSERT":
@@ -311,11 +307,15 @@ class Surveyor {
   }
 
   #change(change: DataChange, body: Ast, rows: Written, columns: readonly string[], from: number): void {
-    const where = judgeWhere(body["whereClause"], rows);
-    if (where.literalsMatter) this.found.literalsMatter = true;
+    const where = this.#noted(judgeWhere(body["whereClause"], rows));
     const relations = this.found.relations.slice(from);
-    const own = { present: where.present, tautology: where.tautology };
-    this.found.changes.push({ change, kind: change, where: own, columns, relations });
+    this.found.changes.push({ change, kind: change, where, columns, relations });
+  }
+
+  /** The fact of a verdict; whether literals decided it is noted for the whole statement. */
+  #noted({ present, tautology, literalsMatter }: WhereVerdict): Where {
+    if (literalsMatter) this.found.literalsMatter = true;
+    return { present, tautology };
   }
 
   #returning(clause: unknown, context: Context): void {
@@ -371,6 +371,7 @@ class Surveyor {
     const fields = list(body["fields"]);
     const name = as(fields.at(-1), "A_Star") === undefined ? names(fields).at(-1) : "*";
     if (name !== undefined) this.found.columns.push(name);
+    if (name !== undefined && fields.length > 1) this.found.fields.push(name);
   }
 
   #operator(path: unknown): void {
@@ -380,6 +381,7 @@ class Surveyor {
   }
 
   #ordinal(value: unknown): void {
+    for (const part of list(as(value, "GroupingSet")?.["content"])) this.#ordinal(part);
     if (isAst(as(value, "A_Const")?.["ival"])) this.found.ordinals = true;
   }
 }

@@ -18,8 +18,15 @@ export type Formula =
   | { readonly kind: "known"; readonly value: typeof TRUE | typeof FALSE | typeof NULL }
   /** The same for all rows. */
   | { readonly kind: "free" }
+  /** `shape`, here and below: the same for others that differ in literals only. */
   | { readonly kind: "atom"; readonly key: string; readonly shape: string }
-  | { readonly kind: "compare"; readonly subject: string; readonly outcomes: number; readonly bound: Bound }
+  | {
+      readonly kind: "compare";
+      readonly subject: string;
+      readonly shape: string;
+      readonly outcomes: number;
+      readonly bound: Bound;
+    }
   | { readonly kind: "not"; readonly of: Formula }
   | { readonly kind: "all" | "any"; readonly of: readonly Formula[] }
   /** IS TRUE, IS FALSE, IS UNKNOWN. */
@@ -101,10 +108,9 @@ function advance(variables: readonly Variable[]): boolean {
 }
 
 interface Subject {
-  /** In order. */
-  readonly numbers: number[];
+  readonly shape: string;
+  readonly numbers: Set<number>;
   readonly symbols: Map<string, { readonly isLiteral: boolean }>;
-  onlyEqual: boolean;
 }
 
 class World {
@@ -114,23 +120,26 @@ class World {
   readonly #atoms = new Map<string, Variable>();
   readonly #twins = new Map<string, Variable[]>();
   readonly #subjects = new Map<string, Subject>();
+  /** Comparisons by the shape of their subject. */
+  readonly #comparisons = new Map<string, number>();
   readonly #places = new Map<string, Variable>();
   readonly #literals = new Map<string, Variable[]>();
   readonly #ranks = new Map<string, ReadonlyMap<number, number>>();
 
   constructor(formula: Formula) {
     this.#collect(formula);
-    for (const [name, { numbers, symbols, onlyEqual }] of this.#subjects) {
-      const sorted = [...new Set(numbers)].sort((a, b) => a - b);
-      const isSingle = sorted.length + symbols.size === 1;
+    for (const [name, { shape, numbers, symbols }] of this.#subjects) {
+      const sorted = [...numbers].sort((a, b) => a - b);
+      // Whatever the literals, some row is below, at and above one bound, and some row is below all of several.
+      const free = this.#comparisons.get(shape) === 1 ? 3 : 1;
       if (sorted.length > 0) {
         // Choice 0 lies below all bounds; then each bound and what follows it in turn.
-        const place = this.#variable(2 * sorted.length + 1, isSingle ? 3 : onlyEqual ? 1 : 0);
+        const place = this.#variable(2 * sorted.length + 1, free);
         this.#places.set(name, place);
         this.#ranks.set(name, new Map(sorted.map((value, at) => [value, at])));
       }
       for (const [key, { isLiteral }] of symbols) {
-        const place = this.#variable(3, isSingle ? 3 : onlyEqual ? 1 : 0);
+        const place = this.#variable(3, free);
         this.#places.set(`${name} ${key}`, place);
         if (isLiteral) pushed(this.#literals, name, place);
       }
@@ -158,12 +167,12 @@ class World {
         return;
       }
       case "compare": {
-        const { subject, bound, outcomes } = formula;
-        const own: Subject = this.#subjects.get(subject) ?? { numbers: [], symbols: new Map(), onlyEqual: true };
+        const { subject, shape, bound } = formula;
+        const own: Subject = this.#subjects.get(subject) ?? { shape, numbers: new Set(), symbols: new Map() };
         this.#subjects.set(subject, own);
-        if (bound.kind === "number") own.numbers.push(bound.value);
+        this.#comparisons.set(shape, (this.#comparisons.get(shape) ?? 0) + 1);
+        if (bound.kind === "number") own.numbers.add(bound.value);
         else own.symbols.set(bound.key, { isLiteral: bound.isLiteral });
-        if (outcomes !== EQUAL && outcomes !== (LESS | GREATER)) own.onlyEqual = false;
         return;
       }
       case "not":

@@ -38,13 +38,17 @@ function judge(clause: unknown, rows: Rows): WhereVerdict {
   return { present: true, tautology: always, literalsMatter: literalsMatter || conditions.literalsMatter };
 }
 
-/** Whether an INSERT's query brings every row of the table that it inserts into. */
-export function readsAllRows(select: Ast | undefined, written: Written): boolean {
-  if (select === undefined) return false;
+/**
+ * Of the conflicting key of an INSERT … ON CONFLICT DO UPDATE: it selects, with or without a WHERE of its own, unless
+ * the query brings every row of the table that it inserts into.
+ */
+export function judgeConflict(select: Ast | undefined, written: Written): WhereVerdict {
+  const selects = { present: true, tautology: false, literalsMatter: false };
+  if (select === undefined) return selects;
   const rows = Rows.of(written);
-  if (!rows.isWhole(select["fromClause"])) return false;
-  if (select["limitCount"] !== undefined || select["limitOffset"] !== undefined) return false;
+  if (!rows.isWhole(select["fromClause"])) return selects;
+  if (select["limitCount"] !== undefined || select["limitOffset"] !== undefined) return selects;
   const inner = rows.inside(select["fromClause"]);
   const clause = select["whereClause"];
-  return clause === undefined || judge(clause, inner).tautology;
+  return clause === undefined ? { ...selects, tautology: true } : judge(clause, inner);
 }
