@@ -158,6 +158,7 @@ function asks(judge: Partial<Judge> = {}) {
   const now = {
     policy: "p",
     decide: () => HOLD,
+    again: () => HOLD,
     lift: (id: number, _asked: unknown, own: Uint8Array) => ({
       kind: "allow",
       permit: mintPermit("s1", id, own),
@@ -215,7 +216,7 @@ for (const { name, judge, why } of changed) {
 const rejudged = [
   { name: "the same policy", judge: {}, outdated: undefined },
   { name: "another policy", judge: { policy: "q" }, outdated: /policy has changed/ },
-  { name: "a denial by now", judge: { decide: () => ({ kind: "deny" }) }, outdated: /not allowed/ },
+  { name: "a denial by now", judge: { again: () => ({ kind: "deny" }) }, outdated: /not allowed/ },
 ] as const;
 for (const { name, judge, outdated } of rejudged) {
   test(`judged again while it waits: ${name}`, async () => {
