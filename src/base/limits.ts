@@ -136,6 +136,8 @@ export const API_REQUEST_WAIT_MS = 10_000;
 export const API_HEADER_BYTES_MAX = 8 * 1024;
 /** Watchers of events at once; each may have UNSENT_BYTES_MAX waiting before it is ended. */
 export const API_WATCHERS_MAX = 32;
+/** Of them, one user's who is not root: nobody may lock the others out. */
+export const API_WATCHERS_PER_USER_MAX = 8;
 /** What the command line reads of one answer before it gives up. */
 export const API_ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 /** What a listing returns at most, whatever is asked for. */
@@ -267,6 +269,14 @@ export const HOLDS_MAX = 1_024;
 export const HOLDS_PER_AGENT_MAX = 512;
 /** Texts of a held ask with their parameters: a reviewer sees all of them, or it is denied. 1,024 of these are 32 MiB. */
 export const HOLD_TEXT_MAX = 32 * 1024;
+/** What a statement and a parameter cost at least of that, so that many empty ones do not come for nothing. */
+export const HOLD_STATEMENT_COST = 64;
+export const HOLD_PARAMETER_COST = 8;
+/** Tables that a listing names of one hold; its statements name all of them. */
+export const HOLD_TABLES_MAX = 200;
+/** Bytes that would be forwarded: of one hold, and of all that wait. They lie in memory until somebody answers. */
+export const HOLD_BYTES_MAX = 1024 * 1024;
+export const HOLDS_BYTES_MAX = 128 * 1024 * 1024;
 /** One parameter as a reviewer sees it; what is cut is marked, and the digest covers all of it. */
 export const HOLD_PARAMETER_MAX = 1_024;
 /** What a reviewer may write to an answer. */

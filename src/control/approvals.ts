@@ -87,6 +87,7 @@ export interface ApprovalVote {
 
 export interface SimilarApproval {
   readonly id: string;
+  readonly agent: string;
   readonly openedMs: number;
   readonly state: ApprovalListing["state"];
   readonly by: readonly string[];

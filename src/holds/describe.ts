@@ -4,7 +4,14 @@
  */
 import { createHash, createHmac, randomBytes } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
-import { HOLD_PARAMETER_MAX, HOLD_TEXT_MAX, RECORDED_MARGIN } from "../base/limits.ts";
+import {
+  HOLD_PARAMETER_COST,
+  HOLD_PARAMETER_MAX,
+  HOLD_STATEMENT_COST,
+  HOLD_TABLES_MAX,
+  HOLD_TEXT_MAX,
+  RECORDED_MARGIN,
+} from "../base/limits.ts";
 import type { Asked, Fact } from "../model/operation.ts";
 import type { HoldRequest } from "./hold.ts";
 import { processesFrom } from "./processes.ts";
@@ -37,7 +44,7 @@ export function describe(
     ...{ statements: statements ?? [], tables: tablesOf(request.asked) },
     origin: originOf(request, taggedBy, isInside),
     ...{ rules: decision.rules, message: decision.message, policy: decision.policy, demands, reuseMs },
-    ...{ digest: digestOf(request, key), shape: shapeDigestOf(request, key) },
+    ...{ digest: digestOf(request, key), shape: shapeDigestOf(request, key), likeness: likenessOf(request, key) },
     ...{ openedMs, expiresMs: openedMs + expiresMs, state: "waiting", votes: [] },
   };
   return { record, isWhole: statements !== undefined };
@@ -57,8 +64,8 @@ function statementsOf(asked: readonly Asked[], scrub: (text: string) => string):
   let room = HOLD_TEXT_MAX;
   const statements: HeldStatement[] = [];
   for (const { operation, text, parameters = [] } of asked) {
-    room -= text.length;
-    for (const value of parameters) room -= Math.min(value?.length ?? 0, HOLD_PARAMETER_MAX);
+    room -= HOLD_STATEMENT_COST + text.length;
+    for (const value of parameters) room -= HOLD_PARAMETER_COST + Math.min(value?.length ?? 0, HOLD_PARAMETER_MAX);
     if (room < 0) return undefined;
     const shown = parameters.map((value) => (value === null ? null : shortened(value, scrub)));
     const actions = [...new Set(operation.actions.map(({ name }) => name))];
@@ -90,7 +97,10 @@ function tablesOf(asked: readonly Asked[]): readonly HeldTable[] {
       }
     }
   }
-  return [...tables.values()];
+  const more = tables.size - HOLD_TABLES_MAX;
+  if (more <= 0) return [...tables.values()];
+  const rest: HeldTable = { name: `… and ${more} more`, access: "read or write", labels: [], columnLabels: [] };
+  return [...[...tables.values()].slice(0, HOLD_TABLES_MAX), rest];
 }
 
 /** SHA-256, keyed, over exactly what would be executed and for whom. */
@@ -122,6 +132,12 @@ function originOf(
   const starters = [uid, taggedBy(tagCgroupId) ?? 0].filter((one) => one !== 0);
   const processes = processesFrom(pid, (one) => isInside(one, tagCgroupId));
   return { pid, uid, user, executable, processes, startedBy: [...new Set(starters)] };
+}
+
+/** For people: the same text on the same connection, whoever sent it and whatever the policy was; "" as above. */
+function likenessOf({ asked, connection, shapeOf }: HoldRequest, key: Uint8Array): string {
+  const shapes = asked.map(({ text }) => (text === "" ? "" : shapeOf(text)));
+  return shapes.includes(undefined) ? "" : keyed(key, ["likeness", shapes, connection.name]);
 }
 
 function keyed(key: Uint8Array, value: unknown): string {

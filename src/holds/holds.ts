@@ -4,7 +4,7 @@
  * Decides nothing about who people are; never sees what is forwarded.
  */
 import { messageOf, UserError } from "../base/errors.ts";
-import { HOLDS_MAX, HOLDS_PER_AGENT_MAX, HOLDS_SIMILAR_MAX } from "../base/limits.ts";
+import { HOLD_BYTES_MAX, HOLDS_BYTES_MAX, HOLDS_MAX, HOLDS_PER_AGENT_MAX, HOLDS_SIMILAR_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { HoldStore } from "../store/holds.ts";
@@ -38,6 +38,8 @@ interface Live {
   timer: NodeJS.Timeout | undefined;
   /** Why nobody waits any more, while it is being let go. */
   unwanted: string | undefined;
+  /** That would be forwarded. */
+  readonly bytes: number;
   /** It is kept, and listed. */
   isSeen: boolean;
   notice: Promise<string>;
@@ -67,12 +69,13 @@ export class LiveHolds implements Holds {
     const { promise, resolve } = Promise.withResolvers<HoldAnswer>();
     const { record, isWhole } = describe(request, this.#parts, (id) => this.#live.has(id));
     const standing = this.#standing.find(record.shape);
-    const full = standing === undefined ? this.#fullFor(record.agent) : undefined;
+    const full = standing === undefined ? this.#fullFor(record.agent, request.bytes.length) : undefined;
     const refused = isWhole ? full : "it is too long to be shown to a reviewer whole";
     const live: Live = {
       record: standing === undefined ? record : { ...record, reuses: standing.hold },
       ...{ answer: resolve, timer: undefined, unwanted: undefined, isSeen: standing !== undefined },
       notice: Promise.resolve(""),
+      bytes: request.bytes.length,
     };
     this.#live.set(record.id, live);
     if (this.#over !== undefined) this.#end(live, "abandoned", this.#over);
@@ -152,9 +155,9 @@ export class LiveHolds implements Holds {
     return row === undefined ? undefined : recordOf(row);
   }
 
-  /** Earlier ones of the same shape, newest first. */
-  async similar({ shape, id }: HoldRecord): Promise<readonly HoldRecord[]> {
-    return (await this.#parts.store.similar(shape, id, HOLDS_SIMILAR_MAX)).map(recordOf);
+  /** Earlier ones of the same statement, newest first. */
+  async similar({ likeness, id }: HoldRecord): Promise<readonly HoldRecord[]> {
+    return (await this.#parts.store.similar(likeness, id, HOLDS_SIMILAR_MAX)).map(recordOf);
   }
 
   /** Calls back for every change until the returned function is called. */
@@ -192,16 +195,18 @@ export class LiveHolds implements Holds {
   }
 
   /** Whether anybody has seen them or not. */
-  #waiting(): readonly HoldRecord[] {
-    return [...this.#live.values()].flatMap(({ record }) => (record.state === "waiting" ? [record] : []));
+  #waiting(): readonly Live[] {
+    return [...this.#live.values()].filter(({ record }) => record.state === "waiting");
   }
 
-  #fullFor(agent: string): string | undefined {
+  #fullFor(agent: string, bytes: number): string | undefined {
+    if (bytes > HOLD_BYTES_MAX) return `it has more than ${HOLD_BYTES_MAX} bytes`;
     const waiting = this.#waiting();
+    const own = waiting.filter(({ record }) => record.agent === agent).length;
+    if (own >= HOLDS_PER_AGENT_MAX) return `${own} actions of this agent wait for approval already; try again later`;
     if (waiting.length >= HOLDS_MAX) return `${HOLDS_MAX} actions wait for approval already; try again later`;
-    const own = waiting.filter((record) => record.agent === agent).length;
-    if (own < HOLDS_PER_AGENT_MAX) return undefined;
-    return `${HOLDS_PER_AGENT_MAX} actions of this agent wait for approval already; try again later`;
+    const held = waiting.reduce((sum, one) => sum + one.bytes, bytes);
+    return held > HOLDS_BYTES_MAX ? "too many bytes wait for approval already; try again later" : undefined;
   }
 
   async #estimate(live: Live, estimate: HoldRequest["estimate"]): Promise<void> {

@@ -39,6 +39,8 @@ export interface HoldRecord {
   readonly digest: string;
   /** Equal where only literals and parameters differ; "": it has no shape. */
   readonly shape: string;
+  /** Equal for all that a reviewer would call the same statement; "": likewise. */
+  readonly likeness: string;
   /** For how long an approval may stand at most; 0: once. */
   readonly reuseMs: number;
   readonly openedMs: number;
@@ -97,8 +99,8 @@ export interface Vote {
 }
 
 export function rowOf(record: HoldRecord): HoldRow {
-  const { id, state, shape, openedMs } = record;
-  return { id, state, shape, openedMs, document: JSON.stringify(record) };
+  const { id, state, likeness, openedMs } = record;
+  return { id, state, likeness, openedMs, document: JSON.stringify(record) };
 }
 
 export function recordOf({ document }: HoldRow): HoldRecord {

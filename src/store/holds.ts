@@ -6,8 +6,8 @@ import { rowLimit } from "./sessions.ts";
 export interface HoldRow {
   readonly id: string;
   readonly state: string;
-  /** What stays equal where only literals differ; "" for none. */
-  readonly shape: string;
+  /** Equal for what is shown as similar; "" for none. */
+  readonly likeness: string;
   readonly openedMs: number;
   /** All of it, as JSON. */
   readonly document: string;
@@ -19,8 +19,8 @@ export interface HoldStore {
   get(id: string): Promise<HoldRow | undefined>;
   /** Newest first, at most LISTED_ROWS_MAX. */
   list(limit?: number): Promise<readonly HoldRow[]>;
-  /** Of one shape, newest first, without `but`. */
-  similar(shape: string, but: string, limit: number): Promise<readonly HoldRow[]>;
+  /** Of one likeness, newest first, without `but`. */
+  similar(likeness: string, but: string, limit: number): Promise<readonly HoldRow[]>;
   /** Those that are waiting, approved or running, oldest first. */
   open(): Promise<readonly HoldRow[]>;
   /** Forgets the oldest that have ended, beyond HOLDS_KEPT_MAX. */
@@ -29,8 +29,14 @@ export interface HoldStore {
 
 export function createHoldStore(database: Database): HoldStore {
   return {
-    async put({ id, state, shape, openedMs, document }) {
-      await database.run("INSERT OR REPLACE INTO holds VALUES (?, ?, ?, ?, ?)", [id, state, shape, openedMs, document]);
+    async put({ id, state, likeness, openedMs, document }) {
+      await database.run("INSERT OR REPLACE INTO holds VALUES (?, ?, ?, ?, ?)", [
+        id,
+        state,
+        likeness,
+        openedMs,
+        document,
+      ]);
     },
     get: async (id) => {
       const raw = await database.one<RawHold>("SELECT * FROM holds WHERE id = ?", [id]);
@@ -40,9 +46,9 @@ export function createHoldStore(database: Database): HoldStore {
       const sql = "SELECT * FROM holds ORDER BY opened_ms DESC, id DESC LIMIT ?";
       return (await database.all<RawHold>(sql, [rowLimit(limit)])).map(holdOf);
     },
-    similar: async (shape, but, limit) => {
-      const sql = "SELECT * FROM holds WHERE shape = ? AND id <> ? ORDER BY opened_ms DESC LIMIT ?";
-      return shape === "" ? [] : (await database.all<RawHold>(sql, [shape, but, limit])).map(holdOf);
+    similar: async (likeness, but, limit) => {
+      const sql = "SELECT * FROM holds WHERE likeness = ? AND id <> ? ORDER BY opened_ms DESC LIMIT ?";
+      return likeness === "" ? [] : (await database.all<RawHold>(sql, [likeness, but, limit])).map(holdOf);
     },
     open: async () => {
       const sql = "SELECT * FROM holds WHERE state IN ('waiting', 'approved', 'running') ORDER BY opened_ms, id";
@@ -59,11 +65,11 @@ export function createHoldStore(database: Database): HoldStore {
 interface RawHold {
   readonly id: string;
   readonly state: string;
-  readonly shape: string;
+  readonly likeness: string;
   readonly opened_ms: number;
   readonly document: string;
 }
 
-function holdOf({ id, state, shape, opened_ms: openedMs, document }: RawHold): HoldRow {
-  return { id, state, shape, openedMs, document };
+function holdOf({ id, state, likeness, opened_ms: openedMs, document }: RawHold): HoldRow {
+  return { id, state, likeness, openedMs, document };
 }

@@ -53,10 +53,10 @@ const STEPS: readonly string[] = [
      observed_until_ms INTEGER, observed_by INTEGER
    ) WITHOUT ROWID;`,
   `CREATE TABLE holds (
-     id TEXT PRIMARY KEY, state TEXT NOT NULL, shape TEXT NOT NULL, opened_ms INTEGER NOT NULL, document TEXT NOT NULL
+     id TEXT PRIMARY KEY, state TEXT NOT NULL, likeness TEXT NOT NULL, opened_ms INTEGER NOT NULL, document TEXT NOT NULL
    ) WITHOUT ROWID;
    CREATE INDEX holds_by_time ON holds (opened_ms);
-   CREATE INDEX holds_by_shape ON holds (shape, opened_ms);
+   CREATE INDEX holds_by_likeness ON holds (likeness, opened_ms);
    CREATE INDEX holds_open ON holds (state) WHERE state IN ('waiting', 'approved', 'running');`,
 ];
 

@@ -9,7 +9,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { UserError } from "../../src/base/errors.ts";
-import { API_BODY_BYTES_MAX, API_CONNECTIONS_MAX, API_WATCHERS_MAX } from "../../src/base/limits.ts";
+import {
+  API_BODY_BYTES_MAX,
+  API_CONNECTIONS_MAX,
+  API_WATCHERS_MAX,
+  API_WATCHERS_PER_USER_MAX,
+} from "../../src/base/limits.ts";
 import { isChildOf, membershipFrom } from "../../src/control/api/callers.ts";
 import { ROUTES } from "../../src/control/api/routes.ts";
 import { startControlServer } from "../../src/control/api/server.ts";
@@ -402,6 +407,22 @@ test("a watcher that does not read is ended", async (t) => {
     await new Promise(setImmediate);
   }
   await until(() => daemon.watchers.size === 0);
+});
+
+test("one user who is not root cannot keep all others from watching", async (t) => {
+  const daemon = await fakeDaemon(t);
+  daemon.peer = MEMBER;
+  const sockets = Array.from({ length: API_WATCHERS_PER_USER_MAX }, () =>
+    connect(daemon.socketPath).on("error", () => {}),
+  );
+  t.after(() => sockets.forEach((socket) => void socket.destroy()));
+  for (const socket of sockets) {
+    socket.write("GET /v1/approvals/watch HTTP/1.1\r\nhost: a\r\n\r\n");
+    await once(socket, "data");
+  }
+  assert.equal((await ask(daemon, "/v1/approvals/watch")).code, "API_WATCHERS_FULL");
+  daemon.peer = ROOT;
+  assert.equal((await ask(daemon, "/v1/events/watch")).status, 200);
 });
 
 test("no more watch at once than the limit says", async (t) => {

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { HOLD_TEXT_MAX, HOLDS_MAX, HOLDS_PER_AGENT_MAX } from "../../src/base/limits.ts";
+import {
+  HOLD_BYTES_MAX,
+  HOLD_TEXT_MAX,
+  HOLDS_BYTES_MAX,
+  HOLDS_MAX,
+  HOLDS_PER_AGENT_MAX,
+} from "../../src/base/limits.ts";
 import type { HoldStore } from "../../src/store/holds.ts";
 import { SAMPLE_AGENT } from "../kit/policy.ts";
 import { ADA, answerOf, BEN, EVE, ROOT, request, STARTER, world } from "./kit.ts";
@@ -69,6 +75,30 @@ for (const { name, act, state, reason } of ends) {
     assert.equal(made.kinds().filter((kind) => kind !== "hold.waiting").length, 1);
   });
 }
+
+const large = [
+  { name: "a text too long to be shown", it: request({ texts: ["x".repeat(HOLD_TEXT_MAX + 1)] }) },
+  { name: "very many statements", it: request({ texts: Array.from({ length: 1_000 }, () => "delete") }) },
+  { name: "very many parameters", it: request({ parameters: Array.from({ length: 10_000 }, () => null) }) },
+  { name: "very many bytes", it: request({ changes: { bytes: Buffer.alloc(HOLD_BYTES_MAX + 1) } }) },
+] as const;
+for (const { name, it } of large) {
+  test(`${name}: denied, not held`, async (t) => {
+    const { holds } = await world(t);
+    assert.equal(await answerOf(holds.open(it).answer), "denied");
+    assert.equal(holds.waiting, 0);
+  });
+}
+
+test("bytes of all that waits are bounded together", async (t) => {
+  const { holds } = await world(t);
+  const it = request({ changes: { bytes: Buffer.alloc(HOLD_BYTES_MAX) } });
+  for (let index = 0; index < HOLDS_BYTES_MAX / HOLD_BYTES_MAX; index++) holds.open(it);
+  const over = holds.open(it);
+  assert.equal(await answerOf(over.answer), "denied");
+  holds.abandonAll("enough");
+  assert.equal(holds.waiting, 0);
+});
 
 test("once all was given up, nothing begins to wait", async (t) => {
   const { holds } = await world(t);
@@ -169,10 +199,8 @@ test("an unknown id is said to be unknown, to anybody", async (t) => {
   await assert.rejects(holds.deny("nothing", {}, EVE), { code: "APPROVAL_UNKNOWN" });
 });
 
-test("what cannot be shown whole is denied, and so is what comes when too much waits", async (t) => {
+test("what comes when too much waits is denied", async (t) => {
   const { holds } = await world(t);
-  const long = holds.open(request({ texts: ["x".repeat(HOLD_TEXT_MAX + 1)] }));
-  assert.equal(await answerOf(long.answer), "denied");
   for (let index = 0; index < HOLDS_PER_AGENT_MAX; index++) holds.open(request());
   assert.equal(await answerOf(holds.open(request()).answer), "denied");
   const other = { agent: { ...SAMPLE_AGENT, name: "bot" } };

@@ -107,6 +107,21 @@ for (const { name, terms, texts, message } of scopes) {
   });
 }
 
+test("earlier ones are found whoever sent them and whatever the policy was", async (t) => {
+  const { holds } = await world(t);
+  const first = holds.open(
+    request({ policy: "p0", rules: ["older"], changes: { agent: { ...SAMPLE_AGENT, name: "bot" } } }),
+  );
+  const now = holds.open(request({ texts: ["delete from orders where id = 9"] }));
+  await Promise.all([first.notice, now.notice]);
+  const record = await holds.get(now.id);
+  assert.ok(record !== undefined);
+  assert.deepEqual(
+    (await holds.similar(record)).map(({ id, agent }) => [id, agent]),
+    [[first.id, "bot"]],
+  );
+});
+
 test("earlier ones of the same shape are found, newest first, and itself is not among them", async (t) => {
   const { holds, clock } = await world(t);
   const ids: string[] = [];

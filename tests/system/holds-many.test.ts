@@ -54,7 +54,7 @@ test(`${MANY} held at once and answered in any order: each executed at most once
   const agent = new SteeredAgent(world.daemon);
   t.after(() => agent.leave());
   const names = Array.from({ length: MANY }, (_, index) => `c${index + 1}`);
-  for (const name of names) await agent.open(name, world.url);
+  await inTens(names, (name) => agent.open(name, world.url));
   const answers = names.map((name, index) =>
     agent.ask(name, `UPDATE orders SET amount = amount + 1 WHERE id = ${index + 1} RETURNING id`),
   );
@@ -86,7 +86,7 @@ test("clients that leave at the moment of the answer: the record says what the t
   const agent = new SteeredAgent(world.daemon);
   t.after(() => agent.leave());
   const numbers = Array.from({ length: 40 }, (_, index) => index + 1);
-  for (const number of numbers) await agent.open(`c${number}`, world.url);
+  await inTens(numbers, (number) => agent.open(`c${number}`, world.url));
   const asked = numbers.map((number) =>
     agent.ask(`c${number}`, `UPDATE orders SET amount = amount + 1 WHERE id = ${number}`),
   );

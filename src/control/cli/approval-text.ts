@@ -51,9 +51,12 @@ export function approvalText(approval: ApprovalListing, colours: Colours, nowMs:
   if (approval.reason !== undefined) say("because", approval.reason);
   if (approval.result !== undefined) say("result", approval.result);
   if (approval.endedMs !== undefined) say("ended", moment(approval.endedMs));
-  for (const { id: other, openedMs, state, by, result } of approval.similar ?? []) {
+  for (const { id: other, agent: whose, openedMs, state, by, result } of approval.similar ?? []) {
     const who = by.length === 0 ? "" : ` by ${by.join(", ")}`;
-    say("earlier", `${other} ${moment(openedMs)} ${state}${who}${result === undefined ? "" : `, ${result}`}`);
+    say(
+      "earlier",
+      `${other} ${moment(openedMs)} of ${whose}, ${state}${who}${result === undefined ? "" : `, ${result}`}`,
+    );
   }
   return lines.flatMap((line) => line.split("\n"));
 }

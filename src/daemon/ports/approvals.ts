@@ -52,7 +52,7 @@ async function personOf({ uid }: Caller, { userOf, groupsOf }: PortParts): Promi
 }
 
 function listing(record: HoldRecord, person: Person): ApprovalListing {
-  const { origin, demands, votes, denied, shape: _shape, policy: _policy, ...rest } = record;
+  const { origin, demands, votes, denied, shape: _shape, likeness: _likeness, policy: _policy, ...rest } = record;
   const { pid, user, executable, processes } = origin;
   const lacking = record.state === "waiting" ? missing(record) : undefined;
   const barred = bar(record, person);
@@ -69,7 +69,7 @@ function voteOf({ name, atMs, forMs, comment }: Vote): ApprovalVote {
   return { name, atMs, ...(forMs === undefined ? {} : { forMs }), ...(comment === undefined ? {} : { comment }) };
 }
 
-function similarOf({ id, openedMs, state, votes, denied, result }: HoldRecord): SimilarApproval {
+function similarOf({ id, agent, openedMs, state, votes, denied, result }: HoldRecord): SimilarApproval {
   const by = denied === undefined ? votes.map(({ name }) => name) : [denied.name];
-  return { id, openedMs, state, by, ...(result === undefined ? {} : { result }) };
+  return { id, agent, openedMs, state, by, ...(result === undefined ? {} : { result }) };
 }
