@@ -118,6 +118,10 @@ function readHold(reader: YamlReader, pair: Entry, rule: string): Outcome | unde
     const start = entries.get("quorum")?.start ?? pair.start;
     reader.say(start, rule, "A quorum cannot be smaller than the groups it needs.", more);
   }
+  if (reader.problemCount === before && who.approvers.length === 0 && quorum > 1) {
+    const start = entries.get("quorum")?.start ?? pair.start;
+    reader.say(start, rule, `Only root may answer, so a quorum of ${quorum} can never be met.`, "Name a group.");
+  }
   if (reader.problemCount > before) return undefined;
   const most = who.each ? Math.max(quorum, who.approvers.length) : quorum;
   return { kind: "hold", message, ...who, quorum: most, expiresMs, reuseMs };

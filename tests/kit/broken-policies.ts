@@ -81,6 +81,12 @@ export const BROKEN_POLICIES: readonly BrokenPolicy[] = [
     says: /smaller than the groups.*2 or more/,
   },
   {
+    name: "a quorum of root alone",
+    text: rule("on: sql", "hold: { approvers: [], quorum: 2 }"),
+    at: "4:28",
+    says: /Only root may answer.*Name a group/,
+  },
+  {
     name: "a hold that never ends",
     text: rule("on: sql", "hold: { approvers: [sre], expires: 100d }"),
     at: "4:40",

@@ -23,7 +23,7 @@ const good = [
   rule("on: sql", "deny: {}"),
   rule("on: [connect, sql.read]", "when: agent.name == 'a'", "allow: {}"),
   rule("on: reveal", 'mask: { style: "null" }'),
-  rule("on: sql", "hold: { approvers: [], quorum: 2, expires: 10m, reuse: 1h, message: Wait }"),
+  rule("on: sql", "hold: { approvers: [a, b], quorum: 2, expires: 10m, reuse: 1h, message: Wait }"),
   rule("on: sql", "hold: { approvers: { each: [a, b] } }"),
   rule("on: sql", "limit: { rows: 5 }"),
   rule("on: sql", "shadow: true", "limit: { statements: 5, per: 1m }"),
