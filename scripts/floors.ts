@@ -12,7 +12,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ["model"],
   ["protocols", "policy", "masking"],
   ["kernel", "containers", "store"],
-  ["identity", "names", "vault", "approvals", "recorder", "audit"],
+  ["identity", "names", "vault", "holds", "recorder", "audit"],
   ["path", "control"],
   ["config"],
   ["daemon"],

@@ -11,7 +11,8 @@ import type { Log } from "./base/log.ts";
 import { Containers } from "./containers/containers.ts";
 import { runtimeFolders } from "./containers/folders.ts";
 import { refuseSecondDaemon, startControlServer } from "./control/api/server.ts";
-import type { DaemonOptions, RunBounds, RunningDaemon } from "./control/ports.ts";
+import type { DaemonOptions, RunningDaemon } from "./control/ports.ts";
+import type { RunBounds } from "./control/runs.ts";
 import { type Configuration, loadConfiguration, usualSettingsFile } from "./daemon/configuration.ts";
 import { Doors } from "./daemon/doors.ts";
 import { endClosed, treeOf } from "./daemon/flows.ts";
@@ -26,9 +27,12 @@ import { ServiceManager } from "./daemon/service.ts";
 import { Sightings } from "./daemon/sightings.ts";
 import { Tagging } from "./daemon/tagging.ts";
 import { trustEnvironment } from "./daemon/trust.ts";
+import { LiveHolds } from "./holds/holds.ts";
 import { Agents } from "./identity/agents.ts";
+import { createGroupsOf } from "./identity/groups.ts";
 import { AgentStates } from "./identity/states.ts";
 import { bootNs } from "./kernel/boot-clock.ts";
+import { cgroupOf } from "./kernel/cgroups.ts";
 import { createResolver, type Planned, planDestinations, type Resolve } from "./kernel/destinations.ts";
 import { Interception } from "./kernel/interception.ts";
 import { createMasker } from "./masking/mask.ts";
@@ -40,6 +44,7 @@ import { createListener } from "./path/listener.ts";
 import { Lookups } from "./path/lookups.ts";
 import { createUsers } from "./path/origin.ts";
 import { Sessions } from "./path/sessions.ts";
+import { Ledger } from "./policy/ledger.ts";
 import { protocols } from "./protocols/index.ts";
 import { createRecorder } from "./recorder/recorder.ts";
 import { lockState } from "./store/lock.ts";
@@ -50,6 +55,7 @@ import { createVault } from "./vault/vault.ts";
 // biome-ignore-start lint/performance/noBarrelFile: what the command line does without a daemon; it loads this one module
 export { doctorReport } from "./daemon/doctor.ts";
 export { checkPolicyFiles } from "./daemon/policy-check.ts";
+export { explainOffline, testPolicies } from "./daemon/policy-tools.ts";
 export { removeEverything } from "./daemon/removal.ts";
 
 // biome-ignore-end lint/performance/noBarrelFile: as above
@@ -108,6 +114,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await tryCredentials(configuration);
     const authority = await openAuthority({ dir: join(stateDir, "ca"), publicDir: join(runDir, "trust"), clock });
     const masker = createMasker(vault.derivedKey("mask"));
+    const ledger = new Ledger(clock);
     const recordings = join(stateDir, "recordings");
     const scrub = (text: string) => masker.scrub(text);
     const recorder = await createRecorder({ dir: recordings, clock, scrub, index: store.sessions, log });
@@ -161,8 +168,17 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     doors.open(inForce().settings.sockets.allow);
 
     // the data path
+    const holds = new LiveHolds({
+      ...{ clock, store: store.holds, log, emit, scrub, key: vault.derivedKey("hold") },
+      taggedBy: (cgroupId) => agents.list().find((tag) => tag.cgroupId === cgroupId)?.uid,
+      isInside: (pid, cgroupId) => isProcessIn(pid, cgroupId, agents, interception.cgroupRoot),
+      ...faultOfTests(process.env["SALLYPORT_TEST_KILL_WHEN_HOLD_IS"]),
+    });
+    await holds.recover();
+    life.atEnd(() => holds.close());
     const sessions = new Sessions();
     life.atEnd(() => sessions.drain("the daemon is going down"));
+    life.atEnd(() => holds.abandonAll("the daemon is going down; send it again"));
     const environment = trustEnvironment(authority);
     const admit = (pid: number, cgroup: string) => doors.admit(pid, cgroup);
     const bounds = (): RunBounds => {
@@ -187,6 +203,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       userOf: createUsers(),
       policy: () => inForce().policy,
       masker,
+      ledger,
       recorder,
       credentialOf,
       leafFor: (names) => authority.leafFor(names),
@@ -194,6 +211,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       ended: (origin, event) => runs.count(origin.tagCgroupId, event),
       sessions,
       lookups: new Lookups(clock, credentialOf),
+      holds,
     };
     const sightings = new Sightings();
     interception.watch((event) => {
@@ -221,6 +239,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         const closed = names.adopt(namedSettings(next), planned);
         configuration = next;
         loadedMs = clock.nowMs();
+        ledger.keepShadows(new Set(next.policy.rules.flatMap(({ name, shadow }) => (shadow ? [name] : []))));
         doors.open(next.settings.sockets.allow);
         agents.configure(next.settings.agents);
         const defined = new Map(next.connections.map((connection) => [connection.name, JSON.stringify(connection)]));
@@ -254,12 +273,15 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     };
     const parts: PortParts = {
       ...{ stateDir, runDir, configFile, recordings, startedMs, clock, agents, sessions, interception, names, vault },
-      ...{ credentialOf, authority, runs, emit, reload, sightings, containers, tagging },
+      ...{ credentialOf, authority, runs, emit, reload, sightings, containers, tagging, holds },
       states: heldStates,
       agentNames: () => store.agentStates.names(),
       configuration: inForce,
       loadedMs: () => loadedMs,
+      ledger,
       index: store.sessions,
+      userOf: path.userOf,
+      groupsOf: createGroupsOf(clock),
       watchEvents: (onEvent) => {
         watchers.on("event", onEvent);
         return () => watchers.off("event", onEvent);
@@ -329,6 +351,18 @@ function makeFolder(path: string, mode: number): void {
       cause,
     });
   }
+}
+
+/** The cgroup of a tag and all below it. */
+function isProcessIn(pid: number, cgroupId: bigint, agents: Agents, cgroupRoot: string): boolean {
+  const tag = agents.list().find((one) => one.cgroupId === cgroupId);
+  return tag !== undefined && `${cgroupRoot}${cgroupOf(pid) ?? ""}/`.startsWith(`${tag.cgroup}/`);
+}
+
+/** Ends the daemon as a crash would, once a held action has reached the state of that name. For tests of crashes only. */
+function faultOfTests(state: string | undefined) {
+  if (state === undefined) return {};
+  return { kept: (reached: string) => void (reached === state && process.kill(process.pid, "SIGKILL")) };
 }
 
 function wiped(credential: { wipe(): void }): undefined {

@@ -41,6 +41,7 @@ export const SUITES: readonly Suite[] = [
   unit("identity"),
   unit("names"),
   unit("vault"),
+  unit("holds"),
   unit("recorder"),
   unit("audit"),
   unit("path"),

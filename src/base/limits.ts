@@ -136,6 +136,8 @@ export const API_REQUEST_WAIT_MS = 10_000;
 export const API_HEADER_BYTES_MAX = 8 * 1024;
 /** Watchers of events at once; each may have UNSENT_BYTES_MAX waiting before it is ended. */
 export const API_WATCHERS_MAX = 32;
+/** Of them, one user's who is not root: nobody may lock the others out. */
+export const API_WATCHERS_PER_USER_MAX = 8;
 /** What the command line reads of one answer before it gives up. */
 export const API_ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 /** What a listing returns at most, whatever is asked for. */
@@ -252,3 +254,57 @@ export const HOST_FILE_BYTES_MAX = 8 * 1024 * 1024;
 export const RUN_MOUNTS_HELD_MAX = 256;
 /** Warnings of automatic tagging that are not said twice. */
 export const WARNINGS_KEPT_MAX = 1_000;
+/** How long an action waits for an answer where its rule does not say, and at most. */
+export const HOLD_MS = 600_000;
+export const HOLD_MS_MAX = 86_400_000;
+/** For how long an approver may let a shape pass again, at most. */
+export const REUSE_MS_MAX = 86_400_000;
+/** Distinct humans that one rule may ask for, and groups that it may name. */
+export const QUORUM_MAX = 10;
+export const APPROVERS_MAX = 32;
+/** What a client may send while an action of its session is held: then it is no longer read. */
+export const HELD_BYTES_MAX = 256 * 1024;
+/** Actions that wait for an answer at once, and of one agent. */
+export const HOLDS_MAX = 1_024;
+export const HOLDS_PER_AGENT_MAX = 512;
+/** Texts of a held ask with their parameters: a reviewer sees all of them, or it is denied. 1,024 of these are 32 MiB. */
+export const HOLD_TEXT_MAX = 32 * 1024;
+/** What a statement and a parameter cost at least of that, so that many empty ones do not come for nothing. */
+export const HOLD_STATEMENT_COST = 64;
+export const HOLD_PARAMETER_COST = 8;
+/** Tables that a listing names of one hold; its statements name all of them. */
+export const HOLD_TABLES_MAX = 200;
+/** Bytes that would be forwarded: of one hold, and of all that wait. They lie in memory until somebody answers. */
+export const HOLD_BYTES_MAX = 1024 * 1024;
+export const HOLDS_BYTES_MAX = 128 * 1024 * 1024;
+/** One parameter as a reviewer sees it; what is cut is marked, and the digest covers all of it. */
+export const HOLD_PARAMETER_MAX = 1_024;
+/** What a reviewer may write to an answer. */
+export const HOLD_COMMENT_MAX = 500;
+/** Holds that are remembered after their end, newest first. */
+export const HOLDS_KEPT_MAX = 10_000;
+/** Earlier holds of the same shape that a reviewer is shown. */
+export const HOLDS_SIMILAR_MAX = 5;
+/** Approvals that stand for a time, at once; each is a hash and who gave it. */
+export const STANDING_APPROVALS_MAX = 1_024;
+/** Processes from the one that connected up to its agent's cgroup. */
+export const PROCESS_TREE_MAX = 32;
+/** Row estimates that are asked of backends at once: each is a login of our own. */
+export const ESTIMATES_MAX = 4;
+/** What one estimate may answer: a plan of some thousand nodes. */
+export const ESTIMATE_BYTES_MAX = 1024 * 1024;
+/** The groups of a user count for so long, so that a burst of answers asks the host's name services once. */
+export const GROUPS_KEPT_MS = 1_000;
+export const GROUPS_KEPT_MAX = 1_000;
+/** The longest window of a limit, and the most that one may count: beyond it nobody means a limit. */
+export const LIMIT_WINDOW_MS_MAX = 86_400_000;
+export const LIMIT_COUNT_MAX = 1_000_000_000_000;
+/** Counters of limits, one for each rule, agent and connection: 1.5 KiB each. */
+export const LIMIT_COUNTERS_MAX = 4_096;
+/** Parts of a window: what was counted leaves it in so many steps. */
+export const LIMIT_STEPS = 60;
+/** Cases of one test file of a policy: more are several files. */
+export const POLICY_CASES_MAX = 2_000;
+/** Values of one fact that a suggested rule names, and rules that are suggested: nobody reviews more. */
+export const SUGGESTED_VALUES_MAX = 64;
+export const SUGGESTED_RULES_MAX = 500;

@@ -8,6 +8,10 @@ import type { Socket } from "node:net";
 import type { Log } from "../base/log.ts";
 import type { UpstreamTls } from "../model/connection.ts";
 import type { AuditEvent } from "../model/event.ts";
+import type { Explanation } from "../policy/explanation.ts";
+import type { ApprovalPorts } from "./approvals.ts";
+import type { ExplainRequest, PolicyCheck, PolicyPorts, PolicyStatus, PolicyTestResult } from "./policy-ports.ts";
+import type { RunPorts } from "./runs.ts";
 
 /** Who is at the other end of the API's socket, from the kernel. */
 export interface Peer {
@@ -32,6 +36,7 @@ export interface ControlPorts {
   peer(socket: Socket): Peer | undefined;
   readonly runs: RunPorts;
   readonly agents: AgentPorts;
+  readonly approvals: ApprovalPorts;
   readonly connections: ConnectionPorts;
   readonly sessions: SessionPorts;
   readonly policy: PolicyPorts;
@@ -52,50 +57,6 @@ export interface HookPorts {
     readonly pid: number;
     readonly bundle: string;
   }): Promise<{ readonly agent?: string }>;
-}
-
-export interface RunPorts {
-  /** What a command of this agent is to have in its environment, apart from SALLYPORT_RUN. Throws AGENT_UNKNOWN. */
-  environment(agent: string): Promise<Readonly<Record<string, string>>>;
-  /**
-   * Moves a waiting process into a cgroup of its own and tags it. `pid` was a child of the caller, of the caller's
-   * uid, when it was checked; check it again after the move.
-   */
-  create(request: { readonly agent: string; readonly pid: number }, caller: Caller): Promise<Run>;
-  /** Undefined when no such run is known, or it belongs to another uid and the caller is no admin. */
-  summary(id: string, caller: Caller): Promise<RunSummary | undefined>;
-}
-
-export interface Run {
-  /** Unpredictable text without spaces; becomes SALLYPORT_RUN. */
-  readonly id: string;
-  readonly agent: string;
-  readonly cgroup: string;
-  readonly bounds: RunBounds;
-}
-
-/** What the launcher takes from the command, beyond what it takes from every one. */
-export interface RunBounds {
-  /** "denied": this kernel cannot tell where a Unix socket connects, and no door is open: the command gets none. */
-  readonly unixSockets: "judged" | "denied";
-  /** Files and folders that root inside may not read: state, secrets. Whole paths; only for a caller who is root. */
-  readonly hidden: readonly string[];
-  /** Those that it may read but not change. */
-  readonly fixed: readonly string[];
-}
-
-export interface RunSummary {
-  readonly id: string;
-  readonly agent: string;
-  readonly sessions: number;
-  readonly allowed: number;
-  readonly denied: number;
-  readonly held: number;
-  /** Values. */
-  readonly masked: number;
-  /** Connections that never became a session: unlisted addresses and the like. */
-  readonly refused: number;
-  readonly unixRefused: number; // dials of Unix sockets that no door opens
 }
 
 /** What a person names; all but `cgroup` mean the cgroup in which that is. */
@@ -254,6 +215,8 @@ export interface SessionListing {
 
 /** One line of a recording as a person reads it. Texts are as recorded: detectors ran over them. */
 export interface SessionEntry {
+  /** From 1. */
+  readonly number: number;
   /** Milliseconds since the session began. */
   readonly offsetMs: number;
   readonly kind: "start" | "decision" | "answer" | "note" | "end";
@@ -263,48 +226,15 @@ export interface SessionEntry {
   readonly rules?: readonly string[];
   /** Allowed only because the agent was observed: what would have been answered. */
   readonly observed?: { readonly rules: readonly string[]; readonly message: string };
+  /** Of what was held, and of what came of it: its id, who answered, how it ended ("" while it waits). */
+  readonly hold?: { readonly id: string; readonly by: readonly string[]; readonly state: string };
+  /** Rules that are tried: with each of them, this would have been decided. */
+  readonly shadow?: readonly { readonly rule: string; readonly would: "allow" | "deny" | "hold" }[];
   /** What a refused client was told, or the server's error without values. */
   readonly message?: string;
   readonly rows?: number;
   readonly bytes?: number;
   readonly masks?: readonly { readonly column: string; readonly by: string; readonly count: number }[];
-}
-
-export interface PolicyPorts {
-  /** Texts are checked only; the running policy stays. */
-  check(files: readonly PolicyFile[]): Promise<PolicyCheck>;
-  status(): Promise<PolicyStatus>;
-}
-
-export interface PolicyFile {
-  readonly path: string;
-  readonly text: string;
-}
-
-export interface PolicyCheck {
-  readonly rules: number;
-  /** Empty: the policy can be loaded. */
-  readonly problems: readonly PolicyProblem[];
-  /** What does not keep it from being loaded and is likely not meant. */
-  readonly warnings: readonly PolicyProblem[];
-}
-
-export interface PolicyProblem {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  /** "" where it is inside no named rule. */
-  readonly rule: string;
-  readonly message: string;
-  readonly remedy: string;
-}
-
-export interface PolicyStatus {
-  /** The policy's version: its hash. */
-  readonly hash: string;
-  readonly rules: number;
-  readonly files: readonly string[];
-  readonly loadedMs: number;
 }
 
 export interface TrustExport {
@@ -338,6 +268,8 @@ export interface DaemonStatus {
   readonly agents: number;
   readonly connections: number;
   readonly openSessions: number;
+  /** Actions that wait for an approval. */
+  readonly waiting: number;
   readonly policy: PolicyStatus;
   readonly counters: Readonly<Record<string, number>>;
   /** Agents that are quarantined or observed now, tagged or not. */
@@ -369,7 +301,7 @@ export interface ShutdownResult {
 }
 
 /**
- * What main.ts exports for the command line, which loads it only for these four: control imports neither main.ts
+ * What main.ts exports for the command line, which loads it only for these: control imports neither main.ts
  * nor anything above it when it is compiled.
  */
 export interface DaemonModule {
@@ -378,6 +310,10 @@ export interface DaemonModule {
   removeEverything(options: { readonly stateDir: string; readonly runDir: string }): Promise<readonly string[]>;
   /** Without a daemon. Without paths: the policies folder that the settings name; without those: the usual ones. */
   checkPolicyFiles(paths: readonly string[], settingsFile?: string): Promise<PolicyCheck>;
+  /** Without a daemon: what the settings name. */
+  explainOffline(request: ExplainRequest, settingsFile?: string): Promise<Explanation>;
+  /** Test files, or those in folders; without any, those of the policy that the settings name. */
+  testPolicies(paths: readonly string[], settingsFile?: string): Promise<PolicyTestResult>;
   doctorReport(examined: { readonly stateDir: string; readonly runDir: string }): Promise<DoctorReport>;
 }
 

@@ -16,6 +16,7 @@ import {
 import { connectionNumber } from "../kernel/destinations.ts";
 import { DETECTOR_NAMES } from "../masking/detectors.ts";
 import type { Connection } from "../model/connection.ts";
+import { TEST_FILE } from "../policy/cases.ts";
 import { loadPolicy, type Policy, type PolicyFile } from "../policy/load.ts";
 import { protocols } from "../protocols/index.ts";
 import type { CredentialReference } from "../vault/references.ts";
@@ -69,13 +70,16 @@ export function loadSettings(configFile: string | undefined, added: readonly Add
   return { settings, connections: [...settings.connections, ...fromVault].map(withRoots) };
 }
 
+/** `*.yaml` and `*.yml`; files of tests lie beside them. */
+export function isRuleFile(name: string): boolean {
+  return /\.ya?ml$/.test(name) && !TEST_FILE.test(name);
+}
+
 /** Policy files of a folder in the order of their names. */
 export function readPolicyFolder(folder: string): PolicyFile[] {
   let names: string[];
   try {
-    names = readdirSync(folder)
-      .filter((name) => /\.ya?ml$/.test(name))
-      .sort();
+    names = readdirSync(folder).filter(isRuleFile).sort();
   } catch (cause) {
     throw unreadable("POLICY_UNREADABLE", folder, cause);
   }

@@ -4,7 +4,7 @@
  */
 import { type BigIntStats, closeSync, existsSync, fstatSync, openSync, statSync } from "node:fs";
 import { RUN_MOUNTS_HELD_MAX } from "../base/limits.ts";
-import type { RunBounds } from "../control/ports.ts";
+import type { RunBounds } from "../control/runs.ts";
 
 export interface DoorKernel {
   setDoors(all: readonly string[], mountNamespaces: readonly bigint[]): boolean;

@@ -10,6 +10,7 @@ export async function* entriesOf(
   state: SessionState,
 ): AsyncGenerator<SessionEntry> {
   let asked: string[] = [];
+  let number = 0;
   for await (const entry of entries) {
     if (entry.kind === "action") {
       const parameters = entry.parameters.map((value) => (value === null ? "NULL" : JSON.stringify(value)));
@@ -18,12 +19,13 @@ export async function* entriesOf(
     }
     if (entry.kind === "interrupted" && state === "open") continue;
     const offsetMs = "atMs" in entry ? Math.max(0, entry.atMs - startedMs) : 0;
-    yield { offsetMs, ...say(entry, asked.join("\n")) };
+    number++;
+    yield { number, offsetMs, ...say(entry, asked.join("\n")) };
     asked = [];
   }
 }
 
-function say(entry: Exclude<ReadEntry, { kind: "action" }>, asked: string): Omit<SessionEntry, "offsetMs"> {
+function say(entry: Exclude<ReadEntry, { kind: "action" }>, asked: string): Omit<SessionEntry, "number" | "offsetMs"> {
   switch (entry.kind) {
     case "start": {
       const { origin, agent, connection, upstreamTls } = entry;
@@ -33,8 +35,10 @@ function say(entry: Exclude<ReadEntry, { kind: "action" }>, asked: string): Omit
     }
     case "decision":
       return {
+        ...(entry.hold === undefined ? {} : { hold: entry.hold }),
         ...{ kind: "decision", text: asked, decision: entry.decision, rules: entry.rules, message: entry.message },
         ...(entry.observed === undefined ? {} : { observed: entry.observed }),
+        ...(entry.shadow === undefined ? {} : { shadow: entry.shadow }),
       };
     case "answer": {
       const { rows, bytes, masks, outcome, error } = entry;

@@ -1,9 +1,9 @@
 /** `policy check` without a daemon: the same loader, nothing put into force. */
 import { readFileSync } from "node:fs";
 import { UserError } from "../base/errors.ts";
-import type { PolicyCheck } from "../control/ports.ts";
+import type { PolicyCheck } from "../control/policy-ports.ts";
 import { loadSettings, readPolicyFolder, usualSettingsFile } from "./configuration.ts";
-import { checkPolicy } from "./ports/daemon.ts";
+import { checkPolicy } from "./ports/policy.ts";
 
 /** Without paths: the policies folder that the settings name; without those: the usual ones. */
 export async function checkPolicyFiles(

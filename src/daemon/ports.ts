@@ -4,9 +4,11 @@ import { peerOf } from "ebpf-loader";
 import type { ControlPorts } from "../control/ports.ts";
 import type { Agents } from "../identity/agents.ts";
 import { agentPorts, refuseQuarantined } from "./ports/agents.ts";
+import { approvalPorts } from "./ports/approvals.ts";
 import { connectionPorts } from "./ports/connections.ts";
-import { daemonPorts, policyPorts } from "./ports/daemon.ts";
+import { daemonPorts } from "./ports/daemon.ts";
 import type { PortParts } from "./ports/parts.ts";
+import { policyPorts } from "./ports/policy.ts";
 import { sessionPorts } from "./ports/sessions.ts";
 import { trustEnvironment } from "./trust.ts";
 
@@ -26,6 +28,7 @@ export function createPorts(parts: PortParts): ControlPorts {
       summary: (id, caller) => runs.summary(id, caller),
     },
     agents: agentPorts(parts),
+    approvals: approvalPorts(parts),
     connections: connectionPorts(parts),
     sessions: sessionPorts(parts),
     policy: policyPorts(parts),

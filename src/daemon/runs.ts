@@ -3,7 +3,8 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { UserError } from "../base/errors.ts";
 import { RUN_SETTLE_MS, RUNS_REMEMBERED_MAX } from "../base/limits.ts";
-import type { Caller, Run, RunBounds, RunPorts, RunSummary } from "../control/ports.ts";
+import type { Caller } from "../control/ports.ts";
+import type { Run, RunBounds, RunPorts, RunSummary } from "../control/runs.ts";
 import type { Agents } from "../identity/agents.ts";
 import { confine, removeCgroup } from "../kernel/cgroups.ts";
 import type { AuditEvent } from "../model/event.ts";
@@ -19,6 +20,7 @@ interface Known {
     sessions: number;
     allowed: number;
     denied: number;
+    held: number;
     masked: number;
     refused: number;
     unixRefused: number;
@@ -64,7 +66,7 @@ export class Runs implements RunPorts {
     const { unixSockets, hidden, fixed } = this.#parts.bounds();
     const paths = caller.uid === 0 ? { hidden, fixed } : { hidden: [], fixed: [] };
     const run: Run = { id, agent, cgroup: path, bounds: { unixSockets, ...paths } };
-    const counts = { sessions: 0, allowed: 0, denied: 0, masked: 0, refused: 0, unixRefused: 0 };
+    const counts = { sessions: 0, allowed: 0, denied: 0, held: 0, masked: 0, refused: 0, unixRefused: 0 };
     this.#known.set(id, { run, uid: caller.uid, cgroupId: tag.cgroupId, counts });
     const [oldest] = this.#known.keys();
     if (this.#known.size > RUNS_REMEMBERED_MAX && oldest !== undefined) this.#known.delete(oldest);
@@ -87,7 +89,7 @@ export class Runs implements RunPorts {
     const known = this.#known.get(id);
     if (known === undefined || (caller.role !== "admin" && caller.uid !== known.uid)) return undefined;
     await this.#parts.sessions.settled(({ origin }) => origin.tagCgroupId === known.cgroupId, RUN_SETTLE_MS);
-    return { id, agent: known.run.agent, ...known.counts, held: 0 };
+    return { id, agent: known.run.agent, ...known.counts };
   }
 
   /** Counts what the audit trail tells of sessions and of refused connections. */
@@ -98,6 +100,7 @@ export class Runs implements RunPorts {
         const number = (name: string) => Number(event.fields?.[name] ?? 0);
         counts.sessions += 1;
         counts.denied += number("denied");
+        counts.held += number("held");
         counts.allowed += Math.max(0, number("statements") - number("denied"));
         counts.masked += number("masked");
       } else if (event.kind === "kernel.unix") {

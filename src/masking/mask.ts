@@ -8,7 +8,8 @@ import { binaryElements, replaceInArray } from "./arrays.ts";
 import { DETECTORS, type Detector, evidenceOf, type MergedFinding, SECRET, scanText } from "./detectors.ts";
 import { EVERYTHING, gate } from "./gate.ts";
 import { type Replace, replaceInJson } from "./json.ts";
-import { REDACTED, replaceText, starDigits, strictest } from "./replace.ts";
+import { findMark, REDACTED } from "./marks.ts";
+import { replaceText, starDigits, strictest } from "./replace.ts";
 import { scrub } from "./scrub.ts";
 
 export interface Masker {
@@ -19,12 +20,15 @@ export interface Masker {
   valueMask(column: ColumnFacts, styleOf: (detector: string) => MaskStyle | undefined): ValueMask | undefined;
   /** For recordings and logs: every finding replaced by "[detector]". */
   scrub(text: string): string;
+  /** The style of a mask of our own that the text carries; undefined: none. */
+  markIn(text: string): MaskStyle | undefined;
 }
 
 /** `key` belongs to the vault and is read at each hash, so that the same value hashes alike in all columns. */
 export function createMasker(key: Uint8Array): Masker {
   return {
     scrub,
+    markIn: (text) => findMark(text, key),
     valueMask(column, styleOf) {
       const styles = detectorStyles(column, styleOf);
       const own = styleOf("");

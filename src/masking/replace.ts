@@ -1,6 +1,6 @@
 /** What stands in the place of a masked text. Never reveals more than the last digits or a domain. */
-import { createHmac } from "node:crypto";
 import type { MaskStyle } from "../model/mask.ts";
+import { hashMark, REDACTED, STARS } from "./marks.ts";
 import { isAnyDigit } from "./plain.ts";
 
 /** From the least revealing to the most. */
@@ -11,9 +11,6 @@ export function strictest(left: MaskStyle | undefined, right: MaskStyle | undefi
   return STYLES.indexOf(left) <= STYLES.indexOf(right) ? left : right;
 }
 
-export const REDACTED = "[redacted]";
-const STARS = "********";
-
 /** `kind`: the detector that found the text, or "" for a whole value. Null is SQL NULL. */
 export function replaceText(text: string, style: MaskStyle, kind: string, key: Uint8Array): string | null {
   switch (style) {
@@ -23,7 +20,7 @@ export function replaceText(text: string, style: MaskStyle, kind: string, key: U
       return REDACTED;
     case "hash":
       // Keyed: a bare hash of nine digits is guessed in seconds.
-      return `h:${createHmac("sha256", key).update(text).digest("hex").slice(0, 16)}`;
+      return hashMark(text, key);
     case "partial":
       return partial(text, kind);
   }

@@ -4,6 +4,7 @@ export interface AuditEvent {
   /**
    * session.start session.end action.deny connection.refused kernel.deny kernel.backstop kernel.socket kernel.bind
    * agent.tag agent.untag agent.sweep agent.quarantine agent.release agent.observe.start agent.observe.end action.observed
+   * hold.waiting hold.approval hold.approved hold.denied hold.expired hold.abandoned hold.result hold.revoked
    * run.start run.end policy.load policy.rejected settings.load settings.rejected
    * credential.add credential.rotate credential.remove daemon.start daemon.stop origin.missing events.lost …
    */

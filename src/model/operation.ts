@@ -34,6 +34,10 @@ export interface Asked {
   readonly text: string;
   /** Decoded bound parameters; null is SQL NULL. Detectors run over them before they are stored. */
   readonly parameters?: readonly (string | null)[];
+  /** It is made ready only: nothing runs until it is asked for again, so that what a rule holds waits until then. */
+  readonly prepared?: true;
+  /** The ask's bytes are values that an operation before it writes, e.g. the data of a copy. */
+  readonly isData?: true;
 }
 
 /** Declared type of a fact; conditions are checked against it when rules are loaded. */
@@ -50,4 +54,8 @@ export interface ActionDeclaration {
   readonly name: ActionName;
   readonly about: string;
   readonly facts: Readonly<Record<string, FactType>>;
+  /** It puts values into the backend: none of them may be a mask of our own. */
+  readonly writes?: true;
+  /** Paths of the facts by which a suggested rule tells what it allows ("statement.kind"); absent: all of them. */
+  readonly tellsBy?: readonly string[];
 }

@@ -1,7 +1,7 @@
 /** What every protocol folder gives to the tree: the same shape, listed in protocols/index.ts. */
 import type { Connection, UpstreamTls } from "./connection.ts";
 import type { MaskFor } from "./mask.ts";
-import type { ActionDeclaration } from "./operation.ts";
+import type { ActionDeclaration, Asked } from "./operation.ts";
 import type { LookAnswer, LookQuestion, Session } from "./session.ts";
 import type { Credential, LoginMachine } from "./upstream.ts";
 
@@ -19,6 +19,14 @@ export interface Protocol {
   readonly lookup?: (question: LookQuestion) => LookupMachine;
   /** What `login` needs for a lookup of our own on the same backend, given what the session's login asked; undefined: no session did. */
   readonly lookupLogin?: (request: unknown) => unknown;
+  /** What to ask `lookup` for the number of rows that this would touch; or why it cannot be asked. Its answer is a text. */
+  readonly estimate?: (asked: readonly Asked[]) => { readonly question: LookQuestion } | { readonly unknown: string };
+  /** What stays equal of a text where only its literals differ; undefined: nothing that could be relied upon. */
+  readonly shapeOf?: (text: string) => string | undefined;
+  /** Values that stand in the text itself, as the backend reads them; undefined: it cannot be told. Absent: none do. */
+  readonly literalsOf?: (text: string) => readonly string[] | undefined;
+  /** What a typed-in text would ask for on this connection. Absent: the protocol has no texts. */
+  readonly askedBy?: (text: string, connection: Connection) => readonly Asked[];
   /** The whole of a cancel message to the server for a key that `login` handed out. */
   readonly cancelMessage?: (cancel: Uint8Array) => Uint8Array;
   /** What a client of the session shows to cancel, made of the session's secret and the key that `login` handed out. */

@@ -6,7 +6,7 @@
  * mask the server's bytes where they stand.
  * Bytes in commands are used before the next event of the same session is given.
  */
-import type { Decision } from "./decision.ts";
+import type { Verdict } from "./decision.ts";
 import type { Asked } from "./operation.ts";
 import type { Permit } from "./permit.ts";
 
@@ -19,7 +19,9 @@ export type SessionEvent =
   | { readonly kind: "start" }
   | { readonly kind: "client"; readonly bytes: Uint8Array }
   | { readonly kind: "server"; readonly bytes: Uint8Array }
-  | { readonly kind: "verdict"; readonly id: number; readonly decision: Decision }
+  | { readonly kind: "verdict"; readonly id: number; readonly decision: Verdict }
+  /** The verdict of ask `id` waits for a human. `notice`: one sentence for the client, where its protocol has a place. */
+  | { readonly kind: "held"; readonly id: number; readonly notice: string }
   | { readonly kind: "facts"; readonly id: number; readonly answer: LookAnswer }
   /** The client side is encrypted now. */
   | { readonly kind: "secured" }
@@ -53,6 +55,8 @@ export type SessionCommand =
   /** That side's peer will hear no more from us, but may still speak (TCP half-close). */
   | { readonly kind: "shut"; readonly side: Side }
   | { readonly kind: "note"; readonly entry: AnswerEntry }
+  /** So much of the answer to ask `id` has passed so far, and more of it follows. */
+  | { readonly kind: "progress"; readonly id: number; readonly rows: number; readonly bytes: number }
   /** Another session's running operation shall be cancelled (its key as the client showed it). */
   | { readonly kind: "cancel"; readonly key: Uint8Array }
   /** Flush what was sent, then end both sides. `fault` is set when a peer broke the protocol. */

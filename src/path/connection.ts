@@ -7,26 +7,29 @@ import type { Accepted } from "ebpf-loader";
 import type { Clock } from "../base/clock.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
 import { CANCELS_MAX, LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
+import type { Holds } from "../holds/hold.ts";
 import type { Masker } from "../masking/mask.ts";
-import { strictest } from "../masking/replace.ts";
 import type { Connection } from "../model/connection.ts";
-import type { Decision, Refusal } from "../model/decision.ts";
+import type { Refusal } from "../model/decision.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Agent } from "../model/identity.ts";
-import type { ColumnFacts, MaskStyle } from "../model/mask.ts";
 import type { Asked } from "../model/operation.ts";
 import type { Origin } from "../model/origin.ts";
 import type { Protocol } from "../model/protocol.ts";
-import type { Judge } from "../policy/decide.ts";
+import type { Ledger } from "../policy/ledger.ts";
 import type { Policy } from "../policy/load.ts";
 import type { Recorder } from "../recorder/recorder.ts";
+import { Accounting, shadowEvent } from "./accounting.ts";
+import { CurrentJudge, styleOf } from "./current-judge.ts";
 import { Driver } from "./driver.ts";
+import { HeldAsks } from "./held.ts";
 import type { Lookups } from "./lookups.ts";
 import { completeOrigin } from "./origin.ts";
 import type { Cancellable, LiveSession, Sessions } from "./sessions.ts";
 import { type Leaf, leafNames, serverOptions } from "./tls.ts";
 import { type Backend, type CredentialSource, cancelUpstream, logIn } from "./upstream.ts";
 import { Wire } from "./wire.ts";
+import { maskWritten } from "./write-back.ts";
 
 /** As many as PostgreSQL's own have; how many are shown is the protocol's business. */
 const CANCEL_SECRET_BYTES = 32;
@@ -43,6 +46,8 @@ export interface PathParts {
   readonly userOf: (uid: number) => string;
   readonly policy: () => Policy;
   readonly masker: Masker;
+  /** What limits count and rules in shadow would do, of all sessions. */
+  readonly ledger: Ledger;
   readonly recorder: Recorder;
   readonly credentialOf: CredentialSource;
   readonly leafFor: (names: readonly string[]) => Promise<Leaf>;
@@ -51,6 +56,7 @@ export interface PathParts {
   readonly ended: (origin: Origin, event: AuditEvent) => void;
   readonly sessions: Sessions;
   readonly lookups: Lookups;
+  readonly holds: Holds;
 }
 
 export async function guardConnection(accepted: Accepted, parts: PathParts): Promise<void> {
@@ -96,7 +102,20 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
 
   // 5 session and recording
   const sessionId = newSessionId();
-  const judge = new CurrentJudge(parts, sessionId, agent, origin, connection);
+  const accounting = new Accounting({
+    ledger: parts.ledger,
+    agent: agent.name,
+    connection: connection.name,
+    emitShadow: (effect, decision) =>
+      parts.emit(shadowEvent(about(parts, agent, connection, sessionId), decision, effect)),
+    isObserved: () => parts.isObserved(agent.name),
+    stop: (reason) => driver.stop(reason),
+  });
+  const judge = new CurrentJudge(parts, sessionId, agent, origin, connection, {
+    room: accounting.usage,
+    maskIn: (asked, bytes) => maskWritten(asked, bytes, protocol, parts.masker),
+    shadowMask: (rule, style) => parts.ledger.noteShadow(rule, `mask ${style}`),
+  });
   const recording = parts.recorder.open({
     sessionId,
     agent,
@@ -118,23 +137,48 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   let look: ReturnType<Lookups["of"]> | undefined;
   let fault: string | undefined;
   let entrance: readonly Asked[] | undefined;
+  let sessionLogin: unknown;
+  /** The policy under which it was let in. */
+  let letIn: string | undefined;
+  const held = new HeldAsks(parts.holds, () => judge.current);
   const driver = new Driver(sessionId, session, client, {
     decide: (id, asked, bytes) => {
       entrance ??= asked;
       return judge.current.decide(id, asked, bytes);
     },
-    recordAsked: (id, asked, decision) => {
-      recording.asked(id, asked, decision);
-      const refusal = decision.kind === "deny" ? decision : decision.observed;
-      if (refusal !== undefined) parts.emit(denial(parts, sessionId, agent, connection, decision.kind, refusal));
+    hold: (id, asked, bytes, decision) => {
+      clearTimeout(startup); // a held `connect` may take longer than a login
+      const shapeOf = protocol.shapeOf ?? (() => undefined);
+      const request = { sessionId, askId: id, agent, origin, connection, asked, bytes, decision, shapeOf };
+      return held.open({ ...request, estimate: () => parts.lookups.estimate(backend, sessionLogin, asked) });
     },
-    recordAnswered: (entry) => recording.answered(entry),
+    recordAsked: (id, asked, decision, hold) => {
+      recording.asked(id, asked, decision, hold);
+      if (decision.kind === "hold") return; // whoever holds it tells of it
+      const refusal = decision.kind === "allow" ? decision.observed : decision;
+      if (refusal !== undefined) parts.emit(refusalEvent(parts, sessionId, agent, connection, decision.kind, refusal));
+      accounting.decided(id, decision);
+    },
+    recordDecided: (id, verdict) => {
+      recording.decided(id, verdict);
+      accounting.decided(id, verdict);
+    },
+    noteProgress: (id, rows, bytes) => accounting.progress(id, rows, bytes),
+    recordAnswered: (entry) => {
+      recording.answered(entry);
+      held.answered(entry);
+      accounting.answered(entry.askId, entry.rows, entry.bytes);
+    },
     flush: () => recording.flush(),
     logIn: async (request) => {
+      letIn = judge.current.policy;
       const login = await logIn(backend, request, parts.credentialOf).catch((error: unknown) => {
         parts.emit(loginFailure(parts, sessionId, agent, connection, error));
+        held.loggedIn(`failed: ${codeOf(error)}`);
         throw error;
       });
+      held.loggedIn("connected");
+      sessionLogin = request;
       if (login.cancel !== undefined && protocol.cancelKey !== undefined) {
         cancelKey = protocol.cancelKey(cancelSecret, login.cancel);
         parts.sessions.rememberCancel(cancelKey, sessionId, agent, backend, login.cancel);
@@ -167,15 +211,22 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   const stop = (reason: string) => driver.stop(reason);
   const drain: LiveSession["drain"] = (why, fresh) => driver.drain(why, fresh);
   const cut = (reason: string) => {
+    driver.cancelHeld(reason);
     if (cancelKey !== undefined) void cancelFor(parts, agent, cancelKey); // a backend that computes does not notice that nobody listens any more
     driver.cut(reason);
   };
   const recheck = () => {
+    const { outdated } = held;
+    if (outdated !== undefined) driver.cancelHeld(outdated);
     if (entrance === undefined) return;
-    const decision = judge.current.decide(0, entrance, new Uint8Array());
-    if (decision.kind === "deny") stop(`the policy does not allow this connection any more: ${decision.message}`);
+    const decision = judge.current.again(entrance);
+    if (decision?.kind === "deny") stop(`the policy does not allow this connection any more: ${decision.message}`);
+    // It was let in by an approval under this policy, or by another policy that asked for none.
+    const isNew = decision?.kind === "hold" && letIn !== undefined && letIn !== decision.policy;
+    if (isNew) stop(`the policy asks for an approval of this connection now: ${decision.message}`);
   };
-  parts.sessions.add({ sessionId, agent, connection, origin, stop, cut, recheck, drain });
+  const cancelHeld = (why: string) => driver.cancelHeld(why);
+  parts.sessions.add({ sessionId, agent, connection, origin, stop, cut, recheck, drain, cancelHeld });
   parts.emit({
     ...about(parts, agent, connection, sessionId),
     kind: "session.start",
@@ -186,6 +237,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   // 10 one summary, whatever happened
   const reason = await driver.run();
   clearTimeout(startup);
+  held.end();
   const { bytesIn, bytesOut } = driver;
   await recording.end({
     reason,
@@ -199,47 +251,11 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     ...about(parts, agent, connection, sessionId),
     kind: "session.end",
     message: `${agent.name} left ${connection.name}: ${reason}`,
-    fields: { statements, denied, masked, rows, bytesIn, bytesOut },
+    fields: { statements, denied, held: held.count, masked, rows, bytesIn, bytesOut },
   };
   parts.emit(summary);
   parts.sessions.remove(sessionId, cancelKey);
   parts.ended(origin, summary);
-}
-
-/** The strictest that policy asks for any column that the value depends on. */
-function styleOf(column: ColumnFacts, detector: string, judge: Judge): MaskStyle | undefined {
-  const sources = column.sources ?? [column];
-  const style = sources.map((source) => judge.reveal(source, detector)).reduce(strictest, undefined);
-  // A part of a made value, or equal hashes of parts, could tell a part of the column that the column's own mask hides.
-  return column.isMade === true && detector === "" && style !== undefined ? strictest(style, "redact") : style;
-}
-
-/** The judge of the policy in force: a reload gives running sessions a new one. */
-class CurrentJudge {
-  readonly #make: () => Judge;
-  readonly #policy: () => Policy;
-  #for: Policy;
-  #judge: Judge;
-
-  constructor(parts: PathParts, sessionId: string, agent: Agent, origin: Origin, connection: Connection) {
-    this.#policy = parts.policy;
-    this.#make = () => {
-      const now = parts.agentOf(agent.slot) ?? agent; // its groups may have changed with the settings
-      const isObserved = () => parts.isObserved(agent.name);
-      return this.#for.judge({ sessionId, agent: now, origin, connection, clock: parts.clock, isObserved });
-    };
-    this.#for = parts.policy();
-    this.#judge = this.#make();
-  }
-
-  get current(): Judge {
-    const policy = this.#policy();
-    if (policy !== this.#for) {
-      this.#for = policy;
-      this.#judge = this.#make();
-    }
-    return this.#judge;
-  }
 }
 
 function refuse(
@@ -268,6 +284,8 @@ async function cancelFor(parts: PathParts, agent: Agent, key: Uint8Array): Promi
   const found = parts.sessions.findCancel(key);
   const message = found?.backend.protocol.cancelMessage?.(found.cancel);
   if (found === undefined || message === undefined || found.agent.slot !== agent.slot) return;
+  // What waits for a human never reached the backend.
+  if (parts.sessions.cancelHeld(found.sessionId, "canceling statement due to user request")) return;
   const running = cancelling.get(found) ?? 0;
   if (running >= CANCELS_MAX) return; // the server has been told, and does not hang up
   cancelling.set(found, running + 1);
@@ -281,12 +299,12 @@ async function cancelFor(parts: PathParts, agent: Agent, key: Uint8Array): Promi
   }
 }
 
-function denial(
+function refusalEvent(
   parts: PathParts,
   sessionId: string,
   agent: Agent,
   connection: Connection,
-  answer: Decision["kind"],
+  answer: "allow" | "deny",
   { rules, message }: Refusal,
 ): AuditEvent {
   return {

@@ -3,8 +3,8 @@
  * need: decide, record, forward. The only place where client bytes can leave, and only as a redeemed permit.
  */
 import { codeOf, messageOf } from "../base/errors.ts";
-import { FAREWELL_WAIT_MS, SERVER_STALL_MS } from "../base/limits.ts";
-import type { Decision } from "../model/decision.ts";
+import { FAREWELL_WAIT_MS, HELD_BYTES_MAX, SERVER_STALL_MS } from "../base/limits.ts";
+import type { Decision, HoldDecision, Verdict } from "../model/decision.ts";
 import type { Asked } from "../model/operation.ts";
 import { redeemPermit } from "../model/permit.ts";
 import type { AnswerEntry, LookAnswer, LookQuestion, Session, SessionCommand, SessionEvent } from "../model/session.ts";
@@ -14,9 +14,15 @@ import type { Wire } from "./wire.ts";
 /** What the driver needs of the world; `connection.ts` binds it to the real parts. */
 export interface DriverPorts {
   decide(id: number, asked: readonly Asked[], bytes: Uint8Array): Decision;
+  /** `bytes` are the hold's own. */
+  hold(id: number, asked: readonly Asked[], bytes: Uint8Array, decision: HoldDecision): HeldAsk;
   /** Notes the decision; durable only after `flush`. */
-  recordAsked(id: number, asked: readonly Asked[], decision: Decision): void;
+  recordAsked(id: number, asked: readonly Asked[], decision: Decision, hold?: string): void;
+  /** The same of what came of a hold. */
+  recordDecided(id: number, verdict: Verdict): void;
   recordAnswered(entry: AnswerEntry): void;
+  /** Of an answer that goes on: so much of it has passed. */
+  noteProgress(id: number, rows: number, bytes: number): void;
   /** One synchronous append of all that was noted. A throw stops what would have been forwarded. */
   flush(): void;
   logIn(request: unknown): Promise<LoggedIn>;
@@ -26,6 +32,19 @@ export interface DriverPorts {
   /** Resolves when the backend has been told and has hung up, or will not be told. Never rejects. */
   cancel(key: Uint8Array): Promise<void>;
   fault(code: string, message: string): void;
+}
+
+/** An ask that waits for a human. */
+export interface HeldAsk {
+  readonly id: string;
+  /** For the client, in one sentence, once there is something to wait for; "" where there is not. */
+  readonly notice: Promise<string>;
+  /** Never rejects: what fails is denied. */
+  readonly verdict: Promise<Verdict>;
+  /** Nobody waits for it any more; `verdict` is a denial then, unless it was approved already. */
+  abandon(reason: string): void;
+  /** It was approved, and will not be forwarded all the same. */
+  withdraw(reason: string): Verdict;
 }
 
 /** Names no cause: causes go to the log and the audit trail, not to agents. */
@@ -47,6 +66,10 @@ export class Driver {
   #decided = false;
   /** Runs while the server's side is congested. */
   #stall: NodeJS.Timeout | undefined;
+  /** A session asks for one thing at a time. */
+  #held: HeldAsk | undefined;
+  /** Bytes of the client since then: read so that its end is seen, up to a limit. */
+  #readWhileHeld = 0;
   #closing: string | undefined;
   #isCut = false;
   #cancelled: Promise<void> | undefined;
@@ -72,6 +95,7 @@ export class Driver {
     this.#client.start({
       bytes: (bytes) => {
         this.bytesIn += bytes.length;
+        if (this.#held !== undefined) this.#readWhileHeld += bytes.length;
         this.#give({ kind: "client", bytes });
       },
       ended: () => this.#give({ kind: "ended", side: "client" }),
@@ -85,6 +109,12 @@ export class Driver {
   stop(reason: string): void {
     this.#give({ kind: "stop", reason });
     setTimeout(() => this.#close(reason), FAREWELL_WAIT_MS).unref();
+  }
+
+  /** Whether an ask waits for a human; its client wants it no more. */
+  cancelHeld(reason: string): boolean {
+    this.#held?.abandon(reason);
+    return this.#held !== undefined;
   }
 
   /** Asks the session to end as soon as that cuts nothing short; see SessionEvent. It may also go on. */
@@ -125,13 +155,9 @@ export class Driver {
       case "toClient":
         this.#toClient.push(command.bytes);
         return;
-      case "ask": {
-        const decision = this.#ports.decide(command.id, command.asked, command.bytes);
-        this.#ports.recordAsked(command.id, command.asked, decision);
-        this.#decided = true;
-        this.#events.push({ kind: "verdict", id: command.id, decision });
+      case "ask":
+        this.#ask(command.id, command.asked, command.bytes);
         return;
-      }
       case "forward":
         this.#toServer.push(redeemPermit(command.permit, this.#sessionId, command.id));
         return;
@@ -161,6 +187,9 @@ export class Driver {
       case "note":
         this.#ports.recordAnswered(command.entry);
         return;
+      case "progress":
+        this.#ports.noteProgress(command.id, command.rows, command.bytes);
+        return;
       case "cancel":
         this.#cancelled = this.#ports.cancel(command.key);
         return;
@@ -171,6 +200,42 @@ export class Driver {
       default:
         command satisfies never;
     }
+  }
+
+  #ask(id: number, asked: readonly Asked[], bytes: Uint8Array): void {
+    const decision = this.#ports.decide(id, asked, bytes);
+    this.#decided = true;
+    if (decision.kind === "hold") {
+      this.#hold(id, asked, Buffer.from(bytes), decision);
+      return;
+    }
+    this.#ports.recordAsked(id, asked, decision);
+    this.#events.push({ kind: "verdict", id, decision });
+  }
+
+  /** The client is read meanwhile, or its end would go unseen; the server is, for it may speak at any time. */
+  #hold(id: number, asked: readonly Asked[], bytes: Uint8Array, decision: HoldDecision): void {
+    const held = this.#ports.hold(id, asked, bytes, decision);
+    this.#ports.recordAsked(id, asked, decision, held.id);
+    this.#held = held;
+    this.#readWhileHeld = 0;
+    void held.notice.then((notice) => {
+      if (this.#held === held && notice !== "") this.#give({ kind: "held", id, notice });
+    });
+    void held.verdict.then((verdict) => {
+      this.#held = undefined;
+      const isLate = this.#closing !== undefined && verdict.kind === "allow";
+      const decision = isLate ? held.withdraw(this.#closing ?? "") : verdict;
+      try {
+        this.#ports.recordDecided(id, decision);
+      } catch (error) {
+        if (decision.kind === "allow") held.withdraw("it could not be recorded");
+        this.#fail(error);
+        return;
+      }
+      this.#decided = true;
+      this.#give({ kind: "verdict", id, decision });
+    });
   }
 
   #look(id: number, question: LookQuestion): void {
@@ -240,7 +305,8 @@ export class Driver {
     if (this.#closing !== undefined) return;
     const server = this.#server;
     const blocked = this.#waits > 0;
-    if (blocked || (server?.congested ?? false) || this.#client.congested) this.#client.pause();
+    const isFull = this.#held !== undefined && this.#readWhileHeld > HELD_BYTES_MAX;
+    if (blocked || isFull || (server?.congested ?? false) || this.#client.congested) this.#client.pause();
     else this.#client.resume();
     if (server === undefined) return;
     if (blocked || this.#client.congested) server.pause();
@@ -289,7 +355,12 @@ export class Driver {
   #hangUp(): void {
     const [client, server] = [this.#client, this.#server];
     clearTimeout(this.#stall);
-    this.#finish(this.#closing ?? "closed");
+    const reason = this.#closing ?? "closed";
+    if (this.#held === undefined) this.#finish(reason);
+    else {
+      this.#held.abandon(reason);
+      void this.#held.verdict.then(() => this.#finish(reason)); // its record comes before the session's end
+    }
     if (this.#isCut) {
       setImmediate(() => {
         client.reset(); // a turn later: TLS has handed its farewell to the kernel by then

@@ -1,7 +1,8 @@
 /** Facts from backends, kept for a moment and shared by sessions; the same question is never asked twice at once. */
 import type { Clock } from "../base/clock.ts";
-import { ProtocolError } from "../base/errors.ts";
-import { CATALOG_AGE_MS, SESSIONS_MAX } from "../base/limits.ts";
+import { codeOf, ProtocolError } from "../base/errors.ts";
+import { CATALOG_AGE_MS, ESTIMATES_MAX, SESSIONS_MAX } from "../base/limits.ts";
+import type { Asked } from "../model/operation.ts";
 import type { LookAnswer, LookQuestion } from "../model/session.ts";
 import { type Backend, type CredentialSource, lookUp } from "./upstream.ts";
 
@@ -15,6 +16,7 @@ export class Lookups {
   readonly #credentialOf: CredentialSource;
   readonly #known = new Map<string, Known>();
   readonly #running = new Map<string, Promise<LookAnswer>>();
+  #estimating = 0;
 
   constructor(clock: Clock, credentialOf: CredentialSource) {
     this.#clock = clock;
@@ -45,6 +47,26 @@ export class Lookups {
       const running = fresh === undefined ? this.#running.get(key) : undefined;
       return running ?? this.#ask(key, () => lookUp(backend, request, lookup(question), this.#credentialOf));
     };
+  }
+
+  /** In words, how many rows this would touch, or why that is not known. Asked anew each time, a few at once. Never rejects. */
+  async estimate(backend: Backend, sessionLogin: unknown, asked: readonly Asked[]): Promise<string> {
+    const { estimate, lookup, lookupLogin } = backend.protocol;
+    if (estimate === undefined || lookup === undefined || lookupLogin === undefined) {
+      return "not known: the protocol has no estimates";
+    }
+    if (sessionLogin === undefined) return "not known: it is not logged in yet";
+    const found = estimate(asked);
+    if ("unknown" in found) return `not known: ${found.unknown}`;
+    if (this.#estimating >= ESTIMATES_MAX) return "not known: too many are asked for at once";
+    this.#estimating++;
+    try {
+      return String(await lookUp(backend, lookupLogin(sessionLogin), lookup(found.question), this.#credentialOf));
+    } catch (error) {
+      return `not known: ${codeOf(error)}`;
+    } finally {
+      this.#estimating--;
+    }
   }
 
   #young(key: string): LookAnswer | undefined {

@@ -23,6 +23,8 @@ export interface LiveSession {
   cut(reason: string): void;
   /** Asks the policy in force for the session's `connect` again; denied, the session ends. */
   recheck(): void;
+  /** Its client does not want any more what waits for a human. False: nothing does. */
+  cancelHeld(reason: string): boolean;
 }
 
 export interface Cancellable {
@@ -74,6 +76,10 @@ export class Sessions {
   #forget(sessionId: string, cancelKey: Uint8Array): void {
     const key = hex(cancelKey);
     if (this.#cancels.get(key)?.sessionId === sessionId) this.#cancels.delete(key);
+  }
+
+  cancelHeld(sessionId: string, reason: string): boolean {
+    return this.#live.get(sessionId)?.cancelHeld(reason) ?? false;
   }
 
   #count({ slot }: Agent, by: number): void {

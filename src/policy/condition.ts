@@ -6,9 +6,11 @@ import { type ASTNode, Environment, ParseError, TypeError as TypeFault } from "@
 import { messageOf } from "../base/errors.ts";
 import { CONDITION_STEPS_MAX } from "../base/limits.ts";
 import type { ActionDeclaration, Facts, FactType } from "../model/operation.ts";
+import { conjunctsOf, nodesOf, pathOf, spelled } from "./ast.ts";
 import { type Closure, compile, type Roots, UnsupportedError } from "./evaluate.ts";
 import { SUBJECT_FACTS, TIME_FACTS } from "./facts.ts";
 import { didYouMean } from "./nearest.ts";
+import { alwaysOf } from "./truth.ts";
 import { BudgetError, EvaluationError } from "./values.ts";
 
 export interface Condition {
@@ -17,6 +19,16 @@ export interface Condition {
   /** What it says for every fact there can be, where that is plain: it reads none. */
   readonly always: boolean | undefined;
   readonly comparisons: readonly Comparison[];
+  /** Its parts between `&&`, spelled alike where they are alike. */
+  readonly conjuncts: ReadonlySet<string>;
+  /** Parsed and checked. */
+  readonly ast: ASTNode;
+  readonly roots: Roots;
+  /**
+   * Whether it can never be true for this subject, whatever is asked: a part between `&&` that reads nothing else is false.
+   * `false && error` is false (CEL specification, "Logical Operators"), so that no error is hidden by it.
+   */
+  excludes(subject: Facts): boolean;
   /** True or false, or why it failed. */
   test(subject: Facts, action: Facts, time: Facts): boolean | EvaluationError;
 }
@@ -70,13 +82,29 @@ export function compileCondition(text: string, checkers: readonly Checker[]): Co
   for (const checker of checkers) check(text, checker, checkers.length > 1);
   const ast = parse(text, checkers);
   const traits = readTraits(ast);
-  const run = compileAst(ast, rootsOf(checkers));
+  const roots = rootsOf(checkers);
+  const run = compileAst(ast, roots);
+  const fixed = conjunctsOf(ast).filter((part) => readsSubjectOnly(part, roots));
+  const tests = fixed.map((part) => compileAst(part, roots));
   return {
+    ast,
+    roots,
+    conjuncts: new Set(conjunctsOf(ast).map(spelled)),
     readsTime: traits.names.has("time"),
     comparisons: traits.comparisons,
-    always: traits.names.size === 0 ? constantOf(run) : undefined,
+    always: traits.names.size === 0 ? constantOf(run) : alwaysOf(ast),
+    excludes: (subject) => tests.some((test) => evaluate(test, subject, NO_FACTS, NO_FACTS) === false),
     test: (subject, action, time) => evaluate(run, subject, action, time),
   };
+}
+
+const NO_FACTS: Facts = {};
+
+function readsSubjectOnly(node: ASTNode, roots: Roots): boolean {
+  for (const one of nodesOf(node)) {
+    if (one.op === "id" && (roots.get(one.args) ?? "subject") !== "subject") return false;
+  }
+  return true;
 }
 
 function evaluate(run: Closure, subject: Facts, action: Facts, time: Facts): boolean | EvaluationError {
@@ -227,13 +255,6 @@ function compare(fact: ASTNode, literals: ASTNode, { comparisons }: Traits): voi
   }
 }
 
-function pathOf(node: ASTNode): string | undefined {
-  if (node.op === "id") return node.args;
-  if (node.op !== ".") return undefined;
-  const of = pathOf(node.args[0]);
-  return of === undefined ? undefined : `${of}.${node.args[1]}`;
-}
-
 function findHas(ast: ASTNode): { start: number; end: number; of: string }[] {
   const found: { start: number; end: number; of: string }[] = [];
   for (const node of nodesOf(ast)) {
@@ -244,33 +265,4 @@ function findHas(ast: ASTNode): { start: number; end: number; of: string }[] {
     found.push({ start, end, of: node.input.slice(of.range.start, of.range.end) });
   }
   return found.sort((left, right) => left.start - right.start);
-}
-
-function* nodesOf(node: ASTNode): Generator<ASTNode> {
-  yield node;
-  for (const child of childrenOf(node)) yield* nodesOf(child);
-}
-
-function childrenOf(node: ASTNode): readonly ASTNode[] {
-  switch (node.op) {
-    case "value":
-    case "id":
-      return [];
-    case ".":
-    case ".?":
-      return [node.args[0]];
-    case "call":
-      return node.args[1];
-    case "rcall":
-      return [node.args[1], ...node.args[2]];
-    case "map":
-      return node.args.flat();
-    case "list":
-      return node.args;
-    case "!_":
-    case "-_":
-      return [node.args];
-    default:
-      return node.args;
-  }
 }

@@ -1,20 +1,22 @@
 /**
- * Answers asks: deny over allow, default deny, and any error denies. The only file that mints permits.
+ * Answers asks: deny over hold over allow, default deny, and any error denies. The only file that mints permits.
  * Does no I/O and reads the clock only for rules that read time.
  */
 
 import type { Clock } from "../base/clock.ts";
 import { REVEALS_KEPT_MAX } from "../base/limits.ts";
-import type { Decision, Refusal, RuleName } from "../model/decision.ts";
+import type { Approval, Decision, Refusal, RuleName, ShadowEffect } from "../model/decision.ts";
 import type { Agent } from "../model/identity.ts";
+import type { Limited } from "../model/limit.ts";
 import type { ColumnFacts, MaskStyle } from "../model/mask.ts";
-import type { ActionDeclaration, Asked, Facts, Operation } from "../model/operation.ts";
+import type { Asked, Facts, Operation } from "../model/operation.ts";
 import type { Origin } from "../model/origin.ts";
-import { mintPermit } from "../model/permit.ts";
-import type { Condition } from "./condition.ts";
-import { type RuleVerdict, sayDenied, sayMisfit, sayNotAllowed } from "./explain.ts";
+import { mintPermit, type Permit } from "../model/permit.ts";
 import { misfit, REVEAL, type SubjectConnection, subjectFacts, timeFacts } from "./facts.ts";
-import type { Outcome } from "./schema.ts";
+import { Ledger, type Room } from "./ledger.ts";
+import { STYLES } from "./outcomes.ts";
+import type { Covering, RuleIndex } from "./rule.ts";
+import { type Answer, type CoveringLimit, joinTerms, judgeOperation, matchRule, type Ruling } from "./ruling.ts";
 
 /** Who asks, over which connection. Facts are taken once, when the judge is made. */
 export interface Subject {
@@ -28,6 +30,12 @@ export interface Subject {
    * forbids stays denied, and masks stay on: observing is no way to read what policy hides. Absent: never.
    */
   readonly isObserved?: () => boolean;
+  /** What limits have counted. Absent: nothing yet. */
+  readonly room?: Room;
+  /** Which of our own masks these texts, or data that is written, carry ("hash"); undefined: none. Absent: nobody looks. */
+  readonly maskIn?: (asked: Asked, bytes: Uint8Array) => string | undefined;
+  /** A rule in shadow would have masked a column more strictly. */
+  readonly shadowMask?: (rule: RuleName, style: MaskStyle) => void;
 }
 
 /** One policy applied to one session. */
@@ -37,169 +45,229 @@ export interface Judge {
    * An ask of nothing is denied; housekeeping is an operation without actions.
    */
   decide(id: number, asked: readonly Asked[], bytes: Uint8Array): Decision;
+  /**
+   * The same for what was held and is approved by now: a hold is an allow then, all else stays as it is. The caller
+   * vouches that `asked` and `bytes` are what was approved, under this policy.
+   */
+  lift(id: number, asked: readonly Asked[], bytes: Uint8Array, approval: Approval): Decision;
+  /** The same for what was let in before and goes on: limits have counted it already, and nothing is minted. */
+  again(asked: readonly Asked[]): Exclude<Decision, { kind: "allow" }> | undefined;
   /** How to mask a column's value ("" for the column itself) or what a detector found in it. Undefined: shown. */
   reveal(column: Pick<ColumnFacts, "schema" | "table" | "name" | "labels">, detector: string): MaskStyle | undefined;
   /** The version of the policy. */
   readonly policy: string;
 }
 
-export interface Rule {
-  readonly name: RuleName;
-  /** Declared actions. */
-  readonly covers: ReadonlySet<string>;
-  readonly outcome: Outcome;
-  /** Undefined: always. */
-  readonly condition: Condition | undefined;
-}
-
-/** Every declared action with the rules that cover it, in the order of the files. */
-export type RuleIndex = ReadonlyMap<
-  string,
-  {
-    readonly declaration: ActionDeclaration;
-    readonly rules: readonly Rule[];
-    /** Whether a condition among them reads time: then answers are not kept. */
-    readonly readsTime: boolean;
-  }
->;
-
-/** From the least revealing to the most. */
-const STYLES: readonly MaskStyle[] = ["null", "redact", "hash", "partial"];
-
 export function createJudge(index: RuleIndex, policy: string, subject: Subject): Judge {
   return new PolicyJudge(index, policy, subject);
 }
 
-/** Of one operation, before permits. */
-type Outcomes =
-  | { readonly kind: "allow"; readonly rules: readonly RuleName[] }
-  | ({ readonly kind: "deny" } & Refusal)
-  /** Whatever the rules say. */
-  | ({ readonly kind: "forbid" } & Refusal);
+type Refused = Exclude<Answer, { kind: "allow" | "hold" }>;
+type Held = Extract<Answer, { kind: "hold" }>;
 
-type Refused = Exclude<Outcomes, { kind: "allow" }>;
+interface Revealed {
+  readonly style: MaskStyle | undefined;
+  readonly shadows: readonly { readonly rule: RuleName; readonly style: MaskStyle }[];
+}
 
 class PolicyJudge implements Judge {
   readonly policy: string;
   readonly #index: RuleIndex;
   readonly #subject: Subject;
   readonly #facts: Facts;
+  readonly #room: Room;
+  /** By action, without the rules that can never match in this session. */
+  readonly #covering = new Map<string, Covering>();
   /** By identity: operations are frozen and shared where their facts are equal. */
-  readonly #decided = new WeakMap<Operation, Outcomes>();
-  /** Undefined is an answer too, kept as "". */
-  readonly #revealed = new Map<string, MaskStyle | "">();
+  readonly #decided = new WeakMap<Operation, Ruling>();
+  readonly #revealed = new Map<string, Revealed>();
   readonly #revealReadsTime: boolean;
 
   constructor(index: RuleIndex, policy: string, subject: Subject) {
+    const { sessionId, agent, origin, connection, clock, room } = subject;
     this.policy = policy;
     this.#index = index;
     this.#subject = subject;
-    this.#facts = subjectFacts(subject.sessionId, subject.agent, subject.origin, subject.connection);
-    this.#revealReadsTime = index.get(REVEAL)?.readsTime ?? false;
+    this.#facts = subjectFacts(sessionId, agent, origin, connection);
+    this.#room = room ?? new Ledger(clock).session(agent.name, connection.name);
+    this.#revealReadsTime = this.#coveringOf(REVEAL)?.readsTime ?? false;
   }
 
   decide(id: number, asked: readonly Asked[], bytes: Uint8Array): Decision {
+    return this.#decide(id, asked, bytes, undefined);
+  }
+
+  lift(id: number, asked: readonly Asked[], bytes: Uint8Array, approval: Approval): Decision {
+    return this.#decide(id, asked, bytes, approval);
+  }
+
+  again(asked: readonly Asked[]): Exclude<Decision, { kind: "allow" }> | undefined {
+    const judged = asked.map((one) => ({ asked: one, ruling: this.#rule(one.operation) }));
+    const decision = this.#decideAll(0, judged, NO_BYTES, undefined, UNLIMITED);
+    return decision.kind === "allow" ? undefined : decision;
+  }
+
+  #decide(id: number, asked: readonly Asked[], bytes: Uint8Array, approval: Approval | undefined): Decision {
     const policy = this.policy;
     const [only] = asked;
     if (only === undefined) return { kind: "deny", rules: ["built-in:nothing"], message: "Nothing was asked", policy };
     if (asked.length === 1) {
-      const outcome = this.#outcome(only.operation);
-      return outcome.kind === "allow" ? this.#allow(id, outcome.rules, bytes) : this.#refuse(id, [outcome], bytes);
+      const ruling = this.#rule(only.operation);
+      const { limits, shadows, writes } = ruling;
+      const answer = answerTo(only, ruling);
+      if (!writes && only.isData !== true && limits.length === 0 && shadows.length === 0) {
+        if (answer.kind === "allow") return this.#allow(id, answer.rules, bytes, undefined, undefined);
+        if (answer.kind === "hold") return this.#hold(id, [answer], bytes, approval, undefined);
+        return this.#refuse(id, [answer], bytes);
+      }
     }
+    return this.#decideAll(
+      id,
+      asked.map((one) => ({ asked: one, ruling: this.#rule(one.operation) })),
+      bytes,
+      approval,
+      this.#room,
+    );
+  }
+
+  #decideAll(
+    id: number,
+    judged: readonly { readonly asked: Asked; readonly ruling: Ruling }[],
+    bytes: Uint8Array,
+    approval: Approval | undefined,
+    room: Room,
+  ): Decision {
     const rules = new Set<RuleName>();
     const refused: Refused[] = [];
-    for (const { operation } of asked) {
-      const outcome = this.#outcome(operation);
-      if (outcome.kind !== "allow") refused.push(outcome);
-      else for (const rule of outcome.rules) rules.add(rule);
+    const held: Held[] = [];
+    for (const { asked, ruling } of judged) {
+      const { writes } = ruling;
+      const answer = answerTo(asked, ruling);
+      if (answer.kind === "hold") held.push(answer);
+      else if (answer.kind !== "allow") refused.push(answer);
+      else for (const rule of answer.rules) rules.add(rule);
+      const mask = writes || asked.isData === true ? this.#subject.maskIn?.(asked, bytes) : undefined;
+      if (mask !== undefined) refused.push(writtenBack(mask));
     }
-    return refused.length > 0 ? this.#refuse(id, refused, bytes) : this.#allow(id, [...rules], bytes);
+    // What is made ready only is counted when it runs.
+    const limits = limitsOf(judged.flatMap(({ asked, ruling }) => (asked.prepared === true ? [] : [ruling])));
+    const full = fullOf(limits, room);
+    refused.push(...full.refusals);
+    const shadow = [...full.shadows, ...shadowsOf(judged.map(({ ruling }) => ruling))];
+    const kind = refused.length > 0 ? "deny" : held.length > 0 ? "hold" : "allow";
+    const decision =
+      kind === "deny"
+        ? this.#refuse(id, refused, bytes, limits)
+        : kind === "hold"
+          ? this.#hold(id, held, bytes, approval, limits)
+          : this.#allow(id, [...rules], bytes, undefined, limits);
+    const changing = shadow.filter(({ would }) => would !== kind);
+    return changing.length === 0 ? decision : { ...decision, shadow: changing };
   }
 
-  #refuse(id: number, refused: readonly Refused[], bytes: Uint8Array): Decision {
+  #refuse(id: number, refused: readonly Refused[], bytes: Uint8Array, limits?: readonly Limited[]): Decision {
     const policy = this.policy;
-    const [first] = refused;
-    const rules = [...new Set(refused.flatMap((outcome) => outcome.rules))];
-    const refusal: Refusal = { rules, message: first?.message ?? "" };
-    const { isObserved, sessionId } = this.#subject;
-    if (isObserved?.() !== true || refused.some(({ kind }) => kind === "forbid")) {
+    const refusal = refusalOf(refused);
+    if (!this.#isObserved() || refused.some(({ kind }) => kind === "forbid")) {
       return { kind: "deny", ...refusal, policy };
     }
-    return { kind: "allow", permit: mintPermit(sessionId, id, bytes), rules: [], policy, observed: refusal };
+    return this.#observed(id, bytes, refusal, limits);
   }
 
-  #allow(id: number, rules: readonly RuleName[], bytes: Uint8Array): Decision {
-    return { kind: "allow", permit: mintPermit(this.#subject.sessionId, id, bytes), rules, policy: this.policy };
+  #hold(
+    id: number,
+    held: readonly Held[],
+    bytes: Uint8Array,
+    approval: Approval | undefined,
+    limits: readonly Limited[] | undefined,
+  ): Decision {
+    const refusal = refusalOf(held);
+    if (approval !== undefined) return this.#allow(id, refusal.rules, bytes, approval, limits);
+    if (this.#isObserved()) return this.#observed(id, bytes, refusal, limits);
+    return { kind: "hold", ...refusal, terms: joinTerms(held.map(({ terms }) => terms)), policy: this.policy };
+  }
+
+  #observed(id: number, bytes: Uint8Array, observed: Refusal, limits: readonly Limited[] | undefined): Decision {
+    return { ...this.#allow(id, [], bytes, undefined, limits), observed };
+  }
+
+  #isObserved(): boolean {
+    return this.#subject.isObserved?.() === true;
+  }
+
+  #permit(id: number, bytes: Uint8Array): Permit {
+    return mintPermit(this.#subject.sessionId, id, bytes);
+  }
+
+  #allow(
+    id: number,
+    rules: readonly RuleName[],
+    bytes: Uint8Array,
+    approval: Approval | undefined,
+    limits: readonly Limited[] | undefined,
+  ): Extract<Decision, { kind: "allow" }> {
+    const allowed = { kind: "allow", permit: this.#permit(id, bytes), rules, policy: this.policy } as const;
+    const counted = limits === undefined || limits.length === 0 ? allowed : { ...allowed, limits };
+    return approval === undefined ? counted : { ...counted, approval };
   }
 
   reveal(column: Pick<ColumnFacts, "schema" | "table" | "name" | "labels">, detector: string): MaskStyle | undefined {
-    const { schema, table, name, labels } = column;
-    if (this.#revealReadsTime) return this.#styleOf({ column: { schema, table, name, labels }, detector });
-    const key = JSON.stringify([schema, table, name, detector, ...labels]);
-    const kept = this.#revealed.get(key);
-    if (kept !== undefined) return kept === "" ? undefined : kept;
-    const style = this.#styleOf({ column: { schema, table, name, labels }, detector });
-    // A full cache starts anew: cheaper than order, and one answer costs microseconds.
-    if (this.#revealed.size >= REVEALS_KEPT_MAX) this.#revealed.clear();
-    this.#revealed.set(key, style ?? "");
+    const { style, shadows } = this.#reveal(column, detector);
+    for (const shadow of shadows) this.#subject.shadowMask?.(shadow.rule, shadow.style);
     return style;
   }
 
-  #styleOf(facts: Facts): MaskStyle | undefined {
-    const entry = this.#index.get(REVEAL);
-    if (entry === undefined || misfit(facts, entry.declaration.facts) !== undefined) return "null";
+  #reveal(column: Pick<ColumnFacts, "schema" | "table" | "name" | "labels">, detector: string): Revealed {
+    const { schema, table, name, labels } = column;
+    const facts = { column: { schema, table, name, labels }, detector };
+    if (this.#revealReadsTime) return this.#styleOf(facts);
+    const key = JSON.stringify([schema, table, name, detector, ...labels]);
+    const kept = this.#revealed.get(key);
+    if (kept !== undefined) return kept;
+    const revealed = this.#styleOf(facts);
+    // A full cache starts anew: cheaper than order, and one answer costs microseconds.
+    if (this.#revealed.size >= REVEALS_KEPT_MAX) this.#revealed.clear();
+    this.#revealed.set(key, revealed);
+    return revealed;
+  }
+
+  #styleOf(facts: Facts): Revealed {
+    const entry = this.#coveringOf(REVEAL);
+    const nothing: Revealed = { style: "null", shadows: [] };
+    if (entry === undefined || misfit(facts, entry.declaration.facts) !== undefined) return nothing;
     const time = this.#time(this.#revealReadsTime);
     let least: MaskStyle | undefined;
-    for (const { condition, outcome } of entry.rules) {
-      const matched = condition === undefined || condition.test(this.#facts, facts, time);
+    const shadows: { rule: RuleName; style: MaskStyle }[] = [];
+    for (const rule of entry.rules) {
+      const matched = matchRule(rule, this.#facts, facts, time);
       if (matched === false) continue;
-      if (matched !== true || outcome.kind !== "mask") return "null";
-      least = stricter(least, outcome.style);
+      const style = matched === true && rule.outcome.kind === "mask" ? rule.outcome.style : "null";
+      if (rule.isShadow) shadows.push({ rule: rule.name, style });
+      else least = stricter(least, style);
     }
-    return least;
+    return { style: least, shadows: shadows.filter(({ style }) => stricter(least, style) !== least) };
   }
 
-  #outcome(operation: Operation): Outcomes {
+  #rule(operation: Operation): Ruling {
     const kept = this.#decided.get(operation);
     if (kept !== undefined) return kept;
-    const timed = operation.actions.some(({ name }) => this.#index.get(name)?.readsTime === true);
-    const outcome = this.#judge(operation, this.#time(timed));
+    const timed = operation.actions.some(({ name }) => this.#coveringOf(name)?.readsTime === true);
+    const ruling = judgeOperation(operation, (name) => this.#coveringOf(name), this.#facts, this.#time(timed));
     // One that can still change is judged anew each time.
-    if (!timed && Object.isFrozen(operation)) this.#decided.set(operation, outcome);
-    return outcome;
+    if (!timed && Object.isFrozen(operation)) this.#decided.set(operation, ruling);
+    return ruling;
   }
 
-  #judge(operation: Operation, time: Facts): Outcomes {
-    const { forbidden, actions } = operation;
-    if (forbidden !== undefined) return { kind: "forbid", rules: [forbidden.rule], message: forbidden.message };
-    // The session exists because `connect` was allowed, and that permits housekeeping.
-    const allowing: RuleName[] = [];
-    const denying: RuleVerdict[] = [];
-    const unallowed: string[] = [];
-    for (const action of actions) {
-      const entry = this.#index.get(action.name);
-      const wrong = entry === undefined ? undefined : misfit(action.facts, entry.declaration.facts);
-      if (entry === undefined || wrong !== undefined || action.name === REVEAL) {
-        return { kind: "forbid", rules: ["built-in:facts"], message: sayMisfit(action.name, wrong) };
-      }
-      let allowed = false;
-      for (const { name, condition, outcome } of entry.rules) {
-        const matched = condition === undefined || condition.test(this.#facts, action.facts, time);
-        if (matched === false) continue;
-        if (matched !== true) {
-          denying.push({ rule: name, message: undefined, failure: matched.message });
-        } else if (outcome.kind === "deny") {
-          denying.push({ rule: name, message: outcome.message, failure: undefined });
-        } else if (outcome.kind === "allow") {
-          allowed = true;
-          allowing.push(name);
-        }
-      }
-      if (!allowed) unallowed.push(action.name);
-    }
-    if (denying.length > 0) return { kind: "deny", rules: namesOf(denying), message: sayDenied(denying) };
-    if (unallowed.length > 0) return { kind: "deny", rules: [], message: sayNotAllowed([...new Set(unallowed)]) };
-    return { kind: "allow", rules: [...new Set(allowing)] };
+  #coveringOf(action: string): Covering | undefined {
+    const kept = this.#covering.get(action);
+    if (kept !== undefined) return kept;
+    const all = this.#index.get(action);
+    if (all === undefined) return undefined;
+    const rules = all.rules.filter(({ condition }) => condition?.excludes(this.#facts) !== true);
+    const readsTime = rules.some(({ condition }) => condition?.readsTime === true);
+    const covering = { declaration: all.declaration, rules, readsTime };
+    this.#covering.set(action, covering);
+    return covering;
   }
 
   #time(read: boolean): Facts {
@@ -207,11 +275,70 @@ class PolicyJudge implements Judge {
   }
 }
 
+const NO_BYTES = new Uint8Array();
+const UNLIMITED: Room = { refusal: () => undefined };
+
 /** For rules that do not read it. */
 const NO_TIME: Facts = {};
 
-function namesOf(verdicts: readonly RuleVerdict[]): RuleName[] {
-  return [...new Set(verdicts.map(({ rule }) => rule))];
+/** What is made ready only may be held later, when it is asked for to be run. */
+function answerTo({ prepared }: Asked, { answer }: Ruling): Answer {
+  return prepared === true && answer.kind === "hold" ? { kind: "allow", rules: answer.rules } : answer;
+}
+
+function writtenBack(mask: string): Refused {
+  const message = `A value to be written carries a mask of Sallyport (${mask}): it would replace what the mask hides`;
+  return { kind: "forbid", rules: ["built-in:masked-value"], message };
+}
+
+/** Each limit once, with how many operations of the ask it covers. */
+function limitsOf(rulings: readonly Ruling[]): readonly (Limited & CoveringLimit)[] {
+  const found = new Map<RuleName, Limited & CoveringLimit>();
+  for (const limit of rulings.flatMap(({ limits }) => limits)) {
+    const known = found.get(limit.terms.rule);
+    found.set(limit.terms.rule, { ...limit, operations: (known?.operations ?? 0) + 1 });
+  }
+  return [...found.values()];
+}
+
+/** What limits refuse, and what those in shadow would. */
+function fullOf(
+  limits: readonly (Limited & CoveringLimit)[],
+  room: Room,
+): { refusals: Refused[]; shadows: ShadowEffect[] } {
+  const refusals: Refused[] = [];
+  const shadows: ShadowEffect[] = [];
+  for (const { terms, operations, isShadow, message } of limits) {
+    const why = room.refusal(terms, operations);
+    if (why === undefined) continue;
+    if (isShadow) shadows.push({ rule: terms.rule, would: "deny" });
+    else
+      refusals.push({
+        kind: "deny",
+        rules: [terms.rule],
+        message: message === undefined ? why : `${message}: ${why}`,
+      });
+  }
+  return { refusals, shadows };
+}
+
+const SEVERITY = ["allow", "hold", "deny"] as const;
+
+/** What the ask as a whole would be with each rule in force. */
+function shadowsOf(rulings: readonly Ruling[]): readonly ShadowEffect[] {
+  const rules = new Set(rulings.flatMap(({ shadows }) => shadows.map(({ rule }) => rule)));
+  return [...rules].map((rule) => {
+    const kinds = rulings.map(({ answer, shadows }) => {
+      const would = shadows.find((shadow) => shadow.rule === rule)?.would ?? answer.kind;
+      return SEVERITY.indexOf(would === "forbid" ? "deny" : would);
+    });
+    return { rule, would: SEVERITY[Math.max(...kinds)] ?? "deny" };
+  });
+}
+
+/** The first message; every rule. */
+function refusalOf(outcomes: readonly Refusal[]): Refusal {
+  return { rules: [...new Set(outcomes.flatMap(({ rules }) => rules))], message: outcomes[0]?.message ?? "" };
 }
 
 /** The less revealing of two styles. */

@@ -58,10 +58,13 @@ export function compile(node: ASTNode, roots: Roots, locals: readonly string[] =
       if (depth >= 0) return ({ locals }) => present(locals[depth], node.args);
       const root = roots.get(node.args);
       if (root === undefined) throw new UnsupportedError(`Unknown variable: ${node.args}`, node);
-      return (scope) => field(scope[root], node.args);
+      return rootOf(root, node.args);
     }
-    case ".":
-      return select(sub(node.args[0]), node.args[1]);
+    case ".": {
+      const [of, name] = node.args;
+      const depth = of.op === "id" ? locals.lastIndexOf(of.args) : -1;
+      return depth >= 0 && !(name in Object.prototype) ? ofLocal(depth, name) : select(sub(of), name);
+    }
     case "[]":
       return index(sub(node.args[0]), sub(node.args[1]));
     case "list": {
@@ -113,6 +116,10 @@ export function compile(node: ASTNode, roots: Roots, locals: readonly string[] =
     case "/":
     case "%":
       refuseChain(node.op, node.args[0], node.args[1], node);
+      if (node.op === "==" || node.op === "!=" || node.op === "in") {
+        const quick = withLiteral(node.op, node.args[0], node.args[1], sub);
+        if (quick !== undefined) return quick;
+      }
       return binary(node.op, sub(node.args[0]), sub(node.args[1]));
     case "call":
       return call(node.args[0], node.args[1], node, sub);
@@ -153,6 +160,55 @@ function constant(value: unknown, node: ASTNode): Closure {
   }
   const kind = value === null ? "null" : typeof value === "number" ? "double" : "uint or bytes";
   throw new UnsupportedError(`Conditions have no ${kind} literals`, node);
+}
+
+/** As `select`, of a macro's variable: one call less for each item of a list. */
+function ofLocal(depth: number, name: string): Closure {
+  return ({ locals }) => {
+    const value = locals[depth];
+    if (!isObject(value)) throw new EvaluationError(`no such key: ${name}`);
+    return present(value[name], name);
+  };
+}
+
+/** As `select`. */
+function rootOf(root: "subject" | "action" | "time", name: string): Closure {
+  if (name in Object.prototype) return (scope) => field(scope[root], name);
+  return (scope) => present(scope[root][name], name);
+}
+
+/** Most conditions compare a fact with a text that stands in them: the same as `equal` and `contains`, without their cases. */
+function withLiteral(
+  op: "==" | "!=" | "in",
+  left: ASTNode,
+  right: ASTNode,
+  sub: (node: ASTNode) => Closure,
+): Closure | undefined {
+  if (op === "in") {
+    if (left.op !== "value" || typeof left.args !== "string") return undefined;
+    const literal = left.args;
+    const of = sub(right);
+    return (scope) => {
+      const members = of(scope);
+      if (!Array.isArray(members)) return contains(literal, members, scope);
+      for (let at = 0; at < members.length; at++) {
+        spend(scope, 1);
+        if (typeof members[at] !== "string") throw new EvaluationError("compared values of different types");
+        if (members[at] === literal) return true;
+      }
+      return false;
+    };
+  }
+  if (right.op !== "value" || typeof right.args !== "string") return undefined;
+  const literal = right.args;
+  const of = sub(left);
+  const wanted = op === "==";
+  return (scope) => {
+    const value = of(scope);
+    spend(scope, 1);
+    if (typeof value !== "string") throw new EvaluationError("compared values of different types");
+    return (value === literal) === wanted;
+  };
 }
 
 /** Names that every object inherits are looked up with care; for others a plain read is the same and faster. */
@@ -358,6 +414,7 @@ function macro(
   };
   const items = (scope: Scope) => {
     const value = of(scope);
+    if (Array.isArray(value)) return value;
     return isObject(value) ? Object.keys(value) : list(value);
   };
 
@@ -403,8 +460,9 @@ function quantifier(
 ): Closure {
   return (scope) => {
     let failed: unknown;
-    for (const item of items(scope)) {
-      each(scope, item);
+    const all = items(scope);
+    for (let at = 0; at < all.length; at++) {
+      each(scope, all[at] as Fact);
       try {
         if (bool(predicate(scope)) === deciding) return deciding;
       } catch (error) {

@@ -14,7 +14,16 @@ const MESSAGE_LENGTH_MAX = 1_000;
 
 /** At least one verdict. */
 export function sayDenied(verdicts: readonly RuleVerdict[]): string {
-  const sentences = new Set(verdicts.map(sayVerdict));
+  return joined(verdicts.map((verdict) => sayVerdict(verdict, "Denied")));
+}
+
+/** At least one verdict, none of which failed. */
+export function sayHeld(verdicts: readonly RuleVerdict[]): string {
+  return joined(verdicts.map((verdict) => sayVerdict(verdict, "Held")));
+}
+
+function joined(all: readonly string[]): string {
+  const sentences = new Set(all);
   let said = "";
   for (const sentence of sentences) {
     const longer = said === "" ? sentence : `${said}; ${sentence}`;
@@ -24,9 +33,9 @@ export function sayDenied(verdicts: readonly RuleVerdict[]): string {
   return said;
 }
 
-function sayVerdict({ rule, message, failure }: RuleVerdict): string {
+function sayVerdict({ rule, message, failure }: RuleVerdict, what: "Denied" | "Held"): string {
   if (failure !== undefined) return `The condition of rule ${rule} failed: ${failure}`;
-  return message ?? `Denied by rule ${rule}`;
+  return message ?? `${what} by rule ${rule}`;
 }
 
 /** Nothing denied these actions and nothing allowed them either. */

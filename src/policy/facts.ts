@@ -92,7 +92,35 @@ export function timeFacts(nowMs: number): Facts {
 }
 
 /** The path of the first fact that is missing or not of its declared type ("statement.tables[2].labels"), or undefined. */
-export function misfit(facts: Facts, declared: Readonly<Record<string, FactType>>, path = ""): string | undefined {
+export function misfit(facts: Facts, declared: Readonly<Record<string, FactType>>): string | undefined {
+  // paths cost more than the check, and are wanted only where something is wrong
+  return fitsAll(facts, declared) ? undefined : misfitAt(facts, declared, "");
+}
+
+function fitsAll(facts: Facts, declared: Readonly<Record<string, FactType>>): boolean {
+  for (const name in declared) {
+    const type = declared[name];
+    if (type === undefined || !Object.hasOwn(facts, name) || !fits(facts[name], type)) return false;
+  }
+  return true;
+}
+
+function fits(fact: Fact | undefined, type: FactType): boolean {
+  if (type === "string") return typeof fact === "string";
+  if (type === "bool") return typeof fact === "boolean";
+  if (type === "int") return Number.isSafeInteger(fact);
+  if ("list" in type) {
+    if (!Array.isArray(fact)) return false;
+    for (let at = 0; at < fact.length; at++) if (!fits(fact[at], type.list)) return false;
+    return true;
+  }
+  if (!isObject(fact)) return false;
+  if ("object" in type) return fitsAll(fact, type.fields);
+  for (const key of Object.keys(fact)) if (!fits(fact[key], type.map)) return false;
+  return true;
+}
+
+function misfitAt(facts: Facts, declared: Readonly<Record<string, FactType>>, path: string): string | undefined {
   for (const name in declared) {
     const type = declared[name];
     const where = path === "" ? name : `${path}.${name}`;
@@ -116,7 +144,7 @@ function misfitOf(fact: Fact | undefined, type: FactType, path: string): string 
     return undefined;
   }
   if (!isObject(fact)) return path;
-  if ("object" in type) return misfit(fact, type.fields, path);
+  if ("object" in type) return misfitAt(fact, type.fields, path);
   for (const key of Object.keys(fact)) {
     // A key may be data (a label, a header), so it is not part of the path.
     if (misfitOf(fact[key], type.map, path) !== undefined) return path;

@@ -4,25 +4,22 @@
  */
 import { createHash } from "node:crypto";
 import { POLICY_RULES_MAX } from "../base/limits.ts";
-import type { ActionDeclaration } from "../model/operation.ts";
+import type { ActionDeclaration, Asked } from "../model/operation.ts";
 import { type Checker, type Condition, ConditionError, compileCondition, createChecker } from "./condition.ts";
-import { createJudge, type Judge, type Rule, type RuleIndex, type Subject } from "./decide.ts";
-import { CONNECT, OWN_ACTIONS, REVEAL, SUBJECT_FACTS, TIME_FACTS } from "./facts.ts";
+import { createJudge, type Judge, type Subject } from "./decide.ts";
+import { type Explanation, explainAsk } from "./explanation.ts";
+import { OWN_ACTIONS, REVEAL, SUBJECT_FACTS, TIME_FACTS } from "./facts.ts";
+import { type KnownNames, lint } from "./lint.ts";
 import { didYouMean } from "./nearest.ts";
+import type { Outcome } from "./outcomes.ts";
 import { PolicyError, type Problem } from "./problem.ts";
-import { type Outcome, type Placed, type RuleText, readRules } from "./schema.ts";
+import type { Rule, RuleIndex } from "./rule.ts";
+import { offsetIn, problemAt, type RuleText, readRules } from "./schema.ts";
 
 export interface PolicyFile {
   /** As it is told in problems; need not be a path. */
   readonly name: string;
   readonly text: string;
-}
-
-/** Names that conditions compare with. What is not among them gives a warning, never an error. */
-export interface KnownNames {
-  readonly labels: readonly string[];
-  readonly detectors: readonly string[];
-  readonly connections: readonly string[];
 }
 
 export interface RuleSummary {
@@ -31,6 +28,7 @@ export interface RuleSummary {
   readonly line: number;
   readonly on: readonly string[];
   readonly outcome: Outcome["kind"];
+  readonly shadow: boolean;
 }
 
 export interface Policy {
@@ -38,7 +36,11 @@ export interface Policy {
   readonly version: string;
   readonly rules: readonly RuleSummary[];
   readonly warnings: readonly Problem[];
+  /** Whether a condition reads time: then one judge may answer differently later. */
+  readonly readsTime: boolean;
   judge(subject: Subject): Judge;
+  /** The decision on an ask with every rule that covers it and why it matched or not. */
+  explain(subject: Subject, asked: readonly Asked[]): Explanation;
 }
 
 /**
@@ -52,26 +54,27 @@ export function loadPolicy(
 ): Policy {
   const actions = declare(catalogue);
   const problems: Problem[] = [];
-  const warnings: Problem[] = [];
   const texts = files.flatMap((file) => readRules(file.name, file.text, problems));
   checkNames(texts, problems);
 
   const checkers = new Map<string, Checker>();
   const rules: Rule[] = [];
-  for (const text of texts.slice(0, POLICY_RULES_MAX)) {
-    const rule = buildRule(text, actions, checkers, known, problems, warnings);
+  for (const [order, text] of texts.slice(0, POLICY_RULES_MAX).entries()) {
+    const rule = buildRule(text, order, actions, checkers, problems);
     if (rule !== undefined) rules.push(rule);
   }
   if (problems.length > 0) throw new PolicyError(problems);
 
-  warnUnreachable(rules, files, warnings);
   const version = hash(files);
   const index = indexRules(rules, actions);
+  const places = new Map(texts.map(({ name, place }) => [name, { file: place.file, line: place.at(0).line }]));
   return {
     version,
     rules: texts.map(summary),
-    warnings,
+    warnings: lint(texts, rules, files, known, actions),
+    readsTime: rules.some(({ condition }) => condition?.readsTime === true),
     judge: (subject) => createJudge(index, version, subject),
+    explain: (subject, asked) => explainAsk(index, places, version, subject, asked),
   };
 }
 
@@ -116,11 +119,10 @@ function checkNames(texts: readonly RuleText[], problems: Problem[]): void {
 
 function buildRule(
   text: RuleText,
+  order: number,
   actions: ReadonlyMap<string, ActionDeclaration>,
   checkers: Map<string, Checker>,
-  known: KnownNames,
   problems: Problem[],
-  warnings: Problem[],
 ): Rule | undefined {
   const before = problems.length;
   const covered = new Map<string, ActionDeclaration>();
@@ -138,8 +140,8 @@ function buildRule(
 
   const condition = buildCondition(text, covered, checkers, problems);
   if (problems.length > before) return undefined;
-  if (condition !== undefined && text.when !== undefined) warnCondition(text, text.when, condition, known, warnings);
-  return { name: text.name, covers: new Set(covered.keys()), outcome: text.outcome, condition };
+  const { name, outcome, shadow } = text;
+  return { name, order, covers: new Set(covered.keys()), outcome, isShadow: shadow, condition };
 }
 
 function covers(on: string, action: string): boolean {
@@ -179,45 +181,6 @@ function buildCondition(
   }
 }
 
-function warnCondition(
-  text: RuleText,
-  when: Placed,
-  condition: Condition,
-  known: KnownNames,
-  warnings: Problem[],
-): void {
-  if (condition.always !== undefined) {
-    const message = condition.always ? "The condition is always true." : "The condition is never true.";
-    warnings.push(problemAt(text, when.place, 0, message, condition.always ? 'Leave "when" out.' : "Remove the rule."));
-  }
-  for (const { path, literal, at } of condition.comparisons) {
-    const kind = kindOf(path);
-    if (kind === undefined || literal === "" || known[kind].includes(literal)) continue;
-    const remedy = didYouMean(literal, known[kind]).trim();
-    const what = `Nothing knows the ${kind.slice(0, -1)} "${literal}".`;
-    warnings.push(problemAt(text, when.place, offsetIn(when, at), what, remedy));
-  }
-}
-
-function kindOf(path: string): keyof KnownNames | undefined {
-  if (path === "detector") return "detectors";
-  if (path === "connection.name") return "connections";
-  if (path === "connection.labels") return undefined;
-  return /\.(labels|columnLabels)$/.test(path) ? "labels" : undefined;
-}
-
-function warnUnreachable(rules: readonly Rule[], files: readonly PolicyFile[], warnings: Problem[]): void {
-  if (rules.some((rule) => rule.outcome.kind === "allow" && rule.covers.has(CONNECT))) return;
-  warnings.push({
-    file: files[0]?.name ?? "",
-    line: 1,
-    column: 1,
-    rule: "",
-    message: `No rule allows "${CONNECT}", so no connection can be reached.`,
-    remedy: `Add a rule with "on: ${CONNECT}" and "allow: {}".`,
-  });
-}
-
 function indexRules(rules: readonly Rule[], actions: ReadonlyMap<string, ActionDeclaration>): RuleIndex {
   const index = new Map<string, { declaration: ActionDeclaration; rules: readonly Rule[]; readsTime: boolean }>();
   for (const declaration of actions.values()) {
@@ -231,15 +194,7 @@ function indexRules(rules: readonly Rule[], actions: ReadonlyMap<string, ActionD
 function summary(text: RuleText): RuleSummary {
   const { line } = text.place.at(0);
   const on = text.on.map((action) => action.text);
-  return { name: text.name, file: text.place.file, line, on, outcome: text.outcome.kind };
-}
-
-function problemAt(text: RuleText, place: Placed["place"], offset: number, message: string, remedy = ""): Problem {
-  return { file: place.file, ...place.at(offset), rule: text.name, message, remedy };
-}
-
-function offsetIn(placed: Placed, offset: number): number {
-  return placed.verbatim ? offset : 0;
+  return { name: text.name, file: text.place.file, line, on, outcome: text.outcome.kind, shadow: text.shadow };
 }
 
 function hash(files: readonly PolicyFile[]): string {

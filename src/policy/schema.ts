@@ -2,260 +2,120 @@
  * The shape of a policy file: YAML text to rules, each part with its place. Says every problem it
  * finds and skips nothing silently. Does not know which actions exist nor what conditions mean.
  */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type Scalar } from "yaml";
-import { SETTINGS_BYTES_MAX } from "../base/limits.ts";
-import type { MaskStyle } from "../model/mask.ts";
-import { didYouMean } from "./nearest.ts";
+import { isMap, isScalar, isSeq } from "yaml";
+import { OUTCOMES, type Outcome, readOutcome } from "./outcomes.ts";
 import type { Problem } from "./problem.ts";
+import { type Entries, type Entry, type Place, type Placed, startOf, YamlReader } from "./reader.ts";
 
 export interface RuleText {
   readonly name: string;
   readonly on: readonly Placed[];
   readonly when: Placed | undefined;
   readonly outcome: Outcome;
+  /** It is counted and told, and never applied. */
+  readonly shadow: boolean;
   readonly place: Place;
   readonly outcomePlace: Place;
 }
 
-export type Outcome =
-  | { readonly kind: "allow" }
-  | { readonly kind: "deny"; readonly message: string | undefined }
-  | { readonly kind: "mask"; readonly style: MaskStyle };
-
-export interface Placed {
-  readonly text: string;
-  readonly place: Place;
-  /** Whether the text stands in the file as it is, so that an offset into it is one into the file. */
-  readonly verbatim: boolean;
-}
-
-/** Lines and columns from 1. */
-export interface Place {
-  readonly file: string;
-  readonly offset: number;
-  at(offset: number): { readonly line: number; readonly column: number };
-}
-
-const NAME = /^[a-z0-9-]{1,64}$/;
-const MESSAGE_LENGTH_MAX = 500;
+export const RULE_NAME = /^[a-z0-9-]{1,64}$/;
 const FILE_KEYS = ["rules"];
-const OUTCOMES = ["allow", "deny", "mask"];
-const RULE_KEYS = ["name", "on", "when", ...OUTCOMES];
-const STYLES: readonly MaskStyle[] = ["null", "redact", "hash", "partial"];
+export const RULE_KEYS = ["name", "on", "when", "shadow", ...OUTCOMES];
 /** Words of POLICY that a later version understands. Skipping one would allow what it forbids. */
-const LATER = ["hold", "limit", "shadow", "token", "tokenize", "tokens", "rewrite"];
+const LATER = ["token", "tokenize", "tokens", "rewrite"];
 
 /** Appends to `problems`; the rules are those that have none. */
 export function readRules(file: string, text: string, problems: Problem[]): RuleText[] {
-  return new Reader(file, text, problems).rules();
+  const reader = new YamlReader(file, text, problems);
+  const contents = reader.contents();
+  if (contents === undefined) return [];
+  const entries = reader.entries(contents, "", "The file", FILE_KEYS);
+  if (entries === undefined) return [];
+  const rules = entries.get("rules")?.value;
+  if (rules === undefined) {
+    if (problems.length === 0) reader.say(0, "", 'The file has no "rules".', 'Begin with "rules:".');
+    return [];
+  }
+  return rulesIn(reader, rules);
 }
 
-class Reader {
-  readonly #file: string;
-  readonly #text: string;
-  readonly #problems: Problem[];
-  readonly #lines = new LineCounter();
-
-  constructor(file: string, text: string, problems: Problem[]) {
-    this.#file = file;
-    this.#text = text;
-    this.#problems = problems;
+/** Of a list that stands somewhere in a file; null is an empty one. */
+export function rulesIn(reader: YamlReader, rules: unknown): RuleText[] {
+  if (isScalar(rules) && rules.value === null) return [];
+  if (!isSeq(rules)) {
+    reader.say(startOf(rules), "", '"rules" must be a list.');
+    return [];
   }
+  return rules.items.flatMap((item) => readRule(reader, item) ?? []);
+}
 
-  rules(): RuleText[] {
-    if (this.#text.length > SETTINGS_BYTES_MAX) {
-      this.#say(0, "", `The file is larger than ${SETTINGS_BYTES_MAX} bytes.`, "Split it.");
-      return [];
-    }
-    const document = parseDocument(this.#text, {
-      lineCounter: this.#lines,
-      uniqueKeys: true,
-      prettyErrors: false,
-      strict: true,
-      version: "1.2",
-    });
-    for (const fault of [...document.errors, ...document.warnings]) {
-      this.#say(fault.pos[0], "", `${fault.message.split("\n")[0]}.`.replace("..", "."));
-    }
-    // With a repeated key the rest can still be read, and its problems told.
-    if (document.warnings.length > 0 || document.errors.some(({ code }) => code !== "DUPLICATE_KEY")) return [];
-    if (document.contents === null) return [];
-    const entries = this.#entries(document.contents, "", "The file", FILE_KEYS);
-    if (entries === undefined) return [];
-    const rules = entries.get("rules")?.value;
-    if (rules === undefined) {
-      this.#say(0, "", 'The file has no "rules".', 'Begin with "rules:".');
-      return [];
-    }
-    if (isScalar(rules) && rules.value === null) return [];
-    if (!isSeq(rules)) {
-      this.#say(startOf(rules), "", '"rules" must be a list.');
-      return [];
-    }
-    return rules.items.flatMap((item) => this.#rule(item) ?? []);
+function readRule(reader: YamlReader, item: unknown): RuleText | undefined {
+  const before = reader.problemCount;
+  const named = isMap(item) ? item.get("name") : undefined;
+  const rule = typeof named === "string" ? named : "";
+  const entries = reader.entries(item, rule, "A rule", RULE_KEYS, { later: LATER });
+  if (entries === undefined) return undefined;
+
+  const start = startOf(item);
+  const hasUnknown = reader.problemCount > before;
+  const name = reader.scalar(entries.get("name"), rule, "name");
+  if (!entries.has("name")) reader.say(start, rule, 'The rule has no "name".', "Give it one: it is told in refusals.");
+  else if (name !== undefined && !RULE_NAME.test(name.text)) {
+    reader.say(name.place.offset, rule, "A name has 1 to 64 of the characters a-z, 0-9 and -.");
   }
+  const on = readOn(reader, entries.get("on"), rule, start);
+  const when = reader.scalar(entries.get("when"), rule, "when", "Put the condition in quotes.");
+  const shadow = readShadow(reader, entries.get("shadow"), rule);
+  const outcome = readOnlyOutcome(reader, entries, rule, hasUnknown ? undefined : start);
+  if (reader.problemCount > before || name === undefined || outcome === undefined) return undefined;
+  return { name: name.text, on, when, shadow, ...outcome, place: reader.place(start) };
+}
 
-  #rule(item: unknown): RuleText | undefined {
-    const before = this.#problems.length;
-    const named = isMap(item) ? item.get("name") : undefined;
-    const rule = typeof named === "string" ? named : "";
-    const entries = this.#entries(item, rule, "A rule", RULE_KEYS);
-    if (entries === undefined) return undefined;
-
-    const start = startOf(item);
-    const name = this.#scalar(entries.get("name"), rule, "name");
-    if (!entries.has("name")) this.#say(start, rule, 'The rule has no "name".', "Give it one: it is told in refusals.");
-    else if (name !== undefined && !NAME.test(name.text)) {
-      this.#say(name.place.offset, rule, "A name has 1 to 64 of the characters a-z, 0-9 and -.");
-    }
-    const on = this.#on(entries.get("on"), rule, start);
-    const when = this.#scalar(entries.get("when"), rule, "when", "Put the condition in quotes.");
-    const outcome = this.#outcome(entries, rule, start);
-    if (this.#problems.length > before || name === undefined || outcome === undefined) return undefined;
-    return { name: name.text, on, when, ...outcome, place: this.#place(start) };
+function readOn(reader: YamlReader, pair: Entry | undefined, rule: string, start: number): Placed[] {
+  if (pair === undefined) {
+    reader.say(start, rule, 'The rule has no "on".', "Name the actions that it is about.");
+    return [];
   }
-
-  #on(pair: Entry | undefined, rule: string, start: number): Placed[] {
-    if (pair === undefined) {
-      this.#say(start, rule, 'The rule has no "on".', "Name the actions that it is about.");
-      return [];
-    }
-    if (!isSeq(pair.value)) {
-      const one = this.#scalar(pair, rule, "on");
-      return one === undefined ? [] : [one];
-    }
-    if (pair.value.items.length === 0) this.#say(startOf(pair.value), rule, '"on" is empty.');
-    return pair.value.items.flatMap((value) => this.#scalar({ value, start: pair.start }, rule, "on") ?? []);
+  if (!isSeq(pair.value)) {
+    const one = reader.scalar(pair, rule, "on");
+    return one === undefined ? [] : [one];
   }
+  if (pair.value.items.length === 0) reader.say(startOf(pair.value), rule, '"on" is empty.');
+  return pair.value.items.flatMap((value) => reader.scalar({ value, start: pair.start }, rule, "on") ?? []);
+}
 
-  #outcome(entries: Entries, rule: string, start: number) {
-    const given = OUTCOMES.filter((key) => entries.has(key));
-    const [kind] = given;
-    const pair = kind === undefined ? undefined : entries.get(kind);
-    if (kind === undefined || pair === undefined) {
-      if (![...entries.keys()].some((key) => LATER.includes(key))) {
-        this.#say(start, rule, "The rule has no outcome.", "Add one of allow: {}, deny: {…} or mask: {…}.");
-      }
-      return undefined;
-    }
-    if (given.length > 1) {
-      this.#say(
-        pair.start,
-        rule,
-        `The rule has ${given.length} outcomes (${given.join(", ")}).`,
-        "Make a rule of each.",
-      );
-      return undefined;
-    }
-    const outcome = this.#outcomeOf(kind, pair, rule);
-    return outcome === undefined ? undefined : { outcome, outcomePlace: this.#place(pair.start) };
-  }
+function readShadow(reader: YamlReader, pair: Entry | undefined, rule: string): boolean {
+  if (pair === undefined) return false;
+  const value = isScalar(pair.value) ? pair.value.value : undefined;
+  if (typeof value === "boolean") return value;
+  reader.say(pair.start, rule, '"shadow" must be true or false.');
+  return false;
+}
 
-  #outcomeOf(kind: string, pair: Entry, rule: string): Outcome | undefined {
-    if (kind === "allow") {
-      const entries = this.#entries(pair.value, rule, '"allow"', [], "Write allow: {}");
-      return entries === undefined ? undefined : { kind: "allow" };
-    }
-    if (kind === "deny") {
-      const entries = this.#entries(pair.value, rule, '"deny"', ["message"], "Write deny: {} or deny: { message: … }");
-      if (entries === undefined) return undefined;
-      const message = this.#scalar(entries.get("message"), rule, "message");
-      if (message !== undefined) this.#checkMessage(message, rule);
-      return { kind: "deny", message: message?.text };
-    }
-    const entries = this.#entries(pair.value, rule, '"mask"', ["style"], `Write mask: { style: ${STYLES.at(-1)} }`);
-    if (entries === undefined) return undefined;
-    const value = entries.get("style")?.value;
-    // YAML reads an unquoted null as no value; here it is the name of a style.
-    const written = isScalar(value) && value.value === null && value.source !== "" ? "null" : undefined;
-    const style = written ?? this.#scalar(entries.get("style"), rule, "style")?.text;
-    const known = STYLES.find((candidate) => candidate === style);
-    if (known !== undefined) return { kind: "mask", style: known };
-    const near = style === undefined ? "" : didYouMean(style, STYLES);
-    this.#say(entries.get("style")?.start ?? pair.start, rule, `A mask needs a style of ${STYLES.join(", ")}.${near}`);
+/** `start`: where to say that there is none; undefined: what is unknown about the rule may be its outcome. */
+function readOnlyOutcome(reader: YamlReader, entries: Entries, rule: string, start: number | undefined) {
+  const given = OUTCOMES.filter((key) => entries.has(key));
+  const [kind] = given;
+  const pair = kind === undefined ? undefined : entries.get(kind);
+  if (kind === undefined || pair === undefined) {
+    const all = "allow: {}, deny: {…}, hold: {…}, limit: {…} or mask: {…}";
+    if (start !== undefined) reader.say(start, rule, "The rule has no outcome.", `Add one of ${all}.`);
     return undefined;
   }
-
-  #checkMessage(message: Placed, rule: string): void {
-    const { text, place } = message;
-    if (text.trim() === "") this.#say(place.offset, rule, "The message is empty.");
-    if (text.length > MESSAGE_LENGTH_MAX) {
-      this.#say(place.offset, rule, `The message is longer than ${MESSAGE_LENGTH_MAX} characters.`);
-    }
-    // It travels in error messages of protocols and in terminals.
-    if (/\p{Cc}|\p{Cs}|[\u2028\u2029]/u.test(text)) {
-      this.#say(place.offset, rule, "The message holds control characters.", "Write it on one line.");
-    }
+  if (given.length > 1) {
+    const message = `The rule has ${given.length} outcomes (${given.join(", ")}).`;
+    reader.say(pair.start, rule, message, "Make a rule of each.");
+    return undefined;
   }
-
-  /** A map's entries by key; undefined when it is no map. Unknown keys are problems. */
-  #entries(node: unknown, rule: string, what: string, known: readonly string[], remedy = ""): Entries | undefined {
-    if (!isMap(node)) {
-      const kind = isAlias(node) ? ", and aliases are not understood" : "";
-      this.#say(startOf(node), rule, `${what} must be a map of keys and values${kind}.`, remedy);
-      return undefined;
-    }
-    this.#refuseAnchor(node, rule);
-    const entries: Entries = new Map();
-    for (const pair of node.items as Pair[]) {
-      const key = isScalar(pair.key) && typeof pair.key.value === "string" ? pair.key.value : undefined;
-      const start = startOf(pair.key);
-      if (key === undefined) this.#say(start, rule, `${what} has a key that is not text.`);
-      else if (known.includes(key)) entries.set(key, { value: pair.value, start });
-      else if (known === RULE_KEYS && LATER.includes(key)) {
-        entries.set(key, { value: pair.value, start });
-        this.#say(start, rule, `"${key}" is for a later version and this one does not know it.`, "Remove the rule.");
-      } else this.#say(start, rule, `${what} has the unknown key "${key}".${didYouMean(key, known)}`);
-    }
-    return entries;
-  }
-
-  #scalar(pair: Entry | undefined, rule: string, key: string, remedy = ""): Placed | undefined {
-    if (pair === undefined) return undefined;
-    const { value } = pair;
-    if (!isScalar(value) || typeof value.value !== "string") {
-      const kind = isAlias(value) ? ", and aliases are not understood" : "";
-      this.#say(startOf(value) || pair.start, rule, `"${key}" must be text${kind}.`, remedy);
-      return undefined;
-    }
-    this.#refuseAnchor(value, rule);
-    const { offset, verbatim } = this.#inner(value, value.value);
-    return { text: value.value, place: this.#place(offset), verbatim };
-  }
-
-  #refuseAnchor(node: Node, rule: string): void {
-    const { anchor } = node as { anchor?: string };
-    if (anchor !== undefined) this.#say(startOf(node), rule, "Anchors are not understood.", "Write it out.");
-  }
-
-  /** Where the text of a scalar begins, behind its quote, and whether it stands there letter by letter. */
-  #inner(node: Scalar, text: string): { offset: number; verbatim: boolean } {
-    const start = startOf(node);
-    for (const offset of [start, start + 1]) {
-      if (this.#text.startsWith(text, offset)) return { offset, verbatim: true };
-    }
-    return { offset: start, verbatim: false };
-  }
-
-  #place(offset: number): Place {
-    const at = (more: number) => {
-      const { line, col } = this.#lines.linePos(offset + more);
-      return { line: Math.max(1, line), column: Math.max(1, col) };
-    };
-    return { file: this.#file, offset, at };
-  }
-
-  #say(offset: number, rule: string, message: string, remedy = ""): void {
-    this.#problems.push({ file: this.#file, ...this.#place(offset).at(0), rule, message, remedy });
-  }
+  const outcome = readOutcome(reader, kind, pair, rule);
+  return outcome === undefined ? undefined : { outcome, outcomePlace: reader.place(pair.start) };
 }
 
-interface Entry {
-  readonly value: unknown;
-  readonly start: number;
+/** `offset`: from `place` on. */
+export function problemAt(text: RuleText, place: Place, offset: number, message: string, remedy = ""): Problem {
+  return { file: place.file, ...place.at(offset), rule: text.name, message, remedy };
 }
-type Entries = Map<string, Entry>;
 
-function startOf(node: unknown): number {
-  return typeof node === "object" && node !== null ? ((node as { range?: number[] | null }).range?.[0] ?? 0) : 0;
+export function offsetIn(placed: Placed, offset: number): number {
+  return placed.verbatim ? offset : 0;
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import protobuf from "protobufjs";
 import type { Connection } from "../model/connection.ts";
-import type { Refusal } from "../model/decision.ts";
+import type { Refusal, ShadowEffect } from "../model/decision.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Origin } from "../model/origin.ts";
 import type { AnswerEntry } from "../model/session.ts";
@@ -102,12 +102,24 @@ export interface ActionEntry {
 
 export interface DecisionEntry {
   readonly askId: number;
-  readonly decision: "allow" | "deny";
+  readonly decision: "allow" | "deny" | "hold";
   readonly rules: readonly string[];
   readonly message: string;
   readonly policy: string;
   /** It was allowed because the agent was observed; this is what would have been answered. */
   readonly observed?: Refusal;
+  readonly hold?: HoldEntry;
+  /** Rules in shadow with which it would have been decided otherwise. */
+  readonly shadow?: readonly ShadowEffect[];
+}
+
+/** Of what was held, and of what came of it. */
+export interface HoldEntry {
+  readonly id: string;
+  /** Who answered; none where time or the session's end did. */
+  readonly by: readonly string[];
+  /** approved, denied, expired or abandoned; "" while it waits. */
+  readonly state: string;
 }
 
 export interface SegmentHead {
@@ -207,10 +219,11 @@ interface PlainRecord {
     readonly parameters: readonly { readonly value?: string | null }[];
     readonly forbidden: { rule: string; message: string } | null;
   };
-  readonly decision?: Omit<DecisionEntry, "askId" | "decision" | "observed"> & {
+  readonly decision?: Omit<DecisionEntry, "askId" | "decision" | "observed" | "hold"> & {
     readonly askId: string;
     readonly kind: string;
     readonly observed: Refusal | null;
+    readonly hold: HoldEntry | null;
   };
   readonly answer?: {
     readonly askId: string;
@@ -247,13 +260,15 @@ function bodyOf({ start, action, decision, answer, end, gap }: PlainRecord): Rec
     };
   }
   if (decision) {
-    const { kind, askId, observed, ...same } = decision;
+    const { kind, askId, observed, hold, shadow, ...same } = decision;
     return {
       kind: "decision",
       ...same,
       askId: Number(askId),
-      decision: kind === "ALLOW" ? "allow" : "deny",
+      decision: kind === "ALLOW" ? "allow" : kind === "HOLD" ? "hold" : "deny",
       ...(observed && { observed: { rules: observed.rules, message: observed.message } }),
+      ...(hold && { hold: { id: hold.id, by: hold.by, state: hold.state } }),
+      ...(shadow && shadow.length > 0 && { shadow: shadow.map(({ rule, would }) => ({ rule, would })) }),
     };
   }
   if (answer) {

@@ -5,6 +5,7 @@
  */
 import type { Decision } from "../model/decision.ts";
 import type { AnswerEntry } from "../model/session.ts";
+import type { HoldEntry } from "./format.ts";
 
 /** What a session's buffer begins with, and what it falls back to after a burst. */
 const BYTES_MIN = 1024;
@@ -78,19 +79,34 @@ export class Packer {
     this.#endFrame(frame);
   }
 
-  decision(sequence: number, atMs: number, askId: number, decision: Decided): void {
+  /** `hold`: the id, while it waits. */
+  decision(sequence: number, atMs: number, askId: number, decision: Decided, hold?: string): void {
     const frame = this.#beginFrame(sequence, atMs);
     const body = this.#begin(DECISION);
     this.#number(1, askId);
-    this.#number(2, decision.kind === "allow" ? 1 : 2);
+    this.#number(2, KINDS[decision.kind]);
     for (const rule of decision.rules) this.#text(3, rule);
-    if (decision.kind === "deny") this.#string(4, decision.message);
+    if (decision.kind !== "allow") this.#string(4, decision.message);
     this.#string(5, decision.policy);
     if (decision.kind === "allow" && decision.observed !== undefined) {
       const observed = this.#begin(6);
       for (const rule of decision.observed.rules) this.#text(1, rule);
       this.#string(2, decision.observed.message);
       this.#end(observed);
+    }
+    const held = holdOf(decision, hold);
+    if (held !== undefined) {
+      const message = this.#begin(7);
+      this.#string(1, held.id);
+      for (const one of held.by) this.#text(2, one);
+      this.#string(3, held.state);
+      this.#end(message);
+    }
+    for (const { rule, would } of decision.shadow ?? []) {
+      const shadow = this.#begin(8);
+      this.#string(1, rule);
+      this.#string(2, would);
+      this.#end(shadow);
     }
     this.#end(body);
     this.#endFrame(frame);
@@ -226,7 +242,23 @@ export class Packer {
 }
 
 /** A decision without its permit. */
-export type Decided = Omit<Extract<Decision, { kind: "allow" }>, "permit"> | Extract<Decision, { kind: "deny" }>;
+type Plain<D> = D extends unknown ? Omit<D, "permit" | "terms"> : never;
+export type Decided = Plain<Decision>;
+
+const KINDS = { allow: 1, deny: 2, hold: 3 } as const;
+
+function holdOf(
+  decision: Decided,
+  hold: string | undefined,
+): (Omit<HoldEntry, "state"> & { state: string }) | undefined {
+  if (decision.kind === "hold") return hold === undefined ? undefined : { id: hold, by: [], state: "" };
+  if (decision.kind === "deny") {
+    const { held } = decision;
+    return held && { id: held.hold, by: held.by, state: held.state };
+  }
+  const { approval } = decision;
+  return approval && { id: approval.hold, by: approval.by, state: "approved" };
+}
 
 function varintBytes(value: number): number {
   let bytes = 1;

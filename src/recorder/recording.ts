@@ -8,7 +8,7 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf, UserError } from "../base/errors.ts";
 import { RECORD_PENDING_BYTES_MAX, SEGMENT_AGE_MS, SEGMENT_BYTES_MAX, SESSION_ROW_AGE_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
-import type { Decision, RuleName } from "../model/decision.ts";
+import type { Decision, RuleName, Verdict } from "../model/decision.ts";
 import type { Asked } from "../model/operation.ts";
 import type { AnswerEntry } from "../model/session.ts";
 import { openSegment, type Segment, type WriteBytes } from "../store/segment.ts";
@@ -31,7 +31,10 @@ export interface Recording {
    * Notes what was asked and how it was decided; in memory until `flush`. Throws UserError
    * RECORDING_FAILED when the disk has taken nothing for so long that no more can wait.
    */
-  asked(askId: number, asked: readonly Asked[], decision: Decision): void;
+  /** `hold`: the id of what a decision that holds waits for. */
+  asked(askId: number, asked: readonly Asked[], decision: Decision, hold?: string): void;
+  /** What came of a hold. */
+  decided(askId: number, verdict: Verdict): void;
   /** Reaches the file with the next flush, or by itself within RECORD_IDLE_MS. Throws like `flush` when much waits. */
   answered(entry: AnswerEntry): void;
   /**
@@ -78,6 +81,8 @@ export class OpenRecording implements Recording {
   #ended = false;
   #statements = 0;
   #denied = 0;
+  /** Operations of the ask that is held: a session has one at a time. */
+  #held = 0;
   #masked = 0;
   #answeredRows = 0;
 
@@ -111,7 +116,7 @@ export class OpenRecording implements Recording {
     return { statements: this.#statements, denied: this.#denied, masked: this.#masked, rows: this.#answeredRows };
   }
 
-  asked(askId: number, asked: readonly Asked[], decision: Decision): void {
+  asked(askId: number, asked: readonly Asked[], decision: Decision, hold?: string): void {
     if (this.#pending.length > RECORD_PENDING_BYTES_MAX) {
       this.#unrecorded += asked.length;
       throw this.#failed(new Error("too much waits for the disk already"));
@@ -122,10 +127,21 @@ export class OpenRecording implements Recording {
       this.#pending.action(this.#next(), atMs, askId, one);
       if (one.statement) this.#statements += 1;
     }
-    this.#pending.decision(this.#next(), atMs, askId, decision);
-    if (decision.kind === "allow") this.#allowed.push({ askId, operations: asked.length });
-    else this.#denied += asked.length;
+    this.#pending.decision(this.#next(), atMs, askId, decision, hold);
+    this.#count(askId, decision, asked.length);
     this.#wake();
+  }
+
+  decided(askId: number, verdict: Verdict): void {
+    this.#pending.decision(this.#next(), this.#world.clock.nowMs(), askId, verdict);
+    this.#count(askId, verdict, this.#held);
+    this.#wake();
+  }
+
+  #count(askId: number, decision: Decision, operations: number): void {
+    if (decision.kind === "allow") this.#allowed.push({ askId, operations });
+    else if (decision.kind === "deny") this.#denied += operations;
+    else this.#held = operations;
   }
 
   answered(entry: AnswerEntry): void {

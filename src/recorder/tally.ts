@@ -25,7 +25,7 @@ export function createTally(file: string): Tally {
   let ended = false;
   let totals: Totals = { statements: 0, denied: 0, masked: 0, rows: 0, bytesIn: 0, bytesOut: 0 };
   /** How many operations each ask had, also after its decision: a later one may replace it. */
-  const asks = new Map<number, { operations: number; decision?: "allow" | "deny" }>();
+  const asks = new Map<number, { operations: number; decision?: DecisionEntry["decision"] }>();
 
   function decide({ askId, decision }: DecisionEntry): void {
     const ask = asks.get(askId);

@@ -52,6 +52,12 @@ const STEPS: readonly string[] = [
      agent TEXT PRIMARY KEY, quarantined_ms INTEGER, quarantined_by INTEGER, quarantine_reason TEXT,
      observed_until_ms INTEGER, observed_by INTEGER
    ) WITHOUT ROWID;`,
+  `CREATE TABLE holds (
+     id TEXT PRIMARY KEY, state TEXT NOT NULL, likeness TEXT NOT NULL, opened_ms INTEGER NOT NULL, document TEXT NOT NULL
+   ) WITHOUT ROWID;
+   CREATE INDEX holds_by_time ON holds (opened_ms);
+   CREATE INDEX holds_by_likeness ON holds (likeness, opened_ms);
+   CREATE INDEX holds_open ON holds (state) WHERE state IN ('waiting', 'approved', 'running');`,
 ];
 
 /** Brings the schema to this program's version in one transaction. Throws STORE_NEWER. */

@@ -4,6 +4,7 @@ import type { Log } from "../base/log.ts";
 import { type AgentStateStore, createAgentStateStore } from "./agent-states.ts";
 import { openDatabase } from "./database.ts";
 import { createEventStore, type EventStore } from "./events.ts";
+import { createHoldStore, type HoldStore } from "./holds.ts";
 import { migrate } from "./migrations.ts";
 import { createSecretStore, type SecretStore } from "./secrets.ts";
 import { createSessionStore, type SessionStore } from "./sessions.ts";
@@ -14,6 +15,7 @@ export interface Store {
   readonly events: EventStore;
   readonly tags: TagStore;
   readonly agentStates: AgentStateStore;
+  readonly holds: HoldStore;
   readonly secrets: SecretStore;
   /** Writes what waits, then closes. */
   close(): Promise<void>;
@@ -37,6 +39,7 @@ export async function openStore(stateDir: string, log: Log): Promise<Store> {
     events: createEventStore(database),
     tags: createTagStore(database),
     agentStates: createAgentStateStore(database),
+    holds: createHoldStore(database),
     secrets: createSecretStore(database),
     async close() {
       await sessions.flush();

@@ -1,8 +1,8 @@
 /**
  * `npm run bench`: interleaved rounds of the same work through each subject, since only ratios of one run mean
  * something on a shared machine. Options: `--rounds N` (5), `--seconds N` of each pgbench run (3), `--quick`
- * (2 rounds, 1 s, a tenth of the rows), `--only NAME` (a measure, a subject or `cost`, what guarding costs a flow and
- * a bystander; may be repeated), `--json FILE`.
+ * (2 rounds, 1 s, a tenth of the rows), `--only NAME` (a measure, a subject, `cost`, what guarding costs a flow and
+ * a bystander, or `decisions`, what a policy costs; may be repeated), `--json FILE`.
  * Writes build/bench.json. Last line: a count of the aims. Exit code 1: one fell short, or a subject failed.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -10,6 +10,7 @@ import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { startPostgres } from "../kit/postgres.ts";
 import { type Cost, judgeCost, measureCost, tableOfCosts } from "./cost.ts";
+import { type Decisions, judgeDecisions, measureDecisions, tableOfDecisions } from "./decisions.ts";
 import { MEASURES, prepare } from "./measures.ts";
 import { AIMS, judge, type RoundSample, type Row, rowsOf, tableOf } from "./report.ts";
 import { type Running, SUBJECTS } from "./subjects.ts";
@@ -24,6 +25,7 @@ const { values } = parseArgs({
   },
 });
 const COST = "cost";
+const DECISIONS = "decisions";
 const rounds = Number(values.rounds ?? (values.quick ? 2 : 5));
 const effort = { seconds: Number(values.seconds ?? (values.quick ? 1 : 3)), rows: values.quick ? 100_000 : 1_000_000 };
 const measures = chosen(MEASURES);
@@ -35,14 +37,20 @@ const faults: string[] = [];
 const running = new Map<string, Running>();
 const rss: Row[] = [];
 
-/** By itself `cost` needs no database. */
-const wantsMeasures = values.only.length === 0 || values.only.some((name) => name !== COST);
+/** By themselves `cost` and `decisions` need no database. */
+const wantsMeasures = values.only.length === 0 || values.only.some((name) => name !== COST && name !== DECISIONS);
 if (wantsMeasures) await compareSubjects();
 let costs: readonly Cost[] = [];
 if (values.only.length === 0 || values.only.includes(COST)) {
   const flows = values.quick ? { connects: 500, mebibytes: 128 } : { connects: 1_000, mebibytes: 256 };
   await attempt(COST, async () => {
     costs = await measureCost(rounds * 12, flows);
+  });
+}
+let decisions: readonly Decisions[] = [];
+if (values.only.length === 0 || values.only.includes(DECISIONS)) {
+  await attempt(DECISIONS, async () => {
+    decisions = await measureDecisions();
   });
 }
 finish();
@@ -105,13 +113,18 @@ function finish(): void {
   const rows = [...rowsOf(samples), ...rss];
   const units = new Map(MEASURES.map(({ name, unit }) => [name, unit]));
   mkdirSync(dirname(values.json), { recursive: true });
-  writeFileSync(values.json, `${JSON.stringify([...rows, ...costs], null, 1)}\n`);
+  writeFileSync(values.json, `${JSON.stringify([...rows, ...costs, ...decisions], null, 1)}\n`);
   console.log(`${rounds} rounds, ${effort.seconds} s each, ${effort.rows.toLocaleString("en")} rows in bulk\n`);
   if (wantsMeasures) console.log(tableOf(rows, units));
   if (costs.length > 0) console.log(`\n${tableOfCosts(costs)}`);
+  if (decisions.length > 0) console.log(`\n${tableOfDecisions(decisions)}`);
   for (const { subject, runs } of rss)
     console.log(`\npeak memory of ${subject}: ${((runs[0] ?? 0) / 2 ** 20).toFixed(0)} MiB`);
-  const verdicts = [...(wantsMeasures ? AIMS.map((aim) => judge(aim, rows)) : []), ...judgeCost(costs)];
+  const verdicts = [
+    ...(wantsMeasures ? AIMS.map((aim) => judge(aim, rows)) : []),
+    ...judgeCost(costs),
+    ...judgeDecisions(decisions),
+  ];
   console.log("");
   for (const { outcome, text } of verdicts) console.log(`${outcome.padEnd(12)} ${text}`);
   for (const fault of faults) console.log(`${"failed".padEnd(12)} ${fault}`);
@@ -128,7 +141,7 @@ function chosen<T extends { readonly name: string }>(all: readonly T[]): readonl
 }
 
 function checkUsage(): void {
-  const known = [...[...MEASURES, ...SUBJECTS].map(({ name }) => name), COST];
+  const known = [...[...MEASURES, ...SUBJECTS].map(({ name }) => name), COST, DECISIONS];
   const unknown = values.only.filter((name) => !known.includes(name));
   const isNumber = [rounds, effort.seconds].every((value) => Number.isInteger(value) && value > 0);
   if (unknown.length === 0 && isNumber) return;

@@ -9,7 +9,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { UserError } from "../../src/base/errors.ts";
-import { API_BODY_BYTES_MAX, API_CONNECTIONS_MAX, API_WATCHERS_MAX } from "../../src/base/limits.ts";
+import {
+  API_BODY_BYTES_MAX,
+  API_CONNECTIONS_MAX,
+  API_WATCHERS_MAX,
+  API_WATCHERS_PER_USER_MAX,
+} from "../../src/base/limits.ts";
 import { isChildOf, membershipFrom } from "../../src/control/api/callers.ts";
 import { ROUTES } from "../../src/control/api/routes.ts";
 import { startControlServer } from "../../src/control/api/server.ts";
@@ -40,6 +45,11 @@ function ask(daemon: FakeDaemon, path: string, { method = "GET", body, headers =
       headers: { ...type, ...headers },
     });
     sent.on("error", reject).on("response", async (response) => {
+      if (response.headers["content-type"] === "text/event-stream") {
+        response.destroy(); // it has no end
+        resolve({ status: response.statusCode ?? 0, text: "", code: undefined });
+        return;
+      }
       const chunks: Buffer[] = [];
       for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
       const text = Buffer.concat(chunks).toString();
@@ -90,13 +100,18 @@ test("a member is refused exactly at the routes for admins", async (t) => {
   }
 });
 
-test("what a member may do is to run and to list", () => {
+test("what a member may do is to run, to list and to answer what they may answer", () => {
   const allowed = ROUTES.filter(({ role }) => role === "member").map(({ method, path }) => `${method} ${path}`);
   assert.deepEqual(allowed, [
     "GET /v1/runs/environment",
     "POST /v1/runs",
     "GET /v1/runs/:id",
     "GET /v1/agents",
+    "GET /v1/approvals",
+    "GET /v1/approvals/watch",
+    "GET /v1/approvals/:id",
+    "POST /v1/approvals/:id/approve",
+    "POST /v1/approvals/:id/deny",
     "GET /v1/connections",
     "GET /v1/sessions",
     "GET /v1/policy",
@@ -360,7 +375,7 @@ test("a recording that fails in its middle ends the connection rather than looki
       ...ports.sessions,
       entries: async () =>
         (async function* () {
-          yield { offsetMs: 0, kind: "start", text: "" } as const;
+          yield { number: 1, offsetMs: 0, kind: "start", text: "" } as const;
           throw new Error("torn");
         })(),
     },
@@ -392,6 +407,22 @@ test("a watcher that does not read is ended", async (t) => {
     await new Promise(setImmediate);
   }
   await until(() => daemon.watchers.size === 0);
+});
+
+test("one user who is not root cannot keep all others from watching", async (t) => {
+  const daemon = await fakeDaemon(t);
+  daemon.peer = MEMBER;
+  const sockets = Array.from({ length: API_WATCHERS_PER_USER_MAX }, () =>
+    connect(daemon.socketPath).on("error", () => {}),
+  );
+  t.after(() => sockets.forEach((socket) => void socket.destroy()));
+  for (const socket of sockets) {
+    socket.write("GET /v1/approvals/watch HTTP/1.1\r\nhost: a\r\n\r\n");
+    await once(socket, "data");
+  }
+  assert.equal((await ask(daemon, "/v1/approvals/watch")).code, "API_WATCHERS_FULL");
+  daemon.peer = ROOT;
+  assert.equal((await ask(daemon, "/v1/events/watch")).status, 200);
 });
 
 test("no more watch at once than the limit says", async (t) => {

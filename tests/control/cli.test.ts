@@ -114,6 +114,9 @@ const needingDaemon = [
   ["sessions", "show", "s1"],
   ["sessions", "replay", "s1"],
   ["policy"],
+  ["policy", "explain", "--session", "s1", "--entry", "4"],
+  ["policy", "replay", "/dev/null"],
+  ["policy", "suggest"],
   ["trust", "export"],
   ["trust", "env"],
   ["trust", "install", "--target", "/nowhere"],
@@ -239,6 +242,11 @@ const listings = [
   ["sessions"],
   ["sessions", "show", "s1"],
   ["policy"],
+  ["policy", "explain", "--agent", "ci", "--connection", "orders", "DROP TABLE t"],
+  ["policy", "explain", "--session", "s1", "--entry", "4"],
+  ["policy", "suggest"],
+  ["policy", "packs"],
+  ["policy", "packs", "show", "pii"],
   ["doctor"],
   ["reload"],
   ["trust", "export"],
@@ -281,7 +289,7 @@ test("what an agent wrote cannot drive the reader's terminal or pretend to be a 
     assert.equal(out.includes(ESCAPE) || out.includes("\u202e"), false);
     assert.match(out, /\\u\{1b\}\[2J\\u\{202e\}/);
     assert.match(out, /^ {18}from c --/m);
-    assert.match(out, /deny {3}drop table c\n {18}rules: no-ddl\n {18}No DDL\n/);
+    assert.match(out, /deny {3}drop table c\n {18}entry 4, rules: no-ddl\n {18}No DDL\n/);
   }
 });
 

@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { UserError } from "../../src/base/errors.ts";
 import type { Log } from "../../src/base/log.ts";
 import type { Membership } from "../../src/control/api/callers.ts";
 import { startControlServer } from "../../src/control/api/server.ts";
+import type { ApprovalListing } from "../../src/control/approvals.ts";
 import type {
   AgentListing,
   ConnectionListing,
@@ -15,6 +17,8 @@ import type {
   SessionListing,
 } from "../../src/control/ports.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
+import type { ExplainedOperation, Explanation } from "../../src/policy/explanation.ts";
+import type { Change } from "../../src/policy/replay.ts";
 
 export interface FakeDaemon {
   readonly runDir: string;
@@ -51,10 +55,32 @@ export const SESSION: SessionListing = {
 };
 
 export const ENTRIES: readonly SessionEntry[] = [
-  { offsetMs: 0, kind: "start", text: "connected" },
-  { offsetMs: 10, kind: "decision", text: "select *\nfrom c -- \u001b[2J\u202e", decision: "allow", rules: ["reads"] },
-  { offsetMs: 12, kind: "answer", text: "SELECT 5", rows: 5, masks: [{ column: "ssn", by: "label:pii", count: 3 }] },
-  { offsetMs: 20, kind: "decision", text: "drop table c", decision: "deny", rules: ["no-ddl"], message: "No DDL" },
+  { number: 1, offsetMs: 0, kind: "start", text: "connected" },
+  {
+    number: 2,
+    offsetMs: 10,
+    kind: "decision",
+    text: "select *\nfrom c -- \u001b[2J\u202e",
+    decision: "allow",
+    rules: ["reads"],
+  },
+  {
+    number: 3,
+    offsetMs: 12,
+    kind: "answer",
+    text: "SELECT 5",
+    rows: 5,
+    masks: [{ column: "ssn", by: "label:pii", count: 3 }],
+  },
+  {
+    number: 4,
+    offsetMs: 20,
+    kind: "decision",
+    text: "drop table c",
+    decision: "deny",
+    rules: ["no-ddl"],
+    message: "No DDL",
+  },
 ];
 
 const AGENT: AgentListing = {
@@ -73,6 +99,31 @@ const AGENT: AgentListing = {
   state: "enforced",
 };
 
+export const APPROVAL: ApprovalListing = {
+  id: "hold1",
+  state: "waiting",
+  sessionId: "s1",
+  agent: "ci",
+  connection: "orders",
+  protocol: "postgres",
+  statements: [{ text: "delete from c\nwhere id = $1 -- \u001b[2J", parameters: ["5"], actions: ["sql.delete"] }],
+  tables: [{ name: "public.c", access: "write", labels: ["core"], columnLabels: ["pii"] }],
+  pid: 4711,
+  user: "runner",
+  executable: "/usr/bin/psql",
+  processes: [{ pid: 4711, comm: "psql", executable: "/usr/bin/psql" }],
+  rules: ["deletes"],
+  message: "Deletes need a reviewer",
+  digest: "0123456789abcdef".repeat(4),
+  openedMs: 1_700_000_000_000,
+  expiresMs: 1_700_000_600_000,
+  approvers: ["1 of sre"],
+  missing: "1 more of sre (rule deletes)",
+  answers: [],
+  reuseMs: 0,
+  estimate: "about 5 rows",
+};
+
 const NOTHING_SWEPT = { destroyed: 0, unable: 0, kept: 0 };
 
 const CONNECTION: ConnectionListing = {
@@ -86,7 +137,39 @@ const CONNECTION: ConnectionListing = {
   credential: "sealed",
 };
 
-const POLICY = { hash: "abcdef0123456789", rules: 3, files: ["/etc/p/a.yaml"], loadedMs: 1_700_000_000_000 };
+const POLICY = {
+  hash: "abcdef0123456789",
+  rules: 3,
+  files: ["/etc/p/a.yaml"],
+  loadedMs: 1_700_000_000_000,
+  shadow: [],
+};
+
+const EXPLAINED: ExplainedOperation = {
+  text: "DROP TABLE t",
+  actions: [
+    {
+      name: "sql.define",
+      facts: { statement: { kind: "drop-table" } },
+      rules: [
+        { name: "no-ddl", file: "/etc/p/a.yaml", line: 3, outcome: "deny", shadow: false, matched: true, because: [] },
+        {
+          ...{ name: "ops", file: "/etc/p/a.yaml", line: 9, outcome: "allow", shadow: true, matched: false },
+          because: [{ text: '"ops" in agent.groups', facts: { "agent.groups": ["ci"] } }],
+        },
+      ],
+    },
+  ],
+};
+const EXPLANATION: Explanation = {
+  ...{ decision: "deny", rules: ["no-ddl"], message: "No DDL", shadow: [], policy: "abc", subject: {} },
+  operations: [EXPLAINED],
+};
+const CHANGE: Change = {
+  ...{ session: "s1", number: 4, atMs: 1_700_000_000_000, agent: "ci", connection: "orders", text: "drop table t" },
+  was: { decision: "allow", rules: ["all"] },
+  would: { decision: "deny", rules: ["no-ddl"], message: "No DDL" },
+};
 
 /** Starts one that ends with the test. `overrides` replace single ports. */
 export async function fakeDaemon(
@@ -152,6 +235,26 @@ export async function fakeDaemon(
         return { agent: "ci" };
       },
     },
+    approvals: {
+      list: async (query, caller) => {
+        note("approvals.list", query, caller.uid);
+        return [APPROVAL];
+      },
+      show: async (id) => (id === APPROVAL.id ? APPROVAL : undefined),
+      approve: async (id, answer, caller) => {
+        note("approvals.approve", id, answer, caller.uid);
+        if (id === "gone") throw new UserError("APPROVAL_ENDED", "Cannot answer gone: it is expired", "See --all");
+        return { ...APPROVAL, id, state: "running" };
+      },
+      deny: async (id, answer, caller) => {
+        note("approvals.deny", id, answer, caller.uid);
+        return { ...APPROVAL, id, state: "denied" };
+      },
+      watch: (_caller, onChange) => {
+        onChange({ kind: "approval", approval: APPROVAL });
+        return () => {};
+      },
+    },
     connections: {
       list: async () => [CONNECTION],
       add: async ({ password, ...rest }) => {
@@ -184,6 +287,22 @@ export async function fakeDaemon(
           .map(({ path }) => ({ file: path, line: 3, column: 1, rule: "", message: "never true", remedy: "" })),
       }),
       status: async () => POLICY,
+      explain: async (request) => {
+        note("policy.explain", request);
+        return { ...EXPLANATION, operations: [{ ...EXPLAINED, text: request.text }] };
+      },
+      explainRecorded: async (entry) => {
+        note("policy.explainRecorded", entry);
+        return EXPLANATION;
+      },
+      replay: async (files, query) => {
+        note("policy.replay", files.length, query);
+        return asynchronous([CHANGE, { asks: 7, changes: 1, unknown: 2 }]);
+      },
+      suggest: async (query) => {
+        note("policy.suggest", query);
+        return { text: "rules: []\n", rules: 0, asks: 0, left: 0 };
+      },
     },
     trust: {
       export: async () => ({
@@ -204,6 +323,7 @@ export async function fakeDaemon(
         agents: 1,
         connections: 1,
         openSessions: 0,
+        waiting: 1,
         policy: POLICY,
         counters: { redirected: 7 },
         states: [{ agent: "ci", state: "quarantined", reason: "odd" }],

@@ -15,7 +15,8 @@ async function shown(read: readonly unknown[], state: SessionState = "ended"): P
   }
   const all: SessionEntry[] = [];
   for await (const entry of entriesOf(source(), STARTED, state)) all.push(entry);
-  return all;
+  // numbers have a test of their own
+  return all.map(({ number: _, ...entry }) => entry) as SessionEntry[];
 }
 
 const action = (askId: number, text: string, parameters: readonly (string | null)[] = []) => ({
@@ -135,4 +136,20 @@ test("what was only observed says what would have been answered", async () => {
   const observed = { rules: ["no-ddl"], message: "Not by agents" };
   const [line] = await shown([action(1, "drop table t"), { ...decision(1), rules: [], observed }]);
   assert.deepEqual([line?.decision, line?.observed], ["allow", observed]);
+});
+
+test("lines are numbered from 1, whatever is behind them", async () => {
+  const read = [
+    { ...at(0), kind: "gap", operations: 1 },
+    action(1, "select 1"),
+    action(1, "select 2"),
+    decision(1),
+    answer(1),
+  ];
+  async function* source(): AsyncGenerator<ReadEntry> {
+    for (const entry of read) yield entry as unknown as ReadEntry;
+  }
+  const numbers: string[] = [];
+  for await (const { number, kind } of entriesOf(source(), STARTED, "ended")) numbers.push(`${number} ${kind}`);
+  assert.deepEqual(numbers, ["1 note", "2 decision", "3 answer"]);
 });

@@ -2,7 +2,7 @@
  * What a session has asked for and may therefore forward, decided by the real judge and, by chance, denied all the same.
  * Trusts nothing of a forward: not its number, not its permit, not its bytes.
  */
-import type { Decision } from "../../src/model/decision.ts";
+import type { Verdict } from "../../src/model/decision.ts";
 import type { Asked } from "../../src/model/operation.ts";
 import { type Permit, redeemPermit } from "../../src/model/permit.ts";
 import { FuzzFault } from "./fault.ts";
@@ -34,7 +34,7 @@ export class Asks {
     asked: readonly Asked[],
     bytes: Uint8Array,
     now: { readonly policy: number; readonly isLoggedIn: boolean },
-  ): Decision {
+  ): Verdict {
     if (id <= this.#last) throw new FuzzFault("unjudged", `Ask ${id} was asked after ask ${this.#last}`);
     this.#last = id;
     const { world, seed, denied } = this.#setting;

@@ -21,6 +21,8 @@ export interface DaemonOptions {
   /** File name to YAML. */
   readonly policies: Readonly<Record<string, string>>;
   readonly secrets?: Readonly<Record<string, string>>;
+  /** What starts it instead of being it: a program and arguments that end by executing those that follow. */
+  readonly wrapper?: readonly string[];
 }
 
 /** Each test process gets ports of its own above the ephemeral range; two daemons of one process must differ too. */
@@ -32,6 +34,7 @@ export class Daemon {
   readonly stateDir: string;
   readonly configFile: string;
   readonly port: number;
+  readonly #wrapper: readonly string[];
   #child: ChildProcess | undefined;
   output = "";
 
@@ -41,6 +44,7 @@ export class Daemon {
     this.stateDir = join(this.folder, "state");
     this.configFile = join(this.folder, "sallyport.yaml");
     this.port = nextPort++;
+    this.#wrapper = options.wrapper ?? [];
     for (const folder of ["policies", "secrets"]) mkdirSync(join(this.folder, folder), { mode: 0o700 });
     this.configure(options);
   }
@@ -63,14 +67,13 @@ export class Daemon {
   }
 
   /** Starts (again) and waits until it serves; rejects with its output when it ends instead. */
-  async up(): Promise<void> {
-    const child = spawn(
-      SALLYPORT,
-      ["--run", this.runDir, "up", "--config", this.configFile, "--state", this.stateDir],
-      {
-        stdio: ["ignore", "pipe", "pipe"],
-      },
-    );
+  async up(environment: NodeJS.ProcessEnv = {}): Promise<void> {
+    const own = [SALLYPORT, "--run", this.runDir, "up", "--config", this.configFile, "--state", this.stateDir];
+    const [program = SALLYPORT, ...args] = [...this.#wrapper, ...own];
+    const child = spawn(program, args, {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...environment },
+    });
     this.#child = child;
     await new Promise<void>((resolve, reject) => {
       const hear = (bytes: Buffer) => {
@@ -88,6 +91,12 @@ export class Daemon {
   get pid(): number {
     if (this.#child?.pid === undefined) throw new Error("The daemon does not run");
     return this.#child.pid;
+  }
+
+  /** Resolves when it has ended by itself. */
+  async ended(): Promise<void> {
+    const child = this.#child;
+    if (child !== undefined && child.exitCode === null && child.signalCode === null) await once(child, "exit");
   }
 
   /** SIGKILL, at once; the kernel side stays. */

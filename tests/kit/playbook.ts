@@ -90,6 +90,12 @@ export const allow = (id: number, policy = "p1"): SessionEvent => ({
   id,
   decision: { kind: "allow", permit: mintPermit("s1", id, new Uint8Array()), rules: [], policy },
 });
+/** Allowed, and counted towards a limit. */
+export const allowLimited = (id: number): SessionEvent => {
+  const limits = [{ terms: { rule: "few", rows: 1 }, operations: 1, isShadow: false }];
+  const permit = mintPermit("s1", id, new Uint8Array());
+  return { kind: "verdict", id, decision: { kind: "allow", permit, rules: [], policy: "p1", limits } };
+};
 export const deny = (id: number, rule: string, message = `refused by ${rule}`): SessionEvent => ({
   kind: "verdict",
   id,

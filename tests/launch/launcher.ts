@@ -7,7 +7,7 @@ import type { Duplex } from "node:stream";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { BUILT_LAUNCHER, launcherArguments, wordOf } from "../../src/control/cli/launcher.ts";
-import type { RunBounds } from "../../src/control/ports.ts";
+import type { RunBounds } from "../../src/control/runs.ts";
 
 /** Copies, since a plain user may not enter the checkout. */
 const REACHABLE = mkdtempSync(join(tmpdir(), "sallyport-launch-"));

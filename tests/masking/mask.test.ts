@@ -66,7 +66,7 @@ const rows: readonly {
     by: "detector:iban",
   },
   { name: "a redacted card", value: `nr ${number}`, styles: { "payment-card": "redact" }, becomes: "nr [redacted]" },
-  { name: "a hashed card", value: number, styles: { "payment-card": "hash" }, becomes: /^h:[0-9a-f]{16}$/ },
+  { name: "a hashed card", value: number, styles: { "payment-card": "hash" }, becomes: /^h:[0-9a-f]{20}$/ },
   {
     name: "a value with a card that becomes null",
     value: `nr ${number}`,
@@ -137,7 +137,7 @@ const rows: readonly {
     kind: "json",
     value: '{"a":1}',
     styles: { "": "hash" },
-    becomes: /^"h:[0-9a-f]{16}"$/,
+    becomes: /^"h:[0-9a-f]{20}"$/,
     by: "label:pii",
   },
   {

@@ -12,6 +12,7 @@ import type { SessionEvent } from "../../src/model/session.ts";
 import { guardConnection, type PathParts } from "../../src/path/connection.ts";
 import { Lookups } from "../../src/path/lookups.ts";
 import { Sessions } from "../../src/path/sessions.ts";
+import { Ledger } from "../../src/policy/ledger.ts";
 import type { Policy } from "../../src/policy/load.ts";
 import { createRecorder, type Recorder } from "../../src/recorder/recorder.ts";
 import { openStore } from "../../src/store/store.ts";
@@ -115,6 +116,7 @@ async function world(t: TestContext, making: Making = {}) {
     userOf: () => "runner",
     policy: making.policy ?? (() => ALLOWING),
     masker: createMasker(new Uint8Array(32)),
+    ledger: new Ledger(clock),
     recorder: making.open === undefined ? recorder : { ...recorder, open: making.open },
     credentialOf,
     leafFor: () => Promise.reject(new Error("Cannot make a leaf: the test has none")),
@@ -122,6 +124,7 @@ async function world(t: TestContext, making: Making = {}) {
     ended: (_origin, event) => ended.push(event),
     sessions: live,
     lookups: new Lookups(clock, credentialOf),
+    holds: { open: () => assert.fail("nothing is held here") },
     ...making.parts,
   };
   const { client, fd } = await accept(t);
@@ -213,7 +216,7 @@ test("a session is served, recorded from start to end, and summed up", async (t)
   );
   assert.deepEqual([kinds(events), kinds(ended), live.list()], [["session.start", "session.end"], ["session.end"], []]);
   const { fields } = ended[0] ?? {};
-  assert.deepEqual(fields, { statements: 1, denied: 0, masked: 1, rows: 1, bytesIn: 11, bytesOut: 24 });
+  assert.deepEqual(fields, { statements: 1, denied: 0, held: 0, masked: 1, rows: 1, bytesIn: 11, bytesOut: 24 });
   const recorded = await read();
   assert.deepEqual(
     recorded.map(({ kind }) => kind),

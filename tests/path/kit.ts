@@ -160,6 +160,12 @@ export function portsOf(sessionId: string, changes: Partial<DriverPorts> = {}) {
       steps.push(`decide ${what.map(({ text }) => text).join()}`);
       return { kind: "allow", permit: mintPermit(sessionId, id, owned), rules: ["all"], policy: "p" };
     },
+    hold: () => {
+      throw new Error("Cannot hold: the test has nobody who answers");
+    },
+    recordDecided: (_id, verdict) => {
+      steps.push(`record ${verdict.kind}`);
+    },
     recordAsked: (_id, what, decision) => {
       steps.push(`record ${decision.kind} ${what.map(({ text }) => text).join()}`);
     },
@@ -173,6 +179,9 @@ export function portsOf(sessionId: string, changes: Partial<DriverPorts> = {}) {
     look: () => "fact",
     secure: () => Promise.reject(new Error("Cannot encrypt: the test has no certificate")),
     cancel: async (key) => void steps.push(`cancel ${textOf(key)}`),
+    noteProgress: (id, rows) => {
+      steps.push(`progress ${id} ${rows}`);
+    },
     fault: (code, message) => {
       faults.push({ code, message });
     },

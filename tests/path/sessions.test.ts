@@ -28,6 +28,7 @@ function live(sessionId: string, stop: (reason: string) => void = () => {}): Liv
     drain: () => {},
     cut: (reason) => stop(`cut: ${reason}`),
     recheck: () => stop("asked again"),
+    cancelHeld: () => false,
   };
 }
 

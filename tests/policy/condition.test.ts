@@ -104,3 +104,24 @@ test("a condition knows whether it reads time", () => {
   assert.equal(compileFor("sql", "agent.groups.exists(g, time.hour > 3 && g == 'x')").readsTime, true);
   assert.equal(compileFor("sql", "agent.name == 'time'").readsTime, false);
 });
+
+const excluded: readonly [condition: string, excludes: boolean][] = [
+  ["agent.name == 'bot' && statement.joins == 3", true],
+  ["statement.joins == 3 && agent.name == 'bot'", true],
+  ["agent.name == 'bot' && 1 / (statement.joins - 3) == 1", true],
+  ["'ops' in agent.groups", true],
+  ["agent.groups.exists(g, g == 'ops') && statement.joins == 3", true],
+  ["agent.name == 'ci' && statement.joins == 3", false],
+  ["agent.name == 'bot' || statement.joins == 3", false],
+  ["!(agent.name == 'ci' && statement.joins == 3)", false],
+  ["agent.claims['none'] == 'x' && statement.joins == 3", false],
+  ["time.hour == 25 && agent.name == 'ci'", false],
+  ["statement.joins == 4", false],
+];
+for (const [text, excludes] of excluded) {
+  test(`${text} is ${excludes ? "" : "not "}left out for this subject, and then nothing makes it true`, () => {
+    const condition = compileFor("sql.read", text);
+    assert.equal(condition.excludes(SUBJECT), excludes);
+    if (excludes) assert.equal(condition.test(SUBJECT, FACTS, TIME), false);
+  });
+}

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { FRAME_BYTES_MAX } from "../../src/base/limits.ts";
-import type { Decision } from "../../src/model/decision.ts";
+import type { Verdict } from "../../src/model/decision.ts";
 import type { MaskFor } from "../../src/model/mask.ts";
 import type { Asked } from "../../src/model/operation.ts";
 import { mintPermit, redeemPermit } from "../../src/model/permit.ts";
@@ -193,7 +193,7 @@ class Stage {
   }
 }
 
-function decisionOf(answer: "allow" | "deny", id: number, bytes: Uint8Array): Decision {
+function decisionOf(answer: "allow" | "deny", id: number, bytes: Uint8Array): Verdict {
   if (answer === "deny") return { kind: "deny", rules: ["no-ddl"], message: "refused", policy: "p1" };
   return { kind: "allow", permit: mintPermit("s1", id, bytes), rules: [], policy: "p1" };
 }

@@ -158,6 +158,25 @@ const observedAs = (observed: Refusal): Decision => {
   return { ...allow, rules: [], observed };
 };
 
+test("rules in shadow that would have changed a decision are recorded with it", async (t) => {
+  const { recorder, dir } = await world(t);
+  const recording = recorder.open(start("s1"));
+  const shadow = [
+    { rule: "trial", would: "deny" },
+    { rule: "ask-first", would: "hold" },
+  ] as const;
+  recording.asked(1, [ask("DROP TABLE t")], { ...allow, shadow });
+  recording.asked(2, [ask("DROP TABLE t")], { ...deny, shadow: [{ rule: "trial", would: "allow" }] });
+  recording.asked(3, [ask("SELECT 1")], allow);
+  recording.flush();
+  const decisions = (await entries(dir, "s1")).filter(({ kind }) => kind === "decision");
+  assert.deepEqual(
+    decisions.map((entry) => ("shadow" in entry ? entry.shadow : "none")),
+    [shadow, [{ rule: "trial", would: "allow" }], "none"],
+  );
+  await recording.end(summary);
+});
+
 test("a decision that was only observed reads back with the answer that it would have been", async (t) => {
   const { dir, recorder } = await world(t);
   const recording = recorder.open(start("s1"));

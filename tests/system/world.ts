@@ -77,9 +77,12 @@ export interface WorldOptions {
   readonly labels?: boolean;
   readonly version?: 15 | 18;
   readonly settings?: Readonly<Record<string, string>>;
+  /** See DaemonOptions. */
+  readonly wrapper?: readonly string[];
 }
 
-export async function startWorld({ policies, labels = false, version = 15, settings }: WorldOptions): Promise<World> {
+export async function startWorld(options: WorldOptions): Promise<World> {
+  const { policies, labels = false, version = 15, settings, wrapper } = options;
   const postgres = await startPostgres({
     version,
     password: PASSWORD,
@@ -103,6 +106,7 @@ connections:
 `,
       policies,
       secrets: { orders: PASSWORD },
+      ...(wrapper === undefined ? {} : { wrapper }),
     });
     const url = `postgresql://agent:placeholder@127.0.0.1:${postgres.port}/postgres`;
     const directUrl = `postgresql://postgres:${PASSWORD}@127.0.0.1:${postgres.port}/postgres`;
@@ -211,6 +215,11 @@ export class SteeredAgent {
 
   close(name: string): Promise<Answer> {
     return this.#do("close", { name });
+  }
+
+  /** Closes its socket without a word. */
+  drop(name: string): Promise<Answer> {
+    return this.#do("drop", { name });
   }
 
   async leave(): Promise<void> {

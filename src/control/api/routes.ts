@@ -1,19 +1,23 @@
 /** Every route of the API: who may use it and which port answers. Knows no sockets. */
 import { API_LIST_MAX } from "../../base/limits.ts";
-import type { AuditEvent } from "../../model/event.ts";
 import type { Caller, ControlPorts, SessionEntry } from "../ports.ts";
 import { isChildOf } from "./callers.ts";
 import { ApiFault, unknownThing } from "./faults.ts";
 import {
   addBody,
+  approveBody,
+  denyBody,
   endOf,
+  explainBody,
   observeBody,
   ociStateBody,
   passwordBody,
   policyBody,
   quarantineBody,
   removeBody,
+  replayBody,
   runBody,
+  suggestBody,
   tagBody,
   targetOf,
   targetWords,
@@ -34,7 +38,7 @@ export type Answer =
   /** One JSON object a line, as fast as the client reads. */
   | { readonly kind: "lines"; readonly lines: AsyncIterable<unknown> }
   /** Server-sent events until the client leaves. */
-  | { readonly kind: "events"; readonly watch: (onEvent: (event: AuditEvent) => void) => () => void };
+  | { readonly kind: "events"; readonly watch: (onEvent: (event: { readonly kind: string }) => void) => () => void };
 
 export interface Route {
   readonly method: "GET" | "POST" | "DELETE";
@@ -121,6 +125,50 @@ export const ROUTES: readonly Route[] = [
   },
   {
     method: "GET",
+    path: "/v1/approvals",
+    role: "member",
+    answer: async ({ query, caller }, { approvals }) =>
+      json(await approvals.list({ all: query.has("all"), limit: limitOf(query) }, caller)),
+  },
+  {
+    method: "GET",
+    path: "/v1/approvals/watch",
+    role: "member",
+    answer: async ({ caller }, { approvals }) => ({
+      kind: "events",
+      watch: (onEvent) => approvals.watch(caller, onEvent),
+    }),
+  },
+  {
+    method: "GET",
+    path: "/v1/approvals/:id",
+    role: "member",
+    answer: async ({ path, caller }, { approvals }) =>
+      found(
+        await approvals.show(path["id"] ?? "", caller),
+        ...([
+          "APPROVAL_UNKNOWN",
+          "Cannot find that: nothing was held by that id",
+          "sallyport approvals --all",
+        ] as const),
+      ),
+  },
+  {
+    method: "POST",
+    path: "/v1/approvals/:id/approve",
+    role: "member",
+    answer: async ({ path, body, caller }, { approvals }) =>
+      json(await approvals.approve(path["id"] ?? "", approveBody(body), caller)),
+  },
+  {
+    method: "POST",
+    path: "/v1/approvals/:id/deny",
+    role: "member",
+    answer: async ({ path, body, caller }, { approvals }) =>
+      json(await approvals.deny(path["id"] ?? "", denyBody(body), caller)),
+  },
+  {
+    method: "GET",
     path: "/v1/connections",
     role: "member",
     answer: async (_, { connections }) => json(await connections.list()),
@@ -190,6 +238,34 @@ export const ROUTES: readonly Route[] = [
     path: "/v1/policy/check",
     role: "admin",
     answer: async ({ body }, { policy }) => json(await policy.check(policyBody(body).files)),
+  },
+  {
+    method: "POST",
+    path: "/v1/policy/explain",
+    role: "admin",
+    async answer({ body }, { policy }) {
+      const request = explainBody(body);
+      return json(
+        "session" in request
+          ? await policy.explainRecorded({ session: request.session, number: request.entry })
+          : await policy.explain(request),
+      );
+    },
+  },
+  {
+    method: "POST",
+    path: "/v1/policy/replay",
+    role: "admin",
+    async answer({ body }, { policy }) {
+      const { files, ...query } = replayBody(body);
+      return { kind: "lines", lines: await policy.replay(files, query) };
+    },
+  },
+  {
+    method: "POST",
+    path: "/v1/policy/suggest",
+    role: "admin",
+    answer: async ({ body }, { policy }) => json(await policy.suggest(suggestBody(body))),
   },
   { method: "GET", path: "/v1/policy", role: "member", answer: async (_, { policy }) => json(await policy.status()) },
   { method: "GET", path: "/v1/trust", role: "member", answer: async (_, { trust }) => json(await trust.export()) },

@@ -14,6 +14,7 @@ import {
   API_HEADER_BYTES_MAX,
   API_REQUEST_WAIT_MS,
   API_WATCHERS_MAX,
+  API_WATCHERS_PER_USER_MAX,
   UNSENT_BYTES_MAX,
 } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
@@ -44,7 +45,7 @@ export interface ControlServerOptions {
 export async function startControlServer(options: ControlServerOptions): Promise<ControlServer> {
   const { socketPath, ports, log } = options;
   const isMember = options.isMember ?? membershipFrom();
-  const watchers = new Set<ServerResponse>();
+  const watchers: Watchers = new Map();
   const server = createServer(
     {
       maxHeaderSize: API_HEADER_BYTES_MAX,
@@ -68,7 +69,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
       const { route, path, query } = routeOf(request);
       if (route.role === "admin") requireAdmin(caller);
       const answer = await route.answer({ caller, path, query, body: await readBody(request) }, ports);
-      await send(response, answer, watchers);
+      await send(response, answer, caller.uid, watchers);
     } catch (error) {
       if (response.headersSent) throw error;
       sendFault(response, error, log);
@@ -135,7 +136,10 @@ function decoded(step: string): string | undefined {
   }
 }
 
-async function send(response: ServerResponse, answer: Answer, watchers: Set<ServerResponse>): Promise<void> {
+/** Each with the uid of who watches. */
+type Watchers = Map<ServerResponse, number>;
+
+async function send(response: ServerResponse, answer: Answer, uid: number, watchers: Watchers): Promise<void> {
   switch (answer.kind) {
     case "json":
       if (answer.afterwards) response.once("close", answer.afterwards);
@@ -145,7 +149,7 @@ async function send(response: ServerResponse, answer: Answer, watchers: Set<Serv
       await sendLines(response, answer.lines);
       break;
     case "events":
-      sendEvents(response, answer.watch, watchers);
+      sendEvents(response, answer.watch, uid, watchers);
       break;
     default:
       answer satisfies never;
@@ -179,12 +183,17 @@ async function sendLines(response: ServerResponse, lines: AsyncIterable<unknown>
 function sendEvents(
   response: ServerResponse,
   watch: Extract<Answer, { kind: "events" }>["watch"],
-  watchers: Set<ServerResponse>,
+  uid: number,
+  watchers: Watchers,
 ): void {
+  const own = [...watchers.values()].filter((one) => one === uid).length;
+  if (uid !== 0 && own >= API_WATCHERS_PER_USER_MAX) {
+    throw new ApiFault(503, "API_WATCHERS_FULL", `This user watches ${own} times already`, "End one of them");
+  }
   if (watchers.size >= API_WATCHERS_MAX) {
     throw new ApiFault(503, "API_WATCHERS_FULL", `${API_WATCHERS_MAX} clients watch already`, "End one of them");
   }
-  watchers.add(response);
+  watchers.set(response, uid);
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
   response.flushHeaders();
   const stop = watch((event) => {

@@ -1,6 +1,13 @@
 /** What requests may hold: a schema for each body. Only checks; routes.ts says what is done with it. */
-import { QUARANTINE_REASON_MAX } from "../../base/limits.ts";
-import type { NewConnection, PolicyFile, TagTarget } from "../ports.ts";
+import {
+  API_LIST_MAX,
+  HOLD_COMMENT_MAX,
+  QUARANTINE_REASON_MAX,
+  REUSE_MS_MAX,
+  STATEMENT_BYTES_MAX,
+} from "../../base/limits.ts";
+import type { ExplainRequest, PolicyFile, RecordedQuery } from "../policy-ports.ts";
+import type { NewConnection, TagTarget } from "../ports.ts";
 import { bodyOf } from "./bodies.ts";
 import { ApiFault } from "./faults.ts";
 
@@ -75,6 +82,15 @@ export function endOf({ forMs, untilMs }: { forMs?: number; untilMs?: number }, 
   throw new ApiFault(400, "API_BODY_INVALID", message, "Send exactly one of them");
 }
 
+const ANSWER = {
+  comment: { type: "string", maxLength: HOLD_COMMENT_MAX },
+  digest: { type: "string", maxLength: 64 },
+} as const;
+export const approveBody = bodyOf<{ forMs?: number; comment?: string; digest?: string }>(
+  object({ ...ANSWER, forMs: { type: "integer", minimum: 1_000, maximum: REUSE_MS_MAX } }, []),
+);
+export const denyBody = bodyOf<{ comment?: string; digest?: string }>(object(ANSWER, []));
+
 interface AddedParts {
   readonly password?: string;
   readonly tls?: NewConnection["tls"];
@@ -96,18 +112,40 @@ export const addBody = bodyOf<Omit<NewConnection, "password" | "tls" | "labels">
   ),
 );
 export const passwordBody = bodyOf<{ password: string }>(object({ password: SECRET }, ["password"]));
-export const policyBody = bodyOf<{ files: PolicyFile[] }>(
+const FILES = {
+  type: "array",
+  maxItems: 1_000,
+  items: object({ path: TEXT, text: { type: "string" } }, ["path", "text"]),
+} as const;
+export const policyBody = bodyOf<{ files: PolicyFile[] }>(object({ files: FILES }, ["files"]));
+
+const COUNT = { type: "integer", minimum: 1, maximum: API_LIST_MAX } as const;
+const MOMENT = { type: "integer", minimum: 0 } as const;
+const QUERY = { agent: NAME, sinceMs: MOMENT, sessions: COUNT } as const;
+export const suggestBody = bodyOf<RecordedQuery>(object(QUERY, []));
+export const replayBody = bodyOf<RecordedQuery & { files: PolicyFile[] }>(
+  object({ ...QUERY, files: FILES }, ["files"]),
+);
+
+const typedBody = bodyOf<ExplainRequest>(
   object(
     {
-      files: {
-        type: "array",
-        maxItems: 1_000,
-        items: object({ path: TEXT, text: { type: "string" } }, ["path", "text"]),
-      },
+      ...{ agent: NAME, connection: NAME, text: { type: "string", maxLength: STATEMENT_BYTES_MAX } },
+      ...{ user: { type: "string", maxLength: 255 }, executable: TEXT, atMs: MOMENT },
     },
-    ["files"],
+    ["agent", "connection", "text"],
   ),
 );
+const recordedBody = bodyOf<{ session: string; entry: number }>(
+  object({ session: TEXT, entry: { type: "integer", minimum: 1 } }, ["session", "entry"]),
+);
+
+/** A text that somebody types in, or an entry of a recording. */
+export function explainBody(body: unknown): ExplainRequest | { readonly session: string; readonly entry: number } {
+  const isRecorded = typeof body === "object" && body !== null && "session" in body;
+  return isRecorded ? recordedBody(body) : typedBody(body);
+}
+
 export const removeBody = bodyOf<{ remove?: boolean }>(object({ remove: { type: "boolean" } }, []));
 
 function object(properties: object, required: readonly string[]) {

@@ -30,8 +30,8 @@ export class ApiClient {
   }
 
   /** One value per line of the answer, as they come. */
-  async *lines<T>(path: string): AsyncGenerator<T> {
-    const response = await this.#open("GET", path, undefined, {});
+  async *lines<T>(path: string, body?: object): AsyncGenerator<T> {
+    const response = await this.#open(body === undefined ? "GET" : "POST", path, body, {});
     if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, await readAll(response));
     let rest = "";
     for await (const chunk of response.setEncoding("utf8") as AsyncIterable<string>) {
@@ -44,8 +44,8 @@ export class ApiClient {
   }
 
   /** The data of each server-sent event, until the daemon ends. Waits as long as it takes. Source: WHATWG HTML, Server-sent events. */
-  async *events<T>(path: string): AsyncGenerator<T> {
-    const response = await this.#open("GET", path, undefined, {});
+  async *events<T>(path: string, options: AskOptions = {}): AsyncGenerator<T> {
+    const response = await this.#open("GET", path, undefined, options);
     response.socket.setTimeout(0); // silence is no fault
     if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, await readAll(response));
     let rest = "";

@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import type { Duplex } from "node:stream";
 import { codeOf, UserError } from "../../base/errors.ts";
-import type { Run, RunSummary } from "../ports.ts";
+import type { Run, RunSummary } from "../runs.ts";
 import { step } from "./client.ts";
 import { complain } from "./complain.ts";
 import { launcherArguments, launcherFor, WORD_FD, wordOf } from "./launcher.ts";

@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { RunBounds } from "../ports.ts";
+import type { RunBounds } from "../runs.ts";
 
 /** Beside the addon. */
 export const BUILT_LAUNCHER = fileURLToPath(new URL("../../../native/build/sallyport-launch", import.meta.url));

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { UserError } from "../../base/errors.ts";
 import { addAgentCommands } from "./commands/agents.ts";
+import { addApprovalCommands } from "./commands/approvals.ts";
 import { addConnectionCommands } from "./commands/connections.ts";
 import { addDaemonCommands } from "./commands/daemon.ts";
 import { addEventCommands } from "./commands/events.ts";
@@ -55,6 +56,7 @@ export function createProgram(world: World): Command {
   addDaemonCommands(program, open);
   addRunCommand(program, open);
   addAgentCommands(program, open);
+  addApprovalCommands(program, open);
   addConnectionCommands(program, open);
   addSessionCommands(program, open);
   addEventCommands(program, open);
@@ -106,5 +108,6 @@ Examples:
   sallyport run --as ci -- psql -h db.internal   run a guarded command
   sudo sallyport sessions                        what agents did
   sudo sallyport sessions replay ID              see it again
+  sallyport approvals watch                      what waits for a reviewer, and answer it
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 daemon not reachable, 4 not permitted.`;

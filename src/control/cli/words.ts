@@ -1,13 +1,11 @@
 /** Times as a person types them. Throws InvalidArgumentError, which commander says as wrong usage. */
 import { InvalidArgumentError } from "commander";
-
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+import { durationMs } from "../../base/duration.ts";
 
 /** "90s", "30m", "2h", "1d", "1h30m" in milliseconds. */
 export function readDuration(text: string): number {
-  if (!/^(\d{1,6}[smhd])+$/.test(text)) throw new InvalidArgumentError("Write it like 30m, 2h, 1h30m or 7d.");
-  let ms = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+)([smhd])/g)) ms += Number(amount) * (UNIT_MS[unit ?? ""] ?? 0);
+  const ms = durationMs(text);
+  if (ms === undefined) throw new InvalidArgumentError("Write it like 30m, 2h, 1h30m or 7d.");
   if (ms === 0) throw new InvalidArgumentError("It must be longer than nothing.");
   return ms;
 }

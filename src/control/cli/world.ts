@@ -13,13 +13,19 @@ export const STATE_DIR = "/var/lib/sallyport";
 export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean;
+  /** Of a terminal. */
+  readonly columns?: number;
+  readonly rows?: number;
 }
+
+/** A terminal can give its keys one by one. */
+export type Input = Readable & { readonly isTTY?: boolean; setRawMode?(isRaw: boolean): unknown };
 
 export interface World {
   /** Without the runtime and the script. */
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly stdin: Readable;
+  readonly stdin: Input;
   readonly stdout: Output;
   readonly stderr: Output;
   /** main.ts, for the few commands that work without a daemon or become one. */

@@ -1,12 +1,10 @@
-/** What the API may ask of the daemon itself and of its policy: status, reload, the end. */
+/** What the API may ask of the daemon itself: status, reload, the end. */
 import { readFileSync } from "node:fs";
-import type { DaemonPorts, PolicyPorts, PolicyStatus, ReloadResult } from "../../control/ports.ts";
-import type { Connection } from "../../model/connection.ts";
-import { PolicyError } from "../../policy/problem.ts";
-import { compilePolicy } from "../configuration.ts";
+import type { DaemonPorts, ReloadResult } from "../../control/ports.ts";
 import { doctorReport, goingOf } from "../doctor.ts";
 import { stateListing } from "./agents.ts";
 import { type PortParts, tell } from "./parts.ts";
+import { policyStatus } from "./policy.ts";
 
 export function daemonPorts(parts: PortParts): DaemonPorts {
   return {
@@ -21,6 +19,7 @@ export function daemonPorts(parts: PortParts): DaemonPorts {
       agents: parts.agents.list().length,
       connections: parts.configuration().connections.length,
       openSessions: parts.sessions.list().length,
+      waiting: parts.holds.waiting,
       policy: policyStatus(parts),
       counters: { ...parts.interception.counters(), observed: parts.sightings.observed, ...parts.names.counters() },
       states: parts.states.list().map(({ agent }) => stateListing(agent, parts)),
@@ -44,36 +43,9 @@ export function daemonPorts(parts: PortParts): DaemonPorts {
   };
 }
 
-export function policyPorts(parts: PortParts): PolicyPorts {
-  return {
-    check: async (files) => {
-      const named = files.map(({ path, text }) => ({ name: path, text }));
-      return checkPolicy(named, parts.configuration().connections);
-    },
-    status: async () => policyStatus(parts),
-  };
-}
-
 export function reloadResult(parts: PortParts): ReloadResult {
   const { connections, settings } = parts.configuration();
   return { connections: connections.length, agents: settings.agents.length, policy: policyStatus(parts) };
-}
-
-/** Compiles without putting into force. */
-export function checkPolicy(files: readonly { name: string; text: string }[], connections: readonly Connection[]) {
-  try {
-    const { rules, warnings } = compilePolicy(files, connections);
-    return { rules: rules.length, problems: [], warnings };
-  } catch (error) {
-    if (!(error instanceof PolicyError)) throw error;
-    return { rules: 0, problems: error.problems, warnings: [] };
-  }
-}
-
-function policyStatus({ configuration, loadedMs }: PortParts): PolicyStatus {
-  const { policy } = configuration();
-  const files = [...new Set(policy.rules.map(({ file }) => file))];
-  return { hash: policy.version, rules: policy.rules.length, files, loadedMs: loadedMs() };
 }
 
 const VERSION = (

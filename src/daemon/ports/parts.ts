@@ -2,6 +2,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Containers } from "../../containers/containers.ts";
 import type { Caller, ControlPorts } from "../../control/ports.ts";
+import type { LiveHolds } from "../../holds/holds.ts";
 import type { Agents } from "../../identity/agents.ts";
 import type { AgentStates } from "../../identity/states.ts";
 import type { Interception } from "../../kernel/interception.ts";
@@ -9,6 +10,7 @@ import type { AuditEvent } from "../../model/event.ts";
 import type { Names } from "../../names/names.ts";
 import type { Sessions } from "../../path/sessions.ts";
 import type { CredentialSource } from "../../path/upstream.ts";
+import type { Ledger } from "../../policy/ledger.ts";
 import type { AgentStateStore } from "../../store/agent-states.ts";
 import type { SessionStore } from "../../store/sessions.ts";
 import type { Authority } from "../../vault/authority.ts";
@@ -27,6 +29,7 @@ export interface PortParts {
   readonly clock: Clock;
   readonly configuration: () => Configuration;
   readonly loadedMs: () => number;
+  readonly ledger: Pick<Ledger, "shadowOf">;
   readonly agents: Agents;
   readonly states: AgentStates;
   readonly sightings: Sightings;
@@ -34,6 +37,10 @@ export interface PortParts {
   readonly containers: Pick<Containers, "find">;
   readonly tagging: Pick<Tagging, "takeHookCall">;
   readonly sessions: Sessions;
+  readonly holds: LiveHolds;
+  /** The name of a user, or "". */
+  readonly userOf: (uid: number) => string;
+  readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
   readonly index: SessionStore;
   readonly interception: Interception;
   readonly names: Pick<Names, "counters">;

@@ -47,6 +47,7 @@ export class OpaqueSession implements Session {
       case "ended":
         return this.#end(event.side);
       case "drain": // nobody here can tell when its bytes mean that it rests
+      case "held": // its client could not tell a notice from an answer
       case "facts":
       case "secured":
         return [];

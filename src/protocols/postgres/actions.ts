@@ -45,34 +45,45 @@ const STATEMENT: FactType = {
 };
 
 const FACTS = { statement: STATEMENT } as const;
+/** What a rule has to name so that another statement is another: columns would make rules that nobody reads. */
+const TELLS_BY = [
+  ...["statement.kind", "statement.tables.schema", "statement.tables.name", "statement.tables.access"],
+  ...["statement.functions", "statement.where.present", "statement.where.tautology", "statement.oracles"],
+];
+const SHARED = { facts: FACTS, tellsBy: TELLS_BY } as const;
 
 export const POSTGRES_ACTIONS: readonly ActionDeclaration[] = [
-  { name: "sql", about: "any judged SQL statement", facts: FACTS },
-  { name: "sql.read", about: "reads rows: SELECT, RETURNING, COPY … TO, EXPLAIN", facts: FACTS },
-  { name: "sql.insert", about: "adds rows: INSERT, MERGE, COPY … FROM", facts: FACTS },
-  { name: "sql.update", about: "changes rows: UPDATE, MERGE, ON CONFLICT DO UPDATE, setval()", facts: FACTS },
-  { name: "sql.delete", about: "removes rows: DELETE, MERGE, TRUNCATE (which has no WHERE)", facts: FACTS },
-  { name: "sql.define", about: "changes the schema: CREATE, ALTER, DROP, COMMENT, REINDEX, SELECT INTO", facts: FACTS },
+  { name: "sql", about: "any judged SQL statement", ...SHARED },
+  { name: "sql.read", about: "reads rows: SELECT, RETURNING, COPY … TO, EXPLAIN", ...SHARED },
+  { name: "sql.insert", about: "adds rows: INSERT, MERGE, COPY … FROM", ...SHARED, writes: true },
+  {
+    name: "sql.update",
+    about: "changes rows: UPDATE, MERGE, ON CONFLICT DO UPDATE, setval()",
+    ...SHARED,
+    writes: true,
+  },
+  { name: "sql.delete", about: "removes rows: DELETE, MERGE, TRUNCATE (which has no WHERE)", ...SHARED },
+  { name: "sql.define", about: "changes the schema: CREATE, ALTER, DROP, COMMENT, REINDEX, SELECT INTO", ...SHARED },
   {
     name: "sql.administer",
     about: "roles, grants, maintenance, server settings, extensions, writes to system catalogs",
-    facts: FACTS,
+    ...SHARED,
   },
   {
     name: "sql.call",
     about: "runs code that is not known to be harmless: DO, CALL, EXECUTE, other functions",
-    facts: FACTS,
+    ...SHARED,
   },
   {
     name: "sql.server",
     about: "leaves the database: server files, programs, large objects on disk, other servers",
-    facts: FACTS,
+    ...SHARED,
   },
-  { name: "sql.copy", about: "bulk transfer: COPY in either direction", facts: FACTS },
+  { name: "sql.copy", about: "bulk transfer: COPY in either direction", ...SHARED },
   {
     name: "sql.session",
     about: "changes the session: SET ROLE, search_path, DISCARD, LISTEN, NOTIFY, LOCK, two-phase commit",
-    facts: FACTS,
+    ...SHARED,
   },
 ];
 
@@ -82,6 +93,11 @@ const analyser = new Analyser();
 /** Loads the grammar. Until then `analyse` forbids everything. */
 export function prepareAnalysis(): Promise<void> {
   return analyser.prepare();
+}
+
+/** String constants of a text; undefined: it cannot be parsed. */
+export function literalsOf(text: string): readonly string[] | undefined {
+  return analyser.literals(text);
 }
 
 /** Judges a text of any number of statements as `scope`'s connection would run it. Never throws. */

@@ -1,14 +1,17 @@
 /** PostgreSQL as the rest of the tree sees it. */
 import type { Protocol } from "../../model/protocol.ts";
-import { analyse, POSTGRES_ACTIONS, prepareAnalysis } from "./actions.ts";
+import { analyse, literalsOf, POSTGRES_ACTIONS, prepareAnalysis } from "./actions.ts";
+import { shapeOf } from "./analysis/shape.ts";
 import type { PostgresQuestion } from "./catalog.ts";
 import { UnreadBudget } from "./codec.ts";
+import { EstimateLookup, type EstimateQuestion, estimateOf } from "./estimate.ts";
 import { cancelKeyOf } from "./greeting.ts";
 import { PostgresLogin } from "./login.ts";
 import { CatalogLookup } from "./lookup.ts";
 import { cancelRequest } from "./messages.ts";
 import { PostgresSession } from "./session.ts";
 import type { LoginRequest } from "./startup.ts";
+import { askedBy } from "./typed-in.ts";
 
 /** Which every server has unless somebody dropped it: for logins that no session asked for. */
 const MAINTENANCE_DATABASE = "postgres";
@@ -23,11 +26,18 @@ export const postgres: Protocol = {
   prepare: prepareAnalysis,
   session: (world) => new PostgresSession(world, analyse, unread.of(world.connection)),
   login: (request, world) => new PostgresLogin(request as LoginRequest, world),
-  lookup: (question) => new CatalogLookup(question as PostgresQuestion),
+  lookup: (question) => {
+    const asked = question as PostgresQuestion | EstimateQuestion;
+    return asked.kind === "estimate" ? new EstimateLookup(asked) : new CatalogLookup(asked);
+  },
   lookupLogin: (request) => ({
     database: (request as LoginRequest | undefined)?.database ?? MAINTENANCE_DATABASE,
     parameters: { application_name: "sallyport" },
   }),
+  estimate: estimateOf,
+  shapeOf,
+  literalsOf,
+  askedBy,
   cancelMessage: cancelRequest,
   cancelKey: cancelKeyOf,
 };

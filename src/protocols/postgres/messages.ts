@@ -77,6 +77,17 @@ export function fatal(code: string, message: string, sessionId: string): Buffer 
   ]);
 }
 
+/** A statement waits for a human: clients show it and go on waiting. */
+export function holdNotice(message: string): Buffer {
+  const fields = [
+    ["S", "NOTICE"],
+    ["V", "NOTICE"],
+    ["C", "00000"],
+    ["M", message],
+  ] as const;
+  return frame(SERVER.notice, errorBody(fields));
+}
+
 export function authenticationOk(): Buffer {
   return frame(SERVER.authentication, int32(0));
 }
@@ -108,6 +119,23 @@ export function parse(name: string, text: string): Buffer {
 
 export function describePortal(name: string): Buffer {
   return frame(CLIENT.describe, Buffer.concat([Buffer.from("P"), cstring(name)]));
+}
+
+/** Binds the unnamed statement to the unnamed portal, every value as text. */
+export function bindTexts(values: readonly (string | null)[]): Buffer {
+  const parts = values.map((value) => {
+    if (value === null) return int32(-1);
+    const bytes = Buffer.from(value);
+    return Buffer.concat([int32(bytes.length), bytes]);
+  });
+  const count = Buffer.alloc(2);
+  count.writeUInt16BE(values.length);
+  return frame(CLIENT.bind, Buffer.concat([Buffer.alloc(4), count, ...parts, Buffer.alloc(2)]));
+}
+
+/** All rows of the unnamed portal. */
+export function execute(): Buffer {
+  return frame(CLIENT.execute, Buffer.alloc(5));
 }
 
 export function sync(): Buffer {

@@ -3,7 +3,7 @@
  * that fails to parse there, so that the transaction around it really fails too. Forwarding nothing
  * would let the next Sync commit what came before while the client sees an error.
  */
-import type { Decision } from "../../model/decision.ts";
+import type { Verdict } from "../../model/decision.ts";
 import type { Asked, Operation } from "../../model/operation.ts";
 import { errorResponse, flush, parse, query, sync } from "./messages.ts";
 import type { Step } from "./steps.ts";
@@ -49,22 +49,23 @@ export function inPlaceOf(
 }
 
 /** The ErrorResponse of a refusal: 42501 with rule and session, as the client shows any server error. */
-export function refusal(decision: Extract<Decision, { kind: "deny" }>, sessionId: string): Buffer {
+export function refusal(decision: Extract<Verdict, { kind: "deny" }>, sessionId: string): Buffer {
   return errorResponse([["S", "ERROR"], ["V", "ERROR"], ...refusalFields(decision, sessionId)]);
 }
 
 /** The same as the end of a connection that may not be made. */
-export function fatalRefusal(decision: Extract<Decision, { kind: "deny" }>, sessionId: string): Buffer {
+export function fatalRefusal(decision: Extract<Verdict, { kind: "deny" }>, sessionId: string): Buffer {
   return errorResponse([["S", "FATAL"], ["V", "FATAL"], ...refusalFields(decision, sessionId)]);
 }
 
 function refusalFields(
-  decision: Extract<Decision, { kind: "deny" }>,
+  decision: Extract<Verdict, { kind: "deny" }>,
   sessionId: string,
 ): readonly (readonly [string, string])[] {
   const rules = decision.rules.length === 0 ? "no rule allows it" : `rule ${decision.rules.join(", ")}`;
   return [
-    ["C", "42501"],
+    // What nobody answered in time, or nobody waits for, was canceled rather than forbidden.
+    ["C", decision.held === undefined || decision.held.state === "denied" ? "42501" : "57014"],
     ["M", decision.message],
     ["D", `${rules}, session ${sessionId}`],
     ["H", "This was refused by Sallyport, not by the database. Ask those who keep the policy, with the session id."],

@@ -134,6 +134,8 @@ class Reading {
   readonly #answer = newAnswer();
   /** Statements of this group, or of SQL, that no Execute has used yet. */
   #unused: PreparedStatement[] = [];
+  /** Bound in this group and not executed in it, with what was bound last: a Bind plans, and planning may run code. */
+  readonly #bound = new Map<PreparedStatement, readonly (string | null)[]>();
   /** Bytes with something inserted, and up to where the input is in there. */
   #pieces: Uint8Array[] | undefined;
   #copied: number;
@@ -163,7 +165,8 @@ class Reading {
       body.done();
       at = next;
     }
-    for (const statement of this.#unused) this.#ask(statement, undefined);
+    for (const [statement, parameters] of this.#bound) this.#ask(statement, parameters);
+    for (const statement of this.#unused) this.#ask(statement, "none");
     if (this.#asked.length === 0) this.#asked.push(ends === "sync" ? SYNC_ASKED : OTHER_ASKED);
     this.#answer.open = this.#steps.length;
     const undo = this.#undo;
@@ -312,6 +315,7 @@ class Reading {
       return;
     }
     this.#undo.push(change);
+    this.#bound.set(statement, parameters);
     this.#names.cursors.note(name, portalOutputs(statement));
     this.#steps.push({ kind: "bind", answer: this.#answer, change });
   }
@@ -339,6 +343,7 @@ class Reading {
     const { statement, parameters } = portal;
     if (statement.isNaming) noteNaming(statement.text, this.#names.statements);
     this.#ask(statement, parameters);
+    this.#bound.delete(statement);
     for (const part of statement.analysis.statements) this.#effects(part, step, portal);
     portal.knownRuns = ++this.#names.runs;
     this.#steps.push(step);
@@ -426,19 +431,18 @@ class Reading {
     return statement;
   }
 
-  #ask(statement: PreparedStatement, parameters: readonly (string | null)[] | undefined): void {
+  /** `parameters`: what it is bound to; "none": it is only parsed. */
+  #ask(statement: PreparedStatement, parameters: readonly (string | null)[] | "none"): void {
     const version = this.#world.scope.catalog?.version ?? "";
     if (statement.catalogVersion !== version) {
       statement.analysis = this.#world.analyse(statement.text, this.#world.scope);
       statement.catalogVersion = version;
     }
-    if (parameters !== undefined && this.#unused.length > 0) {
+    if (parameters !== "none" && this.#unused.length > 0) {
       this.#unused = this.#unused.filter((entry) => entry !== statement);
     }
-    const bound = parameters === undefined || parameters.length === 0 ? undefined : parameters;
-    for (const { operation, text } of statement.analysis.statements) {
-      this.#asked.push(bound === undefined ? { operation, text } : { operation, text, parameters: bound });
-    }
+    const more = parameters === "none" ? PREPARED : parameters.length === 0 ? {} : { parameters };
+    for (const { operation, text } of statement.analysis.statements) this.#asked.push({ operation, text, ...more });
     if (statement.analysis.statements.length === 0) this.#asked.push(EMPTY_ASKED);
   }
 
@@ -467,6 +471,7 @@ class Reading {
   }
 }
 
+const PREPARED = { prepared: true } as const;
 const STATEMENT = 0x53;
 const PORTAL = 0x50;
 const SYNC_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "Sync" });

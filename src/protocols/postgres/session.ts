@@ -5,7 +5,7 @@
  */
 import { ProtocolError } from "../../base/errors.ts";
 import { PIPELINE_MAX } from "../../base/limits.ts";
-import type { Decision } from "../../model/decision.ts";
+import type { Verdict } from "../../model/decision.ts";
 import type { Asked } from "../../model/operation.ts";
 import type { SessionWorld } from "../../model/protocol.ts";
 import type { LookAnswer, Session, SessionCommand, SessionEvent } from "../../model/session.ts";
@@ -17,7 +17,7 @@ import { HEADER_BYTES, Inlet, type UnreadBudget } from "./codec.ts";
 import { Doorway, unencrypted } from "./doorway.ts";
 import { type ErrorScrub, scrubError } from "./errors.ts";
 import { type Greeting, greetingBytes, sqlState, unguardable } from "./greeting.ts";
-import { fatal, negotiateProtocolVersion, SERVER } from "./messages.ts";
+import { fatal, holdNotice, negotiateProtocolVersion, SERVER } from "./messages.ts";
 import { fatalRefusal, inPlaceOf, refusal } from "./refuse.ts";
 import { type Analyse, type Group, Requests } from "./requests.ts";
 import type { LoginRequest, Startup } from "./startup.ts";
@@ -144,9 +144,13 @@ export class PostgresSession implements Session {
         return;
       case "server":
         this.#toClient(this.#answers.receive(event.bytes));
+        this.#progress();
         return;
       case "verdict":
         this.#verdict(event.id, event.decision);
+        return;
+      case "held":
+        if (!amid && this.#phase === "ready") this.#toClient(holdNotice(event.notice));
         return;
       case "facts":
         this.#facts(event.id, event.answer);
@@ -173,6 +177,13 @@ export class PostgresSession implements Session {
       default:
         event satisfies never;
     }
+  }
+
+  /** Tells of an answer that this read has not ended, where somebody counts. */
+  #progress(): void {
+    const answer = this.#awaited.head?.answer;
+    if (answer === undefined || !answer.limited || answer.rows === 0) return;
+    this.#out.push({ kind: "progress", id: answer.askId, rows: answer.rows, bytes: answer.bytes });
   }
 
   /** Goes on with what the client has sent, as far as nothing is waited for. */
@@ -314,7 +325,7 @@ export class PostgresSession implements Session {
     this.#out.push({ kind: "ask", id: this.#waitingId, asked, bytes });
   }
 
-  #verdict(id: number, decision: Decision): void {
+  #verdict(id: number, decision: Verdict): void {
     const waiting = this.#waiting;
     if (waiting === undefined || id !== this.#waitingId) throw new Error(`Cannot take the verdict of ask ${id}`);
     this.#waiting = undefined;
@@ -338,6 +349,7 @@ export class PostgresSession implements Session {
           throw new Error("Cannot forward what is forbidden");
         }
         group.answer.askId = id;
+        group.answer.limited = decision.limits !== undefined;
         this.#barrier = group.barrier;
         if (group.definesSchema) this.#fresh = true;
         this.#isSeriesOpen = group.kind === "series" && group.ends === "open";
@@ -373,7 +385,7 @@ export class PostgresSession implements Session {
     if (step.effects.filter(({ copy }) => copy === "in").length > 1) this.#barrier = step;
   }
 
-  #denied(waiting: Waiting, decision: Extract<Decision, { kind: "deny" }>): void {
+  #denied(waiting: Waiting, decision: Extract<Verdict, { kind: "deny" }>): void {
     const { sessionId } = this.#world;
     if (waiting.kind === "group") {
       this.#refuse(waiting.group, refusal(decision, sessionId));

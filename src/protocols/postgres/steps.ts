@@ -41,6 +41,8 @@ export interface Answer {
   askId: number;
   /** Something of it touches labelled columns: errors may quote their values. */
   labelled: boolean;
+  /** It counts towards a limit: whoever counts is told while it streams. */
+  limited: boolean;
   /** Steps that are not answered yet. */
   open: number;
   rows: number;
@@ -54,7 +56,8 @@ export interface Answer {
 const OUTCOME_MAX = 1_024;
 
 export function newAnswer(): Answer {
-  return { askId: 0, labelled: false, open: 0, rows: 0, bytes: 0, masks: undefined, outcome: "", error: undefined };
+  const nothing = { masks: undefined, outcome: "", error: undefined };
+  return { askId: 0, labelled: false, limited: false, open: 0, rows: 0, bytes: 0, ...nothing };
 }
 
 export function addOutcome(answer: Answer, tag: string): void {

@@ -19,7 +19,7 @@ export type Waiting =
 /** What facts are awaited for. */
 export type Looking = "greeting" | "requests" | "rows";
 
-export const COPY_ASKED = housekeeping("CopyData");
+export const COPY_ASKED = housekeeping("CopyData").map((asked) => Object.freeze({ ...asked, isData: true as const }));
 export const SYNC_ASKED = housekeeping("Sync");
 export const TERMINATE_ASKED = housekeeping("Terminate");
 export const REFUSED_ASKED = housekeeping("(a statement that fails, in place of the refused one)");

@@ -28,6 +28,10 @@ const acts = {
     return { rows };
   },
   gone: ({ name }) => clients.get(name).gone,
+  async drop({ name }) {
+    clients.get(name).client.connection.stream.destroy();
+    return {};
+  },
   async close({ name }) {
     await clients.get(name).client.end();
     return {};

@@ -5,6 +5,7 @@ import type { MaskFor } from "../../../src/model/mask.ts";
 import { kindOf } from "../../../src/protocols/postgres/types.ts";
 import {
   allow,
+  allowLimited,
   ask,
   close,
   facts,
@@ -262,6 +263,25 @@ test("a row of a gigabyte that cannot be masked passes as it comes", () => {
     .does(toClient(columns, header, Buffer.alloc(10)))
     .gets(fromServer(Buffer.alloc(20)))
     .does(toClient(Buffer.alloc(20)))
+    .rests();
+});
+
+test("what counts towards a limit tells its rows with every read that does not end it", () => {
+  const columns = server.columns({ name: "n", type: 20 });
+  const row = server.row("1");
+  opened({ maskFor: maskPlainly })
+    .gets(fromClient(SELECT))
+    .does(ask(2, [["sql.read", "select 1"]], SELECT))
+    .gets(allowLimited(2))
+    .does(forward(2))
+    .gets(fromServer(columns))
+    .does(toClient(columns))
+    .gets(fromServer(row, row))
+    .does(toClient(row, row), { kind: "progress", id: 2, rows: 2, bytes: 2 * row.length })
+    .gets(fromServer(row))
+    .does(toClient(row), { kind: "progress", id: 2, rows: 3, bytes: 3 * row.length })
+    .gets(fromServer(row, ...END))
+    .does(note(2, { rows: 4, bytes: 4 * row.length, outcome: "SELECT 1" }), toClient(row, ...END))
     .rests();
 });
 

@@ -131,6 +131,7 @@ async function status(shell: Shell): Promise<void> {
     ["agents", String(now.agents)],
     ["connections", String(now.connections)],
     ["open sessions", String(now.openSessions)],
+    ["held", `${count(now.waiting, "action")} waiting for approval`],
     ...now.states.map((state) => ["agent", `${state.agent} is ${stateWords(state)}`] as const),
     ...Object.entries(now.counters).map(([name, value]) => [name, String(value)] as const),
   ];

@@ -1,11 +1,12 @@
 /** policy: what is loaded, and whether files could be. Checking works without a daemon. */
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
 import type { Command } from "commander";
-import { codeOf, UserError } from "../../../base/errors.ts";
-import type { DaemonStatus, PolicyCheck, PolicyFile, PolicyProblem, PolicyStatus } from "../../ports.ts";
+import { UserError } from "../../../base/errors.ts";
+import type { PolicyCheck, PolicyProblem, PolicyStatus } from "../../policy-ports.ts";
+import type { DaemonStatus } from "../../ports.ts";
+import { policyFilesAt } from "../policy-files.ts";
 import { count, moment, printable } from "../show.ts";
 import { Exit, type OpenShell, type Shell } from "../world.ts";
+import { addPolicyTools } from "./policy-tools.ts";
 
 export function addPolicyCommands(program: Command, open: OpenShell): void {
   const policy = program
@@ -21,13 +22,20 @@ export function addPolicyCommands(program: Command, open: OpenShell): void {
     .action((files: string[], options: { config?: string }, command: Command) =>
       check(open(command), files, options.config),
     );
+  addPolicyTools(policy, open);
 }
 
 async function status(shell: Shell): Promise<void> {
-  const { hash, rules, files, loadedMs } = await shell.api.get<PolicyStatus>("/v1/policy");
-  if (shell.json) return shell.say(JSON.stringify({ hash, rules, files, loadedMs }));
+  const { hash, rules, files, loadedMs, shadow } = await shell.api.get<PolicyStatus>("/v1/policy");
+  if (shell.json) return shell.say(JSON.stringify({ hash, rules, files, loadedMs, shadow }));
   shell.say(`${printable(hash)}  ${count(rules, "rule")}, loaded ${moment(loadedMs)}`);
   for (const file of files) shell.say(`  ${printable(file)}`);
+  for (const { rule, would } of shadow) {
+    const counts = Object.entries(would).map(([what, many]) => `${what} ${count(many, "time")}`);
+    shell.say(
+      `  in shadow: ${printable(rule)} would ${counts.length === 0 ? "have changed nothing so far" : counts.join(", ")}`,
+    );
+  }
 }
 
 async function check(shell: Shell, paths: readonly string[], settingsFile: string | undefined): Promise<void> {
@@ -45,14 +53,7 @@ async function check(shell: Shell, paths: readonly string[], settingsFile: strin
 
 /** The daemon knows the connections that rules may name; without one, or without permission, the settings are read here. */
 async function judge(shell: Shell, paths: readonly string[], settingsFile: string | undefined): Promise<PolicyCheck> {
-  const files = paths.flatMap(filesAt);
-  if (paths.length > 0 && files.length === 0) {
-    throw new UserError(
-      "FILE_UNREADABLE",
-      `Cannot find a policy file in ${paths.join(", ")}`,
-      "Name *.yaml files, or their folder",
-    );
-  }
+  const files = policyFilesAt(paths);
   if (paths.length > 0 && settingsFile === undefined) {
     try {
       return await shell.api.post<PolicyCheck>("/v1/policy/check", { files });
@@ -71,17 +72,6 @@ async function settingsInForce(shell: Shell): Promise<string | undefined> {
   } catch (error) {
     if (!(error instanceof UserError) || (error.exitCode !== 3 && error.exitCode !== 4)) throw error;
     return undefined;
-  }
-}
-
-function filesAt(path: string): PolicyFile[] {
-  try {
-    if (!statSync(path).isDirectory()) return [{ path, text: readFileSync(path, "utf8") }];
-    const names = readdirSync(path).filter((name) => /\.ya?ml$/.test(name));
-    return names.sort().map((name) => ({ path: join(path, name), text: readFileSync(join(path, name), "utf8") }));
-  } catch (cause) {
-    const message = `Cannot read ${path}: ${codeOf(cause)}`;
-    throw new UserError("FILE_UNREADABLE", message, "Check the path, its owner and its mode", { cause });
   }
 }
 

@@ -103,13 +103,24 @@ function entryText(entry: SessionEntry, colours: Colours): string {
   const word = verdictWord(entry, colours);
   const lines = [`${colours.dim(at)}  ${word} ${printableLines(entry.text, INDENT)}`];
   const rules = entry.rules ?? [];
-  if (rules.length > 0) lines.push(colours.dim(`rules: ${rules.map(printable).join(", ")}`));
+  const by = rules.length === 0 ? "" : `, rules: ${rules.map(printable).join(", ")}`;
+  if (entry.kind === "decision") lines.push(colours.dim(`entry ${entry.number}${by}`));
+  if (entry.hold !== undefined) {
+    const { id, by, state } = entry.hold;
+    const who = by.length === 0 ? "" : ` by ${by.map(printable).join(", ")}`;
+    lines.push(
+      colours.yellow(state === "" ? `waits as ${printable(id)}` : `${printable(id)} ${printable(state)}${who}`),
+    );
+  }
   if (entry.message !== undefined && entry.message !== "") lines.push(printableLines(entry.message, INDENT));
   if (entry.observed !== undefined) {
-    const by =
+    const denying =
       entry.observed.rules.length === 0 ? "default: no rule allows it" : entry.observed.rules.map(printable).join(", ");
-    lines.push(colours.yellow(`would be denied by ${by} (observed)`));
+    lines.push(colours.yellow(`would be denied by ${denying} (observed)`));
     if (entry.observed.message !== "") lines.push(printableLines(entry.observed.message, INDENT));
+  }
+  for (const { rule, would } of entry.shadow ?? []) {
+    lines.push(colours.yellow(`with rule ${printable(rule)}, which is in shadow: ${would}`));
   }
   const counts = [
     ...(entry.rows === undefined ? [] : [count(entry.rows, "row")]),

@@ -19,6 +19,7 @@
 import { ANALYSES_MAX, ANALYSIS_TEXT_MAX } from "../../../base/limits.ts";
 import type { DataLabels } from "../../../model/connection.ts";
 import type { Operation } from "../../../model/operation.ts";
+import { as, isAst, text } from "./ast.ts";
 import { TextCache } from "./cache.ts";
 import { type Effects, forbid, type Judgement, judge } from "./judge.ts";
 import type { AnalysisScope } from "./labels.ts";
@@ -88,6 +89,12 @@ export class Analyser {
     return analysis;
   }
 
+  /** Values of the text's constants; undefined: it cannot be parsed. */
+  literals(text: string): readonly string[] | undefined {
+    const parsed = this.#parser.parse(text);
+    return parsed.kind === "refused" ? undefined : parsed.statements.flatMap(({ tree }) => constantsIn(tree));
+  }
+
   #parse(text: string, scope: AnalysisScope): { analysis: Analysis; judgements: readonly Judgement[] } {
     const parsed = this.#parser.parse(text);
     if (parsed.kind === "refused") {
@@ -118,6 +125,15 @@ export class Analyser {
     }
     return `${number} `;
   }
+}
+
+/** Of string constants; throws nothing: a tree that was parsed is not deeper than the stack. */
+function constantsIn(value: unknown): readonly string[] {
+  if (Array.isArray(value)) return value.flatMap(constantsIn);
+  if (!isAst(value)) return [];
+  const constant = as(value, "A_Const");
+  if (constant !== undefined) return isAst(constant["sval"]) ? [text(constant["sval"]["sval"])] : [];
+  return Object.values(value).flatMap(constantsIn);
 }
 
 type Cached =

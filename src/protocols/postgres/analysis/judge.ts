@@ -154,10 +154,7 @@ class Judged {
     if (isServerCopy(body)) return { rule, message: "a file or program of the server would keep labelled values" };
     const form = copyForm(body);
     if (outputs.kind === "columns" && outputs.names !== undefined) {
-      return {
-        rule,
-        message: "COPY of labelled columns and what a star stands for beside them needs the columns by name",
-      };
+      return { rule, message: "COPY of labelled columns beside a star needs the columns by name" };
     }
     if (outputs.kind === "columns" && form !== undefined && form.format !== "binary") return undefined;
     return { rule, message: "COPY of labelled columns is masked in its text and csv forms only" };

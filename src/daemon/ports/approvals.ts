@@ -1,0 +1,75 @@
+/** What the API may ask about held actions: who the caller is becomes who may see and answer. Decides nothing else. */
+import type { ApprovalListing, ApprovalPorts, ApprovalVote, SimilarApproval } from "../../control/approvals.ts";
+import type { Caller } from "../../control/ports.ts";
+import { bar, demandWords, maySee, missing, type Person } from "../../holds/entitled.ts";
+import type { HoldRecord, Vote } from "../../holds/record.ts";
+import type { PortParts } from "./parts.ts";
+
+export function approvalPorts(parts: PortParts): ApprovalPorts {
+  const { holds } = parts;
+  return {
+    async list({ all, limit }, caller) {
+      const person = await personOf(caller, parts);
+      const records = all ? await holds.all(limit) : holds.list();
+      return records.filter((record) => maySee(record, person)).map((record) => listing(record, person));
+    },
+    async show(id, caller) {
+      const person = await personOf(caller, parts);
+      const record = await holds.get(id);
+      if (record === undefined || !maySee(record, person)) return undefined;
+      return { ...listing(record, person), similar: (await holds.similar(record)).map(similarOf) };
+    },
+    async approve(id, answer, caller) {
+      const person = await personOf(caller, parts);
+      return listing(await holds.approve(id, answer, person), person);
+    },
+    async deny(id, answer, caller) {
+      const person = await personOf(caller, parts);
+      return listing(await holds.deny(id, answer, person), person);
+    },
+    watch(caller, onChange) {
+      // Groups are asked for anew each time: who leaves one sees nothing more.
+      let told: Promise<unknown> = Promise.resolve();
+      let isOpen = true;
+      const tell = (record: HoldRecord) => {
+        told = told.then(async () => {
+          const person = await personOf(caller, parts);
+          if (isOpen && maySee(record, person)) onChange({ kind: "approval", approval: listing(record, person) });
+        });
+      };
+      for (const record of holds.list()) tell(record);
+      const stop = holds.watch(tell);
+      return () => {
+        isOpen = false;
+        stop();
+      };
+    },
+  };
+}
+
+async function personOf({ uid }: Caller, { userOf, groupsOf }: PortParts): Promise<Person> {
+  return { uid, user: userOf(uid), groups: uid === 0 ? new Set() : await groupsOf(uid) };
+}
+
+function listing(record: HoldRecord, person: Person): ApprovalListing {
+  const { origin, demands, votes, denied, shape: _shape, likeness: _likeness, policy: _policy, ...rest } = record;
+  const { pid, user, executable, processes } = origin;
+  const lacking = record.state === "waiting" ? missing(record) : undefined;
+  const barred = bar(record, person);
+  return {
+    ...rest,
+    ...{ pid, user, executable, processes, approvers: demands.map(demandWords), answers: votes.map(voteOf) },
+    ...(lacking === undefined ? {} : { missing: lacking }),
+    ...(denied === undefined ? {} : { denied: voteOf(denied) }),
+    ...(barred === undefined ? {} : { barred }),
+  };
+}
+
+function voteOf({ name, atMs, forMs, comment }: Vote): ApprovalVote {
+  return { name, atMs, ...(forMs === undefined ? {} : { forMs }), ...(comment === undefined ? {} : { comment }) };
+}
+
+function similarOf({ id, agent, openedMs, state, votes, denied, result }: HoldRecord): SimilarApproval {
+  const by = denied === undefined ? votes.map(({ name }) => name) : [denied.name];
+  return { id, agent, openedMs, state, by, ...(result === undefined ? {} : { result }) };
+}

@@ -1,0 +1,381 @@
+/**
+ * Held actions, live: opened by the data path, answered by people, ended by time or by the session. At most once:
+ * `approved` is kept before anything else happens, `running` before the data path is told, the result after.
+ * Decides nothing about who people are; never sees what is forwarded.
+ */
+import { messageOf, UserError } from "../base/errors.ts";
+import { HOLD_BYTES_MAX, HOLDS_BYTES_MAX, HOLDS_MAX, HOLDS_PER_AGENT_MAX, HOLDS_SIMILAR_MAX } from "../base/limits.ts";
+import type { Log } from "../base/log.ts";
+import type { AuditEvent } from "../model/event.ts";
+import type { HoldStore } from "../store/holds.ts";
+import { type Describing, describe } from "./describe.ts";
+import { groupsThatCount, missing, type Person, requireEntitled } from "./entitled.ts";
+import type { Hold, HoldAnswer, HoldRequest, Holds } from "./hold.ts";
+import { type HoldRecord, type HoldState, recordOf, rowOf, type Vote } from "./record.ts";
+import { recoverHolds } from "./recovery.ts";
+import { type Standing, StandingApprovals } from "./standing.ts";
+import { answeredEvent, eventOf, noticeOf, refusalOf } from "./words.ts";
+
+export interface HoldsParts extends Describing {
+  readonly store: HoldStore;
+  readonly log: Log;
+  readonly emit: (event: AuditEvent) => void;
+  /** For tests of crashes: called once the state of that name is kept. */
+  readonly kept?: (state: HoldState) => void;
+}
+
+export interface Answer {
+  /** Let the same shape pass again for so long. */
+  readonly forMs?: number;
+  readonly comment?: string;
+  /** What the person has seen; another one voids the answer. */
+  readonly digest?: string;
+}
+
+interface Live {
+  record: HoldRecord;
+  readonly answer: (answer: HoldAnswer) => void;
+  timer: NodeJS.Timeout | undefined;
+  /** Why nobody waits any more, while it is being let go. */
+  unwanted: string | undefined;
+  /** That would be forwarded. */
+  readonly bytes: number;
+  /** It is kept, and listed. */
+  isSeen: boolean;
+  notice: Promise<string>;
+}
+
+export class LiveHolds implements Holds {
+  readonly #parts: HoldsParts;
+  readonly #live = new Map<string, Live>();
+  readonly #standing: StandingApprovals;
+  readonly #watchers = new Set<(record: HoldRecord) => void>();
+  readonly #writing = new Set<Promise<void>>();
+  /** Why nothing may wait any more. */
+  #over: string | undefined;
+
+  constructor(parts: HoldsParts) {
+    this.#parts = parts;
+    this.#standing = new StandingApprovals(parts.clock);
+  }
+
+  /** Before the first session: what a former daemon left open has ended. */
+  recover(): Promise<void> {
+    const { store, clock, emit } = this.#parts;
+    return recoverHolds(store, clock.nowMs(), emit);
+  }
+
+  open(request: HoldRequest): Hold {
+    const { promise, resolve } = Promise.withResolvers<HoldAnswer>();
+    const { record, isWhole } = describe(request, this.#parts, (id) => this.#live.has(id));
+    const standing = this.#standing.find(record.shape);
+    const full = standing === undefined ? this.#fullFor(record.agent, request.bytes.length) : undefined;
+    const refused = isWhole ? full : "it is too long to be shown to a reviewer whole";
+    const live: Live = {
+      record: standing === undefined ? record : { ...record, reuses: standing.hold },
+      ...{ answer: resolve, timer: undefined, unwanted: undefined, isSeen: standing !== undefined },
+      notice: Promise.resolve(""),
+      bytes: request.bytes.length,
+    };
+    this.#live.set(record.id, live);
+    if (this.#over !== undefined) this.#end(live, "abandoned", this.#over);
+    else if (refused !== undefined) this.#end(live, "denied", refused);
+    else if (standing !== undefined) void this.#release(live);
+    const isWaiting = live.record.state === "waiting";
+    if (isWaiting) live.timer = setTimeout(() => this.#expire(live), record.expiresMs - record.openedMs).unref();
+    if (isWaiting) live.notice = this.#wait(live, request.estimate);
+    return {
+      id: record.id,
+      notice: live.notice,
+      answer: promise,
+      abandon: (reason) => this.#abandon(live, reason),
+      withdraw: (reason) => this.#end(live, "abandoned", `it was approved and not forwarded: ${reason}`),
+      finished: (result) => this.#finish(live, result),
+    };
+  }
+
+  /** Throws APPROVAL_UNKNOWN, APPROVAL_ENDED, APPROVAL_NOT_PERMITTED, APPROVAL_DIGEST, APPROVAL_SCOPE, APPROVAL_TWICE. */
+  async approve(id: string, answer: Answer, person: Person): Promise<HoldRecord> {
+    const live = this.#live.get(id) ?? (await this.#gone(id, person));
+    await live.notice;
+    this.#requireAnswerable(live, answer, person);
+    const { record } = live;
+    checkScope(record, answer);
+    if (record.votes.some(({ uid }) => uid === person.uid)) {
+      throw new UserError("APPROVAL_TWICE", `Cannot approve ${id} again: one person counts once`, "Ask somebody else");
+    }
+    const vote = this.#vote(record, answer, person);
+    live.record = { ...record, votes: [...record.votes, vote] };
+    this.#parts.emit(answeredEvent("hold.approval", live.record, vote, this.#parts.clock.nowMs()));
+    if (missing(live.record) === undefined) await this.#release(live);
+    else {
+      await this.#keep(live);
+      this.#tell(live.record);
+    }
+    return live.record;
+  }
+
+  /** One that may answer is enough. Of a hold whose approval stands: it stands no longer. Throws as `approve`. */
+  async deny(id: string, answer: Answer, person: Person): Promise<HoldRecord> {
+    const stood = await this.get(id);
+    if (stood?.standsUntilMs !== undefined && stood.standsUntilMs > this.#parts.clock.nowMs()) {
+      requireEntitled(stood, person);
+      if (this.#standing.end(id)) return this.#stood(stood, answer, person);
+    }
+    const live = this.#live.get(id) ?? (await this.#gone(id, person));
+    await live.notice;
+    this.#requireAnswerable(live, answer, person);
+    const denied = this.#vote(live.record, answer, person);
+    live.record = { ...live.record, denied };
+    this.#end(live, "denied", answer.comment ?? "");
+    await Promise.allSettled(this.#writing);
+    return live.record;
+  }
+
+  /** Waiting, or let go and not ended; oldest first. */
+  list(): readonly HoldRecord[] {
+    return [...this.#live.values()].flatMap(({ record, isSeen }) => (isSeen ? [record] : []));
+  }
+
+  get waiting(): number {
+    return this.#waiting().length;
+  }
+
+  /** Newest first, whatever became of them. */
+  async all(limit: number): Promise<readonly HoldRecord[]> {
+    await Promise.allSettled(this.#writing);
+    return (await this.#parts.store.list(limit)).map((row) => this.#live.get(row.id)?.record ?? recordOf(row));
+  }
+
+  async get(id: string): Promise<HoldRecord | undefined> {
+    const live = this.#live.get(id);
+    if (live !== undefined) return live.record;
+    await Promise.allSettled(this.#writing);
+    const row = await this.#parts.store.get(id);
+    return row === undefined ? undefined : recordOf(row);
+  }
+
+  /** Earlier ones of the same statement, newest first. */
+  async similar({ likeness, id }: HoldRecord): Promise<readonly HoldRecord[]> {
+    return (await this.#parts.store.similar(likeness, id, HOLDS_SIMILAR_MAX)).map(recordOf);
+  }
+
+  /** Calls back for every change until the returned function is called. */
+  watch(onChange: (record: HoldRecord) => void): () => void {
+    this.#watchers.add(onChange);
+    return () => this.#watchers.delete(onChange);
+  }
+
+  /** Nothing waits any more, also of what comes from now on; what was let go goes on. */
+  abandonAll(reason: string): void {
+    this.#over = reason;
+    for (const live of [...this.#live.values()]) this.#abandon(live, reason);
+  }
+
+  /** Nobody sees it before it is kept: a daemon that is killed knows of everything that anybody has seen. */
+  async #wait(live: Live, estimate: HoldRequest["estimate"]): Promise<string> {
+    try {
+      await this.#keep(live);
+    } catch (error) {
+      this.#unkept(live, error);
+    }
+    const { record } = live;
+    if (record.state !== "waiting") return "";
+    live.isSeen = true;
+    this.#parts.emit(eventOf(record, this.#parts.clock.nowMs()));
+    this.#tell(record);
+    void this.#estimate(live, estimate);
+    return noticeOf(record);
+  }
+
+  /** Everything that ended is kept. */
+  async close(): Promise<void> {
+    for (const { timer } of this.#live.values()) clearTimeout(timer);
+    await Promise.allSettled(this.#writing);
+  }
+
+  /** Whether anybody has seen them or not. */
+  #waiting(): readonly Live[] {
+    return [...this.#live.values()].filter(({ record }) => record.state === "waiting");
+  }
+
+  #fullFor(agent: string, bytes: number): string | undefined {
+    if (bytes > HOLD_BYTES_MAX) return `it has more than ${HOLD_BYTES_MAX} bytes`;
+    const waiting = this.#waiting();
+    const own = waiting.filter(({ record }) => record.agent === agent).length;
+    if (own >= HOLDS_PER_AGENT_MAX) return `${own} actions of this agent wait for approval already; try again later`;
+    if (waiting.length >= HOLDS_MAX) return `${HOLDS_MAX} actions wait for approval already; try again later`;
+    const held = waiting.reduce((sum, one) => sum + one.bytes, bytes);
+    return held > HOLDS_BYTES_MAX ? "too many bytes wait for approval already; try again later" : undefined;
+  }
+
+  async #estimate(live: Live, estimate: HoldRequest["estimate"]): Promise<void> {
+    const found = await (estimate?.() ?? Promise.resolve("not known: the protocol has no estimates")).catch(
+      (error: unknown) => `not known: ${messageOf(error)}`,
+    );
+    if (live.record.endedMs !== undefined) return;
+    live.record = { ...live.record, estimate: found };
+    this.#tell(live.record);
+  }
+
+  /** Why an id that is not live cannot be answered. */
+  async #gone(id: string, person: Person): Promise<never> {
+    const record = await this.get(id);
+    if (record === undefined) {
+      throw new UserError("APPROVAL_UNKNOWN", `Cannot find ${id}: nothing was held by that id`, SEE_ALL);
+    }
+    requireEntitled(record, person);
+    throw ended(record);
+  }
+
+  /** In one turn with the answer: of two people who answer at once the second one sees what the first has done. */
+  #requireAnswerable({ record, unwanted }: Live, { digest }: Answer, person: Person): void {
+    requireEntitled(record, person);
+    if (record.state !== "waiting" || unwanted !== undefined) throw ended(record);
+    if (digest !== undefined && !(digest.length >= DIGEST_LENGTH_MIN && record.digest.startsWith(digest))) {
+      const message = `Cannot answer ${record.id}: what it holds has the digest ${record.digest}`;
+      throw new UserError("APPROVAL_DIGEST", message, "Look at it again, and answer what it is now");
+    }
+  }
+
+  #vote(record: HoldRecord, { forMs, comment }: Answer, person: Person): Vote {
+    const groups = groupsThatCount(record, person);
+    const user = person.user === "" ? `uid ${person.uid}` : person.user;
+    return {
+      ...{ uid: person.uid, name: person.uid === 0 ? user : `${user} (${groups.join(", ")})`, groups },
+      atMs: this.#parts.clock.nowMs(),
+      ...(forMs === undefined ? {} : { forMs }),
+      ...(comment === undefined || comment === "" ? {} : { comment }),
+    };
+  }
+
+  /** Lets it go. The states are kept one after the other; whoever stops wanting it meanwhile is heard until the last one. */
+  async #release(live: Live): Promise<void> {
+    clearTimeout(live.timer);
+    const { record } = live;
+    const standing = record.reuses === undefined ? this.#stand(record) : this.#standing.find(record.shape);
+    const by = standing?.by ?? record.votes.map(({ name }) => name);
+    const stands = standing === undefined ? {} : { standsUntilMs: standing.untilMs };
+    live.record = { ...record, ...(record.reuses === undefined ? stands : {}), state: "approved" };
+    try {
+      await this.#keep(live);
+      this.#parts.kept?.("approved");
+      this.#parts.emit(eventOf(live.record, this.#parts.clock.nowMs(), by));
+      this.#tell(live.record);
+      if (live.unwanted === undefined) {
+        live.record = { ...live.record, state: "running" };
+        await this.#keep(live);
+        this.#parts.kept?.("running");
+      }
+    } catch (error) {
+      this.#unkept(live, error);
+      return;
+    }
+    if (live.unwanted !== undefined) {
+      this.#end(live, "abandoned", `it was approved and not forwarded: ${live.unwanted}`);
+      return;
+    }
+    this.#tell(live.record);
+    live.answer({ kind: "approved", approval: { hold: record.id, by } });
+  }
+
+  /** The shortest time that anybody gave; one who gave none means once. */
+  #stand(record: HoldRecord): Standing | undefined {
+    const times = record.votes.map(({ forMs }) => forMs ?? 0);
+    const forMs = Math.min(...times);
+    if (forMs === 0 || record.shape === "") return undefined;
+    const by = record.votes.map(({ name }) => name);
+    const standing = { hold: record.id, by, untilMs: this.#parts.clock.nowMs() + forMs };
+    this.#standing.add(record.shape, standing);
+    return standing;
+  }
+
+  async #stood(record: HoldRecord, answer: Answer, person: Person): Promise<HoldRecord> {
+    const { standsUntilMs: _over, ...rest } = this.#live.get(record.id)?.record ?? record;
+    const vote = this.#vote(record, answer, person);
+    const live = this.#live.get(record.id);
+    if (live !== undefined) live.record = rest;
+    this.#parts.emit(answeredEvent("hold.revoked", rest, vote, this.#parts.clock.nowMs()));
+    await this.#put(rest);
+    this.#tell(rest);
+    return rest;
+  }
+
+  #expire(live: Live): void {
+    if (live.record.state === "waiting") this.#end(live, "expired", "");
+  }
+
+  #abandon(live: Live, reason: string): void {
+    if (live.record.state === "waiting") this.#end(live, "abandoned", reason);
+    else live.unwanted ??= reason;
+  }
+
+  #finish(live: Live, result: string | undefined): void {
+    if (live.record.state !== "running") return;
+    if (result === undefined) this.#end(live, "unknown", "it was forwarded, and the session ended before the answer");
+    else this.#end(live, "executed", "", result);
+  }
+
+  #unkept(live: Live, error: unknown): void {
+    this.#parts.log.error("A held action could not be kept", { hold: live.record.id, error: messageOf(error) });
+    this.#end(live, "denied", "it could not be kept");
+  }
+
+  #end(live: Live, state: HoldState, reason: string, result?: string): void {
+    if (live.record.endedMs !== undefined) return;
+    clearTimeout(live.timer);
+    const endedMs = this.#parts.clock.nowMs();
+    const why = reason === "" ? {} : { reason };
+    live.record = { ...live.record, state, endedMs, ...why, ...(result === undefined ? {} : { result }) };
+    this.#live.delete(live.record.id);
+    const { record } = live;
+    this.#parts.emit(eventOf(record, endedMs));
+    void this.#put(record).catch((error: unknown) => {
+      this.#parts.log.error("The end of a held action could not be kept", { hold: record.id, error: messageOf(error) });
+    });
+    this.#tell(record);
+    const refusal = refusalOf(record);
+    if (refusal !== undefined) live.answer({ kind: "refused", ...refusal });
+  }
+
+  #keep(live: Live): Promise<void> {
+    return this.#put(live.record);
+  }
+
+  #put(record: HoldRecord): Promise<void> {
+    const written = this.#parts.store.put(rowOf(record));
+    const told = written.then(
+      () => {},
+      () => {},
+    );
+    this.#writing.add(told);
+    void told.then(() => this.#writing.delete(told));
+    return written;
+  }
+
+  #tell(record: HoldRecord): void {
+    for (const watcher of this.#watchers) watcher(record);
+  }
+}
+
+const SEE_ALL = "See what became of it: sallyport approvals --all";
+/** As much of a digest as a person copies from a listing. */
+const DIGEST_LENGTH_MIN = 12;
+
+function ended({ id, state }: HoldRecord): UserError {
+  return new UserError("APPROVAL_ENDED", `Cannot answer ${id}: it is ${state} already`, SEE_ALL);
+}
+
+/** Throws APPROVAL_SCOPE. */
+function checkScope(record: HoldRecord, { forMs }: Answer): void {
+  if (forMs === undefined) return;
+  const no = (why: string, remedy: string) =>
+    new UserError("APPROVAL_SCOPE", `Cannot approve ${record.id} for a time: ${why}`, remedy);
+  const once = "Approve it once, without --for";
+  if (record.reuseMs === 0) throw no("its rule lets it pass once only", `${once}; a rule allows more with "reuse"`);
+  if (record.shape === "") throw no("its text has no shape that could be known again", once);
+  if (forMs > record.reuseMs) {
+    const most = `${Math.floor(record.reuseMs / 1_000)}s`;
+    throw no(`its rule allows ${most} at most`, `Approve it with --for ${most} or less`);
+  }
+}
