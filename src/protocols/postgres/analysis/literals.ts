@@ -11,10 +11,24 @@ const STEPS_MAX = 16;
 export class Literals {
   /** Something was decided by a literal's value: with others the answer could be another one. */
   matter = false;
+  /** What was found out of nodes: without, what looks through a wrapping looks through those inside of it again and again. */
+  readonly #texts = new WeakMap<object, { readonly text: string | undefined }>();
+  readonly #bared = new WeakMap<object, unknown>();
+
+  /** What is left of a value without its wrappings (`sameness.ts`); undefined: nobody has looked. */
+  bared(value: unknown): unknown {
+    return isAst(value) ? this.#bared.get(value) : undefined;
+  }
+
+  noteBared(value: unknown, inner: unknown): void {
+    if (isAst(value)) this.#bared.set(value, inner);
+  }
 
   /** A constant's text, also of several that are put together. */
   textOf(value: unknown): string | undefined {
-    const constant = stringOf(value);
+    const known = isAst(value) ? this.#texts.get(value) : undefined;
+    const constant = known === undefined ? stringOf(value) : known.text;
+    if (known === undefined && isAst(value)) this.#texts.set(value, { text: constant });
     if (constant !== undefined) this.matter = true;
     return constant;
   }

@@ -9,12 +9,15 @@ const WAYS_MAX = 16;
 
 /** Without casts, collations and what changes nothing. */
 export function bare(value: unknown, literals: Literals): unknown {
+  const known = literals.bared(value);
+  if (known !== undefined) return known;
   let inner = value;
   for (let step = 0; step < STEPS_MAX; step++) {
     const next = unwrapped(inner, literals);
-    if (next === undefined) return inner;
+    if (next === undefined) break;
     inner = next;
   }
+  literals.noteBared(value, inner);
   return inner;
 }
 
