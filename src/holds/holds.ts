@@ -68,7 +68,7 @@ export class LiveHolds implements Holds {
   open(request: HoldRequest): Hold {
     const { promise, resolve } = Promise.withResolvers<HoldAnswer>();
     const { record, isWhole } = describe(request, this.#parts, (id) => this.#live.has(id));
-    const standing = this.#standing.find(record.shape);
+    const standing = this.#standing.find(record.shape, record.origin.startedBy);
     const full = standing === undefined ? this.#fullFor(record.agent, request.bytes.length) : undefined;
     const refused = isWhole ? full : "it is too long to be shown to a reviewer whole";
     const live: Live = {
@@ -166,6 +166,11 @@ export class LiveHolds implements Holds {
     return () => this.#watchers.delete(onChange);
   }
 
+  /** Settings or policy are other ones: no approval stands, also where the former ones come back. */
+  endStanding(): void {
+    this.#standing.endAll();
+  }
+
   /** Nothing waits any more, also of what comes from now on; what was let go goes on. */
   abandonAll(reason: string): void {
     this.#over = reason;
@@ -253,7 +258,8 @@ export class LiveHolds implements Holds {
   async #release(live: Live): Promise<void> {
     clearTimeout(live.timer);
     const { record } = live;
-    const standing = record.reuses === undefined ? this.#stand(record) : this.#standing.find(record.shape);
+    const standing =
+      record.reuses === undefined ? this.#stand(record) : this.#standing.find(record.shape, record.origin.startedBy);
     const by = standing?.by ?? record.votes.map(({ name }) => name);
     const stands = standing === undefined ? {} : { standsUntilMs: standing.untilMs };
     live.record = { ...record, ...(record.reuses === undefined ? stands : {}), state: "approved" };
@@ -285,7 +291,8 @@ export class LiveHolds implements Holds {
     const forMs = Math.min(...times);
     if (forMs === 0 || record.shape === "") return undefined;
     const by = record.votes.map(({ name }) => name);
-    const standing = { hold: record.id, by, untilMs: this.#parts.clock.nowMs() + forMs };
+    const uids = record.votes.map(({ uid }) => uid);
+    const standing = { hold: record.id, by, uids, untilMs: this.#parts.clock.nowMs() + forMs };
     this.#standing.add(record.shape, standing);
     return standing;
   }

@@ -25,6 +25,8 @@ export interface Protocol {
   readonly shapeOf?: (text: string) => string | undefined;
   /** Values that stand in the text itself, as the backend reads them; undefined: it cannot be told. Absent: none do. */
   readonly literalsOf?: (text: string) => readonly string[] | undefined;
+  /** The parts of a text that are not code: of strings, quoted names and comments. Absent: it cannot be told. */
+  readonly quotedIn?: QuotedIn;
   /** What a typed-in text would ask for on this connection. Absent: the protocol has no texts. */
   readonly askedBy?: (text: string, connection: Connection) => readonly Asked[];
   /** The whole of a cancel message to the server for a key that `login` handed out. */
@@ -32,6 +34,15 @@ export interface Protocol {
   /** What a client of the session shows to cancel, made of the session's secret and the key that `login` handed out. */
   readonly cancelKey?: (secret: Uint8Array, cancel: Uint8Array) => Uint8Array;
 }
+
+/** A half-open range of UTF-16 units. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Ascending, not overlapping. */
+export type QuotedIn = (text: string) => readonly Span[];
 
 export interface SessionWorld {
   readonly sessionId: string;

@@ -1,6 +1,7 @@
 /** PostgreSQL as the rest of the tree sees it. */
 import type { Protocol } from "../../model/protocol.ts";
 import { analyse, literalsOf, POSTGRES_ACTIONS, prepareAnalysis } from "./actions.ts";
+import { quotedIn } from "./analysis/quoted.ts";
 import { shapeOf } from "./analysis/shape.ts";
 import type { PostgresQuestion } from "./catalog.ts";
 import { UnreadBudget } from "./codec.ts";
@@ -37,6 +38,7 @@ export const postgres: Protocol = {
   estimate: estimateOf,
   shapeOf,
   literalsOf,
+  quotedIn,
   askedBy,
   cancelMessage: cancelRequest,
   cancelKey: cancelKeyOf,
