@@ -26,7 +26,8 @@ export async function suggest(
   let [count, left] = [0, 0];
   for await (const ask of asks) {
     if (isHousekeeping(ask)) continue;
-    const passed = ask.decision !== "deny" || ask.wasObserved;
+    const isHeld = ask.decision === "hold" && ask.wasLetGo !== true;
+    const passed = (ask.decision !== "deny" && !isHeld) || ask.wasObserved;
     const isForbidden = ask.asked.some(({ operation }) => operation.forbidden !== undefined);
     if (!passed || isForbidden || ask.isPartial) {
       left++;

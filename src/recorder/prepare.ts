@@ -19,7 +19,7 @@ const NO_PARAMETERS: readonly (string | null)[] = [];
 export function createPrepare(scrub: Scrub): (asked: Asked, quotedIn?: QuotedIn) => Prepared {
   const known = new WeakMap<Operation, Known>();
 
-  return ({ operation, text, parameters }, quotedIn) => {
+  return ({ operation, text, parameters, prepared }, quotedIn) => {
     let about = known.get(operation);
     if (about === undefined) {
       about = {
@@ -41,6 +41,7 @@ export function createPrepare(scrub: Scrub): (asked: Asked, quotedIn?: QuotedIn)
       textTruncated: about.cut.truncated,
       parameters: values.parameters,
       parametersTruncated: values.truncated,
+      prepared: prepared === true,
       operation: about.packed,
       statement: about.statement,
     };

@@ -133,6 +133,20 @@ test("two agents that do the same share a rule, and what differs does not", asyn
   assert.equal(decide(ask("DELETE FROM b WHERE id = 1")), "deny");
 });
 
+test("what people did not let go is not suggested", async () => {
+  const held = { decision: "hold", wasObserved: false } as const;
+  const { left, decide } = await suggested([
+    ask("DELETE FROM a WHERE id = 1", { ...held, wasLetGo: true }),
+    ask("DELETE FROM b WHERE id = 1", { ...held, wasLetGo: false }),
+    ask("DELETE FROM c WHERE id = 1", held),
+  ]);
+  assert.equal(left, 2);
+  assert.deepEqual(
+    ["a", "b", "c"].map((table) => decide(ask(`DELETE FROM ${table} WHERE id = 1`))),
+    ["allow", "deny", "deny"],
+  );
+});
+
 test("what was denied, forbidden or is not whole is left out and counted", async () => {
   const { left, text, decide } = await suggested([
     ask("SELECT * FROM a"),
