@@ -125,7 +125,7 @@ export function shapeDigestOf(
 ): string {
   const shapes: unknown[] = [];
   for (const { operation, text } of asked) {
-    const shape = text === "" ? "" : shapeOf(text);
+    const shape = text === "" ? "" : shapeOf(text, operation.actions);
     if (shape === undefined) return "";
     shapes.push([operation.actions, shape]);
   }

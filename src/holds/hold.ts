@@ -3,7 +3,7 @@ import type { Approval, HeldEnd, HoldDecision } from "../model/decision.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Asked } from "../model/operation.ts";
 import type { Origin } from "../model/origin.ts";
-import type { QuotedIn } from "../model/protocol.ts";
+import type { QuotedIn, ShapeOf } from "../model/protocol.ts";
 
 export interface HoldRequest {
   readonly sessionId: string;
@@ -17,7 +17,7 @@ export interface HoldRequest {
   readonly bytes: Uint8Array;
   readonly decision: HoldDecision;
   /** Of each text what stays equal where only literals differ; undefined: it cannot be approved but once. */
-  readonly shapeOf: (text: string) => string | undefined;
+  readonly shapeOf: ShapeOf;
   /** The parts of a text that are not code; see Protocol. */
   readonly quotedIn?: QuotedIn;
   /** As what the session was let in ("connect to orders"): text and actions of its first ask. */

@@ -20,6 +20,9 @@ const MAINTENANCE_DATABASE = "postgres";
 /** The same memory for all sessions of the process. */
 const unread = new UnreadBudget();
 
+/** `DO '…'`, `COPY … TO PROGRAM '…'`, `SET ROLE '…'`: with another literal it is another action. */
+const LITERALS_TELL: ReadonlySet<string> = new Set(["sql.call", "sql.server", "sql.session", "sql.administer"]);
+
 export const postgres: Protocol = {
   name: "postgres",
   needsCredential: true,
@@ -36,7 +39,7 @@ export const postgres: Protocol = {
     parameters: { application_name: "sallyport" },
   }),
   estimate: estimateOf,
-  shapeOf,
+  shapeOf: (text, actions = []) => (actions.some(({ name }) => LITERALS_TELL.has(name)) ? undefined : shapeOf(text)),
   literalsOf,
   quotedIn,
   askedBy,
