@@ -4,7 +4,14 @@
  * Decides nothing about who people are; never sees what is forwarded.
  */
 import { messageOf, UserError } from "../base/errors.ts";
-import { HOLD_BYTES_MAX, HOLDS_BYTES_MAX, HOLDS_MAX, HOLDS_PER_AGENT_MAX, HOLDS_SIMILAR_MAX } from "../base/limits.ts";
+import {
+  HOLD_BYTES_MAX,
+  HOLDS_BYTES_MAX,
+  HOLDS_MAX,
+  HOLDS_PER_AGENT_MAX,
+  HOLDS_PRUNED_EVERY,
+  HOLDS_SIMILAR_MAX,
+} from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { HoldStore } from "../store/holds.ts";
@@ -51,6 +58,8 @@ export class LiveHolds implements Holds {
   readonly #standing: StandingApprovals;
   readonly #watchers = new Set<(record: HoldRecord) => void>();
   readonly #writing = new Set<Promise<void>>();
+  /** Since the start. */
+  #ended = 0;
   /** Why nothing may wait any more. */
   #over: string | undefined;
 
@@ -337,7 +346,9 @@ export class LiveHolds implements Holds {
     this.#live.delete(live.record.id);
     const { record } = live;
     this.#parts.emit(eventOf(record, endedMs));
-    void this.#put(record).catch((error: unknown) => {
+    const isMany = ++this.#ended % HOLDS_PRUNED_EVERY === 0;
+    const kept = this.#put(record).then(() => (isMany ? this.#parts.store.prune() : undefined));
+    void kept.catch((error: unknown) => {
       this.#parts.log.error("The end of a held action could not be kept", { hold: record.id, error: messageOf(error) });
     });
     this.#tell(record);
