@@ -13,7 +13,7 @@ import { runtimeFolders } from "./containers/folders.ts";
 import { refuseSecondDaemon, startControlServer } from "./control/api/server.ts";
 import type { DaemonOptions, RunningDaemon } from "./control/ports.ts";
 import type { RunBounds } from "./control/runs.ts";
-import { type Configuration, loadConfiguration, usualSettingsFile } from "./daemon/configuration.ts";
+import { areAlike, type Configuration, loadConfiguration, usualSettingsFile } from "./daemon/configuration.ts";
 import { Doors } from "./daemon/doors.ts";
 import { endClosed, treeOf } from "./daemon/flows.ts";
 import { auditKernelEvent, isRefusal, Refusals } from "./daemon/kernel-events.ts";
@@ -116,7 +116,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const masker = createMasker(vault.derivedKey("mask"));
     const ledger = new Ledger(clock);
     const recordings = join(stateDir, "recordings");
-    const scrub = (text: string) => masker.scrub(text);
+    const { scrub } = masker;
     const recorder = await createRecorder({ dir: recordings, clock, scrub, index: store.sessions, log });
     life.atEnd(() => recorder.close());
     const recovered = await recorder.recoverOpen();
@@ -237,6 +237,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         const planned = await resolveDestinations(next, resolve, log);
         // from here on nothing waits, and what can fail comes first: all of it is in force, or none
         const closed = names.adopt(namedSettings(next), planned);
+        if (!areAlike(inForce(), next)) holds.endStanding();
         configuration = next;
         loadedMs = clock.nowMs();
         ledger.keepShadows(new Set(next.policy.rules.flatMap(({ name, shadow }) => (shadow ? [name] : []))));

@@ -283,6 +283,8 @@ export const HOLD_PARAMETER_MAX = 1_024;
 export const HOLD_COMMENT_MAX = 500;
 /** Holds that are remembered after their end, newest first. */
 export const HOLDS_KEPT_MAX = 10_000;
+/** So many may end before the oldest are forgotten. */
+export const HOLDS_PRUNED_EVERY = 1_000;
 /** Earlier holds of the same shape that a reviewer is shown. */
 export const HOLDS_SIMILAR_MAX = 5;
 /** Approvals that stand for a time, at once; each is a hash and who gave it. */

@@ -34,6 +34,8 @@ export interface ApprovalListing {
   readonly agent: string;
   readonly connection: string;
   readonly protocol: string;
+  /** As what the session was let in: "connect to orders". */
+  readonly entrance?: string;
   /** All of them are answered together. */
   readonly statements: readonly {
     readonly text: string;

@@ -107,6 +107,12 @@ export function compilePolicy(files: readonly PolicyFile[], connections: readonl
   );
 }
 
+/** Whether they have the same policy and connections: what was approved under one is the same under the other. */
+export function areAlike(one: Configuration, other: Configuration): boolean {
+  const said = ({ policy, connections }: Configuration) => JSON.stringify([policy.version, connections]);
+  return said(one) === said(other);
+}
+
 function numbered(connections: readonly Connection[]): Map<number, Connection> {
   const byNumber = new Map<number, Connection>();
   for (const connection of connections) {

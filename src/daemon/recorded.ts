@@ -13,6 +13,7 @@ export async function* recordedAsks(
   let start: StartEntry | undefined;
   let asked: ActionEntry[] = [];
   let number = 0;
+  let held: RecordedAsk | undefined;
   for await (const entry of entries) {
     if (entry.kind === "action") {
       asked.push(entry);
@@ -21,11 +22,18 @@ export async function* recordedAsks(
     number++;
     if (entry.kind === "start") start = entry;
     // what came of a hold is a second decision on the same ask
+    if (entry.kind === "decision" && held !== undefined) {
+      yield { ...held, wasLetGo: entry.decision === "allow" };
+      held = undefined;
+    }
     if (entry.kind === "decision" && start !== undefined && asked.length > 0) {
-      yield askOf(start, asked, entry, number, entry.atMs, connections);
+      const ask = askOf(start, asked, entry, number, entry.atMs, connections);
+      if (ask.decision === "hold" && !ask.wasObserved) held = ask;
+      else yield ask;
     }
     asked = [];
   }
+  if (held !== undefined) yield held; // the daemon ended while it waited
 }
 
 function askOf(
@@ -42,7 +50,9 @@ function askOf(
     agent: { slot: 0, name, groups, claims },
     origin: { ...origin, tagCgroupId: 0n },
     connection: connections.find((one) => one.name === connection) ?? { name: connection, protocol, labels: {} },
-    asked: asked.map((entry) => ({ operation: operationOf(entry), text: entry.text })),
+    asked: asked.map(({ prepared, ...entry }) => {
+      return { operation: operationOf(entry), text: entry.text, ...(prepared ? { prepared } : {}) };
+    }),
     isPartial: asked.some(({ actions }) => actions.some(({ facts }) => facts === "")),
     decision: observed === undefined ? decision : "deny",
     rules: observed === undefined ? rules : observed.rules,
@@ -50,7 +60,7 @@ function askOf(
   };
 }
 
-function operationOf({ actions, forbidden }: ActionEntry): Operation {
+function operationOf({ actions, forbidden }: Pick<ActionEntry, "actions" | "forbidden">): Operation {
   const all = actions.map(({ name, facts }) => ({ name, facts: (facts === "" ? {} : JSON.parse(facts)) as Facts }));
   return forbidden === undefined
     ? { actions: all }

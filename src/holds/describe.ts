@@ -13,14 +13,15 @@ import {
   RECORDED_MARGIN,
 } from "../base/limits.ts";
 import type { Asked, Fact } from "../model/operation.ts";
+import type { QuotedIn } from "../model/protocol.ts";
 import type { HoldRequest } from "./hold.ts";
 import { processesFrom } from "./processes.ts";
 import type { HeldOrigin, HeldStatement, HeldTable, HoldRecord } from "./record.ts";
 
 export interface Describing {
   readonly clock: Clock;
-  /** Replaces what detectors find in a text. */
-  readonly scrub: (text: string) => string;
+  /** Replaces what detectors find in a text; `quotedIn` of one that is code, of which nothing is taken away. */
+  readonly scrub: (text: string, quotedIn?: QuotedIn) => string;
   /** Of digests and shapes. */
   readonly key: Uint8Array;
   /** Who made this cgroup an agent; undefined: it is not known any more. */
@@ -37,10 +38,11 @@ export function describe(
 ): { readonly record: HoldRecord; readonly isWhole: boolean } {
   const { agent, connection, decision, sessionId } = request;
   const { demands, expiresMs, reuseMs } = decision.terms;
-  const statements = statementsOf(request.asked, scrub);
+  const statements = statementsOf(request, scrub);
   const openedMs = clock.nowMs();
   const record: HoldRecord = {
     ...{ id: newId(isTaken), sessionId, agent: agent.name, connection: connection.name, protocol: connection.protocol },
+    ...(request.entrance === undefined ? {} : { entrance: scrub(request.entrance.text) }),
     ...{ statements: statements ?? [], tables: tablesOf(request.asked) },
     origin: originOf(request, taggedBy, isInside),
     ...{ rules: decision.rules, message: decision.message, policy: decision.policy, demands, reuseMs },
@@ -60,7 +62,10 @@ function newId(isTaken: (id: string) => boolean): string {
 }
 
 /** The texts as a reviewer sees them; undefined: they are too long to be shown whole. */
-function statementsOf(asked: readonly Asked[], scrub: (text: string) => string): readonly HeldStatement[] | undefined {
+function statementsOf(
+  { asked, quotedIn }: HoldRequest,
+  scrub: Describing["scrub"],
+): readonly HeldStatement[] | undefined {
   let room = HOLD_TEXT_MAX;
   const statements: HeldStatement[] = [];
   for (const { operation, text, parameters = [] } of asked) {
@@ -69,7 +74,7 @@ function statementsOf(asked: readonly Asked[], scrub: (text: string) => string):
     if (room < 0) return undefined;
     const shown = parameters.map((value) => (value === null ? null : shortened(value, scrub)));
     const actions = [...new Set(operation.actions.map(({ name }) => name))];
-    statements.push({ text: scrub(text), parameters: shown, actions });
+    statements.push({ text: scrub(text, quotedIn), parameters: shown, actions });
   }
   return statements;
 }
@@ -104,22 +109,33 @@ function tablesOf(asked: readonly Asked[]): readonly HeldTable[] {
 }
 
 /** SHA-256, keyed, over exactly what would be executed and for whom. */
-export function digestOf({ asked, bytes, agent, connection, decision }: HoldRequest, key: Uint8Array): string {
+export function digestOf(
+  { asked, bytes, agent, connection, decision, entrance }: HoldRequest,
+  key: Uint8Array,
+): string {
   const what = asked.map(({ operation, text, parameters }) => [operation.actions, text, parameters ?? []]);
   const sent = createHash("sha256").update(bytes).digest("hex");
-  return keyed(key, ["hold", what, sent, agent.name, connection.name, decision.policy]);
+  return keyed(key, ["hold", what, sent, agent.name, connection.name, decision.policy, enteredBy(entrance)]);
 }
 
 /** The same of what stays equal where only literals and parameters differ; "" where a text has no shape. */
-export function shapeDigestOf({ asked, agent, connection, decision, shapeOf }: HoldRequest, key: Uint8Array): string {
+export function shapeDigestOf(
+  { asked, agent, connection, decision, shapeOf, entrance }: HoldRequest,
+  key: Uint8Array,
+): string {
   const shapes: unknown[] = [];
   for (const { operation, text } of asked) {
-    const shape = text === "" ? "" : shapeOf(text);
+    const shape = text === "" ? "" : shapeOf(text, operation.actions);
     if (shape === undefined) return "";
     shapes.push([operation.actions, shape]);
   }
   const rules = decision.rules.toSorted();
-  return keyed(key, ["shape", shapes, agent.name, connection.name, decision.policy, rules]);
+  return keyed(key, ["shape", shapes, agent.name, connection.name, decision.policy, rules, enteredBy(entrance)]);
+}
+
+/** One connection leads to every database that its login may open: the same text in another one is another action. */
+function enteredBy(entrance: Asked | undefined): unknown {
+  return entrance === undefined ? [] : [entrance.operation.actions, entrance.text];
 }
 
 /** Whose processes these are and who made them an agent may never answer; root is known by uid 0 and stands apart. */

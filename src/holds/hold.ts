@@ -3,6 +3,7 @@ import type { Approval, HeldEnd, HoldDecision } from "../model/decision.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Asked } from "../model/operation.ts";
 import type { Origin } from "../model/origin.ts";
+import type { QuotedIn, ShapeOf } from "../model/protocol.ts";
 
 export interface HoldRequest {
   readonly sessionId: string;
@@ -16,7 +17,11 @@ export interface HoldRequest {
   readonly bytes: Uint8Array;
   readonly decision: HoldDecision;
   /** Of each text what stays equal where only literals differ; undefined: it cannot be approved but once. */
-  readonly shapeOf: (text: string) => string | undefined;
+  readonly shapeOf: ShapeOf;
+  /** The parts of a text that are not code; see Protocol. */
+  readonly quotedIn?: QuotedIn;
+  /** As what the session was let in ("connect to orders"): text and actions of its first ask. */
+  readonly entrance?: Asked;
   /** How many rows the backend expects to be touched, or why that is not known. Absent: nobody can say. */
   readonly estimate?: () => Promise<string>;
 }

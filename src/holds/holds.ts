@@ -4,7 +4,14 @@
  * Decides nothing about who people are; never sees what is forwarded.
  */
 import { messageOf, UserError } from "../base/errors.ts";
-import { HOLD_BYTES_MAX, HOLDS_BYTES_MAX, HOLDS_MAX, HOLDS_PER_AGENT_MAX, HOLDS_SIMILAR_MAX } from "../base/limits.ts";
+import {
+  HOLD_BYTES_MAX,
+  HOLDS_BYTES_MAX,
+  HOLDS_MAX,
+  HOLDS_PER_AGENT_MAX,
+  HOLDS_PRUNED_EVERY,
+  HOLDS_SIMILAR_MAX,
+} from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { HoldStore } from "../store/holds.ts";
@@ -51,6 +58,8 @@ export class LiveHolds implements Holds {
   readonly #standing: StandingApprovals;
   readonly #watchers = new Set<(record: HoldRecord) => void>();
   readonly #writing = new Set<Promise<void>>();
+  /** Since the start. */
+  #ended = 0;
   /** Why nothing may wait any more. */
   #over: string | undefined;
 
@@ -68,7 +77,7 @@ export class LiveHolds implements Holds {
   open(request: HoldRequest): Hold {
     const { promise, resolve } = Promise.withResolvers<HoldAnswer>();
     const { record, isWhole } = describe(request, this.#parts, (id) => this.#live.has(id));
-    const standing = this.#standing.find(record.shape);
+    const standing = this.#standing.find(record.shape, record.origin.startedBy);
     const full = standing === undefined ? this.#fullFor(record.agent, request.bytes.length) : undefined;
     const refused = isWhole ? full : "it is too long to be shown to a reviewer whole";
     const live: Live = {
@@ -166,6 +175,11 @@ export class LiveHolds implements Holds {
     return () => this.#watchers.delete(onChange);
   }
 
+  /** Settings or policy are other ones: no approval stands, also where the former ones come back. */
+  endStanding(): void {
+    this.#standing.endAll();
+  }
+
   /** Nothing waits any more, also of what comes from now on; what was let go goes on. */
   abandonAll(reason: string): void {
     this.#over = reason;
@@ -253,7 +267,8 @@ export class LiveHolds implements Holds {
   async #release(live: Live): Promise<void> {
     clearTimeout(live.timer);
     const { record } = live;
-    const standing = record.reuses === undefined ? this.#stand(record) : this.#standing.find(record.shape);
+    const standing =
+      record.reuses === undefined ? this.#stand(record) : this.#standing.find(record.shape, record.origin.startedBy);
     const by = standing?.by ?? record.votes.map(({ name }) => name);
     const stands = standing === undefined ? {} : { standsUntilMs: standing.untilMs };
     live.record = { ...record, ...(record.reuses === undefined ? stands : {}), state: "approved" };
@@ -285,7 +300,8 @@ export class LiveHolds implements Holds {
     const forMs = Math.min(...times);
     if (forMs === 0 || record.shape === "") return undefined;
     const by = record.votes.map(({ name }) => name);
-    const standing = { hold: record.id, by, untilMs: this.#parts.clock.nowMs() + forMs };
+    const uids = record.votes.map(({ uid }) => uid);
+    const standing = { hold: record.id, by, uids, untilMs: this.#parts.clock.nowMs() + forMs };
     this.#standing.add(record.shape, standing);
     return standing;
   }
@@ -330,7 +346,9 @@ export class LiveHolds implements Holds {
     this.#live.delete(live.record.id);
     const { record } = live;
     this.#parts.emit(eventOf(record, endedMs));
-    void this.#put(record).catch((error: unknown) => {
+    const isMany = ++this.#ended % HOLDS_PRUNED_EVERY === 0;
+    const kept = this.#put(record).then(() => (isMany ? this.#parts.store.prune() : undefined));
+    void kept.catch((error: unknown) => {
       this.#parts.log.error("The end of a held action could not be kept", { hold: record.id, error: messageOf(error) });
     });
     this.#tell(record);

@@ -26,6 +26,8 @@ export interface HoldRecord {
   readonly agent: string;
   readonly connection: string;
   readonly protocol: string;
+  /** "connect to orders": the database is the client's to choose. */
+  readonly entrance?: string;
   /** All of them are approved, or none. */
   readonly statements: readonly HeldStatement[];
   readonly tables: readonly HeldTable[];

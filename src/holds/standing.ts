@@ -7,6 +7,8 @@ export interface Standing {
   readonly hold: string;
   readonly by: readonly string[];
   readonly untilMs: number;
+  /** Those people, by their uid. */
+  readonly uids: readonly number[];
 }
 
 export class StandingApprovals {
@@ -26,10 +28,19 @@ export class StandingApprovals {
     this.#byShape.set(shape, standing);
   }
 
-  /** A shape names agent, connection, rules and policy, too; "" is none. */
-  find(shape: string): Standing | undefined {
+  /**
+   * A shape names agent, connection, rules and policy, too; "" is none. Nobody's approval stands for an agent that they
+   * have started themselves, though somebody else had started the one that they answered.
+   */
+  find(shape: string, startedBy: readonly number[]): Standing | undefined {
     const found = shape === "" ? undefined : this.#byShape.get(shape);
-    return found !== undefined && found.untilMs > this.#clock.nowMs() ? found : undefined;
+    if (found === undefined || found.untilMs <= this.#clock.nowMs()) return undefined;
+    return found.uids.some((uid) => startedBy.includes(uid)) ? undefined : found;
+  }
+
+  /** What they were given for is not in force any more. */
+  endAll(): void {
+    this.#byShape.clear();
   }
 
   /** Somebody thought better of it. False: that hold's approval does not stand. */

@@ -4,6 +4,7 @@
  * becomes NULL.
  */
 import type { ColumnFacts, InPlaceMask, Masked, MaskStyle, ValueMask } from "../model/mask.ts";
+import type { QuotedIn } from "../model/protocol.ts";
 import { binaryElements, replaceInArray } from "./arrays.ts";
 import { DETECTORS, type Detector, evidenceOf, type MergedFinding, SECRET, scanText } from "./detectors.ts";
 import { EVERYTHING, gate } from "./gate.ts";
@@ -18,8 +19,8 @@ export interface Masker {
    * it; all are asked for once, here. Undefined: no value of the column can ever be masked.
    */
   valueMask(column: ColumnFacts, styleOf: (detector: string) => MaskStyle | undefined): ValueMask | undefined;
-  /** For recordings and logs: every finding replaced by "[detector]". */
-  scrub(text: string): string;
+  /** For recordings, reviewers and logs: every finding replaced by "[detector]", of code in its quoted parts only. */
+  scrub(text: string, quotedIn?: QuotedIn): string;
   /** The style of a mask of our own that the text carries; undefined: none. */
   markIn(text: string): MaskStyle | undefined;
 }

@@ -36,6 +36,8 @@ export interface Asked {
   readonly parameters?: readonly (string | null)[];
   /** It is made ready only: nothing runs until it is asked for again, so that what a rule holds waits until then. */
   readonly prepared?: true;
+  /** The rows that it brings are those of something that was asked for before, e.g. a FETCH: limits of that go on. */
+  readonly continues?: true;
   /** The ask's bytes are values that an operation before it writes, e.g. the data of a copy. */
   readonly isData?: true;
 }

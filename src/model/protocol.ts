@@ -1,7 +1,7 @@
 /** What every protocol folder gives to the tree: the same shape, listed in protocols/index.ts. */
 import type { Connection, UpstreamTls } from "./connection.ts";
 import type { MaskFor } from "./mask.ts";
-import type { ActionDeclaration, Asked } from "./operation.ts";
+import type { Action, ActionDeclaration, Asked } from "./operation.ts";
 import type { LookAnswer, LookQuestion, Session } from "./session.ts";
 import type { Credential, LoginMachine } from "./upstream.ts";
 
@@ -21,10 +21,15 @@ export interface Protocol {
   readonly lookupLogin?: (request: unknown) => unknown;
   /** What to ask `lookup` for the number of rows that this would touch; or why it cannot be asked. Its answer is a text. */
   readonly estimate?: (asked: readonly Asked[]) => { readonly question: LookQuestion } | { readonly unknown: string };
-  /** What stays equal of a text where only its literals differ; undefined: nothing that could be relied upon. */
-  readonly shapeOf?: (text: string) => string | undefined;
+  /**
+   * What stays equal of a text where only its literals differ; undefined: nothing that could be relied upon, or, of one that
+   * asks for `actions`, its literals say what is done.
+   */
+  readonly shapeOf?: ShapeOf;
   /** Values that stand in the text itself, as the backend reads them; undefined: it cannot be told. Absent: none do. */
   readonly literalsOf?: (text: string) => readonly string[] | undefined;
+  /** The parts of a text that are not code: of strings, quoted names and comments. Absent: it cannot be told. */
+  readonly quotedIn?: QuotedIn;
   /** What a typed-in text would ask for on this connection. Absent: the protocol has no texts. */
   readonly askedBy?: (text: string, connection: Connection) => readonly Asked[];
   /** The whole of a cancel message to the server for a key that `login` handed out. */
@@ -32,6 +37,17 @@ export interface Protocol {
   /** What a client of the session shows to cancel, made of the session's secret and the key that `login` handed out. */
   readonly cancelKey?: (secret: Uint8Array, cancel: Uint8Array) => Uint8Array;
 }
+
+export type ShapeOf = (text: string, actions?: readonly Action[]) => string | undefined;
+
+/** A half-open range of UTF-16 units. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Ascending, not overlapping. */
+export type QuotedIn = (text: string) => readonly Span[];
 
 export interface SessionWorld {
   readonly sessionId: string;

@@ -116,14 +116,15 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     maskIn: (asked, bytes) => maskWritten(asked, bytes, protocol, parts.masker),
     shadowMask: (rule, style) => parts.ledger.noteShadow(rule, `mask ${style}`),
   });
-  const recording = parts.recorder.open({
+  const start = {
     sessionId,
     agent,
     origin,
     connection,
     policy: judge.current.policy,
     startedAtMs: parts.clock.nowMs(),
-  });
+  };
+  const recording = parts.recorder.open(start, protocol.quotedIn);
   const cancelSecret = randomBytes(CANCEL_SECRET_BYTES);
   let cancelKey: Uint8Array | undefined;
   const session = protocol.session({
@@ -149,7 +150,13 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     hold: (id, asked, bytes, decision) => {
       clearTimeout(startup); // a held `connect` may take longer than a login
       const shapeOf = protocol.shapeOf ?? (() => undefined);
-      const request = { sessionId, askId: id, agent, origin, connection, asked, bytes, decision, shapeOf };
+      const { quotedIn } = protocol;
+      const [first] = entrance ?? [];
+      const request = {
+        ...{ sessionId, askId: id, agent, origin, connection, asked, bytes, decision, shapeOf },
+        ...(quotedIn === undefined ? {} : { quotedIn }),
+        ...(first === undefined ? {} : { entrance: first }),
+      };
       return held.open({ ...request, estimate: () => parts.lookups.estimate(backend, sessionLogin, asked) });
     },
     recordAsked: (id, asked, decision, hold) => {

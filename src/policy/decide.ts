@@ -82,6 +82,8 @@ class PolicyJudge implements Judge {
   readonly #decided = new WeakMap<Operation, Ruling>();
   readonly #revealed = new Map<string, Revealed>();
   readonly #revealReadsTime: boolean;
+  /** Limits of rows and bytes that something of this session came under, by their rules. */
+  readonly #carried = new Map<RuleName, Limited & CoveringLimit>();
 
   constructor(index: RuleIndex, policy: string, subject: Subject) {
     const { sessionId, agent, origin, connection, clock, room } = subject;
@@ -115,7 +117,7 @@ class PolicyJudge implements Judge {
       const ruling = this.#rule(only.operation);
       const { limits, shadows, writes } = ruling;
       const answer = answerTo(only, ruling);
-      if (!writes && only.isData !== true && limits.length === 0 && shadows.length === 0) {
+      if (!writes && only.isData !== true && only.continues !== true && limits.length === 0 && shadows.length === 0) {
         if (answer.kind === "allow") return this.#allow(id, answer.rules, bytes, undefined, undefined);
         if (answer.kind === "hold") return this.#hold(id, [answer], bytes, approval, undefined);
         return this.#refuse(id, [answer], bytes);
@@ -150,11 +152,14 @@ class PolicyJudge implements Judge {
       if (mask !== undefined) refused.push(writtenBack(mask));
     }
     // What is made ready only is counted when it runs.
-    const limits = limitsOf(judged.flatMap(({ asked, ruling }) => (asked.prepared === true ? [] : [ruling])));
+    const counted = judged.filter(({ asked }) => asked.prepared !== true);
+    const own = limitsOf(counted.map(({ ruling }) => ruling));
+    const limits = counted.some(({ asked }) => asked.continues === true) ? this.#withCarried(own) : own;
     const full = fullOf(limits, room);
     refused.push(...full.refusals);
     const shadow = [...full.shadows, ...shadowsOf(judged.map(({ ruling }) => ruling))];
     const kind = refused.length > 0 ? "deny" : held.length > 0 ? "hold" : "allow";
+    if (kind !== "deny" || this.#isObserved()) this.#carry(own);
     const decision =
       kind === "deny"
         ? this.#refuse(id, refused, bytes, limits)
@@ -163,6 +168,19 @@ class PolicyJudge implements Judge {
           : this.#allow(id, [...rules], bytes, undefined, limits);
     const changing = shadow.filter(({ would }) => would !== kind);
     return changing.length === 0 ? decision : { ...decision, shadow: changing };
+  }
+
+  /** What goes on may be any of what this session was let do. */
+  #carry(limits: readonly (Limited & CoveringLimit)[]): void {
+    for (const limit of limits) {
+      const { rule, rows, bytes } = limit.terms;
+      if (rows !== undefined || bytes !== undefined) this.#carried.set(rule, { ...limit, operations: 0 });
+    }
+  }
+
+  #withCarried(own: readonly (Limited & CoveringLimit)[]): readonly (Limited & CoveringLimit)[] {
+    const rules = new Set(own.map(({ terms }) => terms.rule));
+    return [...own, ...[...this.#carried.values()].filter(({ terms }) => !rules.has(terms.rule))];
   }
 
   #refuse(id: number, refused: readonly Refused[], bytes: Uint8Array, limits?: readonly Limited[]): Decision {

@@ -21,6 +21,8 @@ export interface RecordedAsk {
   /** What the rules said; of an observed agent what they would have said. */
   readonly decision: "allow" | "deny" | "hold";
   readonly rules: readonly string[];
+  /** Of what was held: whether people let it go. */
+  readonly wasLetGo?: boolean;
   readonly wasObserved: boolean;
 }
 

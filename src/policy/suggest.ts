@@ -26,7 +26,8 @@ export async function suggest(
   let [count, left] = [0, 0];
   for await (const ask of asks) {
     if (isHousekeeping(ask)) continue;
-    const passed = ask.decision !== "deny" || ask.wasObserved;
+    const isHeld = ask.decision === "hold" && ask.wasLetGo !== true;
+    const passed = (ask.decision !== "deny" && !isHeld) || ask.wasObserved;
     const isForbidden = ask.asked.some(({ operation }) => operation.forbidden !== undefined);
     if (!passed || isForbidden || ask.isPartial) {
       left++;
@@ -50,7 +51,7 @@ export async function suggest(
       groups.set(key, group);
     }
   }
-  const drafts = merged([...groups.values()]);
+  const drafts = merged(joined([...groups.values()]));
   return { text: fileOf(drafts, count, left), rules: drafts.length, asks: count, left };
 }
 
@@ -69,6 +70,28 @@ interface Draft {
   readonly conditions: readonly string[];
   readonly notes: readonly string[];
   readonly seen: number;
+}
+
+/** Groups that differ in one text only become one, with all of its values: no pair is made that was not seen. */
+function joined(groups: readonly Group[]): readonly Group[] {
+  const texts = Math.max(0, ...groups.map(({ facts }) => facts.length));
+  let made = groups;
+  for (let at = 0; at < texts; at++) {
+    const byOthers = new Map<string, Group>();
+    for (const group of made) {
+      const { agent, connection, action, facts } = group;
+      const others = facts.map((detail, index) => (index === at && detail.isText ? "" : detail.conditions()));
+      const key = JSON.stringify([agent, connection, action, others]);
+      const known = byOthers.get(key);
+      if (known === undefined) byOthers.set(key, group);
+      else {
+        known.seen += group.seen;
+        known.facts[at]?.addTexts(group.facts[at]?.texts ?? []);
+      }
+    }
+    made = [...byOthers.values()];
+  }
+  return made;
 }
 
 /** Groups that differ in their action, or in their agent, only are one rule. */
@@ -193,13 +216,26 @@ class Detail {
   }
 
   /**
-   * What keeps statements apart: a flag, and things that stand together in a list, since `a` and `b` each by itself are not
-   * both at once. Texts and lists of one thing are gathered: any of them will do.
+   * What keeps statements apart: a flag, a text, and things that stand together in a list, since `a` and `b` each by itself are
+   * not both at once. Lists of texts and of one thing are gathered: any of them will do.
    */
   apart(): unknown {
+    if (this.isText) return [...this.#texts];
     const isAlone = [...this.#sizes].every((size) => size <= 1);
     const isOfTexts = this.#fields === undefined || this.#fields.length === 0;
     return [[...this.#flags], isOfTexts ? [] : [...this.#sizes], isOfTexts || isAlone ? [] : [...this.#texts].sort()];
+  }
+
+  get isText(): boolean {
+    return this.#fields === undefined && this.#flags.size === 0;
+  }
+
+  get texts(): Iterable<string> {
+    return this.#texts;
+  }
+
+  addTexts(texts: Iterable<string>): void {
+    for (const text of texts) this.#texts.add(text);
   }
 
   /** None: everything was seen, or too much. */

@@ -95,6 +95,8 @@ export interface ActionEntry {
   readonly textTruncated: boolean;
   readonly parameters: readonly (string | null)[];
   readonly parametersTruncated: boolean;
+  /** It was made ready only. */
+  readonly prepared: boolean;
   /** `facts` is a JSON object, or "" where it was too long. */
   readonly actions: readonly { readonly name: string; readonly facts: string }[];
   readonly forbidden: { readonly rule: string; readonly message: string } | undefined;

@@ -26,6 +26,7 @@ export interface PackedAction {
   readonly textTruncated: boolean;
   readonly parameters: readonly (string | null)[];
   readonly parametersTruncated: boolean;
+  readonly prepared: boolean;
   /** Fields 6 and 7 of `Action`, packed once per operation. */
   readonly operation: Uint8Array;
 }
@@ -75,6 +76,7 @@ export class Packer {
     }
     this.#number(5, action.parametersTruncated ? 1 : 0);
     this.#raw(action.operation);
+    this.#number(8, action.prepared ? 1 : 0);
     this.#end(body);
     this.#endFrame(frame);
   }

@@ -1,11 +1,12 @@
 /** What is stored of an operation: scrubbed first, then cut. Nothing reaches a file unscrubbed. */
 import { RECORDED_MARGIN, RECORDED_TEXT_MAX } from "../base/limits.ts";
 import type { Asked, Fact, Operation } from "../model/operation.ts";
+import type { QuotedIn } from "../model/protocol.ts";
 import { isStatement } from "./format.ts";
 import { type PackedAction, Packer } from "./pack.ts";
 
-/** Replaces what detectors find in a text. Linear in its length; throws nothing. */
-export type Scrub = (text: string) => string;
+/** Replaces what detectors find in a text; `quotedIn` of one that is code. Linear in its length; throws nothing. */
+export type Scrub = (text: string, quotedIn?: QuotedIn) => string;
 
 export interface Prepared extends PackedAction {
   /** Whether it counts as a statement. */
@@ -15,10 +16,10 @@ export interface Prepared extends PackedAction {
 const NO_PARAMETERS: readonly (string | null)[] = [];
 
 /** A function that prepares operations; remembers per operation what depends on it alone, and its last text. */
-export function createPrepare(scrub: Scrub): (asked: Asked) => Prepared {
+export function createPrepare(scrub: Scrub): (asked: Asked, quotedIn?: QuotedIn) => Prepared {
   const known = new WeakMap<Operation, Known>();
 
-  return ({ operation, text, parameters }) => {
+  return ({ operation, text, parameters, prepared }, quotedIn) => {
     let about = known.get(operation);
     if (about === undefined) {
       about = {
@@ -31,7 +32,7 @@ export function createPrepare(scrub: Scrub): (asked: Asked) => Prepared {
       known.set(operation, about);
     }
     if (about.text !== text) {
-      about.cut = scrubAndCut(text, scrub, RECORDED_TEXT_MAX);
+      about.cut = scrubAndCut(text, (whole) => scrub(whole, quotedIn), RECORDED_TEXT_MAX);
       about.text = text;
     }
     const values = parameters === undefined || parameters.length === 0 ? NONE : prepareParameters(parameters, scrub);
@@ -40,6 +41,7 @@ export function createPrepare(scrub: Scrub): (asked: Asked) => Prepared {
       textTruncated: about.cut.truncated,
       parameters: values.parameters,
       parametersTruncated: values.truncated,
+      prepared: prepared === true,
       operation: about.packed,
       statement: about.statement,
     };

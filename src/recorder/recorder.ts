@@ -7,6 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import { UserError } from "../base/errors.ts";
 import { LISTED_ROWS_MAX, RECORD_IDLE_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
+import type { QuotedIn } from "../model/protocol.ts";
 import { preparePrivateFolder } from "../store/database.ts";
 import type { WriteBytes } from "../store/segment.ts";
 import type { SessionStore } from "../store/sessions.ts";
@@ -20,7 +21,7 @@ export type { Recording } from "./recording.ts";
 
 export interface Recorder {
   /** Makes the session's file and writes its start. Throws UserError RECORDING_FAILED: refuse the client. */
-  open(start: RecordingStart): Recording;
+  open(start: RecordingStart, quotedIn?: QuotedIn): Recording;
   /**
    * To be called at the start of the daemon, before the first session: sessions that no daemon ended become
    * `interrupted`, and files that the index has not heard of are indexed.
@@ -90,11 +91,11 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
   }
 
   return {
-    open(start) {
+    open(start, quotedIn) {
       const day = dayOf(start.startedAtMs);
       const first = join(day, segmentName(start.sessionId, 1));
       const of = (segment: number) => join(dir, day, segmentName(start.sessionId, segment));
-      const recording = new OpenRecording(world, start, { of, first });
+      const recording = new OpenRecording(world, start, { of, first }, quotedIn);
       live.add(start.sessionId);
       return recording;
     },

@@ -10,6 +10,7 @@ import { RECORD_PENDING_BYTES_MAX, SEGMENT_AGE_MS, SEGMENT_BYTES_MAX, SESSION_RO
 import type { Log } from "../base/log.ts";
 import type { Decision, RuleName, Verdict } from "../model/decision.ts";
 import type { Asked } from "../model/operation.ts";
+import type { QuotedIn } from "../model/protocol.ts";
 import type { AnswerEntry } from "../model/session.ts";
 import { openSegment, type Segment, type WriteBytes } from "../store/segment.ts";
 import type { SessionRow, SessionState, SessionStore } from "../store/sessions.ts";
@@ -50,7 +51,7 @@ export interface RecordingWorld {
   readonly clock: Clock;
   readonly log: Log;
   readonly index: SessionStore;
-  readonly prepare: (asked: Asked) => Prepared;
+  readonly prepare: (asked: Asked, quotedIn?: QuotedIn) => Prepared;
   readonly scrub: (text: string) => string;
   /** Asks that `idle` be called soon. */
   readonly wake: (recording: OpenRecording) => void;
@@ -64,6 +65,7 @@ const UNRECORDED: RuleName = "built-in:recording";
 export class OpenRecording implements Recording {
   readonly #world: RecordingWorld;
   readonly #start: RecordingStart;
+  readonly #quotedIn: QuotedIn | undefined;
   readonly #fileOf: (segment: number) => string;
   readonly #indexFile: string;
   readonly #pending = new Packer();
@@ -91,7 +93,9 @@ export class OpenRecording implements Recording {
     world: RecordingWorld,
     start: RecordingStart,
     files: { readonly of: (segment: number) => string; readonly first: string },
+    quotedIn?: QuotedIn,
   ) {
+    this.#quotedIn = quotedIn;
     this.#world = world;
     this.#start = start;
     this.#fileOf = files.of;
@@ -121,7 +125,7 @@ export class OpenRecording implements Recording {
       this.#unrecorded += asked.length;
       throw this.#failed(new Error("too much waits for the disk already"));
     }
-    const prepared = asked.map(this.#world.prepare);
+    const prepared = asked.map((one) => this.#world.prepare(one, this.#quotedIn));
     const atMs = this.#world.clock.nowMs();
     for (const one of prepared) {
       this.#pending.action(this.#next(), atMs, askId, one);

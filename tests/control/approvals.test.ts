@@ -151,6 +151,7 @@ const view = (changes: Partial<View> = {}): View => ({
   approvals: [],
   chosen: "",
   isDetailed: false,
+  page: 0,
   said: "",
   ...changes,
 });
@@ -161,6 +162,9 @@ test("keys: arrows and letters choose, letters act, enter shows and hides", () =
   assert.deepEqual(keysIn(`j${ESCAPE}[Aq`), ["j", `${ESCAPE}[A`, "q"]);
   for (const down of ["j", `${ESCAPE}[B`]) assert.equal(press(both, down).view.chosen, "hold2");
   for (const up of ["k", `${ESCAPE}[A`]) assert.equal(press({ ...both, chosen: "hold2" }, up).view.chosen, "hold1");
+  const told = ["[a", "[1;5a", "Oa", "Od", "a", "d"].map((rest) => `${ESCAPE}${rest}`);
+  assert.deepEqual(keysIn(told.join("")), told, "what a terminal sends for one key, or with Alt, is one key");
+  for (const key of told) assert.equal(press(both, key).act, undefined);
   assert.equal(press(both, "k").view.chosen, "hold1", "not above the first");
   assert.equal(press(both, "\r").view.isDetailed, true);
   assert.equal(press({ ...both, isDetailed: true }, ESCAPE).view.isDetailed, false);
@@ -176,6 +180,21 @@ test("one that goes away while it is chosen is not followed by another that the 
   assert.deepEqual([after.approvals, after.chosen, after.isDetailed], [[other], "", false]);
   assert.equal(withChange(after, { ...other, id: "hold3" }).chosen, "", "nor by one that comes");
   assert.equal(withChange(view(), APPROVAL).chosen, "hold1", "the first of an empty screen is chosen");
+});
+
+test("the details show every character of a statement, page by page", () => {
+  const colours = picocolors.createColors(false);
+  const text = `delete from orders where id = 5 and note <> '${"漢".repeat(60)}${"x".repeat(900)}' or paid`;
+  const long = { ...APPROVAL, statements: [{ text, parameters: [], actions: [] }] };
+  let seen = "";
+  let at = view({ approvals: [long], chosen: "hold1", isDetailed: true });
+  for (let pages = 0; pages < 20; pages++) {
+    const lines = screenOf(at, { columns: 40, rows: 14 }, colours, 0).slice(2, -3);
+    for (const line of lines) assert.ok([...line].reduce((sum, one) => sum + (one === "漢" ? 2 : 1), 0) <= 40, line);
+    seen += lines.join("");
+    at = press(at, " ").view;
+  }
+  assert.ok(seen.replaceAll(" ", "").includes(text.replaceAll(" ", "")), seen);
 });
 
 test("a screen is never higher or wider than the terminal, whatever a statement holds", () => {

@@ -21,7 +21,7 @@ const start = (connection = "orders") => ({
 });
 const action = (askId: number, text: string, facts = '{"a":1}', more: object = {}) => ({
   ...at(),
-  ...{ kind: "action", askId, text, textTruncated: false, parameters: [], parametersTruncated: false },
+  ...{ kind: "action", askId, text, textTruncated: false, parameters: [], parametersTruncated: false, prepared: false },
   ...{ actions: [{ name: "sql.read", facts }], forbidden: undefined },
   ...more,
 });
@@ -65,9 +65,18 @@ test("several operations of one ask stay together", async () => {
 test("of a hold the first decision counts, not what came of it", async () => {
   const asks = await asksIn([start(), action(1, "a"), decision(1, "hold"), decision(1, "allow"), answer(1)]);
   assert.deepEqual(
-    asks.map((ask) => ask.decision),
-    ["hold"],
+    asks.map((ask) => [ask.decision, ask.wasLetGo]),
+    [["hold", true]],
   );
+  const [denied] = await asksIn([start(), action(1, "a"), decision(1, "hold"), decision(1, "deny")]);
+  assert.deepEqual([denied?.decision, denied?.wasLetGo], ["hold", false]);
+  const [crashed] = await asksIn([start(), action(1, "a"), decision(1, "hold")]);
+  assert.deepEqual([crashed?.decision, crashed?.wasLetGo], ["hold", undefined]);
+});
+
+test("what was made ready only is known as such, so that a rule that holds does not count as a change", async () => {
+  const [ask] = await asksIn([start(), action(1, "a", "{}", { prepared: true }), decision(1, "allow")]);
+  assert.equal(ask?.asked[0]?.prepared, true);
 });
 
 test("of an observed ask counts what the rules said", async () => {

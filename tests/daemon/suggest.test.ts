@@ -106,6 +106,22 @@ test("the file is short: one rule for each kind of action and set of tables, wit
   assert.match(text, /^# Suggested from 8 recorded operations\. Read it before/);
 });
 
+test("what was done to one table is not allowed to another of which something else was seen", async () => {
+  const traffic = ["DROP TABLE scratch", "CREATE INDEX ON orders (id)", "TRUNCATE logs", "DELETE FROM marks"];
+  const { decide, text } = await suggested(traffic.map((one) => ask(one)));
+  for (const one of traffic) assert.equal(decide(ask(one)), "allow", text);
+  for (const one of ["DROP TABLE orders", "CREATE INDEX ON scratch (id)", "TRUNCATE marks", "DELETE FROM logs"]) {
+    assert.equal(decide(ask(one)), "deny", `${one}\n${text}`);
+  }
+  const both = [
+    "CREATE INDEX ON a (id)",
+    "CREATE INDEX ON b (id)",
+    "ALTER TABLE a ADD c int",
+    "ALTER TABLE b ADD c int",
+  ];
+  assert.equal((await suggested(both.map((one) => ask(one)))).rules, 1);
+});
+
 test("two agents that do the same share a rule, and what differs does not", async () => {
   const bot = { agent: { ...SAMPLE_AGENT, name: "bot" } };
   const { text, rules, decide } = await suggested([
@@ -115,6 +131,20 @@ test("two agents that do the same share a rule, and what differs does not", asyn
   assert.equal(rules, 3, text);
   assert.match(text, /agent\.name in \["bot", "ci"\]/);
   assert.equal(decide(ask("DELETE FROM b WHERE id = 1")), "deny");
+});
+
+test("what people did not let go is not suggested", async () => {
+  const held = { decision: "hold", wasObserved: false } as const;
+  const { left, decide } = await suggested([
+    ask("DELETE FROM a WHERE id = 1", { ...held, wasLetGo: true }),
+    ask("DELETE FROM b WHERE id = 1", { ...held, wasLetGo: false }),
+    ask("DELETE FROM c WHERE id = 1", held),
+  ]);
+  assert.equal(left, 2);
+  assert.deepEqual(
+    ["a", "b", "c"].map((table) => decide(ask(`DELETE FROM ${table} WHERE id = 1`))),
+    ["allow", "deny", "deny"],
+  );
 });
 
 test("what was denied, forbidden or is not whole is left out and counted", async () => {

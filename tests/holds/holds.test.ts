@@ -6,6 +6,7 @@ import {
   HOLDS_BYTES_MAX,
   HOLDS_MAX,
   HOLDS_PER_AGENT_MAX,
+  HOLDS_PRUNED_EVERY,
 } from "../../src/base/limits.ts";
 import type { HoldStore } from "../../src/store/holds.ts";
 import { SAMPLE_AGENT } from "../kit/policy.ts";
@@ -212,4 +213,16 @@ test("what comes when too much waits is denied", async (t) => {
     await answerOf(holds.open(request({ changes: { agent: { ...SAMPLE_AGENT, name: "new" } } })).answer),
     "denied",
   );
+});
+
+test("the oldest are forgotten while the daemon runs, not only when it starts", async (t) => {
+  const { holds, store } = await world(t);
+  const prune = mock.method(store, "prune");
+  for (let count = 0; count < HOLDS_PRUNED_EVERY; count++) {
+    const hold = holds.open(request());
+    hold.abandon("canceled");
+    await hold.answer;
+  }
+  await holds.close();
+  assert.equal(prune.mock.callCount(), 1);
 });

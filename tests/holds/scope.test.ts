@@ -24,6 +24,11 @@ const others = [
     it: request({ changes: { connection: { name: "x", protocol: "postgres" } } }),
     sameShape: false,
   },
+  {
+    name: "another database",
+    it: request({ changes: { entrance: { operation: { actions: [] }, text: "connect to other" } } }),
+    sameShape: false,
+  },
   { name: "another policy", it: request({ policy: "p2" }), sameShape: false },
 ] as const;
 for (const { name, it, sameShape } of others) {
@@ -62,6 +67,27 @@ test("it stands no longer than was said, and for no other shape, agent or policy
   }
   clock.advance(60_000);
   assert.equal(await answerOf(holds.open(request({ terms: REUSE })).answer), "waits");
+});
+
+test("nobody's approval stands for an agent that they started themselves", async (t) => {
+  let starter = EVE.uid;
+  const { holds } = await world(t, { taggedBy: () => starter });
+  const first = holds.open(request({ terms: REUSE }));
+  await holds.approve(first.id, { forMs: 60_000 }, ADA);
+  starter = ADA.uid;
+  const own = holds.open(request({ terms: REUSE }));
+  assert.notEqual(await own.notice, "", "it waits for somebody else");
+  assert.equal((await holds.get(own.id))?.reuses, undefined);
+  starter = EVE.uid;
+  assert.equal(await holds.open(request({ terms: REUSE })).notice, "");
+});
+
+test("what stood for settings or a policy that were replaced stands no more, also where they come back", async (t) => {
+  const { holds } = await world(t);
+  const first = holds.open(request({ terms: REUSE }));
+  await holds.approve(first.id, { forMs: 60_000 }, ADA);
+  holds.endStanding();
+  assert.notEqual(await holds.open(request({ terms: REUSE })).notice, "");
 });
 
 test("of several who approve, the shortest time counts, and once means once", async (t) => {

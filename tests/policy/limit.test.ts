@@ -8,6 +8,7 @@ import { askedOf, CONNECT_FACTS, operationOf, policyOf, statementOf, subjectOf }
 
 const READ = operationOf({ name: "sql.read", facts: statementOf() });
 const WIDE = operationOf({ name: "sql.read", facts: statementOf({ joins: 9 }) });
+const HOUSEKEEPING = Object.freeze({ actions: [] });
 const BYTES = new Uint8Array();
 
 /** A daemon's ledger with a clock that a test moves, and sessions of one policy. */
@@ -55,6 +56,22 @@ test("statements beyond the limit are denied until the window has slid", () => {
   assert.equal(run(one, 4).kind, "deny");
   later(2_000);
   assert.equal(run(one, 5).kind, "allow");
+});
+
+test("what goes on from something before it counts towards the limit of that, and is denied when it is reached", () => {
+  const { session } = world("{ name: few, on: sql.read, limit: { rows: 50, per: 1m } }");
+  const one = session();
+  const fetch = (id: number, rows: number, changes: object = { continues: true }) => {
+    const decision = one.judge.decide(id, [{ operation: HOUSEKEEPING, text: "FETCH", ...changes }], BYTES);
+    if (decision.kind === "allow") one.usage.begin(id, decision.limits);
+    one.usage.answered(id, rows, 10);
+    return decision.kind;
+  };
+  assert.equal(fetch(1, 100), "allow", "nothing was asked for before");
+  assert.equal(run(one, 2, 0).kind, "allow");
+  assert.deepEqual([fetch(3, 40), fetch(4, 40), fetch(5, 40)], ["allow", "allow", "deny"]);
+  assert.equal(fetch(6, 0, {}), "allow", "other housekeeping goes on");
+  assert.equal(run(session(), 7).kind, "deny", "another session of the agent shares it");
 });
 
 test("the time that is told is the time at which there is room", () => {

@@ -55,7 +55,7 @@ test("a session reads back as it was recorded, in order and complete", async (t)
 
   const { startedAtMs: _1, ...said } = start("s1");
   const { tagCgroupId: _2, ...origin } = said.origin;
-  const action = { parametersTruncated: false, textTruncated: false, forbidden: undefined };
+  const action = { prepared: false, parametersTruncated: false, textTruncated: false, forbidden: undefined };
   const actions = [{ name: "sql.read", facts: '{"statement":{"tables":["public.a"]}}' }];
   const atMs = NOON + 5;
   assert.deepEqual(await entries(dir, "s1"), [

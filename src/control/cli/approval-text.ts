@@ -27,6 +27,7 @@ export function approvalText(approval: ApprovalListing, colours: Colours, nowMs:
   const { id, agent, connection, protocol, rules, message, statements, tables, processes } = approval;
   lines.push(`${colours.bold(printable(id))}  ${colours.yellow(stateWord(approval, nowMs))}`);
   say("agent", `${agent} on ${connection} (${protocol}), session ${approval.sessionId}`);
+  if (approval.entrance !== undefined) say("let in to", approval.entrance);
   say("since", moment(approval.openedMs));
   say("rule", `${rules.join(", ")}: ${message}`);
   for (const { text, parameters } of statements) {

@@ -13,6 +13,8 @@ const PATH = "/v1/approvals/watch";
 /** Those that ended stay in view for so long. */
 const ENDED_SHOWN_MS = 10_000;
 const TICK_MS = 1_000;
+/** The terminal is given back as it was. */
+const LEAVING = ["SIGTERM", "SIGHUP"] as const;
 
 export async function watchApprovals(shell: Shell): Promise<void> {
   const { stdout, stdin } = shell.world;
@@ -35,6 +37,8 @@ export interface View {
   /** Id of the chosen one. */
   readonly chosen: string;
   readonly isDetailed: boolean;
+  /** Of the details, as often as somebody turned it; behind the last one comes the first again. */
+  readonly page: number;
   /** What came of the last answer. */
   readonly said: string;
 }
@@ -43,7 +47,7 @@ export type Act = "approve" | "deny" | "quit";
 
 async function showScreen(shell: Shell): Promise<void> {
   const { stdout, stdin } = shell.world;
-  let view: View = { approvals: [], chosen: "", isDetailed: false, said: "" };
+  let view: View = { approvals: [], chosen: "", isDetailed: false, page: 0, said: "" };
   const draw = () => {
     view = withoutOld(view, Date.now());
     // A terminal that nobody sized says 0.
@@ -72,7 +76,10 @@ async function showScreen(shell: Shell): Promise<void> {
   const timer = setInterval(draw, TICK_MS);
   stdin.setRawMode?.(true);
   stdin.on("data", key).resume();
-  stdout.write("\u001b[?1049h\u001b[?25l"); // a screen of its own, without a cursor
+  // A screen of its own, without a cursor; wide characters end at its edge instead of pushing lines down.
+  stdout.write("\u001b[?1049h\u001b[?25l\u001b[?7l");
+  const leave = () => quitting.resolve();
+  for (const signal of LEAVING) process.once(signal, leave);
   try {
     draw();
     const heard = hear(shell, leaving.signal, (approval) => {
@@ -83,7 +90,8 @@ async function showScreen(shell: Shell): Promise<void> {
   } finally {
     clearInterval(timer);
     leaving.abort();
-    stdout.write("\u001b[?25h\u001b[?1049l");
+    for (const signal of LEAVING) process.off(signal, leave);
+    stdout.write("\u001b[?7h\u001b[?25h\u001b[?1049l");
     stdin.off("data", key).pause();
     stdin.setRawMode?.(false);
   }
@@ -118,28 +126,31 @@ export function withoutOld(view: View, nowMs: number): View {
   return { ...view, approvals, chosen: "", isDetailed: false };
 }
 
-/** Key by key: arrows come as three bytes. */
+const ESCAPE = String.fromCharCode(27);
+/** A sequence of ECMA-48, a key of the keypad ("ESC O a" is Ctrl+Up of some terminals), one with Alt, or a character. */
+const KEY = new RegExp(`${ESCAPE}(?:\\[[0-?]*[ -/]*[@-~]|O[ -~]|[^[O${ESCAPE}])?|.`, "gsu");
+
+/** Key by key: "a" in a sequence approves nothing. */
 export function keysIn(text: string): readonly string[] {
-  const keys: string[] = [];
-  for (let at = 0; at < text.length; ) {
-    const length = text.startsWith("\u001b[", at) ? 3 : 1;
-    keys.push(text.slice(at, at + length));
-    at += length;
-  }
-  return keys;
+  return text.match(KEY) ?? [];
 }
 
 export function press(view: View, key: string): { readonly view: View; readonly act?: Act } {
   switch (key) {
     case "j":
     case "\u001b[B":
+    case "\u001bOB":
       return { view: moved(view, 1) };
     case "k":
     case "\u001b[A":
+    case "\u001bOA":
       return { view: moved(view, -1) };
     case "\r":
     case "\n":
-      return { view: { ...view, isDetailed: view.chosen !== "" && !view.isDetailed, said: "" } };
+      return { view: { ...view, isDetailed: view.chosen !== "" && !view.isDetailed, page: 0, said: "" } };
+    case " ":
+    case "\u001b[6~":
+      return { view: { ...view, page: view.isDetailed ? view.page + 1 : 0 } };
     case "\u001b":
       return { view: { ...view, isDetailed: false } };
     case "a":
@@ -157,7 +168,7 @@ export function press(view: View, key: string): { readonly view: View; readonly 
 function moved(view: View, by: number): View {
   const at = view.approvals.findIndex(({ id }) => id === view.chosen);
   const next = Math.min(view.approvals.length - 1, Math.max(0, at + by));
-  return { ...view, chosen: view.approvals[next]?.id ?? "", said: "" };
+  return { ...view, chosen: view.approvals[next]?.id ?? "", page: 0, said: "" };
 }
 
 /** Lines of the whole screen, none wider than it. */
@@ -170,19 +181,47 @@ export function screenOf(
   const chosen = view.approvals.find(({ id }) => id === view.chosen);
   const waiting = view.approvals.filter(({ state }) => state === "waiting").length;
   const head = colours.bold(cut(`Sallyport approvals: ${waitingWords(waiting)}`, columns));
-  const keys = colours.dim(cut("up/down choose · enter details · a approve · d deny · q quit", columns));
+  const keys = colours.dim(cut("up/down choose · enter details · space more · a approve · d deny · q quit", columns));
   const foot = [cut(printable(view.said), columns), keys];
   const room = Math.max(1, rows - 2 - foot.length);
   const body =
     view.isDetailed && chosen !== undefined
-      ? approvalText(chosen, PLAIN, nowMs).map((line) => cut(line, columns))
+      ? approvalText(chosen, PLAIN, nowMs).flatMap((line) => folded(line, columns))
       : listLines(view, columns, room, colours, nowMs);
-  const shown = body.length > room ? [...body.slice(0, room - 1), "… more: sallyport approvals show ID"] : body;
+  const shown = body.length > room ? pageOf(body, room, view.page).map((line) => cut(line, columns)) : body;
   return [head, "", ...shown, ...Array.from({ length: room - shown.length }, () => ""), ...foot];
 }
 
 /** Colours would be cut through. */
 const PLAIN = new Proxy({} as Colours, { get: () => String });
+
+/** What is approved must be there to be read: a long line goes on in the next one. */
+function folded(line: string, columns: number): readonly string[] {
+  const parts: string[] = [];
+  let [part, room] = ["", columns];
+  for (const character of line) {
+    const width = (character.codePointAt(0) ?? 0) < WIDE_FROM ? 1 : 2;
+    if (width > room && part !== "") {
+      parts.push(part);
+      [part, room] = ["", columns];
+    }
+    part += character;
+    room -= width;
+  }
+  return [...parts, part];
+}
+
+/** From here on a character may take two places; what is taken for wide and is not merely makes a line shorter. */
+const WIDE_FROM = 0x1100;
+
+function pageOf(lines: readonly string[], room: number, turned: number): readonly string[] {
+  const size = Math.max(1, room - 1);
+  const pages = Math.ceil(lines.length / size);
+  const page = turned % pages;
+  const shown = lines.slice(page * size, (page + 1) * size);
+  const blank = Array.from({ length: size - shown.length }, () => "");
+  return [...shown, ...blank, `… page ${page + 1} of ${pages}: space`];
+}
 
 function listLines(view: View, columns: number, room: number, colours: Colours, nowMs: number): readonly string[] {
   const at = Math.max(

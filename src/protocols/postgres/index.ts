@@ -1,6 +1,7 @@
 /** PostgreSQL as the rest of the tree sees it. */
 import type { Protocol } from "../../model/protocol.ts";
 import { analyse, literalsOf, POSTGRES_ACTIONS, prepareAnalysis } from "./actions.ts";
+import { quotedIn } from "./analysis/quoted.ts";
 import { shapeOf } from "./analysis/shape.ts";
 import type { PostgresQuestion } from "./catalog.ts";
 import { UnreadBudget } from "./codec.ts";
@@ -19,6 +20,9 @@ const MAINTENANCE_DATABASE = "postgres";
 /** The same memory for all sessions of the process. */
 const unread = new UnreadBudget();
 
+/** `DO '…'`, `COPY … TO PROGRAM '…'`, `SET ROLE '…'`: with another literal it is another action. */
+const LITERALS_TELL: ReadonlySet<string> = new Set(["sql.call", "sql.server", "sql.session", "sql.administer"]);
+
 export const postgres: Protocol = {
   name: "postgres",
   needsCredential: true,
@@ -35,8 +39,9 @@ export const postgres: Protocol = {
     parameters: { application_name: "sallyport" },
   }),
   estimate: estimateOf,
-  shapeOf,
+  shapeOf: (text, actions = []) => (actions.some(({ name }) => LITERALS_TELL.has(name)) ? undefined : shapeOf(text)),
   literalsOf,
+  quotedIn,
   askedBy,
   cancelMessage: cancelRequest,
   cancelKey: cancelKeyOf,

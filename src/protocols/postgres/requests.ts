@@ -237,7 +237,7 @@ class Reading {
     }
     if (statements.length === 0) this.#asked.push(EMPTY_ASKED);
     for (const statement of statements) {
-      this.#asked.push({ operation: statement.operation, text: statement.text });
+      this.#asked.push({ operation: statement.operation, text: statement.text, ...continuing(statement.effects) });
       this.#effects(statement, step, undefined);
     }
     this.#names.series++;
@@ -442,7 +442,9 @@ class Reading {
       this.#unused = this.#unused.filter((entry) => entry !== statement);
     }
     const more = parameters === "none" ? PREPARED : parameters.length === 0 ? {} : { parameters };
-    for (const { operation, text } of statement.analysis.statements) this.#asked.push({ operation, text, ...more });
+    for (const { operation, text, effects } of statement.analysis.statements) {
+      this.#asked.push({ operation, text, ...more, ...continuing(effects) });
+    }
     if (statement.analysis.statements.length === 0) this.#asked.push(EMPTY_ASKED);
   }
 
@@ -474,6 +476,11 @@ class Reading {
 const PREPARED = { prepared: true } as const;
 const STATEMENT = 0x53;
 const PORTAL = 0x50;
+/** FETCH, EXECUTE and CALL: what comes is of another statement. */
+function continuing({ resultVaries: varies }: Effects): Pick<Asked, "continues"> {
+  return varies ? { continues: true } : {};
+}
+
 const SYNC_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "Sync" });
 const OTHER_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "Close" });
 const EMPTY_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "" });
