@@ -176,7 +176,11 @@ type NamedColumns = Readonly<Record<string, readonly [string, number, (readonly 
 function isNamed(json: unknown): json is NamedColumns {
   if (typeof json !== "object" || json === null) return false;
   return Object.values(json).every(
-    (value) => Array.isArray(value) && typeof value[0] === "string" && typeof value[1] === "number",
+    (value) =>
+      Array.isArray(value) &&
+      typeof value[0] === "string" &&
+      typeof value[1] === "number" &&
+      ((value[2] ?? null) === null || Array.isArray(value[2])),
   );
 }
 

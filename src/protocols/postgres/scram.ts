@@ -94,8 +94,9 @@ export class Scram {
 
   /** server-final-message. Throws UPSTREAM_SCRAM when the server does not know the password. */
   verify(serverFinal: string): void {
-    const expected = this.#serverSignature;
-    const signature = Buffer.from(attribute(serverFinal, "v") ?? "", "base64");
+    // As text: a decoder of base64 passes over what does not belong there.
+    const expected = this.#serverSignature && Buffer.from(this.#serverSignature.toString("base64"));
+    const signature = Buffer.from(attribute(serverFinal, "v") ?? "");
     if (expected === undefined || signature.length !== expected.length || !timingSafeEqual(signature, expected)) {
       throw new ProtocolError("UPSTREAM_SCRAM", "Cannot log in: the server could not prove that it knows the password");
     }

@@ -37,6 +37,20 @@ for (const [name, text] of UNPARSABLE) {
   test(`refused: ${name}`, () => assert.equal(rule(text), "built-in:unparsable"));
 }
 
+/** None of them may be looked through again and again: each would take longer than the world lasts. */
+const DOUBLING: readonly (readonly [name: string, text: string])[] = [
+  ["a row of minus signs", `DELETE FROM customers WHERE ${"- ".repeat(1_000)}id = 1`],
+  [
+    "stars over stars",
+    `WITH c0 AS (SELECT * FROM customers)${Array.from({ length: 40 }, (_, at) => `, c${at + 1} AS (SELECT a.*, b.* FROM c${at} a, c${at} b)`).join("")} SELECT 1 FROM c40`,
+  ],
+  [
+    "CASE in conditions of CASE",
+    `DELETE FROM customers WHERE ${"CASE WHEN ".repeat(60)}id = 1${" THEN id = 1 ELSE id = 2 END".repeat(60)}`,
+  ],
+];
+for (const [name, text] of DOUBLING) test(`judged in time: ${name}`, { timeout: 20_000 }, () => void rule(text));
+
 test("nothing is allowed before the grammar is loaded", () => {
   assert.equal(rule("SELECT 1", new Analyser()), "built-in:unparsable");
 });

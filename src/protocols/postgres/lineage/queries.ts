@@ -1,4 +1,5 @@
 /** What each column of a query's result depends on: FROM, joins, WITH, set operations, VALUES. */
+import { COLUMNS_MAX } from "../../../base/limits.ts";
 import { type Ast, as, isAst, list, names, text, typed } from "../analysis/ast.ts";
 import { taintOf } from "./expressions.ts";
 import { aliased, joinOf } from "./joins.ts";
@@ -165,18 +166,26 @@ function selectOf(body: Ast, outer: Scope, walk: Walk): Columns {
   return columns;
 }
 
-/** A target list or RETURNING. */
+/** A target list or RETURNING. More columns than PostgreSQL allows are not counted: stars over stars double them each time. */
 export function outputsOf(targets: unknown, scope: Scope, walk: Walk): Columns {
-  const parts = list(targets).map((item): Columns => {
-    const target = as(item, "ResTarget");
-    const alias = target?.["name"];
-    const star = starIn(target?.["val"], scope, walk);
-    if (star !== undefined) return star;
-    const fields = names(as(target?.["val"], "ColumnRef")?.["fields"]);
-    const name = typeof alias === "string" ? alias : fields.at(-1);
-    return { list: [{ name, taint: taintOf(target?.["val"], scope, walk) }], others: undefined };
-  });
+  const parts: Columns[] = [];
+  let count = 0;
+  for (const item of list(targets)) {
+    const part = targetOf(as(item, "ResTarget"), scope, walk);
+    parts.push(part);
+    count += part.list.length;
+    if (count > COLUMNS_MAX) return { list: [], others: walk.relations.anything };
+  }
   return together(parts);
+}
+
+function targetOf(target: Ast | undefined, scope: Scope, walk: Walk): Columns {
+  const star = starIn(target?.["val"], scope, walk);
+  if (star !== undefined) return star;
+  const alias = target?.["name"];
+  const fields = names(as(target?.["val"], "ColumnRef")?.["fields"]);
+  const name = typeof alias === "string" ? alias : fields.at(-1);
+  return { list: [{ name, taint: taintOf(target?.["val"], scope, walk) }], others: undefined };
 }
 
 /** `*`, `row.*` and `(row).*`; undefined for anything else. */
