@@ -39,7 +39,7 @@ function list(): void {
 
 async function run(options: Options): Promise<number> {
   const startedMs = performance.now();
-  const { quick, seed, server, random } = options;
+  const { quick, seed, server, random, collide } = options;
   const wanted = chosen(ALL, options.only);
   const picked = quick ? sample(wanted, EACH, seed) : wanted;
   const parts = VERSIONS.map((version) => ({ version, attacks: attacksOn(picked, version, server) }));
@@ -53,7 +53,14 @@ async function run(options: Options): Promise<number> {
     for (const { version, attacks } of parts) {
       trials.push(...(await runTrials(world, attacks, { version, oneWay: quick, tell })));
     }
-    const property = await runProperty(world, { version: base, seed, from: options.from, count: random, tell });
+    const property = await runProperty(world, {
+      version: base,
+      seed,
+      from: options.from,
+      count: random,
+      collide,
+      tell,
+    });
     const oracles = await runOracles(world, base);
     return finish({ trials, property, oracles, tookMs: performance.now() - startedMs }, options);
   } finally {

@@ -13,6 +13,7 @@ through a real daemon, where no piece of one may arrive in any byte. Then random
   --seed N          of the random statements and of the sample (default 1)
   --random N        how many random statements (default 1000; with --quick 60)
   --from N          number of the first random statement (default 0), to repeat one
+  --collide         random statements of another kind: names that mean several things, and tables that just changed
   --list            the attacks, and no run
   --json FILE       the rows as JSON, too
   --write           the tables into docs/leaks.md
@@ -29,6 +30,7 @@ export interface Options {
   readonly seed: number;
   readonly random: number;
   readonly from: number;
+  readonly collide: boolean;
   readonly list: boolean;
   readonly json: string | undefined;
   readonly write: boolean;
@@ -40,12 +42,12 @@ const RANDOM_QUICK = 60;
 
 export function readOptions(args: readonly string[]): Options {
   const values = parse(args);
-  const { only = [], quick = false, list = false, json, write = false, help = false } = values;
+  const { only = [], quick = false, collide = false, list = false, json, write = false, help = false } = values;
   if (write && (quick || only.length > 0)) throw new UsageError("--write needs a whole run");
   const random = values.random === undefined ? (quick ? RANDOM_QUICK : RANDOM) : numberOf("--random", values.random);
   const seed = numberOf("--seed", values.seed ?? "1");
   const from = numberOf("--from", values.from ?? "0");
-  return { only, server: versionOf(values.server), quick, seed, random, from, list, json, write, help };
+  return { only, server: versionOf(values.server), quick, seed, random, from, collide, list, json, write, help };
 }
 
 function versionOf(text: string | undefined): Version | undefined {
@@ -66,7 +68,7 @@ function parse(args: readonly string[]) {
     const flag = { type: "boolean" } as const;
     const options = {
       ...{ only: { type: "string", multiple: true } as const, server: text, quick: flag, seed: text, random: text },
-      ...{ from: text, list: flag, json: text, write: flag, help: flag },
+      ...{ from: text, collide: flag, list: flag, json: text, write: flag, help: flag },
     };
     return parseArgs({ args: [...args], options }).values;
   } catch (error) {

@@ -70,6 +70,13 @@ const ORACLES: readonly Attack[] = [
       "a prepared condition",
       "PREPARE q(text) AS SELECT id FROM customers WHERE ssn > $1; EXECUTE q('4'); DEALLOCATE q",
     ],
+    ["an order by a name that the server gives", "SELECT (ssn || '')::name, id FROM customers ORDER BY name"],
+    [
+      "a NATURAL JOIN over a new column",
+      undone(
+        "ALTER TABLE stash ADD ssn text; UPDATE stash SET ssn = '219-09-9999'; SELECT count(*) FROM stash NATURAL JOIN customers",
+      ),
+    ],
     ["a partition's condition", "SELECT id FROM tickets WHERE code = '60493817'"],
   ]),
 ];

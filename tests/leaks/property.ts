@@ -40,6 +40,8 @@ export interface PropertyOptions {
   /** First number and how many. */
   readonly from: number;
   readonly count: number;
+  /** Statements in which names collide. */
+  readonly collide?: boolean;
   readonly tell: (line: string) => void;
 }
 
@@ -48,13 +50,13 @@ const CHANCE_MAX = 4;
 const FINDERS = { a: finder(canaries("a")), b: finder(canaries("b")) } as const;
 
 export async function runProperty(world: LeakWorld, options: PropertyOptions): Promise<PropertyReport> {
-  const { seed, from, count } = options;
+  const { seed, from, count, collide = false } = options;
   const tally = { telling: 0, broken: 0, masked: 0, refused: 0, refusedHarmless: 0 };
   const leaks: Leak[] = [];
   const failed: Leak[] = [];
   for (let at = from; at < from + count; at += BATCH) {
     const numbers = Array.from({ length: Math.min(BATCH, from + count - at) }, (_, more) => at + more);
-    const all = numbers.map((number) => ({ number, composed: compose(seed, number) }));
+    const all = numbers.map((number) => ({ number, composed: compose(seed, number, collide) }));
     const answers = await answersTo(
       world,
       options.version,

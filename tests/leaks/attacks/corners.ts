@@ -166,4 +166,63 @@ const targets: Group = {
   ],
 };
 
-export const CORNERS: readonly Group[] = [meanings, places, targets];
+/** A clean table may lose, gain and rename columns before the server reads what the catalog's last look has of them. */
+const U = "CREATE TABLE app.u (id int, to_jsonb text); INSERT INTO app.u VALUES (1, '')";
+const NOTE = "CREATE DOMAIN note AS text; ALTER TABLE orders RENAME note TO other";
+
+const gone: Group = {
+  title: "Columns that are gone or new",
+  attacks: [
+    ...rows([
+      [
+        "a name that the server gives, instead of a column",
+        undone(`${NOTE}; SELECT q.note || '' FROM (SELECT o.*, (ssn || '')::note FROM orders o, customers) q`),
+      ],
+      [
+        "a name that the server gives, instead of a column, bare",
+        undone(`${NOTE}; SELECT note || '' FROM (SELECT o.*, (ssn || '')::note FROM orders o, customers) q`),
+      ],
+      [
+        "a name that the server gives, instead of a column, in USING",
+        undone(
+          `${NOTE}; SELECT note || '' FROM (SELECT o.*, (ssn || '')::note FROM orders o, customers) q LEFT JOIN (SELECT 'x' AS note) r USING (note)`,
+        ),
+      ],
+      [
+        "a new composite's star beside a row of its name",
+        undone(
+          "CREATE TYPE one AS (z text); ALTER TABLE stash ADD w one; UPDATE stash SET w = ROW('')::one; SELECT s.b || '' FROM (SELECT (w).*, ssn FROM stash, (SELECT 1 AS p, 2 AS q) AS w, customers) AS s(a, b)",
+        ),
+      ],
+      [
+        "new composites' stars before and behind",
+        undone(
+          "CREATE TYPE one AS (z text); CREATE TYPE three AS (z text, y int, x int); ALTER TABLE stash ADD w one, ADD v three; UPDATE stash SET w = ROW('')::one, v = ROW('', 1, 1)::three; SELECT (w).*, upper(ssn), (v).* FROM stash, (SELECT 1 AS p, 2 AS q) AS w, customers, (SELECT 1 AS p, 2 AS q) AS v",
+        ),
+      ],
+    ]),
+    ...rows(
+      [
+        [
+          "a function's call, instead of a column",
+          undone(
+            "ALTER TABLE app.u RENAME to_jsonb TO z; SELECT q.to_jsonb::text FROM (SELECT u.*, c.ssn FROM app.u u, customers c) q",
+          ),
+        ],
+        [
+          "a function's call, instead of a column, over a join",
+          undone(
+            "ALTER TABLE app.u RENAME to_jsonb TO z; SELECT j.to_jsonb::text FROM (app.u CROSS JOIN customers) AS j",
+          ),
+        ],
+        [
+          "a function's call, instead of a column, in brackets",
+          undone("ALTER TABLE app.u DROP to_jsonb; SELECT (j).to_jsonb::text FROM (app.u CROSS JOIN customers) AS j"),
+        ],
+      ],
+      { before: U },
+    ),
+  ],
+};
+
+export const CORNERS: readonly Group[] = [meanings, places, targets, gone];

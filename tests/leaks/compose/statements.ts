@@ -1,4 +1,5 @@
 /** Random statements around random queries: as they are, copied, fetched, prepared, returned, stored and broken. */
+import { Collisions } from "./collisions.ts";
 import { asText } from "./expressions.ts";
 import { Composer } from "./queries.ts";
 import { Random } from "./random.ts";
@@ -11,9 +12,12 @@ export interface Composed {
 
 const DEPTH_MAX = 2;
 
-/** The same for the same numbers. */
-export function compose(seed: number, number: number): Composed {
+/** The same for the same numbers. `collide`: names are drawn so that they mean several things at once. */
+export function compose(seed: number, number: number, collide = false): Composed {
   const random = new Random(seed * 1_000_003 + number);
+  if (collide) {
+    return { sql: new Collisions(random).statement(), form: random.pick(["simple", "text", "binary"] as const) };
+  }
   const composer = new Composer(random);
   const depth = random.int(DEPTH_MAX + 1);
   const made = random.weighed<() => string>([

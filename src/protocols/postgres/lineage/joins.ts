@@ -1,17 +1,31 @@
 /** Joins: which columns USING and NATURAL merge, and what a join's own alias hides. */
 import { type Ast, isAst, names, text } from "../analysis/ast.ts";
-import { type Column, type Columns, type FromItem, type NamedRow, NO_COLUMNS, renamed, wholeOf } from "./scope.ts";
-import { CLEAN, isClean, made, oneOf, type Taint } from "./taint.ts";
+import {
+  type Column,
+  type Columns,
+  type FromItem,
+  find,
+  type NamedRow,
+  NO_COLUMNS,
+  renamed,
+  wholeOf,
+} from "./scope.ts";
+import { CLEAN, made, oneOf } from "./taint.ts";
 import type { Walk } from "./walk.ts";
 
 /** Of both sides; what ON says is the caller's. */
 export function joinOf(body: Ast, left: FromItem, right: FromItem, walk: Walk): FromItem {
   const shared = sharedNames(body, left.visible, right.visible);
   const merged = (shared ?? []).map((name): Column => {
-    const sides = [left.visible, right.visible].map((columns) => columnNamed(columns, name));
+    const sides = [left.visible, right.visible].map((columns) => find(columns, name) ?? CLEAN);
     return { name, taint: oneOf(sides) };
   });
   for (const { taint } of merged) walk.tests(taint);
+  // A table may have gained a column that bears the name of any other.
+  if (body["isNatural"] === true) {
+    if (left.visible.loose) walk.tests(wholeOf(right.visible));
+    if (right.visible.loose) walk.tests(wholeOf(left.visible));
+  }
   const open = [left.visible.others, right.visible.others].flatMap((others) => (others === undefined ? [] : [others]));
   if (shared === undefined) {
     // NATURAL over columns that are not known: any may be compared, and merged with any.
@@ -59,14 +73,6 @@ function sharedNames(body: Ast, left: Columns, right: Columns): readonly string[
   return left.list.flatMap(({ name }) =>
     name !== undefined && right.list.some((other) => other.name === name) ? [name] : [],
   );
-}
-
-function columnNamed(columns: Columns, name: string): Taint {
-  const found = columns.list.filter((column) => column.name === name).map(({ taint }) => taint);
-  const unnamed = columns.list.filter((column) => column.name === undefined).map(({ taint }) => taint);
-  if (found.length > 0) return oneOf(found);
-  const all = [...unnamed, columns.others ?? CLEAN].filter((taint) => !isClean(taint));
-  return all.length === 0 ? CLEAN : made(all);
 }
 
 /** `named`: what it is called without an alias. */

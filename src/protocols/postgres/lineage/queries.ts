@@ -7,6 +7,7 @@ import {
   type Column,
   type Columns,
   type FromItem,
+  isLoose,
   renamed,
   resolve,
   resolveColumn,
@@ -183,10 +184,31 @@ function targetOf(target: Ast | undefined, scope: Scope, walk: Walk): Columns {
   const star = starIn(target?.["val"], scope, walk);
   if (star !== undefined) return star;
   const alias = target?.["name"];
-  const fields = names(as(target?.["val"], "ColumnRef")?.["fields"]);
-  const name = typeof alias === "string" ? alias : fields.at(-1);
+  const name = typeof alias === "string" ? alias : nameOf(target?.["val"]);
   return { list: [{ name, taint: taintOf(target?.["val"], scope, walk) }], others: undefined };
 }
+
+/** What the server calls a column without an alias, where that is sure (its FigureColname). */
+function nameOf(value: unknown): string | undefined {
+  const own = typed(value);
+  const body = own?.body ?? {};
+  switch (own?.type) {
+    case "ColumnRef":
+      return names(body["fields"]).at(-1);
+    case "FuncCall":
+      return body["funcformat"] === "COERCE_EXPLICIT_CALL" ? names(body["funcname"]).at(-1) : undefined;
+    case "TypeCast": {
+      const name = nameOf(body["arg"]);
+      return name === NAMELESS ? undefined : name;
+    }
+    case "A_Expr":
+      return body["kind"] === "AEXPR_NULLIF" ? undefined : NAMELESS;
+    default:
+      return undefined;
+  }
+}
+
+const NAMELESS = "?column?";
 
 /** `*`, `row.*` and `(row).*`; undefined for anything else. */
 function starIn(value: unknown, scope: Scope, walk: Walk): Columns | undefined {
@@ -197,7 +219,8 @@ function starIn(value: unknown, scope: Scope, walk: Walk): Columns | undefined {
   const path = names(fields);
   if (path.length === 0 && indirection === undefined) return starOf(scope.items);
   const row = indirection === undefined || isRowOf(indirection, fields, scope) ? rowNamed(scope, path) : undefined;
-  if (row !== undefined) return row.columns;
+  // Beside a column that a table may have gained `(name).*` is that one's, of any width.
+  if (row !== undefined) return indirection && isLoose(scope) ? { ...row.columns, loose: true } : row.columns;
   return { list: [], others: taintOf(indirection ?? value, scope, walk) };
 }
 
@@ -237,7 +260,10 @@ function sortKey(node: unknown, scope: Scope, columns: Columns, walk: Walk): Tai
   const path = names(as(node, "ColumnRef")?.["fields"]);
   const [name] = path;
   if (name === undefined || path.length !== 1) return taintOf(node, scope, walk);
-  const outputs = columns.list.filter((column) => column.name === name).map(({ taint }) => taint);
+  const named = columns.list.filter((column) => column.name === name);
+  // One that the server names, where none has the name for sure.
+  const unnamed = named.length > 0 && !columns.loose ? [] : columns.list.filter((column) => column.name === undefined);
+  const outputs = [...named, ...unnamed].map(({ taint }) => taint);
   const input = resolve(scope, path);
   if (outputs.length === 0 && input === undefined) return walk.relations.anything;
   return made([...outputs, input ?? CLEAN]);

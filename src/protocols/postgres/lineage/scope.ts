@@ -58,6 +58,15 @@ export const NO_COLUMNS: Columns = Object.freeze({ list: Object.freeze([]), othe
 /** They hold no values of rows. */
 const SYSTEM_COLUMNS: ReadonlySet<string> = new Set(["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"]);
 
+/** PostgreSQL's own functions that take any row and show what is in it; of those of users the catalog tells. */
+const ROW_CALLS: ReadonlySet<string> = new Set([
+  ...["to_json", "to_jsonb", "row_to_json", "json_agg", "jsonb_agg", "json_agg_strict", "jsonb_agg_strict"],
+  ...["json_build_array", "jsonb_build_array", "json_build_object", "jsonb_build_object", "array_agg", "concat"],
+  ...["quote_literal", "quote_nullable", "record_out", "record_send", "hash_record", "any_out", "anyelement_out"],
+  ...["anynonarray_out", "anycompatible_out", "anycompatiblenonarray_out", "any_value", "max", "min", "mode"],
+  ...["first_value", "last_value", "lag", "lead"],
+]);
+
 /** All columns of a row together, as a value. */
 export function wholeOf({ list, others }: Columns): Taint {
   return made([...list.map(({ taint }) => taint), others ?? CLEAN]);
@@ -100,8 +109,18 @@ export function resolve(scope: Scope, fields: readonly string[]): Taint | undefi
   if (fields.length === 1) return resolveBare(scope, name);
   const row = rowNamed(scope, fields.slice(0, -1));
   if (row === undefined) return undefined;
-  // `row.f` calls the function f on the whole row where no column has that name.
-  return find(row.columns, name) ?? (SYSTEM_COLUMNS.has(name) ? CLEAN : wholeOf(row.columns));
+  const column = find(row.columns, name);
+  // `row.f` calls the function f on the whole row where no column has that name, or none any more.
+  if (column === undefined) return SYSTEM_COLUMNS.has(name) ? CLEAN : wholeOf(row.columns);
+  return row.columns.loose && ROW_CALLS.has(name) ? besides(column, wholeOf(row.columns)) : column;
+}
+
+/** Whether a table in FROM, here or around, may have gained columns that are not known. */
+export function isLoose(scope: Scope): boolean {
+  for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {
+    if (at.items.some(({ visible }) => visible.loose)) return true;
+  }
+  return false;
 }
 
 /** The row that a qualifier names: `alias`, `table` or `schema.table`. */
@@ -132,7 +151,7 @@ export function resolveColumn(scope: Scope, name: string): Taint | undefined {
     for (const { visible } of at.items) {
       const taint = named(visible, name);
       if (taint !== undefined) found.push(taint);
-      else if (hasUnnamed(visible)) others.push(unnamedOf(visible));
+      if (hasUnnamed(visible) && (taint === undefined || visible.loose)) others.push(unnamedOf(visible));
     }
     const [only] = found;
     if (nearest === undefined && found.length === 1) nearest = only;
@@ -156,9 +175,11 @@ function besides(column: Taint, row: Taint): Taint {
   return isClean(row) ? column : made([column, row]);
 }
 
-/** A column by name: a named one, else any of those whose names are not known. */
-function find(columns: Columns, name: string): Taint | undefined {
-  return named(columns, name) ?? (hasUnnamed(columns) ? unnamedOf(columns) : undefined);
+/** A column by name: a named one, else (or where that may be gone) any of those whose names are not known. */
+export function find(columns: Columns, name: string): Taint | undefined {
+  const own = named(columns, name);
+  if (own === undefined) return hasUnnamed(columns) ? unnamedOf(columns) : undefined;
+  return columns.loose && hasUnnamed(columns) ? besides(own, unnamedOf(columns)) : own;
 }
 
 function named(columns: Columns, name: string): Taint | undefined {
