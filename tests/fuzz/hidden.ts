@@ -11,11 +11,15 @@ const [DATA_ROW, COPY_DATA, ERROR, NOTICE, NOTIFICATION, ROW_DESCRIPTION] = [...
 /** Fields of errors and notices that are cleaned; the others name objects and places. */
 const CLEANED = new Set([..."MDHWq"].map((letter) => letter.charCodeAt(0)));
 
+const HEADER_BYTES = 5;
+
 export class Hidden {
   readonly #world: World;
   readonly #isHonest: boolean;
-  /** Frames that have not come to their end. */
-  #unread = Buffer.alloc(0);
+  /** Pieces of what has not come to its end: put together only once the first frame is whole. */
+  #parts: Buffer[] = [];
+  #size = 0;
+  #needed = HEADER_BYTES;
   #isLost = false;
   /** Whether rows of every description so far have to be hidden. */
   #hidesRows = true;
@@ -31,21 +35,31 @@ export class Hidden {
   /** The server said this. */
   hear(bytes: Buffer): void {
     if (this.isOpen || this.#isLost || this.#isHonest) return;
-    this.#unread = this.#unread.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#unread, bytes]);
+    this.#parts.push(Buffer.from(bytes));
+    this.#size += bytes.length;
+    if (this.#size >= this.#needed) this.#frames(Buffer.concat(this.#parts));
+    // Such a row is passed on piece by piece.
+    if (!this.#hidesRows && this.#parts[0]?.[0] === DATA_ROW) this.isOpen = true;
+  }
+
+  #frames(unread: Buffer): void {
     let at = 0;
-    while (this.#unread.length - at >= 5) {
-      const length = this.#unread.readInt32BE(at + 1);
+    this.#needed = HEADER_BYTES;
+    while (unread.length - at >= HEADER_BYTES) {
+      const length = unread.readInt32BE(at + 1);
       if (length < 4) {
         this.#isLost = true; // nobody can read on from here, nor may anybody
         return;
       }
-      if (this.#unread.length - at < length + 1) break;
-      this.#frame(this.#unread.subarray(at, at + length + 1));
-      at += length + 1;
+      this.#needed = length + 1;
+      if (unread.length - at < this.#needed) break;
+      this.#frame(unread.subarray(at, at + this.#needed));
+      at += this.#needed;
+      this.#needed = HEADER_BYTES;
     }
-    if (at > 0) this.#unread = Buffer.from(this.#unread.subarray(at));
-    // Such a row is passed on piece by piece.
-    if (!this.#hidesRows && this.#unread[0] === DATA_ROW) this.isOpen = true;
+    const rest = unread.subarray(at);
+    this.#parts = rest.length === 0 ? [] : [Buffer.from(rest)];
+    this.#size = rest.length;
   }
 
   /** The hidden value that these bytes for the client show, where none may. */

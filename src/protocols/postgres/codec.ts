@@ -157,6 +157,31 @@ export class Inlet {
   }
 }
 
+/** Bytes that come in pieces, put together at a cost that grows with their number only. Whoever adds bounds them. */
+export class Gathered {
+  #bytes: Buffer = NOTHING;
+  length = 0;
+
+  add(piece: Uint8Array): void {
+    const needed = this.length + piece.length;
+    if (needed > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.max(needed * 2, 1024));
+      this.#bytes.copy(larger, 0, 0, this.length);
+      this.#bytes = larger;
+    }
+    this.#bytes.set(piece, this.length);
+    this.length = needed;
+  }
+
+  /** All of them; afterwards there are none. */
+  take(): Buffer {
+    const all = this.#bytes.subarray(0, this.length);
+    this.#bytes = NOTHING;
+    this.length = 0;
+    return all;
+  }
+}
+
 /** Reads the body of one message in order; every read throws FRAME_BODY when the body is too short. */
 export class BodyReader {
   readonly bytes: Buffer;

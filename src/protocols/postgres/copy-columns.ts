@@ -5,7 +5,7 @@
 import { ProtocolError } from "../../base/errors.ts";
 import { FRAME_BYTES_MAX } from "../../base/limits.ts";
 import type { CopyForm } from "./analysis/copy-form.ts";
-import { HEADER_BYTES, type Outlet } from "./codec.ts";
+import { Gathered, HEADER_BYTES, type Outlet } from "./codec.ts";
 import { escaped, unescaped } from "./copy.ts";
 import { type Outputs, taintAt } from "./lineage/outputs.ts";
 import { isClean } from "./lineage/taint.ts";
@@ -46,7 +46,10 @@ export class CopyColumns {
   readonly #masks: readonly (ColumnMask | undefined)[];
   readonly #form: CopyForm;
   readonly #null: Buffer;
-  #begun: Buffer = NO_BYTES;
+  readonly #begun = new Gathered();
+  /** Of csv: where the last look ended. */
+  #isQuoted = false;
+  #isEscaped = false;
   #isHeader: boolean;
 
   constructor(masks: readonly (ColumnMask | undefined)[], form: CopyForm) {
@@ -62,30 +65,38 @@ export class CopyColumns {
     if (this.#begun.length + data.length > FRAME_BYTES_MAX) {
       throw new ProtocolError("COPY_LINE", `Cannot mask a row of a copy: it is longer than ${FRAME_BYTES_MAX} bytes`);
     }
-    const all = this.#begun.length === 0 ? data : Buffer.concat([this.#begun, data]);
     let from = 0;
-    for (let stop = this.#rowEnd(all, from); stop >= 0; stop = this.#rowEnd(all, from)) {
-      put(this.#row(all.subarray(from, stop), tally), outlet);
+    for (let stop = this.#rowEnd(data, from); stop >= 0; stop = this.#rowEnd(data, from)) {
+      put(this.#row(this.#whole(data.subarray(from, stop)), tally), outlet);
       from = stop + 1;
     }
-    this.#begun = Buffer.from(all.subarray(from));
+    if (from < data.length) this.#begun.add(data.subarray(from));
   }
 
   end(outlet: Outlet, tally: Tally): void {
-    if (this.#begun.length > 0) put(this.#row(this.#begun, tally), outlet);
-    this.#begun = NO_BYTES;
+    if (this.#begun.length > 0) put(this.#row(this.#whole(NO_BYTES), tally), outlet);
   }
 
-  /** Where the newline stands that ends the row; in csv one may stand between quotes. */
+  /** What was begun before, and its end. */
+  #whole(rest: Buffer): Buffer {
+    if (this.#begun.length === 0) return rest;
+    this.#begun.add(rest);
+    return this.#begun.take();
+  }
+
+  /**
+   * Where the newline stands that ends the row; in csv one may stand between quotes. Each byte is looked at once: a
+   * row may come in many messages.
+   */
   #rowEnd(data: Buffer, from: number): number {
     if (this.#form.format === "text") return data.indexOf(NEWLINE, from);
     const { quote, escaping } = this.#form;
-    let isQuoted = false;
     for (let at = from; at < data.length; at++) {
       const byte = data[at];
-      if (isQuoted && byte === escaping && escaping !== quote) at++;
-      else if (byte === quote) isQuoted = !isQuoted;
-      else if (byte === NEWLINE && !isQuoted) return at;
+      if (this.#isEscaped) this.#isEscaped = false;
+      else if (this.#isQuoted && byte === escaping && escaping !== quote) this.#isEscaped = true;
+      else if (byte === quote) this.#isQuoted = !this.#isQuoted;
+      else if (byte === NEWLINE && !this.#isQuoted) return at;
     }
     return -1;
   }

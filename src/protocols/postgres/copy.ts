@@ -6,7 +6,7 @@
 import { ProtocolError } from "../../base/errors.ts";
 import { FRAME_BYTES_MAX, MASKED_BYTES_MAX } from "../../base/limits.ts";
 import type { ValueMask } from "../../model/mask.ts";
-import { HEADER_BYTES, type Outlet } from "./codec.ts";
+import { Gathered, HEADER_BYTES, type Outlet } from "./codec.ts";
 import { SERVER } from "./messages.ts";
 import { type Tally, TOO_LONG } from "./results.ts";
 
@@ -22,7 +22,7 @@ export class CopyMask {
   readonly #mask: ValueMask;
   readonly #columns: number;
   /** The beginning of a line whose end has not come. Servers of today send whole lines. */
-  #begun: Buffer = NO_BYTES;
+  readonly #begun = new Gathered();
   /** Bytes of this message that masks may still look into. */
   #left = 0;
 
@@ -35,18 +35,19 @@ export class CopyMask {
   write(bytes: Buffer, at: number, end: number, outlet: Outlet, tally: Tally): void {
     let data = bytes.subarray(at + HEADER_BYTES, end);
     const whole = this.#begun.length === 0 && data.at(-1) === NEWLINE;
-    if (this.#begun.length > 0) {
-      if (this.#begun.length + data.length > FRAME_BYTES_MAX) {
-        throw new ProtocolError(
-          "COPY_LINE",
-          `Cannot mask a line of a copy: it is longer than ${FRAME_BYTES_MAX} bytes`,
-        );
-      }
-      data = Buffer.concat([this.#begun, data]);
+    if (this.#begun.length > 0 && this.#begun.length + data.length > FRAME_BYTES_MAX) {
+      throw new ProtocolError("COPY_LINE", `Cannot mask a line of a copy: it is longer than ${FRAME_BYTES_MAX} bytes`);
     }
-    const stop = data.lastIndexOf(NEWLINE) + 1;
-    this.#begun = stop === data.length ? NO_BYTES : Buffer.from(data.subarray(stop));
-    if (stop === 0) return;
+    let stop = data.lastIndexOf(NEWLINE) + 1;
+    if (stop === 0) {
+      this.#begun.add(data);
+      return;
+    }
+    if (this.#begun.length > 0) {
+      stop += this.#begun.length;
+      data = this.#joined(data);
+    }
+    if (stop < data.length) this.#begun.add(data.subarray(stop));
     const masked = this.#lines(data.subarray(0, stop), tally);
     if (masked === undefined && whole) outlet.pass(at, end);
     else this.#put(masked ?? data.subarray(0, stop), outlet);
@@ -54,8 +55,14 @@ export class CopyMask {
 
   end(outlet: Outlet, tally: Tally): void {
     if (this.#begun.length === 0) return;
-    this.#put(this.#lines(this.#begun, tally) ?? this.#begun, outlet);
-    this.#begun = NO_BYTES;
+    const line = this.#joined(NO_BYTES);
+    this.#put(this.#lines(line, tally) ?? line, outlet);
+  }
+
+  /** What was begun before, with what follows. */
+  #joined(data: Buffer): Buffer {
+    this.#begun.add(data);
+    return this.#begun.take();
   }
 
   #put(data: Uint8Array, outlet: Outlet): void {
