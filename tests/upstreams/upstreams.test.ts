@@ -27,8 +27,8 @@ const GROWTH_BYTES_MAX = 64 * MIB;
 const LOOKUP_GROWTH_BYTES_MAX = 256 * MIB;
 /** Of seven at once, with what is not collected yet: 132 MiB were seen on two busy cores. */
 const FLOODS_GROWTH_BYTES_MAX = 256 * MIB;
-/** UNREAD_CONNECTION_BYTES_MAX, and buffers that grow towards it. */
-const HOARD_BYTES_MAX = 320 * MIB;
+/** UNREAD_CONNECTION_BYTES_MAX, buffers that grow towards it, and on busy cores those they outgrew: unbounded, it were 540 and more. */
+const HOARD_BYTES_MAX = 480 * MIB;
 const HOARDERS = 9;
 const DEAR_CALLS = 6;
 /** Descriptors that come and go: the bystander's new sessions, files of the store. */
