@@ -1,5 +1,6 @@
 /** The part of ports.ts that is about policies: what may be asked of one, recorded or drafted. */
 import type { Explanation } from "../policy/explanation.ts";
+import type { Problem } from "../policy/problem.ts";
 import type { Change, ReplaySummary } from "../policy/replay.ts";
 import type { Suggestion } from "../policy/suggest.ts";
 import type { CaseResult } from "../policy/trial.ts";
@@ -55,19 +56,9 @@ export interface PolicyFile {
 export interface PolicyCheck {
   readonly rules: number;
   /** Empty: the policy can be loaded. */
-  readonly problems: readonly PolicyProblem[];
+  readonly problems: readonly Problem[];
   /** What does not keep it from being loaded and is likely not meant. */
-  readonly warnings: readonly PolicyProblem[];
-}
-
-export interface PolicyProblem {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  /** "" where it is inside no named rule. */
-  readonly rule: string;
-  readonly message: string;
-  readonly remedy: string;
+  readonly warnings: readonly Problem[];
 }
 
 export interface PolicyStatus {

@@ -14,7 +14,7 @@ export function createGroupsOf(clock: Clock, ask: AskGroups = askHost): (uid: nu
     const found = known.get(uid);
     if (found !== undefined && nowMs - found.atMs < GROUPS_KEPT_MS) return found.groups;
     const groups = ask(uid).then(
-      (names) => new Set(names.split("\0").filter(Boolean)),
+      (names) => new Set(names.split("\0").slice(0, -1)), // each ends with a NUL: a rest was cut off
       () => new Set<string>(),
     );
     if (known.size >= GROUPS_KEPT_MAX) known.clear();
@@ -23,12 +23,14 @@ export function createGroupsOf(clock: Clock, ask: AskGroups = askHost): (uid: nu
   };
 }
 
-/** id(1) fails where one group has no name, and prints its number among the names all the same. */
+/** id(1) fails where one group has no name, and prints its number among the names all the same. One that was stopped says nothing. */
 async function askHost(uid: number): Promise<string> {
   const asked = promisify(execFile)("id", ["-G", "-n", "-z", "--", String(uid)], {
     encoding: "utf8",
     timeout: USER_LOOKUP_WAIT_MS,
   });
-  const { stdout } = await asked.catch((error: { readonly stdout?: string }) => ({ stdout: error.stdout ?? "" }));
+  const { stdout } = await asked.catch((error: { readonly stdout?: string; readonly code?: unknown }) => {
+    return { stdout: error.code === 1 ? (error.stdout ?? "") : "" };
+  });
   return stdout;
 }

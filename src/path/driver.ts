@@ -216,9 +216,9 @@ export class Driver {
   /** The client is read meanwhile, or its end would go unseen; the server is, for it may speak at any time. */
   #hold(id: number, asked: readonly Asked[], bytes: Uint8Array, decision: HoldDecision): void {
     const held = this.#ports.hold(id, asked, bytes, decision);
-    this.#ports.recordAsked(id, asked, decision, held.id);
-    this.#held = held;
+    this.#held = held; // before its record: where that fails the session ends, and gives it up
     this.#readWhileHeld = 0;
+    this.#ports.recordAsked(id, asked, decision, held.id);
     void held.notice.then((notice) => {
       if (this.#held === held && notice !== "") this.#give({ kind: "held", id, notice });
     });

@@ -30,9 +30,9 @@ export interface Recording {
   readonly counts: RecordingCounts;
   /**
    * Notes what was asked and how it was decided; in memory until `flush`. Throws UserError
-   * RECORDING_FAILED when the disk has taken nothing for so long that no more can wait.
+   * RECORDING_FAILED when the disk has taken nothing for so long that no more can wait. `hold`: the id of what a
+   * decision that holds waits for.
    */
-  /** `hold`: the id of what a decision that holds waits for. */
   asked(askId: number, asked: readonly Asked[], decision: Decision, hold?: string): void;
   /** What came of a hold. */
   decided(askId: number, verdict: Verdict): void;

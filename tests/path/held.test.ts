@@ -18,6 +18,13 @@ const HOLD: HoldDecision = {
 
 /** A session whose client says "delete", which is held until the test answers. */
 async function held(t: TestContext, changes: Partial<DriverPorts> = {}) {
+  const world = await asking(t, changes);
+  await until(() => world.session.events.includes("held"), "the hold");
+  return world;
+}
+
+/** The same, as soon as it is said. */
+async function asking(t: TestContext, changes: Partial<DriverPorts>) {
   const answer = Promise.withResolvers<Verdict>();
   const steps: string[] = [];
   let owned: Uint8Array = new Uint8Array();
@@ -51,7 +58,6 @@ async function held(t: TestContext, changes: Partial<DriverPorts> = {}) {
   await until(() => isLoggedIn(world), "the login");
   steps.length = 0;
   world.client.write("delete");
-  await until(() => world.session.events.includes("held"), "the hold");
   const approve = () => answer.resolve({ kind: "allow", permit: mintPermit("s1", 1, owned), rules: [], policy: "p" });
   return { ...world, steps, approve, deny: () => answer.resolve(denied("no")), owned: () => owned };
 }
@@ -122,6 +128,17 @@ test("one that cannot be recorded is taken back and never forwarded", async (t) 
   world.approve();
   assert.equal(await world.done, "disk full");
   assert.ok(world.steps.includes("withdraw it could not be recorded"));
+  assert.equal(world.received.text(), "");
+});
+
+test("one whose waiting cannot be recorded is given up with its session: nobody may approve it later", async (t) => {
+  const world = await asking(t, {
+    recordAsked: (_id, what) => {
+      if (what[0]?.text === "client delete") throw Object.assign(new Error("disk full"), { code: "RECORDING_FAILED" });
+    },
+  });
+  assert.equal(await world.done, "disk full");
+  assert.ok(world.steps.includes("abandon disk full"), world.steps.join());
   assert.equal(world.received.text(), "");
 });
 

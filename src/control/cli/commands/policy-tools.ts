@@ -57,20 +57,12 @@ export function addPolicyTools(policy: Command, open: OpenShell): void {
     .action((paths: string[], options: { coverage?: boolean; config?: string }, command: Command) =>
       runTests(open(command), paths, options),
     );
-  policy
-    .command("replay <draft...>")
+  ofRecorded(policy.command("replay <draft...>"))
     .description("which recorded statements a draft would decide otherwise")
-    .option("--agent <name>", "of this agent only")
-    .option("--since <time>", "a time ago (7d) or a moment (2025-03-01)", readSince)
-    .option("--sessions <number>", "of the newest so many sessions", readSessions, API_LIST_MAX)
     .addHelpText("after", "\nExample:\n  sudo sallyport policy replay draft.yaml --since 7d")
     .action((draft: string[], options: QueryOptions, command: Command) => runReplay(open(command), draft, options));
-  policy
-    .command("suggest")
+  ofRecorded(policy.command("suggest"))
     .description("the smallest rules under which recorded statements pass, as a file to review")
-    .option("--agent <name>", "of this agent only")
-    .option("--since <time>", "a time ago (7d) or a moment (2025-03-01)", readSince)
-    .option("--sessions <number>", "of the newest so many sessions", readSessions, API_LIST_MAX)
     .addHelpText("after", "\nExample:\n  sudo sallyport policy suggest --agent ci --since 1d > draft.yaml")
     .action((options: QueryOptions, command: Command) => runSuggest(open(command), options));
   policy
@@ -82,6 +74,13 @@ export function addPolicyTools(policy: Command, open: OpenShell): void {
     .description("print one")
     .addHelpText("after", "\nExample:\n  sallyport policy packs show pii")
     .action((name: string, _options: object, command: Command) => showPack(open(command), name));
+}
+
+function ofRecorded(command: Command): Command {
+  return command
+    .option("--agent <name>", "of this agent only")
+    .option("--since <time>", "a time ago (7d) or a moment (2025-03-01)", readSince)
+    .option("--sessions <number>", "of the newest so many sessions", readSessions, API_LIST_MAX);
 }
 
 async function explain(shell: Shell, text: string | undefined, options: ExplainOptions): Promise<void> {

@@ -1,7 +1,8 @@
 /** policy: what is loaded, and whether files could be. Checking works without a daemon. */
 import type { Command } from "commander";
 import { UserError } from "../../../base/errors.ts";
-import type { PolicyCheck, PolicyProblem, PolicyStatus } from "../../policy-ports.ts";
+import type { Problem } from "../../../policy/problem.ts";
+import type { PolicyCheck, PolicyStatus } from "../../policy-ports.ts";
 import type { DaemonStatus } from "../../ports.ts";
 import { policyFilesAt } from "../policy-files.ts";
 import { count, moment, printable } from "../show.ts";
@@ -75,7 +76,7 @@ async function settingsInForce(shell: Shell): Promise<string | undefined> {
   }
 }
 
-function problemText({ file, line, column, rule, message, remedy }: PolicyProblem): string {
+function problemText({ file, line, column, rule, message, remedy }: Problem): string {
   const where = `${file}:${line}:${column}${rule === "" ? "" : ` rule ${rule}`}`;
   return printable([where, `${message}${remedy === "" ? "" : ` ${remedy}`}`].join(": "));
 }
