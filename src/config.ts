@@ -20,7 +20,7 @@ import {
 } from "./config/meaning.ts";
 import { type Finding, formatPath, SettingsError } from "./config/problems.ts";
 import { addedConnectionSchema, settingsSchema } from "./config/schema.ts";
-import { type NameServer, readServers } from "./config/servers.ts";
+import { type NameServer, readListen, readServers } from "./config/servers.ts";
 import type { Matcher } from "./model/matcher.ts";
 
 export type { ConnectionSettings, CredentialReference, ProtocolTraits } from "./config/meaning.ts";
@@ -40,6 +40,8 @@ export interface Settings {
   readonly sockets: { readonly allow: readonly string[] };
   /** The policies folder, absolute; undefined when the settings name none. */
   readonly policies?: string;
+  /** Undefined: metrics are told over the API alone. */
+  readonly metrics: { readonly listen: NameServer | undefined };
   readonly interception: { readonly port: number; readonly cgroupRoot?: string };
 }
 
@@ -58,6 +60,7 @@ interface RawSettings {
   readonly names?: { readonly servers?: readonly string[] };
   readonly sockets?: { readonly allow?: readonly string[] };
   readonly policies?: string;
+  readonly metrics?: { readonly listen: string };
   readonly interception?: { readonly port?: number; readonly cgroupRoot?: string };
 }
 
@@ -137,6 +140,7 @@ function convert(
     names: { servers: readServers(raw.names?.servers ?? [], report) },
     sockets: { allow: readDoors(raw.sockets?.allow ?? [], report) },
     ...(raw.policies === undefined ? {} : { policies: resolve(dirname(file), raw.policies) }),
+    metrics: { listen: readListen(raw.metrics?.listen, report) },
     interception: {
       port: raw.interception?.port ?? LISTENER_PORT_DEFAULT,
       ...(raw.interception?.cgroupRoot === undefined ? {} : { cgroupRoot: raw.interception.cgroupRoot }),

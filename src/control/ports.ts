@@ -45,6 +45,8 @@ export interface ControlPorts {
   readonly hooks: HookPorts;
   /** Calls back for every event from now on, until the returned function is called. Must not throw into the emitter. */
   watchEvents(onEvent: (event: AuditEvent) => void): () => void;
+  /** In the Prometheus text format. */
+  metrics(): string;
 }
 
 export interface HookPorts {

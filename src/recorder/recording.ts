@@ -79,6 +79,8 @@ export class OpenRecording implements Recording {
   #allowed: { readonly askId: number; readonly operations: number }[] = [];
   #unrecorded = 0;
   #awake = false;
+  /** Of the first record that waits; 0 where none does. */
+  #waitingSinceMs = 0;
   #rowPutMs = 0;
   #ended = false;
   #statements = 0;
@@ -114,6 +116,11 @@ export class OpenRecording implements Recording {
 
   get sessionId(): string {
     return this.#start.sessionId;
+  }
+
+  /** What is in no file yet. */
+  get waiting(): { readonly bytes: number; readonly sinceMs: number } | undefined {
+    return this.#waitingSinceMs === 0 ? undefined : { bytes: this.#pending.length, sinceMs: this.#waitingSinceMs };
   }
 
   get counts(): RecordingCounts {
@@ -218,6 +225,7 @@ export class OpenRecording implements Recording {
       throw error;
     }
     this.#pending.clear();
+    this.#waitingSinceMs = 0;
     this.#unrecorded = 0;
     this.#firstPending = this.#sequence + 1;
   }
@@ -270,6 +278,7 @@ export class OpenRecording implements Recording {
   }
 
   #wake(): void {
+    if (this.#waitingSinceMs === 0 && this.#pending.length > 0) this.#waitingSinceMs = this.#world.clock.nowMs();
     if (this.#awake) return;
     this.#awake = true;
     this.#world.wake(this);

@@ -102,6 +102,7 @@ function file(t: TestContext, text: string): string {
 
 const needingDaemon = [
   ["status"],
+  ["metrics"],
   ["reload"],
   ["down"],
   ["agents"],
@@ -235,6 +236,7 @@ test("an answer that is not the daemon's is refused, not shown", async (t) => {
 
 const listings = [
   ["status"],
+  ["metrics"],
   ["agents"],
   ["connections"],
   ["connections", "test", "orders"],
@@ -546,6 +548,7 @@ test("help of every command has an example", async (t) => {
     "down",
     "reload",
     "status",
+    "metrics",
     "doctor",
     "run",
     "agents",
@@ -903,3 +906,9 @@ async function heldOpen(
   const [code] = await once(child, "close");
   return { code, out, err };
 }
+
+test("metrics are printed as they are, for a Prometheus file or a pipe", async (t) => {
+  const daemon = await fakeDaemon(t);
+  const { code, out } = await sallyport(daemon, ["metrics"]);
+  assert.deepEqual([code, out], [0, 'sallyport_rows_total{connection="orders"} 7\n']);
+});

@@ -339,6 +339,7 @@ export async function fakeDaemon(
         void server.close();
       },
     },
+    metrics: () => 'sallyport_rows_total{connection="orders"} 7\n',
     watchEvents: (onEvent) => {
       watchers.add(onEvent);
       return () => watchers.delete(onEvent);

@@ -1,5 +1,6 @@
 /** Every route of the API: who may use it and which port answers. Knows no sockets. */
 import { API_LIST_MAX } from "../../base/limits.ts";
+import { EXPOSITION_TYPE } from "../../metrics/exposition.ts";
 import type { Caller, ControlPorts, SessionEntry } from "../ports.ts";
 import { isChildOf } from "./callers.ts";
 import { ApiFault, unknownThing } from "./faults.ts";
@@ -35,6 +36,7 @@ export interface Asked {
 /** What a route answers; `afterwards` runs once it was sent. */
 export type Answer =
   | { readonly kind: "json"; readonly value: unknown; readonly afterwards?: () => void }
+  | { readonly kind: "text"; readonly text: string; readonly type: string }
   /** One JSON object a line, as fast as the client reads. */
   | { readonly kind: "lines"; readonly lines: AsyncIterable<unknown> }
   /** Server-sent events until the client leaves. */
@@ -270,6 +272,12 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/v1/policy", role: "member", answer: async (_, { policy }) => json(await policy.status()) },
   { method: "GET", path: "/v1/trust", role: "member", answer: async (_, { trust }) => json(await trust.export()) },
   { method: "GET", path: "/v1/status", role: "member", answer: async (_, { daemon }) => json(await daemon.status()) },
+  {
+    method: "GET",
+    path: "/v1/metrics",
+    role: "member",
+    answer: async (_, ports) => ({ kind: "text", text: ports.metrics(), type: EXPOSITION_TYPE }),
+  },
   { method: "GET", path: "/v1/doctor", role: "member", answer: async (_, { daemon }) => json(await daemon.doctor()) },
   {
     method: "POST",

@@ -145,6 +145,9 @@ async function send(response: ServerResponse, answer: Answer, uid: number, watch
       if (answer.afterwards) response.once("close", answer.afterwards);
       sendJson(response, 200, answer.value ?? {});
       break;
+    case "text":
+      sendBytes(response, 200, answer.type, Buffer.from(answer.text));
+      break;
     case "lines":
       await sendLines(response, answer.lines);
       break;
@@ -157,9 +160,12 @@ async function send(response: ServerResponse, answer: Answer, uid: number, watch
 }
 
 function sendJson(response: ServerResponse, status: number, value: unknown): void {
-  const text = Buffer.from(`${JSON.stringify(value)}\n`);
-  response.writeHead(status, { "content-type": "application/json", "content-length": text.length });
-  response.end(text);
+  sendBytes(response, status, "application/json", Buffer.from(`${JSON.stringify(value)}\n`));
+}
+
+function sendBytes(response: ServerResponse, status: number, type: string, bytes: Uint8Array): void {
+  response.writeHead(status, { "content-type": type, "content-length": bytes.length });
+  response.end(bytes);
 }
 
 function sendFault(response: ServerResponse, error: unknown, log: Log): void {

@@ -48,6 +48,6 @@ export function reloadResult(parts: PortParts): ReloadResult {
   return { connections: connections.length, agents: settings.agents.length, policy: policyStatus(parts) };
 }
 
-const VERSION = (
+export const VERSION = (
   JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as { version: string }
 ).version;

@@ -53,6 +53,7 @@ export interface PortParts {
   readonly reload: () => Promise<void>;
   readonly shutdown: (remove: boolean) => Promise<readonly string[]>;
   readonly leave: () => void;
+  readonly metricsText: () => string;
 }
 
 /** An event that names who asked. */
