@@ -108,6 +108,14 @@ export const LISTED_ROWS_MAX = 10_000;
 export const RECORD_PENDING_BYTES_MAX = 4 * 1024 * 1024;
 /** One record in a file: the longest text and parameters in UTF-8, with room; what is longer is damage. */
 export const RECORD_BYTES_MAX = 2 * 1024 * 1024;
+/** One block of a recording: all that may wait for one write, and the record with which it passed the limit. */
+export const BLOCK_BYTES_MAX = RECORD_PENDING_BYTES_MAX + 2 * RECORD_BYTES_MAX;
+/** A closed segment below this stays as it is: compressing it would cost more than it saves. */
+export const ARCHIVE_BYTES_MIN = 64 * 1024;
+/** Closed segments that wait to be compressed: more stay as they are. */
+export const ARCHIVE_WAITING_MAX = 10_000;
+/** Chain heads of recordings that wait for a checkpoint; at most one checkpoint's interval of closed segments. */
+export const ROOTS_WAITING_MAX = 100_000;
 /** A text is cut to what is recorded plus this before detectors run: longer than any secret they know. */
 export const RECORDED_MARGIN = 8 * 1024;
 /** A secret in a file, the environment or the vault. */

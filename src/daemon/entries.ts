@@ -47,14 +47,20 @@ function say(entry: Exclude<ReadEntry, { kind: "action" }>, asked: string): Omit
     }
     case "end":
       return { kind: "end", text: entry.fault === undefined ? entry.reason : `${entry.reason} (${entry.fault})` };
-    case "gap":
-      return { kind: "note", text: `${entry.operations} operations could not be recorded; all were denied` };
+    case "gap": {
+      const fate = entry.wentOn ? "those that were allowed went on" : "all were denied";
+      return { kind: "note", text: `${entry.operations} operations could not be recorded; ${fate}` };
+    }
     case "unknown":
       return { kind: "note", text: "a record of a kind that this version does not know" };
     case "missing":
       return { kind: "note", text: `records ${entry.fromSequence} to ${entry.toSequence} are missing` };
     case "damaged":
-      return { kind: "note", text: `the file cannot be read from byte ${entry.offset}: ${entry.why}` };
+      return { kind: "note", text: `the file cannot be read at byte ${entry.offset}: ${entry.why}` };
+    case "altered":
+      return { kind: "note", text: `the file was changed before or at byte ${entry.offset}: ${entry.why}` };
+    case "sealed":
+      return { kind: "note", text: `sealed with the key ${entry.keyId}, which is not there any more` };
     case "interrupted":
       return { kind: "note", text: "interrupted: the recording has no end" };
     default:

@@ -187,6 +187,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
       accounting.answered(entry.askId, entry.rows, entry.bytes);
     },
     flush: () => recording.flush(),
+    settle: () => recording.settle(),
     logIn: async (request) => {
       letIn = judge.current.policy;
       const login = await logIn(backend, request, parts.credentialOf).catch((error: unknown) => {

@@ -25,6 +25,8 @@ export interface DriverPorts {
   noteProgress(id: number, rows: number, bytes: number): void;
   /** One synchronous append of all that was noted. A throw stops what would have been forwarded. */
   flush(): void;
+  /** Where what was flushed has to survive more than the process: it does once this resolves. A rejection is a throw. */
+  settle(): Promise<void> | undefined;
   logIn(request: unknown): Promise<LoggedIn>;
   /** An answer at once where it is known, else a promise. */
   look(question: LookQuestion): LookAnswer | Promise<LookAnswer>;
@@ -47,6 +49,7 @@ export interface HeldAsk {
   withdraw(reason: string): Verdict;
 }
 
+const NONE: readonly SessionCommand[] = [];
 /** Names no cause: causes go to the log and the audit trail, not to agents. */
 const FAULT_FAREWELL = "Sallyport ended this session because of an error on its side";
 
@@ -57,7 +60,11 @@ export class Driver {
   readonly #client: Wire;
   #server: Wire | undefined;
   readonly #events: SessionEvent[] = [];
+  /** What the session said last, and was not obeyed yet. */
+  #commands: readonly SessionCommand[] = NONE;
   #running = false;
+  /** Decisions are on their way to the disk: nothing that they allow leaves, and nothing else happens, until then. */
+  #settling = false;
   /** A login, a look or a handshake is under way: no side is read until it is over. */
   #waits = 0;
   #toClient: Uint8Array[] = [];
@@ -72,6 +79,7 @@ export class Driver {
   #readWhileHeld = 0;
   #closing: string | undefined;
   #isCut = false;
+  #hasHungUp = false;
   #cancelled: Promise<void> | undefined;
   #finish: (reason: string) => void = () => {};
   bytesIn = 0;
@@ -132,22 +140,43 @@ export class Driver {
   #give(event: SessionEvent): void {
     if (this.#closing !== undefined) return;
     this.#events.push(event);
-    if (this.#running) return;
+    this.#run();
+  }
+
+  #run(): void {
+    if (this.#running || this.#settling) return;
     this.#running = true;
     try {
-      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
-        for (const command of this.#session.handle(next)) this.#obey(command);
-      }
-      this.#flush();
+      this.#work();
     } catch (error) {
       this.#fail(error);
     } finally {
       this.#running = false;
     }
+    if (this.#settling) return;
     if (this.#closing === undefined) this.#relieve();
     else if (this.#cancelled === undefined) this.#hangUp();
     // Who cancels takes the end of the connection for the word that it is done: a later cancel would hit the next statement.
     else void this.#cancelled.then(() => this.#hangUp());
+  }
+
+  /** Stops where something has to settle first; `#settle` calls again. */
+  #work(): void {
+    do {
+      while (this.#commands.length > 0) {
+        const commands = this.#commands;
+        this.#commands = NONE;
+        for (let at = 0; at < commands.length; at++) {
+          this.#obey(commands[at] as SessionCommand);
+          if (!this.#settling) continue;
+          this.#commands = commands.slice(at + 1);
+          return;
+        }
+      }
+      const event = this.#events.shift();
+      if (event !== undefined) this.#commands = this.#session.handle(event);
+      else this.#flush();
+    } while (this.#commands.length > 0 || this.#events.length > 0);
   }
 
   #obey(command: SessionCommand): void {
@@ -163,26 +192,20 @@ export class Driver {
         return;
       case "login":
         redeemPermit(command.permit, this.#sessionId, command.id);
-        this.#ports.flush();
-        this.#await(
-          this.#ports.logIn(command.request).then(
-            (login) => this.#adopt(login),
-            (error: unknown) => [{ kind: "loginFailed", code: codeOf(error), message: messageOf(error) }],
-          ),
-        );
+        this.#flush(() => this.#logIn(command.request));
         return;
       case "look":
         this.#look(command.id, command.question);
         return;
       case "secure": {
-        this.#flush();
-        const secured = this.#ports.secure(this.#client, command.unread, command.alpn);
-        this.#await(secured.then(() => [{ kind: "secured" }]));
+        this.#flush(() => {
+          const secured = this.#ports.secure(this.#client, command.unread, command.alpn);
+          this.#await(secured.then(() => [{ kind: "secured" }]));
+        });
         return;
       }
       case "shut":
-        this.#flush();
-        (command.side === "client" ? this.#client : this.#server)?.end();
+        this.#flush(() => (command.side === "client" ? this.#client : this.#server)?.end());
         return;
       case "note":
         this.#ports.recordAnswered(command.entry);
@@ -200,6 +223,13 @@ export class Driver {
       default:
         command satisfies never;
     }
+  }
+
+  #logIn(request: unknown): void {
+    const failed = (error: unknown): SessionEvent[] => [
+      { kind: "loginFailed", code: codeOf(error), message: messageOf(error) },
+    ];
+    this.#await(this.#ports.logIn(request).then((login) => this.#adopt(login), failed));
   }
 
   #ask(id: number, asked: readonly Asked[], bytes: Uint8Array): void {
@@ -286,10 +316,21 @@ export class Driver {
   /**
    * Recorded first, then sent: one record write and one socket write a side, whatever the batch held. What
    * only answers something goes to the file with the next decision, or when the recording has been idle.
+   * `then`: what has to come after that.
    */
-  #flush(): void {
+  #flush(then: () => void = () => {}): void {
     if (this.#decided) this.#ports.flush();
+    const settled = this.#decided ? this.#ports.settle() : undefined;
     this.#decided = false;
+    if (settled !== undefined) {
+      this.#settle(settled, then);
+      return;
+    }
+    this.#send();
+    then();
+  }
+
+  #send(): void {
     if (this.#toServer.length > 0) {
       this.#server?.write(join(this.#toServer));
       this.#toServer = [];
@@ -300,11 +341,38 @@ export class Driver {
     }
   }
 
+  /** Both sides are left unread meanwhile, so that what comes is bounded by what one read has brought. */
+  #settle(settled: Promise<void>, then: () => void): void {
+    this.#settling = true;
+    this.#relieve();
+    const goOn = (work: () => void) => {
+      this.#settling = false;
+      try {
+        work();
+      } catch (error) {
+        this.#fail(error);
+      }
+      this.#run();
+    };
+    settled.then(
+      () =>
+        goOn(() => {
+          if (this.#hasHungUp) return; // it was cut meanwhile: what was allowed is not done
+          this.#send();
+          then();
+        }),
+      (error: unknown) =>
+        goOn(() => {
+          throw error;
+        }),
+    );
+  }
+
   /** Reads a side only while the other can take it and nothing is being waited for. */
   #relieve(): void {
     if (this.#closing !== undefined) return;
     const server = this.#server;
-    const blocked = this.#waits > 0;
+    const blocked = this.#waits > 0 || this.#settling;
     const isFull = this.#held !== undefined && this.#readWhileHeld > HELD_BYTES_MAX;
     if (blocked || isFull || (server?.congested ?? false) || this.#client.congested) this.#client.pause();
     else this.#client.resume();
@@ -334,6 +402,7 @@ export class Driver {
   #fail(error: unknown): void {
     this.#toServer = [];
     this.#events.length = 0;
+    this.#commands = NONE;
     this.#ports.fault(codeOf(error), messageOf(error));
     if (this.#closing !== undefined) return;
     try {
@@ -354,6 +423,8 @@ export class Driver {
 
   #hangUp(): void {
     const [client, server] = [this.#client, this.#server];
+    this.#hasHungUp = true;
+    this.#toServer = []; // what has not settled yet
     clearTimeout(this.#stall);
     const reason = this.#closing ?? "closed";
     if (this.#held === undefined) this.#finish(reason);

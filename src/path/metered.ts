@@ -55,6 +55,18 @@ export function metered(ports: DriverPorts, meter: SessionMeter): DriverPorts {
       }
       meter.took("record", now() - startedMs);
     },
+    settle() {
+      const settled = ports.settle();
+      if (settled === undefined) return undefined;
+      const startedMs = now();
+      return settled.then(
+        () => meter.took("sync", now() - startedMs),
+        (error: unknown) => {
+          meter.unrecorded();
+          throw error;
+        },
+      );
+    },
     async logIn(request) {
       const startedMs = now();
       const login = await ports.logIn(request);

@@ -1,4 +1,4 @@
-/** The face of recording.proto: what records are made of, and the frame around them. No files here. */
+/** The face of recording.proto: what records are made of, and how a segment begins. No files here. */
 import { readFileSync } from "node:fs";
 import protobuf from "protobufjs";
 import type { Connection } from "../model/connection.ts";
@@ -6,6 +6,7 @@ import type { Refusal, ShadowEffect } from "../model/decision.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Origin } from "../model/origin.ts";
 import type { AnswerEntry } from "../model/session.ts";
+import { blockAround, type Link } from "./block.ts";
 
 /** What is known of a session when it opens. */
 export interface RecordingStart {
@@ -56,7 +57,8 @@ export type RecordBody =
   | ({ readonly kind: "decision" } & DecisionEntry)
   | ({ readonly kind: "answer" } & AnswerEntry)
   | ({ readonly kind: "end" } & RecordingCounts & Omit<RecordingSummary, "endedAtMs">)
-  | { readonly kind: "gap"; readonly operations: number }
+  /** Operations that are not in here; `wentOn`: those that were allowed went to the backend all the same. */
+  | { readonly kind: "gap"; readonly operations: number; readonly wentOn: boolean }
   /** Of a later version of the format: shown as there, not understood. */
   | { readonly kind: "unknown" };
 
@@ -129,10 +131,12 @@ export interface SegmentHead {
   readonly segment: number;
   readonly firstSequence: number;
   readonly openedMs: number;
+  /** Of the data key with which the other blocks are sealed; "" where they are not. */
+  readonly keyId: string;
 }
 
 const MAGIC = Buffer.from("SALLYREC", "latin1");
-const VERSION = 1;
+const VERSION = 2;
 /** Magic and version. */
 export const PREAMBLE_BYTES = MAGIC.length + 4;
 
@@ -145,18 +149,21 @@ const TYPES = {
 /** Whether `bytes` begin as a segment of this version does. */
 export function checkPreamble(bytes: Buffer): "fine" | "foreign" | "newer" {
   if (bytes.length < PREAMBLE_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return "foreign";
-  return bytes.readUInt32BE(MAGIC.length) === VERSION ? "fine" : "newer";
+  const version = bytes.readUInt32BE(MAGIC.length);
+  if (version > VERSION) return "newer";
+  return version === VERSION ? "fine" : "foreign";
 }
 
-/** The beginning of a segment file: preamble and head. */
-export function encodeHead(head: SegmentHead): Buffer {
+/** What a segment file begins with: preamble, and the head as a block of its own. */
+export function encodeHead(head: SegmentHead, link: Link): { readonly preamble: Buffer; readonly block: Buffer } {
   const message = TYPES.head.encode(TYPES.head.fromObject({ ...head })).finish();
-  const bytes = Buffer.alloc(PREAMBLE_BYTES + 4 + message.length);
-  MAGIC.copy(bytes);
-  bytes.writeUInt32BE(VERSION, MAGIC.length);
-  bytes.writeUInt32BE(message.length, PREAMBLE_BYTES);
-  bytes.set(message, PREAMBLE_BYTES + 4);
-  return bytes;
+  const preamble = Buffer.alloc(PREAMBLE_BYTES);
+  MAGIC.copy(preamble);
+  preamble.writeUInt32BE(VERSION, MAGIC.length);
+  const body = Buffer.alloc(4 + message.length);
+  body.writeUInt32BE(message.length);
+  body.set(message, 4);
+  return { preamble, block: blockAround(body, link) };
 }
 
 export function decodeHead(message: Uint8Array): SegmentHead {
@@ -188,8 +195,8 @@ export function encodeEnd(sequence: number, end: RecordingCounts & RecordingSumm
   return encodeRecord({ sequence, atMs: end.endedAtMs, end });
 }
 
-export function encodeGap(sequence: number, atMs: number, operations: number): Uint8Array {
-  return encodeRecord({ sequence, atMs, gap: { operations } });
+export function encodeGap(sequence: number, atMs: number, operations: number, wentOn: boolean): Uint8Array {
+  return encodeRecord({ sequence, atMs, gap: { operations, wentOn } });
 }
 
 function encodeRecord(record: object): Uint8Array {
@@ -238,7 +245,7 @@ interface PlainRecord {
   readonly end?: { readonly reason: string; readonly fault: string } & Readonly<
     Record<"statements" | "denied" | "masked" | "rows" | "bytesIn" | "bytesOut", string>
   >;
-  readonly gap?: { readonly operations: string };
+  readonly gap?: { readonly operations: string; readonly wentOn: boolean };
 }
 
 function bodyOf({ start, action, decision, answer, end, gap }: PlainRecord): RecordBody {
@@ -297,6 +304,6 @@ function bodyOf({ start, action, decision, answer, end, gap }: PlainRecord): Rec
       bytesOut: Number(end.bytesOut),
     };
   }
-  if (gap) return { kind: "gap", operations: Number(gap.operations) };
+  if (gap) return { kind: "gap", operations: Number(gap.operations), wentOn: gap.wentOn };
   return { kind: "unknown" };
 }

@@ -1,10 +1,11 @@
 /**
- * Frames of the frequent records, packed by hand into one growing buffer: the recorder stands in the way
- * of every operation. Fields and numbers are those of recording.proto; a test reads each kind back with
- * protobufjs. Writes no file.
+ * The frequent records, packed by hand into one growing buffer with a block's header in front: the recorder
+ * stands in the way of every operation. Fields and numbers are those of recording.proto; a test reads each
+ * kind back with protobufjs. Writes no file.
  */
 import type { Decision } from "../model/decision.ts";
 import type { AnswerEntry } from "../model/session.ts";
+import { BLOCK_HEADER_BYTES, type Link, linkBlock } from "./block.ts";
 import type { HoldEntry } from "./format.ts";
 
 /** What a session's buffer begins with, and what it falls back to after a burst. */
@@ -33,25 +34,34 @@ export interface PackedAction {
 
 export class Packer {
   #bytes = Buffer.allocUnsafeSlow(BYTES_MIN);
-  #length = 0;
+  /** Room for the header comes first. */
+  #length = BLOCK_HEADER_BYTES;
 
+  /** Of the records, without the header. */
   get length(): number {
-    return this.#length;
+    return this.#length - BLOCK_HEADER_BYTES;
   }
 
-  /** A view that is valid until the next call. */
+  /** The records: a view that is valid until the next call. */
   view(): Buffer {
-    return this.#bytes.subarray(0, this.#length);
+    return this.#bytes.subarray(BLOCK_HEADER_BYTES, this.#length);
+  }
+
+  /** The records as a block: a view that is valid until the next call. */
+  block(link: Link): Buffer {
+    const block = this.#bytes.subarray(0, this.#length);
+    linkBlock(block, link);
+    return block;
   }
 
   clear(): void {
-    this.#length = 0;
+    this.#length = BLOCK_HEADER_BYTES;
     if (this.#bytes.length > BYTES_KEPT_MAX) this.#bytes = Buffer.allocUnsafeSlow(BYTES_MIN);
   }
 
   /** Drops what was packed since the length was `length`. */
   rewind(length: number): void {
-    this.#length = Math.min(length, this.#length);
+    this.#length = Math.min(BLOCK_HEADER_BYTES + length, this.#length);
   }
 
   /** A record that was encoded elsewhere. */

@@ -1,16 +1,18 @@
-/** Reads a recording back, as far as it is whole. Changes no file. */
-import { readdir, readFile, stat } from "node:fs/promises";
+/** Reads a recording back, as far as it is whole, and says where it is not. Changes no file. */
 import { join } from "node:path";
-import { codeOf, messageOf, UserError } from "../base/errors.ts";
-import { RECORD_BYTES_MAX, RECORD_PENDING_BYTES_MAX, SEGMENT_BYTES_MAX } from "../base/limits.ts";
-import { checkPreamble, decodeHead, decodeRecord, PREAMBLE_BYTES, type RecordEntry } from "./format.ts";
+import { messageOf, UserError } from "../base/errors.ts";
+import { FIRST_LINK, hexOf, type Link } from "./block.ts";
+import { findDay, readBeginning, readSegment, segmentName, unknownSession } from "./files.ts";
+import { checkPreamble, decodeRecord, PREAMBLE_BYTES, type RecordEntry } from "./format.ts";
+import type { DataKeys } from "./seal.ts";
+import { piecesOf, readHead } from "./segment.ts";
 
 /** What a reader meets: records, and what it has to say about the files. */
 export type ReadEntry =
   | RecordEntry
   /** Records that should be there are not. */
   | { readonly kind: "missing"; readonly fromSequence: number; readonly toSequence: number }
-  /** The rest of this file cannot be read; `torn` when it just ends too early, as a crash leaves it. */
+  /** Something here cannot be read; `torn` when the file just ends too early, as a crash leaves it. */
   | {
       readonly kind: "damaged";
       readonly file: string;
@@ -18,157 +20,169 @@ export type ReadEntry =
       readonly torn: boolean;
       readonly why: string;
     }
+  /** What was written here is not what follows what stands before it: bytes were changed, moved, added or taken away. */
+  | { readonly kind: "altered"; readonly file: string; readonly offset: number; readonly why: string }
+  /** From here on it is sealed with a key that is not at hand. */
+  | { readonly kind: "sealed"; readonly file: string; readonly keyId: string }
   /** Last, when there is no end: the session runs still, or the daemon died in it. */
   | { readonly kind: "interrupted" };
 
-/** Letters, digits, "-" and "_": a session id names files and may come from a command line. */
-const SESSION_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
-const DAY = /^\d{4}-\d\d-\d\d$/;
-/** What one flush may have added to a segment that was nearly full, with room. */
-const SEGMENT_FILE_MAX = SEGMENT_BYTES_MAX + 4 * RECORD_PENDING_BYTES_MAX;
-
-/** "2026-01-31" in UTC. */
-export function dayOf(atMs: number): string {
-  return new Date(atMs).toISOString().slice(0, 10);
+export interface ReadOptions {
+  /** Saves the search for it. */
+  readonly day?: string;
+  /** Without it, sealed recordings cannot be read. */
+  readonly keys?: DataKeys;
+  /** Reads from this segment on, at its first record; the chain is checked from there. */
+  readonly fromSegment?: number;
+  /** Called after each block of records; of sealed ones without a key, too. */
+  readonly onBlock?: (block: ReadBlockOf) => void;
 }
 
-/** Throws when `sessionId` could name anything but a recording. */
-export function segmentName(sessionId: string, segment: number): string {
-  if (!SESSION_ID.test(sessionId)) throw unknownSession(sessionId);
-  return `${sessionId}.${segment.toString().padStart(4, "0")}.rec`;
+export interface ReadBlockOf {
+  readonly segment: number;
+  /** Of the last record that was read. */
+  readonly sequence: number;
+  /** In hex. */
+  readonly hash: string;
 }
 
-/** Newest first. */
-export async function listDays(dir: string): Promise<readonly string[]> {
-  const names = await readdir(dir).catch((error: unknown) => {
-    if (codeOf(error) === "ENOENT") return [];
-    throw error;
-  });
-  return names
-    .filter((name) => DAY.test(name))
-    .sort()
-    .reverse();
+export interface SegmentInfo {
+  readonly segment: number;
+  readonly firstSequence: number;
+  readonly openedMs: number;
+  /** Of the file, as it is stored. */
+  readonly bytes: number;
 }
 
-/** Ids of the sessions that started on `day`. */
-export async function listSessions(dir: string, day: string): Promise<readonly string[]> {
-  const first = ".0001.rec";
-  return (await readdir(join(dir, day)))
-    .filter((name) => name.endsWith(first))
-    .map((name) => name.slice(0, -first.length))
-    .filter((id) => SESSION_ID.test(id));
-}
-
-/**
- * The records of one session in order, with findings about its files in between. `day` saves the search.
- * Throws UserError SESSION_UNKNOWN, RECORDING_NEWER.
- */
-export async function* readRecording(dir: string, sessionId: string, day?: string): AsyncGenerator<ReadEntry, void> {
-  const folder = join(dir, day ?? (await findDay(dir, sessionId)));
-  let expected = 1;
-  let ended = false;
-  for (let segment = 1; ; segment += 1) {
-    const file = join(folder, segmentName(sessionId, segment));
-    const bytes = await readSegment(file);
-    if (bytes === undefined) {
-      if (segment === 1) throw unknownSession(sessionId);
+/** The records of one session in order, with findings about its files in between. Throws SESSION_UNKNOWN, RECORDING_NEWER. */
+export async function* readRecording(
+  dir: string,
+  sessionId: string,
+  options: ReadOptions = {},
+): AsyncGenerator<ReadEntry, void> {
+  const folder = join(dir, options.day ?? (await findDay(dir, sessionId)));
+  const first = options.fromSegment ?? 1;
+  const reader = new Reader(sessionId, options, first === 1);
+  for (let segment = first; ; segment += 1) {
+    const found = await readSegment(join(folder, segmentName(sessionId, segment)));
+    if (found === undefined) {
+      if (segment === first) throw unknownSession(sessionId);
       break;
     }
-    for (const entry of segmentEntries(file, bytes, sessionId, segment)) {
-      if ("sequence" in entry) {
-        // Written again after a write that failed half way.
-        if (entry.sequence < expected) continue;
-        if (entry.sequence > expected)
-          yield { kind: "missing", fromSequence: expected, toSequence: entry.sequence - 1 };
-        expected = entry.sequence + 1;
-        ended ||= entry.kind === "end";
-      }
-      yield entry;
+    yield* reader.segment(found.file, found.bytes, segment);
+  }
+  if (!reader.ended) yield { kind: "interrupted" };
+}
+
+/** What segments a recording has, without reading them. Throws SESSION_UNKNOWN; of a damaged head it tells nothing more. */
+export async function listSegments(dir: string, sessionId: string, day?: string): Promise<readonly SegmentInfo[]> {
+  const folder = join(dir, day ?? (await findDay(dir, sessionId)));
+  const segments: SegmentInfo[] = [];
+  for (let segment = 1; ; segment += 1) {
+    const found = await readBeginning(join(folder, segmentName(sessionId, segment)));
+    if (found === undefined) break;
+    try {
+      const { firstSequence, openedMs } = readHead(found.bytes);
+      segments.push({ segment, firstSequence, openedMs, bytes: found.size });
+    } catch {
+      break;
     }
   }
-  if (!ended) yield { kind: "interrupted" };
+  return segments;
 }
 
-async function findDay(dir: string, sessionId: string): Promise<string> {
-  const name = segmentName(sessionId, 1);
-  for (const day of await listDays(dir)) {
-    const found = await stat(join(dir, day, name)).catch(() => undefined);
-    if (found !== undefined) return day;
+class Reader {
+  readonly #sessionId: string;
+  readonly #options: ReadOptions;
+  /** Sequence of the next record; undefined: of the first, whatever it is. */
+  #expected: number | undefined;
+  #link: Link | undefined;
+  #ended = false;
+  #isSealed = false;
+
+  constructor(sessionId: string, options: ReadOptions, isWhole: boolean) {
+    this.#sessionId = sessionId;
+    this.#options = options;
+    this.#expected = isWhole ? 1 : undefined;
+    this.#link = isWhole ? FIRST_LINK : undefined;
   }
-  throw unknownSession(sessionId);
-}
 
-async function readSegment(file: string): Promise<Buffer | undefined> {
-  try {
-    const { size } = await stat(file);
-    if (size > SEGMENT_FILE_MAX) throw new Error(`Cannot read ${file}: ${size} bytes are more than a segment has`);
-    return await readFile(file);
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
-    throw error;
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  *segment(file: string, bytes: Buffer, segment: number): Generator<ReadEntry, void> {
+    const problem = preambleProblem(file, bytes);
+    if (problem !== undefined) {
+      yield problem;
+      return;
+    }
+    const about = {
+      sessionId: this.#sessionId,
+      segment,
+      link: this.#link,
+      keys: this.#options.keys ?? (() => undefined),
+    };
+    for (const piece of piecesOf(bytes, about)) {
+      const { offset } = piece;
+      switch (piece.kind) {
+        case "unlinked":
+          yield { kind: "altered", file, offset, why: "it does not follow what stands before it" };
+          break;
+        case "unreadable":
+          yield { kind: "damaged", file, offset, torn: piece.torn, why: piece.why };
+          break;
+        case "sealed":
+          this.#link = piece.hash;
+          if (!this.#isSealed) yield { kind: "sealed", file, keyId: piece.keyId };
+          this.#isSealed = true;
+          this.#tell(segment, piece.hash);
+          break;
+        case "block":
+          this.#link = piece.hash;
+          for (const message of piece.messages) yield* this.#record(file, offset, message);
+          this.#tell(segment, piece.hash);
+          break;
+        default:
+          piece satisfies never;
+      }
+    }
+  }
+
+  #tell(segment: number, hash: Link): void {
+    this.#options.onBlock?.({ segment, sequence: (this.#expected ?? 1) - 1, hash: hexOf(hash) });
+  }
+
+  *#record(file: string, offset: number, message: Buffer): Generator<ReadEntry, void> {
+    let entry: RecordEntry;
+    try {
+      entry = decodeRecord(message);
+    } catch (error) {
+      yield { kind: "damaged", file, offset, torn: false, why: messageOf(error) };
+      return;
+    }
+    const expected = this.#expected ?? entry.sequence;
+    // Written again after a write that failed half way.
+    if (entry.sequence < expected) return;
+    if (entry.sequence > expected) yield { kind: "missing", fromSequence: expected, toSequence: entry.sequence - 1 };
+    this.#expected = entry.sequence + 1;
+    this.#ended ||= entry.kind === "end";
+    yield entry;
   }
 }
 
-function* segmentEntries(file: string, bytes: Buffer, sessionId: string, segment: number): Generator<ReadEntry, void> {
-  const damaged = (offset: number, torn: boolean, why: string): ReadEntry => ({
-    kind: "damaged",
-    file,
-    offset,
-    torn,
-    why,
-  });
+function preambleProblem(file: string, bytes: Buffer): ReadEntry | undefined {
   if (bytes.length < PREAMBLE_BYTES) {
-    yield damaged(0, true, "it ends within its preamble");
-    return;
+    return { kind: "damaged", file, offset: 0, torn: true, why: "it ends within its preamble" };
   }
   const preamble = checkPreamble(bytes);
-  if (preamble === "newer") {
-    throw new UserError(
-      "RECORDING_NEWER",
-      `Cannot read ${file}: a later version wrote it`,
-      "Read it with the later sallyport",
-    );
-  }
+  if (preamble === "fine") return undefined;
   if (preamble === "foreign") {
-    yield damaged(0, false, "it is not a recording");
-    return;
+    return { kind: "damaged", file, offset: 0, torn: false, why: "it is not a recording of this version" };
   }
-  let offset = PREAMBLE_BYTES;
-  let head = true;
-  while (offset < bytes.length) {
-    const length = bytes.length - offset < 4 ? undefined : bytes.readUInt32BE(offset);
-    if (length === undefined || (length <= RECORD_BYTES_MAX && offset + 4 + length > bytes.length)) {
-      yield damaged(offset, true, "its last record is not complete");
-      return;
-    }
-    if (length === 0 || length > RECORD_BYTES_MAX) {
-      yield damaged(offset, false, `a record cannot have ${length} bytes`);
-      return;
-    }
-    const message = bytes.subarray(offset + 4, offset + 4 + length);
-    let entry: RecordEntry | undefined;
-    try {
-      if (head) {
-        const { sessionId: named, segment: number } = decodeHead(message);
-        if (named !== sessionId || number !== segment)
-          throw new Error(`it says that it is segment ${number} of ${named}`);
-        head = false;
-      } else {
-        entry = decodeRecord(message);
-      }
-    } catch (error) {
-      yield damaged(offset, false, messageOf(error));
-      return;
-    }
-    offset += 4 + length;
-    if (entry !== undefined) yield entry;
-  }
-}
-
-function unknownSession(sessionId: string): UserError {
-  return new UserError(
-    "SESSION_UNKNOWN",
-    `Cannot find a recording of session ${JSON.stringify(sessionId.slice(0, 64))}`,
-    "See the sessions that were recorded: sallyport sessions",
+  throw new UserError(
+    "RECORDING_NEWER",
+    `Cannot read ${file}: a later version wrote it`,
+    "Read it with the later sallyport",
   );
 }

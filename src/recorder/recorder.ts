@@ -5,16 +5,22 @@
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { UserError } from "../base/errors.ts";
-import { LISTED_ROWS_MAX, RECORD_IDLE_MS } from "../base/limits.ts";
+import { LISTED_ROWS_MAX, RECORD_IDLE_MS, ROOTS_WAITING_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { QuotedIn } from "../model/protocol.ts";
+import { createCommits } from "../store/commits.ts";
 import { preparePrivateFolder } from "../store/database.ts";
 import type { WriteBytes } from "../store/segment.ts";
 import type { SessionStore } from "../store/sessions.ts";
+import { createArchive } from "./archive.ts";
+import { hexOf } from "./block.ts";
+import { Chain } from "./chain.ts";
+import { dayOf, listDays, listSessions, segmentName } from "./files.ts";
 import type { RecordingStart } from "./format.ts";
 import { createPrepare, type Scrub } from "./prepare.ts";
-import { dayOf, listDays, listSessions, readRecording, segmentName } from "./read.ts";
+import { type ReadBlockOf, readRecording } from "./read.ts";
 import { OpenRecording, type Recording, type RecordingWorld } from "./recording.ts";
+import { createSealing, type DataKey, type DataKeys } from "./seal.ts";
 import { createTally } from "./tally.ts";
 
 export type { Recording } from "./recording.ts";
@@ -38,8 +44,28 @@ export interface Recorder {
   reindex(): Promise<number>;
   /** At this moment, over all open recordings. */
   lag(): RecorderLag;
+  /**
+   * What recordings came to since the last call: the head of each segment that was closed, and of each recording
+   * that grew. For a checkpoint, which keeps it; who cannot keep it gives it back.
+   */
+  takeRoots(): readonly Root[];
+  giveBack(roots: readonly Root[]): void;
+  /** Segments that are closed and not compressed yet. */
+  readonly uncompressed: number;
   /** Writes what waits in open recordings; does not end them. */
   close(): Promise<void>;
+}
+
+/** A chain's head at one instant: whoever knows it knows of every change, cut and addition before it. */
+export interface Root {
+  readonly sessionId: string;
+  readonly segment: number;
+  /** Of the last record. */
+  readonly sequence: number;
+  /** Of the last block, in hex. */
+  readonly hash: string;
+  /** `open`: more may follow in this segment. `interrupted`: nothing follows, and it has no end. */
+  readonly state: "open" | "closed" | "interrupted";
 }
 
 export interface RecorderOptions {
@@ -51,12 +77,23 @@ export interface RecorderOptions {
   readonly log: Log;
   /** How bytes reach the disk; for tests of a failing one. */
   readonly writeBytes?: WriteBytes;
+  /** `write` (unless told): a decision survives the death of the process. `fsync`: also a loss of power. */
+  readonly durability?: () => "write" | "fsync";
+  /** See Recording; `deny` unless told. */
+  readonly whenFull?: () => "deny" | "continue";
+  /** The data key for sessions that begin now; undefined: they are not sealed. */
+  readonly dataKey?: () => DataKey | undefined;
+  readonly keys?: DataKeys;
+  readonly tell?: RecordingWorld["tell"];
 }
 
 export async function createRecorder(options: RecorderOptions): Promise<Recorder> {
   const { dir, clock, scrub, index, log } = options;
   preparePrivateFolder(dir);
-  const live = new Set<string>();
+  const live = new Map<string, OpenRecording>();
+  const archive = createArchive(log);
+  const commits = createCommits();
+  let roots: Root[] = [];
   const awake = new Set<OpenRecording>();
   let timer: NodeJS.Timeout | undefined;
 
@@ -67,12 +104,12 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
     for (const recording of waiting) recording.idle();
   }
 
-  const world: RecordingWorld = {
-    clock,
-    log,
-    index,
-    scrub,
-    prepare: createPrepare(scrub),
+  const prepare = createPrepare(scrub);
+  const worldOf = (): RecordingWorld => ({
+    ...{ clock, log, index, scrub, prepare },
+    isSettled: options.durability?.() === "fsync",
+    whenFull: options.whenFull?.() ?? "deny",
+    tell: options.tell ?? ((session, kind, message) => log.warn(message, { session, kind })),
     wake(recording) {
       awake.add(recording);
       timer ??= setTimeout(visit, RECORD_IDLE_MS).unref();
@@ -81,19 +118,44 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
       awake.delete(recording);
       live.delete(recording.sessionId);
     },
-    writeBytes: options.writeBytes,
-  };
+  });
+
+  function addRoot(root: Root): void {
+    if (roots.length < ROOTS_WAITING_MAX) roots.push(root);
+    else log.error("Too many recordings wait for a checkpoint", { session: root.sessionId });
+  }
+
+  function chainOf(sessionId: string, day: string, isSettled: boolean): Chain {
+    const key = options.dataKey?.();
+    return new Chain({
+      sessionId,
+      fileOf: (segment) => join(dir, day, segmentName(sessionId, segment)),
+      sealing: key === undefined ? undefined : createSealing(key, sessionId),
+      commits: isSettled ? commits : undefined,
+      writeBytes: options.writeBytes,
+      closed: ({ file, segment, sequence, hash, isSealed }) => {
+        addRoot({ sessionId, segment, sequence, hash: hexOf(hash), state: "closed" });
+        if (!isSealed) archive.add(file);
+      },
+    });
+  }
 
   /** Reads one recording into the index. */
   async function indexOne(sessionId: string, day: string): Promise<"ended" | "interrupted" | undefined> {
     const tally = createTally(join(day, segmentName(sessionId, 1)));
-    for await (const entry of readRecording(dir, sessionId, day)) {
+    let head: Root | undefined;
+    const keys = options.keys ?? (() => undefined);
+    const onBlock = (block: ReadBlockOf) => {
+      head = { sessionId, ...block, state: "interrupted" };
+    };
+    for await (const entry of readRecording(dir, sessionId, { day, keys, onBlock })) {
       if (entry.kind === "damaged")
         log.warn("A recording ends early", { file: entry.file, offset: entry.offset, why: entry.why });
       tally.add(entry);
     }
     const session = tally.session();
     if (session === undefined) return undefined;
+    if (session.state !== "ended" && head !== undefined) addRoot(head);
     index.put(session);
     await index.flush();
     return session.state === "ended" ? "ended" : "interrupted";
@@ -102,10 +164,11 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
   return {
     open(start, quotedIn) {
       const day = dayOf(start.startedAtMs);
-      const first = join(day, segmentName(start.sessionId, 1));
-      const of = (segment: number) => join(dir, day, segmentName(start.sessionId, segment));
-      const recording = new OpenRecording(world, start, { of, first }, quotedIn);
-      live.add(start.sessionId);
+      const indexFile = join(day, segmentName(start.sessionId, 1));
+      const world = worldOf();
+      const chain = chainOf(start.sessionId, day, world.isSettled);
+      const recording = new OpenRecording(world, start, { chain, indexFile }, quotedIn);
+      live.set(start.sessionId, recording);
       return recording;
     },
 
@@ -170,11 +233,30 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
       return { bytes, ageMs: sinceMs === undefined ? 0 : Math.max(0, clock.nowMs() - sinceMs) };
     },
 
+    takeRoots() {
+      for (const [sessionId, recording] of live) {
+        const head = recording.takeHead();
+        if (head !== undefined) addRoot({ sessionId, ...head, hash: hexOf(head.hash), state: "open" });
+      }
+      const taken = roots;
+      roots = [];
+      return taken;
+    },
+
+    giveBack(taken) {
+      roots = [...taken, ...roots].slice(0, ROOTS_WAITING_MAX);
+    },
+
+    get uncompressed() {
+      return archive.waiting;
+    },
+
     async close() {
       clearTimeout(timer);
       visit();
       clearTimeout(timer);
       timer = undefined;
+      await archive.settled();
       await index.flush();
     },
   };

@@ -2,22 +2,19 @@
  * One session's recording while it is written. Records gather in memory and reach the file in one write
  * per flush; an operation is forwarded only after the flush that holds its decision. Never reads.
  */
-import { mkdirSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { messageOf, UserError } from "../base/errors.ts";
-import { RECORD_PENDING_BYTES_MAX, SEGMENT_AGE_MS, SEGMENT_BYTES_MAX, SESSION_ROW_AGE_MS } from "../base/limits.ts";
+import { RECORD_PENDING_BYTES_MAX, SESSION_ROW_AGE_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Decision, RuleName, Verdict } from "../model/decision.ts";
 import type { Asked } from "../model/operation.ts";
 import type { QuotedIn } from "../model/protocol.ts";
 import type { AnswerEntry } from "../model/session.ts";
-import { openSegment, type Segment, type WriteBytes } from "../store/segment.ts";
 import type { SessionRow, SessionState, SessionStore } from "../store/sessions.ts";
+import type { Chain } from "./chain.ts";
 import {
   encodeEnd,
   encodeGap,
-  encodeHead,
   encodeStart,
   type RecordingCounts,
   type RecordingStart,
@@ -43,6 +40,11 @@ export interface Recording {
    * asked since the last flush, and the recording will say so once the disk takes it.
    */
   flush(): void;
+  /**
+   * A promise where what the last flush wrote has to survive a loss of power: what it allows is forwarded once that
+   * resolves. It rejects as `flush` throws.
+   */
+  settle(): Promise<void> | undefined;
   /** Writes what waits and the summary, closes the file. Reports trouble to the log; never rejects. */
   end(summary: RecordingSummary): Promise<void>;
 }
@@ -56,7 +58,18 @@ export interface RecordingWorld {
   /** Asks that `idle` be called soon. */
   readonly wake: (recording: OpenRecording) => void;
   readonly ended: (recording: OpenRecording) => void;
-  readonly writeBytes: WriteBytes | undefined;
+  /** Whether a decision has to survive a loss of power before it is acted upon. */
+  readonly isSettled: boolean;
+  /** For the audit trail. */
+  readonly tell: (sessionId: string, kind: "recording.gap" | "recording.resumed", message: string) => void;
+  /** What a disk that takes nothing means: operations are denied, or go on without a recording, counted. */
+  readonly whenFull: "deny" | "continue";
+}
+
+/** An ask that was allowed. */
+interface Allowed {
+  readonly askId: number;
+  readonly operations: number;
 }
 
 /** The rule that a recording names when the disk refused it. */
@@ -66,18 +79,21 @@ export class OpenRecording implements Recording {
   readonly #world: RecordingWorld;
   readonly #start: RecordingStart;
   readonly #quotedIn: QuotedIn | undefined;
-  readonly #fileOf: (segment: number) => string;
+  readonly #chain: Chain;
   readonly #indexFile: string;
   readonly #pending = new Packer();
-  #segment: Segment;
-  #segmentNumber = 1;
-  #segmentOpenedMs: number;
   #sequence = 0;
-  /** Sequence of the first record that waits; the start is written at once. */
-  #firstPending = 2;
+  /** Sequence of the first record that waits. */
+  #firstPending = 1;
+  /** The newest record that a checkpoint has. */
+  #checkpointed = 0;
   /** Asks that were allowed and that no flush has carried to the file yet. */
-  #allowed: { readonly askId: number; readonly operations: number }[] = [];
+  #allowed: Allowed[] = [];
+  /** Those that were carried there, and did not settle yet. */
+  #written: Allowed[] = [];
   #unrecorded = 0;
+  /** The disk takes nothing, and the settings say to go on. */
+  #isGoingOn = false;
   #awake = false;
   /** Of the first record that waits; 0 where none does. */
   #waitingSinceMs = 0;
@@ -90,26 +106,23 @@ export class OpenRecording implements Recording {
   #masked = 0;
   #answeredRows = 0;
 
-  /** Makes the file and writes the start. `files.first` is relative to the folder of recordings, for the index. */
+  /** Makes the first file and writes the start. `indexFile` is that file relative to the folder of recordings. */
   constructor(
     world: RecordingWorld,
     start: RecordingStart,
-    files: { readonly of: (segment: number) => string; readonly first: string },
+    { chain, indexFile }: { readonly chain: Chain; readonly indexFile: string },
     quotedIn?: QuotedIn,
   ) {
     this.#quotedIn = quotedIn;
     this.#world = world;
     this.#start = start;
-    this.#fileOf = files.of;
-    this.#indexFile = files.first;
-    this.#segmentOpenedMs = start.startedAtMs;
+    this.#chain = chain;
+    this.#indexFile = indexFile;
+    this.#pending.frame(encodeStart(this.#next(), start));
     try {
-      mkdirSync(dirname(files.of(1)), { recursive: true, mode: 0o700 });
-      const record = new Packer();
-      record.frame(encodeStart(this.#next(), start));
-      this.#segment = this.#newSegment(1, 1, record.view());
+      this.#write();
     } catch (cause) {
-      throw this.#failed(cause);
+      this.#goOn(cause);
     }
     this.#putRow("open", undefined, 0, 0);
   }
@@ -123,6 +136,14 @@ export class OpenRecording implements Recording {
     return this.#waitingSinceMs === 0 ? undefined : { bytes: this.#pending.length, sinceMs: this.#waitingSinceMs };
   }
 
+  /** What the chain came to, where it is more than what the last call gave. */
+  takeHead(): Chain["head"] | undefined {
+    const { head } = this.#chain;
+    if (head.sequence === this.#checkpointed) return undefined;
+    this.#checkpointed = head.sequence;
+    return head;
+  }
+
   get counts(): RecordingCounts {
     return { statements: this.#statements, denied: this.#denied, masked: this.#masked, rows: this.#answeredRows };
   }
@@ -130,7 +151,9 @@ export class OpenRecording implements Recording {
   asked(askId: number, asked: readonly Asked[], decision: Decision, hold?: string): void {
     if (this.#pending.length > RECORD_PENDING_BYTES_MAX) {
       this.#unrecorded += asked.length;
-      throw this.#failed(new Error("too much waits for the disk already"));
+      this.#goOn(new Error("too much waits for the disk already"));
+      this.#wake();
+      return;
     }
     const prepared = asked.map((one) => this.#world.prepare(one, this.#quotedIn));
     const atMs = this.#world.clock.nowMs();
@@ -156,7 +179,10 @@ export class OpenRecording implements Recording {
   }
 
   answered(entry: AnswerEntry): void {
-    if (this.#pending.length > RECORD_PENDING_BYTES_MAX) this.flush();
+    if (this.#pending.length > RECORD_PENDING_BYTES_MAX) {
+      this.#writeOut();
+      if (this.#pending.length > 0) return; // the disk takes nothing, and the session goes on
+    }
     const { error } = entry;
     const { scrub } = this.#world;
     const stored = error === undefined ? entry : { ...entry, error: { ...error, message: scrub(error.message) } };
@@ -167,15 +193,19 @@ export class OpenRecording implements Recording {
   }
 
   flush(): void {
-    if (this.#pending.length === 0 && this.#unrecorded === 0) return;
-    if (this.#ended) throw new Error("Cannot write to a recording that has ended");
-    try {
-      this.#write();
-    } catch (cause) {
-      this.#withdraw();
-      throw this.#failed(cause);
-    }
+    this.#writeOut();
+    if (this.#world.isSettled) this.#written.push(...this.#allowed);
     this.#allowed.length = 0;
+  }
+
+  settle(): Promise<void> | undefined {
+    const allowed = this.#written;
+    this.#written = [];
+    if (!this.#world.isSettled || allowed.length === 0) return undefined;
+    return this.#chain.settle().catch((cause: unknown) => {
+      if (this.#world.whenFull === "deny") this.#withdraw(allowed);
+      this.#goOn(cause);
+    });
   }
 
   /** Called some time after `wake`: writes what no operation has carried along, and now and then shows the counts. */
@@ -183,7 +213,7 @@ export class OpenRecording implements Recording {
     this.#awake = false;
     if (this.#ended) return;
     try {
-      this.flush();
+      this.#writeOut();
     } catch (error) {
       this.#world.log.error("Cannot write a recording", { session: this.#start.sessionId, error: messageOf(error) });
       this.#wake();
@@ -199,25 +229,44 @@ export class OpenRecording implements Recording {
     let state: SessionState = "ended";
     try {
       this.#pending.frame(encodeEnd(this.#next(), { ...this.counts, ...summary }));
-      this.flush();
+      this.#writeOut();
+      if (this.#pending.length > 0) throw new Error("the disk takes nothing");
     } catch (error) {
       // The recording stays as it is: whoever reads it is told that it has no end.
       state = "interrupted";
       this.#world.log.error("Cannot end a recording", { session: this.#start.sessionId, error: messageOf(error) });
     }
     this.#ended = true;
-    this.#segment.close();
+    await this.#chain.close().catch((error: unknown) => {
+      this.#world.log.error("Cannot close a recording", { session: this.#start.sessionId, error: messageOf(error) });
+    });
     this.#putRow(state, summary.endedAtMs, summary.bytesIn, summary.bytesOut);
     this.#world.ended(this);
   }
 
+  #writeOut(): void {
+    if (this.#pending.length === 0 && this.#unrecorded === 0) return;
+    if (this.#ended) throw new Error("Cannot write to a recording that has ended");
+    try {
+      this.#write();
+    } catch (cause) {
+      const allowed = this.#allowed;
+      this.#allowed = [];
+      if (this.#world.whenFull === "deny") this.#withdraw(allowed);
+      this.#goOn(cause);
+    }
+  }
+
   #write(): void {
-    const atMs = this.#world.clock.nowMs();
+    const { clock, whenFull } = this.#world;
+    const atMs = clock.nowMs();
     const sequence = this.#sequence;
     const length = this.#pending.length;
-    if (this.#unrecorded > 0) this.#pending.frame(encodeGap(this.#next(), atMs, this.#unrecorded));
+    if (this.#unrecorded > 0) {
+      this.#pending.frame(encodeGap(this.#next(), atMs, this.#unrecorded, whenFull === "continue"));
+    }
     try {
-      this.#append(atMs);
+      this.#chain.append(this.#pending, this.#firstPending, this.#sequence, atMs);
     } catch (error) {
       // The gap may still grow: it is counted when it can be written.
       this.#pending.rewind(length);
@@ -228,48 +277,28 @@ export class OpenRecording implements Recording {
     this.#waitingSinceMs = 0;
     this.#unrecorded = 0;
     this.#firstPending = this.#sequence + 1;
-  }
-
-  #append(atMs: number): void {
-    const bytes = this.#pending.view();
-    const full = this.#segment.size + bytes.length > SEGMENT_BYTES_MAX;
-    if (full || this.#segment.broken || atMs - this.#segmentOpenedMs > SEGMENT_AGE_MS) {
-      const next = this.#newSegment(this.#segmentNumber + 1, this.#firstPending, bytes);
-      this.#segment.close();
-      this.#segment = next;
-      this.#segmentNumber += 1;
-      this.#segmentOpenedMs = atMs;
-    } else {
-      this.#segment.write(bytes);
-    }
-  }
-
-  /** Head and first records in one write; a file that cannot take them is not left behind. */
-  #newSegment(number: number, firstSequence: number, records: Uint8Array): Segment {
-    const file = this.#fileOf(number);
-    const segment = openSegment(file, "create", this.#world.writeBytes);
-    try {
-      const { sessionId } = this.#start;
-      const head = encodeHead({ sessionId, segment: number, firstSequence, openedMs: this.#world.clock.nowMs() });
-      segment.write(Buffer.concat([head, records]));
-      return segment;
-    } catch (error) {
-      segment.close();
-      rmSync(file, { force: true });
-      throw error;
-    }
+    if (this.#isGoingOn) this.#world.tell(this.sessionId, "recording.resumed", "The disk takes recordings again");
+    this.#isGoingOn = false;
   }
 
   /** What was decided as allowed but could not be written is not forwarded: the recording has to say so. */
-  #withdraw(): void {
+  #withdraw(allowed: readonly Allowed[]): void {
     const atMs = this.#world.clock.nowMs();
     const message = "The recording could not be written";
     const denied: Decided = { kind: "deny", rules: [UNRECORDED], message, policy: this.#start.policy };
-    for (const { askId, operations } of this.#allowed) {
+    for (const { askId, operations } of allowed) {
       this.#pending.decision(this.#next(), atMs, askId, denied);
       this.#denied += operations;
     }
-    this.#allowed.length = 0;
+    this.#wake();
+  }
+
+  /** Ends here with an error, unless the settings say to go on without a recording. */
+  #goOn(cause: unknown): void {
+    const error = this.#failed(cause);
+    if (this.#world.whenFull === "deny") throw error;
+    if (!this.#isGoingOn) this.#world.tell(this.sessionId, "recording.gap", `${error.message}; operations go on`);
+    this.#isGoingOn = true;
   }
 
   #next(): number {

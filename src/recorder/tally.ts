@@ -68,6 +68,8 @@ export function createTally(file: string): Tally {
       case "unknown":
       case "missing":
       case "damaged":
+      case "altered":
+      case "sealed":
       case "interrupted":
         return;
     }

@@ -1,5 +1,8 @@
 /** An append-only file written in whole buffers. Knows nothing of what the bytes mean. */
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { closeSync, constants, fdatasync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { open as openFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { promisify } from "node:util";
 import { codeOf } from "../base/errors.ts";
 
 export interface Segment {
@@ -14,8 +17,13 @@ export interface Segment {
   write(bytes: Uint8Array): void;
   /** A torn tail could not be cut off: nothing may be appended any more. */
   readonly broken: boolean;
+  /** Resolves when all that was written before is on the disk, with the file's name. Rejects with errno errors. */
+  sync(): Promise<void>;
+  /** A sync that runs is waited for by itself. */
   close(): void;
 }
+
+const syncData = promisify(fdatasync);
 
 /** How bytes reach a descriptor; tests put a failing one here. */
 export type WriteBytes = (fd: number, bytes: Uint8Array, offset: number, length: number) => number;
@@ -27,6 +35,12 @@ export function openSegment(file: string, how: "create" | "append", writeBytes: 
   let size = fstatSync(fd).size;
   let broken = false;
   let open = true;
+  let syncing = 0;
+  let isNamed = how === "append";
+
+  function release(): void {
+    if (!open && syncing === 0) closeSync(fd);
+  }
 
   return {
     file,
@@ -51,12 +65,34 @@ export function openSegment(file: string, how: "create" | "append", writeBytes: 
       }
       size += bytes.length;
     },
+    async sync() {
+      if (!open) throw new Error(`Cannot sync ${file}: it is closed`);
+      syncing += 1;
+      try {
+        await syncData(fd);
+        if (!isNamed) await syncFolder(dirname(file));
+        isNamed = true;
+      } finally {
+        syncing -= 1;
+        release();
+      }
+    },
     close() {
       if (!open) return;
       open = false;
-      closeSync(fd);
+      release();
     },
   };
+}
+
+/** A file's name is its folder's data. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await openFile(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 function writeAll(fd: number, bytes: Uint8Array, writeBytes: WriteBytes): void {

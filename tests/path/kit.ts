@@ -175,6 +175,7 @@ export function portsOf(sessionId: string, changes: Partial<DriverPorts> = {}) {
     flush: () => {
       if (steps.at(-1) !== "flush") steps.push("flush");
     },
+    settle: () => undefined,
     logIn: () => Promise.reject(new Error("Cannot log in: the test has no backend")),
     look: () => "fact",
     secure: () => Promise.reject(new Error("Cannot encrypt: the test has no certificate")),

@@ -69,6 +69,20 @@ test("a record that fails is counted, has no time, and fails all the same", () =
   assert.deepEqual(told, ["unrecorded"]);
 });
 
+test("what has to settle on the disk is timed, and counted where that fails", async () => {
+  const { told, meter } = meterOf();
+  const both = metered(portsOf("s", { settle: () => Promise.resolve() }).ports, meter);
+  await both.settle();
+  assert.deepEqual(told, ["sync"]);
+  const failing = () => Promise.reject(new Error("the disk is gone"));
+  await assert.rejects(
+    async () => metered(portsOf("s", { settle: failing }).ports, meter).settle(),
+    /the disk is gone/,
+  );
+  assert.deepEqual(told, ["sync", "unrecorded"]);
+  assert.equal(metered(portsOf("s", { settle: () => undefined }).ports, meter).settle(), undefined);
+});
+
 test("a login that fails has no time, and a lookup only where the backend is asked", async () => {
   const { told, meter } = meterOf();
   const both = metered(portsOf("s").ports, meter);

@@ -23,6 +23,7 @@ import {
 } from "../../src/base/limits.ts";
 import type { Decision, Refusal } from "../../src/model/decision.ts";
 import type { Operation } from "../../src/model/operation.ts";
+import { blockAround, FIRST_LINK } from "../../src/recorder/block.ts";
 import { createRecorder } from "../../src/recorder/recorder.ts";
 import type { SessionStore } from "../../src/store/sessions.ts";
 import { allow, answer, ask, DAY, deny, entries, NOON, outline, start, summary, world } from "./kit.ts";
@@ -416,7 +417,7 @@ for (const id of ["", "../s1", "a/b", "a\0b", ".hidden", "x".repeat(65)]) {
   });
 }
 
-test("cut at any byte, a recording gives its whole records and says that it is interrupted", async (t) => {
+test("cut at any byte, a recording gives the records of whole blocks and says that it is interrupted", async (t) => {
   const { dir, recorder } = await world(t);
   const recording = recorder.open(start("s1"));
   recording.asked(1, [ask("SELECT 1")], allow);
@@ -439,8 +440,8 @@ test("cut at any byte, a recording gives its whole records and says that it is i
       torn += 1;
     }
   }
-  // Only at the borders of the preamble, of the head and of the records is nothing torn.
-  assert.equal(torn, whole.length - 6);
+  // Only at the borders of the preamble, of the head and of the first of two blocks is nothing torn.
+  assert.equal(torn, whole.length - 3);
 });
 
 const damages: readonly { name: string; torn: boolean; spoil: (bytes: Buffer) => Buffer }[] = [
@@ -492,21 +493,24 @@ test("a segment of another session is not taken for this one's, and missing reco
     "start",
     "action 1",
     "decision 1",
+    "altered",
     "damaged",
+    "altered",
     "missing",
     "action 3",
     "decision 3",
     "interrupted",
   ]);
-  assert.deepEqual(got[4], { kind: "missing", fromSequence: 4, toSequence: 5 });
+  assert.deepEqual(got[6], { kind: "missing", fromSequence: 4, toSequence: 5 });
 });
 
 test("a record of a later version is shown as there", async (t) => {
   const { dir, recorder } = await world(t);
   const recording = recorder.open(start("s1"));
   // sequence 2, at 1 ms, and a body with the field number 20.
-  appendFileSync(join(dir, DAY, "s1.0001.rec"), Buffer.from("00000007" + "08021001a20100", "hex"));
-  assert.deepEqual((await entries(dir, "s1"))[1], { kind: "unknown", sequence: 2, atMs: 1 });
+  const record = Buffer.from("00000007" + "08021001a20100", "hex");
+  appendFileSync(join(dir, DAY, "s1.0001.rec"), blockAround(record, FIRST_LINK));
+  assert.deepEqual((await entries(dir, "s1"))[2], { kind: "unknown", sequence: 2, atMs: 1 });
   await recording.end(summary);
 });
 

@@ -1,0 +1,142 @@
+/**
+ * The files of one session's recording while they are written: appends blocks, each linked to the one before,
+ * begins a new segment where one is full or old, and tells of those that are closed. Knows no record.
+ */
+import { mkdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { SEGMENT_AGE_MS, SEGMENT_BYTES_MAX } from "../base/limits.ts";
+import type { Commits } from "../store/commits.ts";
+import { openSegment, type Segment, type WriteBytes } from "../store/segment.ts";
+import { blockAround, FIRST_LINK, hashOf, type Link } from "./block.ts";
+import { encodeHead } from "./format.ts";
+import type { Packer } from "./pack.ts";
+import type { Sealing } from "./seal.ts";
+
+/** A segment that gets no more blocks. */
+export interface ClosedSegment {
+  readonly file: string;
+  readonly segment: number;
+  readonly isSealed: boolean;
+  /** Of its last block. */
+  readonly hash: Link;
+  /** Of the last record in it. */
+  readonly sequence: number;
+}
+
+export interface ChainOptions {
+  readonly sessionId: string;
+  readonly fileOf: (segment: number) => string;
+  /** undefined: not sealed. */
+  readonly sealing: Sealing | undefined;
+  /** undefined: what the page cache has is durable enough. */
+  readonly commits: Commits | undefined;
+  readonly closed: (segment: ClosedSegment) => void;
+  readonly writeBytes: WriteBytes | undefined;
+}
+
+export class Chain {
+  readonly #options: ChainOptions;
+  #segment: Segment | undefined;
+  #number = 0;
+  #openedMs = 0;
+  /** Of the newest block. */
+  #link: Link = FIRST_LINK;
+  /** Of the newest record. */
+  #sequence = 0;
+  /** Full segments that the disk need not have yet. */
+  #leaving: Segment[] = [];
+
+  constructor(options: ChainOptions) {
+    this.#options = options;
+  }
+
+  /** What a checkpoint signs: the newest block's segment and hash, and its last record. */
+  get head(): { readonly segment: number; readonly sequence: number; readonly hash: Link } {
+    return { segment: this.#number, sequence: this.#sequence, hash: this.#link };
+  }
+
+  /**
+   * Appends `records` as one block, in one write; `first` and `last` are their sequences. Throws errno errors, with
+   * the chain and its files as they were.
+   */
+  append(records: Packer, first: number, last: number, atMs: number): void {
+    const segment = this.#segment;
+    const isFull = segment !== undefined && segment.size + records.length > SEGMENT_BYTES_MAX;
+    const isOld = atMs - this.#openedMs > SEGMENT_AGE_MS;
+    if (segment === undefined || segment.broken || isFull || isOld) {
+      this.#begin(records, first, atMs);
+    } else {
+      const block = this.#block(records, this.#link);
+      segment.write(block);
+      this.#link = hashOf(block);
+    }
+    this.#sequence = last;
+  }
+
+  /** Resolves when all that was appended before survives a loss of power. Rejects with errno errors. */
+  async settle(): Promise<void> {
+    const { commits } = this.#options;
+    if (commits === undefined) return;
+    const leaving = this.#leaving;
+    this.#leaving = [];
+    const segments = this.#segment === undefined ? leaving : [...leaving, this.#segment];
+    try {
+      await Promise.all(segments.map((segment) => commits.sync(segment)));
+    } finally {
+      for (const segment of leaving) segment.close();
+    }
+  }
+
+  /** Appends no more. */
+  async close(): Promise<void> {
+    try {
+      await this.settle();
+    } finally {
+      this.#segment?.close();
+      this.#leave();
+    }
+  }
+
+  /** Head and first records in one write; a file that cannot take them is not left behind. */
+  #begin(records: Packer, firstSequence: number, atMs: number): void {
+    const { sessionId, fileOf, sealing, commits, writeBytes } = this.#options;
+    const number = this.#number + 1;
+    const file = fileOf(number);
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    const keyId = sealing?.keyId ?? "";
+    const head = encodeHead({ sessionId, segment: number, firstSequence, openedMs: atMs, keyId }, this.#link);
+    const block = this.#block(records, hashOf(head.block));
+    const segment = openSegment(file, "create", writeBytes);
+    try {
+      segment.write(Buffer.concat([head.preamble, head.block, block]));
+    } catch (error) {
+      segment.close();
+      rmSync(file, { force: true });
+      throw error;
+    }
+    if (commits === undefined) this.#segment?.close();
+    else if (this.#segment !== undefined) this.#leaving.push(this.#segment);
+    this.#leave();
+    this.#segment = segment;
+    this.#number = number;
+    this.#openedMs = atMs;
+    this.#link = hashOf(block);
+  }
+
+  #block(records: Packer, link: Link): Buffer {
+    const { sealing } = this.#options;
+    return sealing === undefined ? records.block(link) : blockAround(sealing.seal(records.view(), link), link);
+  }
+
+  #leave(): void {
+    if (this.#segment === undefined) return;
+    this.#options.closed({
+      file: this.#segment.file,
+      segment: this.#number,
+      isSealed: this.#options.sealing !== undefined,
+      hash: this.#link,
+      sequence: this.#sequence,
+    });
+    this.#segment = undefined;
+  }
+}
