@@ -43,7 +43,7 @@ export const CATALOGUE = {
   holdWait: histogram("sallyport_hold_wait_seconds", "Time from the hold to what came of it."),
   recordFailures: counter(
     "sallyport_record_failures_total",
-    "Writes of recordings that failed; what they held was not forwarded.",
+    "Sessions that ended because they could not be recorded; what was not recorded was not forwarded.",
     "connection",
   ),
   recorderBytes: gauge("sallyport_recorder_pending_bytes", "Records that are not in their files yet."),

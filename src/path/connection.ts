@@ -29,6 +29,7 @@ import { metered } from "./metered.ts";
 import { completeOrigin } from "./origin.ts";
 import type { Cancellable, LiveSession, Sessions } from "./sessions.ts";
 import { type Leaf, leafNames, serverOptions } from "./tls.ts";
+import { openRecording } from "./unrecorded.ts";
 import { type Backend, type CredentialSource, cancelUpstream, logIn } from "./upstream.ts";
 import { Wire } from "./wire.ts";
 import { maskWritten } from "./write-back.ts";
@@ -134,7 +135,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     policy: judge.current.policy,
     startedAtMs: parts.clock.nowMs(),
   };
-  const recording = parts.recorder.open(start, protocol.quotedIn);
+  const recording = openRecording(parts.recorder, start, protocol.quotedIn);
   const cancelSecret = randomBytes(CANCEL_SECRET_BYTES);
   let cancelKey: Uint8Array | undefined;
   const session = protocol.session({

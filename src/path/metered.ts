@@ -47,25 +47,18 @@ export function metered(ports: DriverPorts, meter: SessionMeter): DriverPorts {
     },
     flush() {
       const startedMs = now();
-      try {
-        ports.flush();
-      } catch (error) {
-        meter.unrecorded();
-        throw error;
-      }
+      ports.flush();
       meter.took("record", now() - startedMs);
     },
     settle() {
       const settled = ports.settle();
       if (settled === undefined) return undefined;
       const startedMs = now();
-      return settled.then(
-        () => meter.took("sync", now() - startedMs),
-        (error: unknown) => {
-          meter.unrecorded();
-          throw error;
-        },
-      );
+      return settled.then(() => meter.took("sync", now() - startedMs));
+    },
+    fault(code, message) {
+      if (code === "RECORDING_FAILED") meter.unrecorded();
+      ports.fault(code, message);
     },
     async logIn(request) {
       const startedMs = now();

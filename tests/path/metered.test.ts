@@ -61,15 +61,20 @@ test("of asks without end that nobody answers, so many are remembered and no mor
   assert.equal(told.filter((one) => one === "answer").length, 1);
 });
 
-test("a record that fails is counted, has no time, and fails all the same", () => {
+test("a record that fails has no time and fails all the same; the fault that it leads to is counted", () => {
   const { told, meter } = meterOf();
   const failing = () => assert.fail("the disk is full");
-  const both = metered(portsOf("s", { flush: failing }).ports, meter);
+  const { ports, faults } = portsOf("s", { flush: failing });
+  const both = metered(ports, meter);
   assert.throws(() => both.flush(), /the disk is full/);
+  assert.deepEqual(told, []);
+  both.fault("RECORDING_FAILED", "the disk is full");
+  both.fault("FRAME_LENGTH", "a peer's fault");
   assert.deepEqual(told, ["unrecorded"]);
+  assert.equal(faults.length, 2);
 });
 
-test("what has to settle on the disk is timed, and counted where that fails", async () => {
+test("what has to settle on the disk is timed, unless that fails", async () => {
   const { told, meter } = meterOf();
   const both = metered(portsOf("s", { settle: () => Promise.resolve() }).ports, meter);
   await both.settle();
@@ -79,7 +84,7 @@ test("what has to settle on the disk is timed, and counted where that fails", as
     async () => metered(portsOf("s", { settle: failing }).ports, meter).settle(),
     /the disk is gone/,
   );
-  assert.deepEqual(told, ["sync", "unrecorded"]);
+  assert.deepEqual(told, ["sync"]);
   assert.equal(metered(portsOf("s", { settle: () => undefined }).ports, meter).settle(), undefined);
 });
 

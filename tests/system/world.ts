@@ -79,10 +79,11 @@ export interface WorldOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** See DaemonOptions. */
   readonly wrapper?: readonly string[];
+  readonly stateDir?: string;
 }
 
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { policies, labels = false, version = 15, settings, wrapper } = options;
+  const { policies, labels = false, version = 15, settings, wrapper, stateDir } = options;
   const postgres = await startPostgres({
     version,
     password: PASSWORD,
@@ -107,6 +108,7 @@ connections:
       policies,
       secrets: { orders: PASSWORD },
       ...(wrapper === undefined ? {} : { wrapper }),
+      ...(stateDir === undefined ? {} : { stateDir }),
     });
     const url = `postgresql://agent:placeholder@127.0.0.1:${postgres.port}/postgres`;
     const directUrl = `postgresql://postgres:${PASSWORD}@127.0.0.1:${postgres.port}/postgres`;
@@ -172,6 +174,8 @@ export interface Answer {
   readonly code?: string;
   readonly message?: string;
   readonly severity?: string;
+  readonly detail?: string;
+  readonly hint?: string;
 }
 
 /** An agent's program that stays, with connections that stay open. */
