@@ -327,3 +327,5 @@ export const LOOP_WINDOW_MS = 15_000;
 /** Clients of the metrics endpoint at once, and the time one may take: a pair of Prometheus servers and a person. */
 export const METRICS_CONNECTIONS_MAX = 16;
 export const METRICS_REQUEST_WAIT_MS = 5_000;
+/** A database up to this size is checked whole before it is used: about a second. Damage of a larger one is met in use. */
+export const STORE_CHECKED_BYTES_MAX = 256 * 1024 * 1024;

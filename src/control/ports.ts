@@ -194,6 +194,12 @@ export interface SessionPorts {
   show(id: string): Promise<SessionListing | undefined>;
   /** The recording in order, read as it is consumed. Undefined when there is none. */
   entries(id: string): Promise<AsyncIterable<SessionEntry> | undefined>;
+  /** Builds the index anew from the recordings; open sessions are left as they are. */
+  reindex(caller: Caller): Promise<Reindexed>;
+}
+
+export interface Reindexed {
+  readonly sessions: number;
 }
 
 export interface SessionListing {

@@ -7,14 +7,12 @@ import type { Metrics, Readings } from "../metrics/metrics.ts";
 import type { ProcessMeter } from "../metrics/process.ts";
 import type { EgressRule } from "../model/address.ts";
 import type { Protocol } from "../model/protocol.ts";
-import type { Recorder } from "../recorder/recorder.ts";
 import { VERSION } from "./ports/daemon.ts";
 import type { PortParts } from "./ports/parts.ts";
 
 export interface MeteredParts extends PortParts {
   readonly metrics: Metrics;
   readonly process: ProcessMeter;
-  readonly recorder: Pick<Recorder, "lag">;
   readonly audit: Pick<Audit, "lost">;
   readonly protocols: readonly Protocol[];
   /** Events that wait, by their sink. Absent: nothing sends events anywhere. */

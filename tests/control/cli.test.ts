@@ -114,6 +114,7 @@ const needingDaemon = [
   ["sessions"],
   ["sessions", "show", "s1"],
   ["sessions", "replay", "s1"],
+  ["sessions", "reindex"],
   ["policy"],
   ["policy", "explain", "--session", "s1", "--entry", "4"],
   ["policy", "replay", "/dev/null"],
@@ -243,6 +244,7 @@ const listings = [
   ["connections", "remove", "orders"],
   ["sessions"],
   ["sessions", "show", "s1"],
+  ["sessions", "reindex"],
   ["policy"],
   ["policy", "explain", "--agent", "ci", "--connection", "orders", "DROP TABLE t"],
   ["policy", "explain", "--session", "s1", "--entry", "4"],
@@ -579,7 +581,7 @@ test("--version prints the project's version", async (t) => {
 
 test("the completion script is one that bash reads and knows every command", async (t) => {
   const { out } = await inProcess(folder(t), ["completion", "bash"]);
-  const script = `${out}\nCOMP_WORDS=(sallyport sessions re); COMP_CWORD=2; _sallyport; echo "\${COMPREPLY[*]}"`;
+  const script = `${out}\nCOMP_WORDS=(sallyport sessions rep); COMP_CWORD=2; _sallyport; echo "\${COMPREPLY[*]}"`;
   const child = spawn("bash", ["-c", script]);
   const [chunk] = await once(child.stdout, "data");
   assert.equal(String(chunk).trim(), "replay");

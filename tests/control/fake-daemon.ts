@@ -274,6 +274,10 @@ export async function fakeDaemon(
         return [SESSION];
       },
       show: async (id) => (id === "s1" ? SESSION : undefined),
+      reindex: async () => {
+        note("sessions.reindex");
+        return { sessions: 3 };
+      },
       entries: async (id) => (id === "s1" ? asynchronous(ENTRIES) : undefined),
     },
     policy: {

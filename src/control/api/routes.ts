@@ -218,6 +218,12 @@ export const ROUTES: readonly Route[] = [
       return json(await sessions.list({ limit: limitOf(query), ...(agent === null ? {} : { agent }) }));
     },
   },
+  {
+    method: "POST",
+    path: "/v1/sessions/reindex",
+    role: "admin",
+    answer: async ({ caller }, { sessions }) => json(await sessions.reindex(caller)),
+  },
   // What an agent asked and got is more than that it was there: recordings are for admins until roles exist.
   {
     method: "GET",
