@@ -43,7 +43,7 @@ export interface PortParts {
   readonly userOf: (uid: number) => string;
   readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
   readonly index: SessionStore;
-  readonly recorder: Pick<Recorder, "reindex" | "lag">;
+  readonly recorder: Pick<Recorder, "reindex" | "lag" | "uncompressed">;
   readonly interception: Interception;
   readonly names: Pick<Names, "counters">;
   readonly vault: Vault;
