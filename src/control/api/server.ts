@@ -178,10 +178,10 @@ function sendFault(response: ServerResponse, error: unknown, log: Log): void {
 
 async function sendLines(response: ServerResponse, lines: AsyncIterable<unknown>): Promise<void> {
   response.writeHead(200, { "content-type": "application/x-ndjson" });
+  const closed = once(response, "close"); // once for all lines: each would leave its listener behind
   for await (const line of lines) {
     if (response.destroyed) return;
-    if (!response.write(`${JSON.stringify(line)}\n`))
-      await Promise.race([once(response, "drain"), once(response, "close")]);
+    if (!response.write(`${JSON.stringify(line)}\n`)) await Promise.race([once(response, "drain"), closed]);
   }
   response.end();
 }
