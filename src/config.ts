@@ -40,7 +40,17 @@ export interface Settings {
   readonly sockets: { readonly allow: readonly string[] };
   /** The policies folder, absolute; undefined when the settings name none. */
   readonly policies?: string;
+  readonly recording: RecordingSettings;
   readonly interception: { readonly port: number; readonly cgroupRoot?: string };
+}
+
+export interface RecordingSettings {
+  /** What a decision has to survive before it is acted upon: the death of the process, or a loss of power. */
+  readonly durability: "write" | "fsync";
+  /** Where the disk takes nothing: deny operations, or go on and count what is not recorded. */
+  readonly whenFull: "deny" | "continue";
+  /** Whether recordings are sealed with a data key of the vault. */
+  readonly seal: boolean;
 }
 
 export interface AgentSettings {
@@ -58,6 +68,7 @@ interface RawSettings {
   readonly names?: { readonly servers?: readonly string[] };
   readonly sockets?: { readonly allow?: readonly string[] };
   readonly policies?: string;
+  readonly recording?: Partial<RecordingSettings>;
   readonly interception?: { readonly port?: number; readonly cgroupRoot?: string };
 }
 
@@ -137,6 +148,7 @@ function convert(
     names: { servers: readServers(raw.names?.servers ?? [], report) },
     sockets: { allow: readDoors(raw.sockets?.allow ?? [], report) },
     ...(raw.policies === undefined ? {} : { policies: resolve(dirname(file), raw.policies) }),
+    recording: { durability: "write", whenFull: "deny", seal: false, ...raw.recording },
     interception: {
       port: raw.interception?.port ?? LISTENER_PORT_DEFAULT,
       ...(raw.interception?.cgroupRoot === undefined ? {} : { cgroupRoot: raw.interception.cgroupRoot }),

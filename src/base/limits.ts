@@ -112,6 +112,14 @@ export const RECORD_BYTES_MAX = 2 * 1024 * 1024;
 export const BLOCK_BYTES_MAX = RECORD_PENDING_BYTES_MAX + 2 * RECORD_BYTES_MAX;
 /** A closed segment below this stays as it is: compressing it would cost more than it saves. */
 export const ARCHIVE_BYTES_MIN = 64 * 1024;
+/** Recordings that begin after this are sealed with a new data key. */
+export const DATA_KEY_AGE_MS = 24 * 3_600_000;
+/** Roots in one checkpoint: some 40 KiB, less than one event may have. */
+export const CHECKPOINT_ROOTS_MAX = 250;
+/** Lines between two checkpoints whose hashes a verifier keeps: what one interval can bring, with room. */
+export const TRAIL_HASHES_MAX = 1_000_000;
+/** What is recorded and told comes under a signature within this. */
+export const CHECKPOINT_EVERY_MS = 10_000;
 /** Closed segments that wait to be compressed: more stay as they are. */
 export const ARCHIVE_WAITING_MAX = 10_000;
 /** Chain heads of recordings that wait for a checkpoint; at most one checkpoint's interval of closed segments. */
@@ -318,3 +326,8 @@ export const POLICY_CASES_MAX = 2_000;
 /** Values of one fact that a suggested rule names, and rules that are suggested: nobody reviews more. */
 export const SUGGESTED_VALUES_MAX = 64;
 export const SUGGESTED_RULES_MAX = 500;
+
+export const EVENT_BYTES_MAX = 64 * 1024;
+export const EVENT_TEXT_MAX = 512;
+export const JOURNAL_LINES_MAX = 1_000_000;
+export const JOURNAL_FILE_BYTES = 16 * 1024 * 1024;

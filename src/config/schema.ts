@@ -235,6 +235,15 @@ export const settingsSchema = {
       },
     },
     policies: path,
+    recording: {
+      type: "object",
+      additionalProperties: false,
+      properties: {
+        durability: { type: "string", enum: ["write", "fsync"] },
+        whenFull: { type: "string", enum: ["deny", "continue"] },
+        seal: { type: "boolean" },
+      },
+    },
     interception: {
       type: "object",
       additionalProperties: false,

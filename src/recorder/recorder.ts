@@ -20,7 +20,7 @@ import type { RecordingStart } from "./format.ts";
 import { createPrepare, type Scrub } from "./prepare.ts";
 import { type ReadBlockOf, readRecording } from "./read.ts";
 import { OpenRecording, type Recording, type RecordingWorld } from "./recording.ts";
-import { createSealing, type DataKey, type DataKeys } from "./seal.ts";
+import { createSealing, type SessionKeys, sessionKey } from "./seal.ts";
 import { createTally } from "./tally.ts";
 
 export type { Recording } from "./recording.ts";
@@ -73,8 +73,8 @@ export interface RecorderOptions {
   /** See Recording; `deny` unless told. */
   readonly whenFull?: () => "deny" | "continue";
   /** The data key for sessions that begin now; undefined: they are not sealed. */
-  readonly dataKey?: () => DataKey | undefined;
-  readonly keys?: DataKeys;
+  readonly dataKey?: () => { readonly id: string; readonly secret: Uint8Array } | undefined;
+  readonly keys?: SessionKeys;
   readonly tell?: RecordingWorld["tell"];
 }
 
@@ -121,7 +121,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
     return new Chain({
       sessionId,
       fileOf: (segment) => join(dir, day, segmentName(sessionId, segment)),
-      sealing: key === undefined ? undefined : createSealing(key, sessionId),
+      sealing: key === undefined ? undefined : createSealing(key.id, sessionKey(key.secret, sessionId)),
       commits: isSettled ? commits : undefined,
       writeBytes: options.writeBytes,
       closed: ({ file, segment, sequence, hash, isSealed }) => {
