@@ -116,6 +116,12 @@ export const ARCHIVE_BYTES_MIN = 64 * 1024;
 export const DATA_KEY_AGE_MS = 24 * 3_600_000;
 /** Roots in one checkpoint: some 40 KiB, less than one event may have. */
 export const CHECKPOINT_ROOTS_MAX = 250;
+/** A checkpoint as a line of a sink: one event, in whatever a SIEM wraps around it. */
+export const CHECKPOINT_LINE_MAX = 512 * 1024;
+/** Findings of one verification that become events. */
+export const EVIDENCE_TOLD_MAX = 100;
+/** What a verifier unpacks of a bundle. */
+export const BUNDLE_BYTES_MAX = 64 * 1024 * 1024 * 1024;
 /** Lines between two checkpoints whose hashes a verifier keeps: what one interval can bring, with room. */
 export const TRAIL_HASHES_MAX = 1_000_000;
 /** What is recorded and told comes under a signature within this. */

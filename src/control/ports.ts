@@ -10,6 +10,7 @@ import type { UpstreamTls } from "../model/connection.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Explanation } from "../policy/explanation.ts";
 import type { ApprovalPorts } from "./approvals.ts";
+import type { EvidenceLine, EvidencePorts, OfflineVerification } from "./evidence-ports.ts";
 import type { ExplainRequest, PolicyCheck, PolicyPorts, PolicyStatus, PolicyTestResult } from "./policy-ports.ts";
 import type { RunPorts } from "./runs.ts";
 
@@ -39,6 +40,7 @@ export interface ControlPorts {
   readonly approvals: ApprovalPorts;
   readonly connections: ConnectionPorts;
   readonly sessions: SessionPorts;
+  readonly evidence: EvidencePorts;
   readonly policy: PolicyPorts;
   readonly trust: { export(): Promise<TrustExport> };
   readonly daemon: DaemonPorts;
@@ -314,6 +316,14 @@ export interface DaemonModule {
   explainOffline(request: ExplainRequest, settingsFile?: string): Promise<Explanation>;
   /** Test files, or those in folders; without any, those of the policy that the settings name. */
   testPolicies(paths: readonly string[], settingsFile?: string): Promise<PolicyTestResult>;
+  /** Without a daemon: findings, then a summary. Throws EVIDENCE_KEY, CHECKPOINT_UNREADABLE, STATE_UNREADABLE. */
+  verifyOffline(asked: OfflineVerification): AsyncIterable<EvidenceLine>;
+  /** Without a daemon. Throws BUNDLE_UNREADABLE, EVIDENCE_KEY. */
+  verifyBundle(asked: {
+    readonly file: string;
+    readonly publicKey: string;
+    readonly scratch: string;
+  }): AsyncIterable<EvidenceLine>;
   doctorReport(examined: { readonly stateDir: string; readonly runDir: string }): Promise<DoctorReport>;
 }
 

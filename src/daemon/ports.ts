@@ -7,6 +7,7 @@ import { agentPorts, refuseQuarantined } from "./ports/agents.ts";
 import { approvalPorts } from "./ports/approvals.ts";
 import { connectionPorts } from "./ports/connections.ts";
 import { daemonPorts } from "./ports/daemon.ts";
+import { evidencePorts } from "./ports/evidence.ts";
 import type { PortParts } from "./ports/parts.ts";
 import { policyPorts } from "./ports/policy.ts";
 import { sessionPorts } from "./ports/sessions.ts";
@@ -31,6 +32,7 @@ export function createPorts(parts: PortParts): ControlPorts {
     approvals: approvalPorts(parts),
     connections: connectionPorts(parts),
     sessions: sessionPorts(parts),
+    evidence: evidencePorts(parts),
     policy: policyPorts(parts),
     trust: {
       export: async () => {

@@ -19,6 +19,8 @@ export interface VerifyOptions extends Omit<TrailOptions, "dir"> {
   /** Of the daemon that asks; nothing is live in a copy. */
   readonly isLive?: (sessionId: string) => boolean;
   readonly keys?: SessionKeys;
+  /** Hears how far it has come, now and then. */
+  readonly progress?: (seen: Pick<Verification, "sessions" | "records">) => void;
 }
 
 /** How far it came. */
@@ -54,6 +56,7 @@ export async function* verifyEvidence(options: VerifyOptions): AsyncGenerator<Ev
       counts.sessions += 1;
       counts.records += verdict.records;
       counts.bytes += verdict.bytes;
+      options.progress?.(counts);
     }
   }
   for (const finding of removedIn(known, stored, options)) yield counted(finding);

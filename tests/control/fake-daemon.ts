@@ -8,6 +8,7 @@ import type { Log } from "../../src/base/log.ts";
 import type { Membership } from "../../src/control/api/callers.ts";
 import { startControlServer } from "../../src/control/api/server.ts";
 import type { ApprovalListing } from "../../src/control/approvals.ts";
+import type { EvidenceLine, EvidenceSummary } from "../../src/control/evidence-ports.ts";
 import type {
   AgentListing,
   ConnectionListing,
@@ -171,6 +172,15 @@ const CHANGE: Change = {
   would: { decision: "deny", rules: ["no-ddl"], message: "No DDL" },
 };
 
+const TAMPERED: EvidenceLine = {
+  ...{ kind: "finding", verdict: "tampered", what: "removed", where: "spoilt" },
+  message: "its recording is gone\u001b[2J",
+};
+const VERIFIED: EvidenceSummary & { readonly kind: "summary" } = {
+  ...{ kind: "summary", events: 12, checkpoints: 2, sessions: 3, records: 40, tampered: 0, unproved: 0 },
+  last: { number: 2, atMs: 1_700_000_000_000 },
+};
+
 /** Starts one that ends with the test. `overrides` replace single ports. */
 export async function fakeDaemon(
   context: TestContext,
@@ -275,6 +285,23 @@ export async function fakeDaemon(
       },
       show: async (id) => (id === "s1" ? SESSION : undefined),
       entries: async (id) => (id === "s1" ? asynchronous(ENTRIES) : undefined),
+    },
+    evidence: {
+      verify: async (asked) => {
+        note("evidence.verify", asked);
+        return asynchronous(asked.session === "spoilt" ? [TAMPERED, { ...VERIFIED, tampered: 1 }] : [VERIFIED]);
+      },
+      key: async () => ({ id: "0123456789abcdef", publicKey: "-----BEGIN PUBLIC KEY-----\nAA==\n" }),
+      checkpoint: async () => ({ atMs: 1, kind: "evidence.checkpoint", message: "", fields: { number: 7 } }),
+      bundle: async (id) => (id === "s1" ? asynchronous([Buffer.from("one "), Buffer.from("two")]) : undefined),
+      dataKeys: async () => [
+        { id: "2026-01-31-00000001", createdMs: 1_700_000_000_000, isCurrent: false, destroyedMs: 2, reason: "old" },
+        { id: "2026-02-01-00000002", createdMs: 1_700_000_000_000, isCurrent: true },
+      ],
+      destroyDataKey: async (id, reason) => {
+        note("evidence.destroyDataKey", id, reason);
+        if (id === "none") throw new UserError("DATA_KEY_UNKNOWN", "Cannot destroy none", "See them");
+      },
     },
     policy: {
       check: async (files) => ({

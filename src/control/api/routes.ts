@@ -2,6 +2,7 @@
 import { API_LIST_MAX } from "../../base/limits.ts";
 import type { Caller, ControlPorts, SessionEntry } from "../ports.ts";
 import { isChildOf } from "./callers.ts";
+import { EVIDENCE_ROUTES } from "./evidence-routes.ts";
 import { ApiFault, unknownThing } from "./faults.ts";
 import {
   addBody,
@@ -37,6 +38,7 @@ export type Answer =
   | { readonly kind: "json"; readonly value: unknown; readonly afterwards?: () => void }
   /** One JSON object a line, as fast as the client reads. */
   | { readonly kind: "lines"; readonly lines: AsyncIterable<unknown> }
+  | { readonly kind: "bytes"; readonly type: string; readonly bytes: AsyncIterable<Uint8Array> }
   /** Server-sent events until the client leaves. */
   | { readonly kind: "events"; readonly watch: (onEvent: (event: { readonly kind: string }) => void) => () => void };
 
@@ -233,6 +235,7 @@ export const ROUTES: readonly Route[] = [
       return { kind: "lines", lines };
     },
   },
+  ...EVIDENCE_ROUTES,
   {
     method: "POST",
     path: "/v1/policy/check",

@@ -148,6 +148,9 @@ async function send(response: ServerResponse, answer: Answer, uid: number, watch
     case "lines":
       await sendLines(response, answer.lines);
       break;
+    case "bytes":
+      await sendBytes(response, answer.type, answer.bytes);
+      break;
     case "events":
       sendEvents(response, answer.watch, uid, watchers);
       break;
@@ -176,6 +179,15 @@ async function sendLines(response: ServerResponse, lines: AsyncIterable<unknown>
     if (response.destroyed) return;
     if (!response.write(`${JSON.stringify(line)}\n`))
       await Promise.race([once(response, "drain"), once(response, "close")]);
+  }
+  response.end();
+}
+
+async function sendBytes(response: ServerResponse, type: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  response.writeHead(200, { "content-type": type });
+  for await (const chunk of bytes) {
+    if (response.destroyed) return;
+    if (!response.write(chunk)) await Promise.race([once(response, "drain"), once(response, "close")]);
   }
   response.end();
 }

@@ -43,6 +43,17 @@ export class ApiClient {
     if (rest !== "") throw broken("it ended inside a line");
   }
 
+  /** The bytes of the answer, as they come. */
+  async *bytes(path: string): AsyncGenerator<Uint8Array, void> {
+    const response = await this.#open("GET", path, undefined, {});
+    if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, await readAll(response));
+    try {
+      for await (const chunk of response as AsyncIterable<Buffer>) yield chunk;
+    } catch (error) {
+      throw broken(messageOf(error));
+    }
+  }
+
   /** The data of each server-sent event, until the daemon ends. Waits as long as it takes. Source: WHATWG HTML, Server-sent events. */
   async *events<T>(path: string, options: AskOptions = {}): AsyncGenerator<T> {
     const response = await this.#open("GET", path, undefined, options);

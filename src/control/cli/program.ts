@@ -7,6 +7,7 @@ import { addApprovalCommands } from "./commands/approvals.ts";
 import { addConnectionCommands } from "./commands/connections.ts";
 import { addDaemonCommands } from "./commands/daemon.ts";
 import { addEventCommands } from "./commands/events.ts";
+import { addAuditCommands } from "./commands/evidence.ts";
 import { addHooksCommands } from "./commands/hooks.ts";
 import { addManualCommands } from "./commands/manual.ts";
 import { addPolicyCommands } from "./commands/policy.ts";
@@ -60,6 +61,7 @@ export function createProgram(world: World): Command {
   addConnectionCommands(program, open);
   addSessionCommands(program, open);
   addEventCommands(program, open);
+  addAuditCommands(program, open);
   addPolicyCommands(program, open);
   addTrustCommands(program, open);
   addHooksCommands(program, open);

@@ -2,6 +2,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Containers } from "../../containers/containers.ts";
 import type { Caller, ControlPorts } from "../../control/ports.ts";
+import type { Checkpointer } from "../../evidence/checkpointer.ts";
 import type { LiveHolds } from "../../holds/holds.ts";
 import type { Agents } from "../../identity/agents.ts";
 import type { AgentStates } from "../../identity/states.ts";
@@ -11,9 +12,11 @@ import type { Names } from "../../names/names.ts";
 import type { Sessions } from "../../path/sessions.ts";
 import type { CredentialSource } from "../../path/upstream.ts";
 import type { Ledger } from "../../policy/ledger.ts";
+import type { SessionKeys } from "../../recorder/seal.ts";
 import type { AgentStateStore } from "../../store/agent-states.ts";
 import type { SessionStore } from "../../store/sessions.ts";
 import type { Authority } from "../../vault/authority.ts";
+import type { DataKeys } from "../../vault/data-keys.ts";
 import type { Vault } from "../../vault/vault.ts";
 import type { Configuration } from "../configuration.ts";
 import type { Runs } from "../runs.ts";
@@ -42,6 +45,11 @@ export interface PortParts {
   readonly userOf: (uid: number) => string;
   readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
   readonly index: SessionStore;
+  readonly checkpointer: Pick<Checkpointer, "checkpoint" | "last">;
+  /** The folder of the audit trail, and the public part of the key that signs it, in PEM. */
+  readonly evidence: { readonly events: string; readonly publicKey: string };
+  readonly dataKeys: DataKeys;
+  readonly sessionKeys: SessionKeys;
   readonly interception: Interception;
   readonly names: Pick<Names, "counters">;
   readonly vault: Vault;

@@ -14,7 +14,9 @@ export function sessionPorts(parts: PortParts): SessionPorts {
     },
     entries: async (id) => {
       const row = await readIndex(parts).get(id);
-      return row === undefined ? undefined : entriesOf(readRecording(parts.recordings, id), row.startedMs, row.state);
+      return row === undefined
+        ? undefined
+        : entriesOf(readRecording(parts.recordings, id, { keys: parts.sessionKeys }), row.startedMs, row.state);
     },
   };
 }

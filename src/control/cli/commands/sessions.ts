@@ -6,6 +6,7 @@ import type { SessionEntry, SessionListing } from "../../ports.ts";
 import { step } from "../client.ts";
 import { count, duration, moment, printable, printableLines, table } from "../show.ts";
 import type { Colours, OpenShell, Shell } from "../world.ts";
+import { addSessionEvidenceCommands } from "./evidence.ts";
 
 /** A pause in a replay is no longer than this; how long it was is said. */
 const PAUSE_MS_MAX = 3_000;
@@ -30,6 +31,7 @@ export function addSessionCommands(program: Command, open: OpenShell): void {
     .option("--speed <factor>", "2 is twice as fast, 0 without pauses", readSpeed, 1)
     .addHelpText("after", "\nExample:\n  sudo sallyport sessions replay ID --speed 4")
     .action((id: string, options: { speed: number }, command: Command) => replay(open(command), id, options.speed));
+  addSessionEvidenceCommands(sessions, open);
 }
 
 async function list(shell: Shell, { limit, agent }: { limit: number; agent?: string }): Promise<void> {
