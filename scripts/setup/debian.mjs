@@ -48,6 +48,7 @@ export const TO_TEST = [
   "strace",
   "systemd-container",
   "tcpdump",
+  "zstd",
 ];
 
 /** `npm run transparency`: drivers of further languages, with what compiles their scripts. */

@@ -11,7 +11,7 @@ import type { Asked } from "../model/operation.ts";
 import type { QuotedIn } from "../model/protocol.ts";
 import type { AnswerEntry } from "../model/session.ts";
 import type { SessionRow, SessionState, SessionStore } from "../store/sessions.ts";
-import type { Chain } from "./chain.ts";
+import type { Chain, ChainHead } from "./chain.ts";
 import {
   encodeEnd,
   encodeGap,
@@ -130,7 +130,7 @@ export class OpenRecording implements Recording {
   }
 
   /** What the chain came to, where it is more than what the last call gave. */
-  takeHead(): Chain["head"] | undefined {
+  takeHead(): ChainHead | undefined {
     const { head } = this.#chain;
     if (head.sequence === this.#checkpointed) return undefined;
     this.#checkpointed = head.sequence;
