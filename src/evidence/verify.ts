@@ -96,11 +96,15 @@ function* removedIn(
   for (const sessionId of new Set([...known.started, ...known.roots.keys()])) {
     if (stored.has(sessionId) || known.deleted.has(sessionId)) continue;
     if (only !== undefined && only !== sessionId) continue;
-    const isUnwritten = known.gaps.has(sessionId) && !known.roots.has(sessionId);
-    if (isUnwritten) continue; // the disk did not take it, and the trail says so
     const signed = known.roots.get(sessionId);
-    const had = signed === undefined ? "it began" : `${signed.sequence} records of it were signed`;
-    const message = `its recording is gone: ${had}, and nobody deleted it in order`;
-    yield { verdict: "tampered", kind: "removed", where: sessionId, message };
+    if (signed !== undefined) {
+      const message = `its recording is gone: ${signed.sequence} records of it were signed, and nobody deleted it in order`;
+      yield { verdict: "tampered", kind: "removed", where: sessionId, message };
+    } else if (!known.gaps.has(sessionId)) {
+      // with the gap, the disk did not take it, and the trail says so
+      const message =
+        "it began, and its recording is not there: the host died before a checkpoint had it, or it was removed";
+      yield { verdict: "unproved", kind: "removed", where: sessionId, message };
+    }
   }
 }

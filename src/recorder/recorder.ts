@@ -76,6 +76,15 @@ export interface RecorderOptions {
   readonly dataKey?: () => { readonly id: string; readonly secret: Uint8Array } | undefined;
   readonly keys?: SessionKeys;
   readonly tell?: RecordingWorld["tell"];
+  readonly faults?: RecorderFaults;
+}
+
+/** For tests of crashes and of lost power only. */
+export interface RecorderFaults {
+  /** Decisions are kept; what they allow is not forwarded yet. */
+  readonly kept?: () => void;
+  /** So much of a file is on the disk. */
+  readonly synced?: (file: string, bytes: number) => void;
 }
 
 export async function createRecorder(options: RecorderOptions): Promise<Recorder> {
@@ -83,7 +92,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
   preparePrivateFolder(dir);
   const live = new Map<string, OpenRecording>();
   const archive = createArchive(log);
-  const commits = createCommits();
+  const commits = createCommits(options.faults?.synced);
   let roots: Root[] = [];
   const awake = new Set<OpenRecording>();
   let timer: NodeJS.Timeout | undefined;
@@ -99,6 +108,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
   const worldOf = (): RecordingWorld => ({
     ...{ clock, log, index, scrub, prepare },
     isSettled: options.durability?.() === "fsync",
+    kept: options.faults?.kept ?? (() => {}),
     whenFull: options.whenFull?.() ?? "deny",
     tell: options.tell ?? ((session, kind, message) => log.warn(message, { session, kind })),
     wake(recording) {

@@ -58,6 +58,8 @@ export interface RecordingWorld {
   /** Asks that `idle` be called soon. */
   readonly wake: (recording: OpenRecording) => void;
   readonly ended: (recording: OpenRecording) => void;
+  /** Called when what was allowed is kept, and before it is forwarded. */
+  readonly kept: () => void;
   /** Whether a decision has to survive a loss of power before it is acted upon. */
   readonly isSettled: boolean;
   /** For the audit trail. */
@@ -188,6 +190,7 @@ export class OpenRecording implements Recording {
   flush(): void {
     this.#writeOut();
     if (this.#world.isSettled) this.#written.push(...this.#allowed);
+    else if (this.#allowed.length > 0) this.#world.kept();
     this.#allowed.length = 0;
   }
 
@@ -195,7 +198,7 @@ export class OpenRecording implements Recording {
     const allowed = this.#written;
     this.#written = [];
     if (!this.#world.isSettled || allowed.length === 0) return undefined;
-    return this.#chain.settle().catch((cause: unknown) => {
+    return this.#chain.settle().then(this.#world.kept, (cause: unknown) => {
       if (this.#world.whenFull === "deny") this.#withdraw(allowed);
       this.#goOn(cause);
     });

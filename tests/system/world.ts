@@ -77,12 +77,14 @@ export interface WorldOptions {
   readonly labels?: boolean;
   readonly version?: 15 | 18;
   readonly settings?: Readonly<Record<string, string>>;
+  /** Further settings, as YAML. */
+  readonly more?: string;
   /** See DaemonOptions. */
   readonly wrapper?: readonly string[];
 }
 
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { policies, labels = false, version = 15, settings, wrapper } = options;
+  const { policies, labels = false, version = 15, settings, wrapper, more = "" } = options;
   const postgres = await startPostgres({
     version,
     password: PASSWORD,
@@ -103,6 +105,7 @@ connections:
     credential: { user: postgres, password: { file: FOLDER/secrets/orders } }
     tls: { mode: verify-full, name: localhost, ca: ${postgres.caFile} }
     ${data}
+${more}
 `,
       policies,
       secrets: { orders: PASSWORD },
