@@ -38,12 +38,12 @@ export function placeAfter(journal: Journal, { seq, hash }: Head): Place | undef
   return undefined;
 }
 
-/** Behind an event such that at most `bytes` follow. Never behind the newest but one, so that a sink moves on at all. */
+/** The first place such that at most `bytes` follow. */
 export function placeWithin(journal: Journal, bytes: number): Place {
-  const { files } = journal;
-  const file = files.find((first) => journal.bytesAfter({ first, offset: 0 }) <= bytes) ?? files.at(-1) ?? 1;
-  // All of this file is within; of the one before, its end may be.
-  const first = files.filter((other) => other < file).at(-1) ?? file;
+  const start = placeOfStart(journal);
+  if (journal.bytesAfter(start) <= bytes) return start;
+  // The last file that begins too early has the place in it.
+  const first = journal.files.findLast((file) => journal.bytesAfter({ first: file, offset: 0 }) > bytes) ?? start.first;
   let seq = first - 1;
   for (const { bytes: line, end } of linesOf(journal.pathOf(first))) {
     seq += 1;

@@ -2,6 +2,9 @@
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Journal, type JournalOptions } from "../../src/audit/journal.ts";
+import { journalFiles, linesOf } from "../../src/audit/journal-files.ts";
+import { type JournalEvent, readLine } from "../../src/audit/lines.ts";
+import type { SinkWorld } from "../../src/audit/sink.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
 import { folder } from "../store/folder.ts";
 
@@ -28,3 +31,23 @@ export async function until(what: string, holds: () => boolean, limitMs = 2_000)
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }
+
+/** All lines of the journal in a state folder. */
+export function journalEvents(stateDir: string): JournalEvent[] {
+  const events: JournalEvent[] = [];
+  for (const { path } of journalFiles(join(stateDir, "events"))) {
+    for (const { bytes } of linesOf(path)) {
+      const event = readLine(bytes);
+      if (event !== undefined) events.push(event);
+    }
+  }
+  return events;
+}
+
+/** Its secrets are their references' names. */
+export const WORLD: SinkWorld = {
+  readSecret: async (reference) => Buffer.from(Object.values(reference).join("")),
+  nowMs: () => Date.now(),
+  hostName: "host.example",
+  version: "0.1.0",
+};
