@@ -9,6 +9,7 @@ import { compileCheck } from "./config/check.ts";
 import { parseSettingsDocument, type SettingsDocument } from "./config/document.ts";
 import { readDoors } from "./config/doors.ts";
 import { type EgressSettings, type RawEgress, readEgress } from "./config/egress.ts";
+import { type RawEvents, readEvents } from "./config/events.ts";
 import { checkMatchers, type RawMatcher, readMatchers } from "./config/match.ts";
 import {
   type ConnectionSettings,
@@ -22,6 +23,7 @@ import { type Finding, formatPath, SettingsError } from "./config/problems.ts";
 import { addedConnectionSchema, settingsSchema } from "./config/schema.ts";
 import { type NameServer, readServers } from "./config/servers.ts";
 import type { Matcher } from "./model/matcher.ts";
+import type { EventSettings } from "./model/sink.ts";
 
 export type { ConnectionSettings, CredentialReference, ProtocolTraits } from "./config/meaning.ts";
 
@@ -41,6 +43,8 @@ export interface Settings {
   /** The policies folder, absolute; undefined when the settings name none. */
   readonly policies?: string;
   readonly recording: RecordingSettings;
+  /** What is told of operations, and where events go. */
+  readonly events: EventSettings;
   readonly interception: { readonly port: number; readonly cgroupRoot?: string };
 }
 
@@ -69,6 +73,7 @@ interface RawSettings {
   readonly sockets?: { readonly allow?: readonly string[] };
   readonly policies?: string;
   readonly recording?: Partial<RecordingSettings>;
+  readonly events?: RawEvents;
   readonly interception?: { readonly port?: number; readonly cgroupRoot?: string };
 }
 
@@ -149,6 +154,7 @@ function convert(
     sockets: { allow: readDoors(raw.sockets?.allow ?? [], report) },
     ...(raw.policies === undefined ? {} : { policies: resolve(dirname(file), raw.policies) }),
     recording: { durability: "write", whenFull: "deny", seal: false, ...raw.recording },
+    events: readEvents(raw.events ?? {}, file, report),
     interception: {
       port: raw.interception?.port ?? LISTENER_PORT_DEFAULT,
       ...(raw.interception?.cgroupRoot === undefined ? {} : { cgroupRoot: raw.interception.cgroupRoot }),

@@ -94,8 +94,57 @@ export const POLICY_RULES_MAX = 10_000;
 export const CONDITION_STEPS_MAX = 100_000;
 /** Answers of one session on how to mask a column or a finding: about 100 bytes each. */
 export const REVEALS_KEPT_MAX = 4_096;
-/** Audit events that may wait for the index; more are counted as lost and the count is an event itself. */
+/** Audit events that may wait for the index, and for the journal; more are counted as lost and the count is an event itself. */
 export const EVENTS_QUEUED_MAX = 100_000;
+/** Events that one write appends to the journal: some hundred KiB. */
+export const JOURNAL_BATCH_MAX = 1_000;
+/** One event as a line. Longer ones lose their longest texts; names and numbers are far below. */
+export const EVENT_BYTES_MAX = 64 * 1024;
+/** What is left of a text of an event that is too long as a whole. */
+export const EVENT_TEXT_MAX = 512;
+/** A file of the journal is closed at this size: small enough to verify and remove one by one. */
+export const JOURNAL_FILE_BYTES = 16 * 1024 * 1024;
+/** Lines of one file that a verifier looks at: a file of the smallest events has a tenth of it. */
+export const JOURNAL_LINES_MAX = 1_000_000;
+/** A journal that could not be written is tried again after this. */
+export const JOURNAL_RETRY_MS = 1_000;
+/** Events on disk that a sink has not taken yet, where the settings do not say. */
+export const OUTBOX_BYTES = 1024 * 1024 * 1024;
+/** Beyond an outbox that stops operations: room for what tells of that, and of what goes on. */
+export const OUTBOX_RESERVE_BYTES = 16 * 1024 * 1024;
+/** Sinks of one daemon; each reads the journal for itself. */
+export const SINKS_MAX = 16;
+/** Globs of one sink, and headers of one. */
+export const SINK_KINDS_MAX = 64;
+export const SINK_HEADERS_MAX = 16;
+/** One batch to a sink: what receivers take in one request, and what is sent again when one fails. */
+export const SINK_BATCH_EVENTS = 500;
+export const SINK_BATCH_BYTES = 512 * 1024;
+/** Dial, handshake and answer of one request to a sink. */
+export const SINK_WAIT_MS = 30_000;
+/** What is read of a sink's answer. */
+export const SINK_ANSWER_BYTES_MAX = 64 * 1024;
+/** From the first failure of a sink to the longest pause between two tries. */
+export const SINK_RETRY_FIRST_MS = 500;
+export const SINK_RETRY_MAX_MS = 60_000;
+/** The longest pause that a sink may ask for (Retry-After). */
+export const SINK_RETRY_AFTER_MAX_MS = 300_000;
+/** A sink's cursor is written at most this often while it is busy; what lies between is sent again after a crash. */
+export const CURSOR_EVERY_MS = 200;
+/** Events that a sink refused, kept in two files of this size each. */
+export const DEAD_LETTER_BYTES_MAX = 32 * 1024 * 1024;
+/** Of syslog, which answers nothing, so much is sent again after a broken connection: more than TCP's buffers of both sides hold. */
+export const SYSLOG_RESEND_BYTES = 16 * 1024 * 1024;
+/** What went out over a connection that is whole for so long counts as taken. */
+export const SYSLOG_SETTLE_MS = 60_000;
+/** Marks in what was sent and not settled; neighbours are joined beyond it. */
+export const SYSLOG_MARKS_MAX = 1_024;
+/** A syslog receiver that takes no byte for so long is dialled anew. */
+export const SYSLOG_STALL_MS = 120_000;
+/** A file sink is rotated at this size, and so many old files are kept, where the settings do not say. */
+export const SINK_FILE_BYTES = 100 * 1024 * 1024;
+export const SINK_FILES_KEPT = 5;
+export const SINK_FILES_KEPT_MAX = 1_000;
 /** Leaf certificates kept for TLS towards agents. */
 export const LEAVES_MAX = 1_000;
 /** A name in settings is resolved again after this at the latest, whatever its TTL. */
@@ -332,8 +381,3 @@ export const POLICY_CASES_MAX = 2_000;
 /** Values of one fact that a suggested rule names, and rules that are suggested: nobody reviews more. */
 export const SUGGESTED_VALUES_MAX = 64;
 export const SUGGESTED_RULES_MAX = 500;
-
-export const EVENT_BYTES_MAX = 64 * 1024;
-export const EVENT_TEXT_MAX = 512;
-export const JOURNAL_LINES_MAX = 1_000_000;
-export const JOURNAL_FILE_BYTES = 16 * 1024 * 1024;

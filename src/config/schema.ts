@@ -9,35 +9,8 @@ import {
   PEM_BYTES_MAX,
   SETTINGS_LIST_MAX,
 } from "../base/limits.ts";
-
-/** Names of agents and connections: they become parts of paths, cgroups and log lines. */
-const name = {
-  type: "string",
-  pattern: "^[a-z0-9][a-z0-9-]{0,62}$",
-  description: "1 to 63 of a-z, 0-9 and -, not beginning with -",
-} as const;
-
-const label = {
-  type: "string",
-  pattern: "^[A-Za-z0-9][A-Za-z0-9_./-]{0,62}$",
-  description: "1 to 63 letters, digits, _ . / or -, beginning with a letter or digit",
-} as const;
-
-const path = {
-  type: "string",
-  minLength: 1,
-  maxLength: 4096,
-  pattern: "^[^\\u0000]*$",
-  description: "a path",
-} as const;
-
-const text = {
-  type: "string",
-  minLength: 1,
-  maxLength: 255,
-  pattern: "^[^\\u0000-\\u001f\\u007f]*$",
-  description: "1 to 255 characters without control characters",
-} as const;
+import { eventsSchema } from "./event-schema.ts";
+import { label, name, path, reference, text } from "./schema-parts.ts";
 
 const labels = { type: "array", maxItems: 64, uniqueItems: true, items: label } as const;
 
@@ -49,24 +22,6 @@ const texts = {
 } as const;
 
 const address = { type: "string", minLength: 1, maxLength: 300, description: "an address" } as const;
-
-/** Exactly one place to read a secret from. A secret itself has no place in the settings. */
-const reference = {
-  type: "object",
-  additionalProperties: false,
-  minProperties: 1,
-  maxProperties: 1,
-  description: "a reference to the secret: {file: PATH}, {env: NAME} or {systemd: NAME}; not the secret itself",
-  properties: {
-    file: path,
-    env: { type: "string", pattern: "^[A-Za-z_][A-Za-z0-9_]{0,127}$", description: "the name of a variable" },
-    systemd: {
-      type: "string",
-      pattern: "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$",
-      description: "the name of a systemd credential",
-    },
-  },
-} as const;
 
 /** One of the keys; config/match.ts demands that it is one. */
 const matcher = {
@@ -244,6 +199,7 @@ export const settingsSchema = {
         seal: { type: "boolean" },
       },
     },
+    events: eventsSchema,
     interception: {
       type: "object",
       additionalProperties: false,

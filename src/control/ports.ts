@@ -47,6 +47,28 @@ export interface ControlPorts {
   readonly hooks: HookPorts;
   /** Calls back for every event from now on, until the returned function is called. Must not throw into the emitter. */
   watchEvents(onEvent: (event: AuditEvent) => void): () => void;
+  /** Where events go, and how far each has come. */
+  sinks(): Promise<readonly SinkListing[]>;
+}
+
+export interface SinkListing {
+  readonly name: string;
+  readonly kind: string;
+  readonly format: string;
+  readonly state: "current" | "behind" | "failing";
+  readonly delivered: number;
+  /** Deliveries that failed and were, or will be, tried again. */
+  readonly retried: number;
+  /** Refused for good, and kept beside the cursor. */
+  readonly deadLettered: number;
+  /** Given up because the outbox was full. */
+  readonly skipped: number;
+  readonly behind: { readonly events: number; readonly bytes: number; readonly ageMs: number };
+  /** Sent, and sent again if the connection breaks: syslog has no answers. */
+  readonly unsettled: number;
+  /** `checkpoint`: the newest signed one that it has; 0: none. */
+  readonly acknowledged: { readonly seq: number; readonly hash: string; readonly checkpoint: number };
+  readonly lastError?: { readonly atMs: number; readonly message: string };
 }
 
 export interface HookPorts {

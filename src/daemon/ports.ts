@@ -43,6 +43,7 @@ export function createPorts(parts: PortParts): ControlPorts {
     daemon: daemonPorts(parts),
     hooks: { oci: (state) => parts.tagging.takeHookCall(state) },
     watchEvents: parts.watchEvents,
+    sinks: async () => parts.audit.sinks(),
   };
 }
 

@@ -670,6 +670,7 @@ interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
     names: { servers: [] },
     sockets: { allow: [] },
     policies: "/etc/sallyport/policies",
+    events: { decisions: "refused", outbox: { bytesMax: 1_073_741_824, whenFull: "drop-oldest" }, sinks: [] },
     interception: { port: 6000, cgroupRoot: "/sys/fs/cgroup" },
   });
 });
@@ -688,6 +689,7 @@ for (const [name, text] of empty) {
       egress: { allow: [], deny: [] },
       names: { servers: [] },
       sockets: { allow: [] },
+      events: { decisions: "refused", outbox: { bytesMax: 1_073_741_824, whenFull: "drop-oldest" }, sinks: [] },
       interception: { port: 61_917 },
     });
   });

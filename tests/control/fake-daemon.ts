@@ -16,6 +16,7 @@ import type {
   Peer,
   SessionEntry,
   SessionListing,
+  SinkListing,
 } from "../../src/control/ports.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
 import type { ExplainedOperation, Explanation } from "../../src/policy/explanation.ts";
@@ -370,6 +371,7 @@ export async function fakeDaemon(
       watchers.add(onEvent);
       return () => watchers.delete(onEvent);
     },
+    sinks: async () => SINKS,
   };
   const socketPath = join(runDir, "api.sock");
   const server = await startControlServer({
@@ -385,6 +387,15 @@ export async function fakeDaemon(
   });
   return Object.assign(state, { runDir, socketPath, log, calls, watchers, close });
 }
+
+export const SINKS: readonly SinkListing[] = [
+  {
+    ...{ name: "siem", kind: "syslog", format: "ocsf", state: "failing", delivered: 120, retried: 3 },
+    ...{ deadLettered: 1, skipped: 0, behind: { events: 7, bytes: 4_000, ageMs: 61_000 }, unsettled: 20 },
+    acknowledged: { seq: 100, hash: "ab".repeat(32), checkpoint: 90 },
+    lastError: { atMs: 1_767_225_600_000, message: "connect ECONNREFUSED 192.0.2.9:6514" },
+  },
+];
 
 async function* asynchronous<T>(values: readonly T[]): AsyncGenerator<T> {
   yield* values;

@@ -3,12 +3,11 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Journal } from "../../src/audit/journal.ts";
-import { verifyJournal } from "../../src/audit/verify.ts";
 import { SEGMENT_AGE_MS } from "../../src/base/limits.ts";
-import { type Checkpoint, checkpointIn } from "../../src/evidence/checkpoint.ts";
 import { Checkpointer } from "../../src/evidence/checkpointer.ts";
 import type { EvidenceFinding } from "../../src/evidence/finding.ts";
 import { hostKey, publicPart, readPublicKey } from "../../src/evidence/host-key.ts";
+import { newestCheckpoint } from "../../src/evidence/newest.ts";
 import { type Verification, type VerifyOptions, verifyEvidence } from "../../src/evidence/verify.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
 import { createRecorder, type Recorder, type RecorderOptions } from "../../src/recorder/recorder.ts";
@@ -52,8 +51,8 @@ async function life(
   const recordings = join(state, "recordings");
   const key = hostKey(seed);
   const publicKey = publicPart(key);
-  const last = await newestCheckpoint(events);
   const journal = Journal.open({ dir: events });
+  const last = newestCheckpoint(events);
   t.after(() => journal.close());
   const scrub = (text: string) => text;
   const recorder = await createRecorder({ dir: recordings, clock, scrub, index, log: quietLog(), ...options });
@@ -93,19 +92,4 @@ async function life(
       return { findings, verification: step.value };
     },
   };
-}
-
-export async function newestCheckpoint(events: string): Promise<Checkpoint | undefined> {
-  let newest: Checkpoint | undefined;
-  try {
-    const reading = verifyJournal(events, {
-      each: (event) => {
-        newest = checkpointIn(event) ?? newest;
-      },
-    });
-    while (!(await reading.next()).done);
-  } catch {
-    return undefined; // the folder is not there yet
-  }
-  return newest;
 }

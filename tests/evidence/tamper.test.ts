@@ -7,12 +7,13 @@ import { test } from "node:test";
 import { zstdCompressSync } from "node:zlib";
 import type { Checkpoint } from "../../src/evidence/checkpoint.ts";
 import { hostKey, publicPart, readPublicKey } from "../../src/evidence/host-key.ts";
+import { newestCheckpoint } from "../../src/evidence/newest.ts";
 import { blockAround, hashOf, readBlock } from "../../src/recorder/block.ts";
 import { skippableFrame } from "../../src/recorder/files.ts";
 import { PREAMBLE_BYTES } from "../../src/recorder/format.ts";
 import { beginningOf } from "../../src/recorder/segment.ts";
 import { allow, ask, start } from "../recorder/kit.ts";
-import { type Host, host, newestCheckpoint } from "./kit.ts";
+import { type Host, host } from "./kit.ts";
 
 /** Byte ranges of a segment's blocks, the head first. */
 function blocksOf(bytes: Buffer): readonly { readonly at: number; readonly whole: Buffer }[] {
@@ -312,7 +313,7 @@ test("a host that was set back is found by a checkpoint that somebody outside ha
   cpSync(world.state, `${world.state}.back`, { recursive: true });
   await world.session("beta", 3);
   await world.checkpointer.checkpoint();
-  const outside = (await newestCheckpoint(world.events)) as Checkpoint;
+  const outside = newestCheckpoint(world.events) as Checkpoint;
   assert.deepEqual((await world.verify({ anchor: outside })).findings, []);
 
   rmSync(world.state, { recursive: true });
@@ -328,7 +329,7 @@ test("a host that was set back is found by a checkpoint that somebody outside ha
 test("a trail whose tail was cut with the recordings of that time is found by the outside checkpoint alone", async (t) => {
   const world = await host(t);
   await recorded(world);
-  const outside = (await newestCheckpoint(world.events)) as Checkpoint;
+  const outside = newestCheckpoint(world.events) as Checkpoint;
   editTrail(world, (lines) => lines.slice(0, lines.findIndex((line) => line.includes("evidence.checkpoint")) + 1));
   for (const file of readdirSync(world.day)) if (!file.startsWith("alpha")) rmSync(join(world.day, file));
   assert.deepEqual((await world.verify()).findings, [], "control: without it nothing is seen");

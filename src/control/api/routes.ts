@@ -295,6 +295,7 @@ export const ROUTES: readonly Route[] = [
     role: "admin",
     answer: async ({ body }, { hooks }) => json(await hooks.oci(ociStateBody(body))),
   },
+  { method: "GET", path: "/v1/events/sinks", role: "admin", answer: async (_, ports) => json(await ports.sinks()) },
   {
     method: "GET",
     path: "/v1/events/watch",

@@ -8,7 +8,6 @@ import { checkpointEvent, keyIdOf } from "../../evidence/checkpoint.ts";
 import { readPublicKey } from "../../evidence/host-key.ts";
 import type { VerifyOptions } from "../../evidence/verify.ts";
 import { readRecording } from "../../recorder/read.ts";
-import { sessionKey } from "../../recorder/seal.ts";
 import { entriesOf } from "../entries.ts";
 import { anchorIn, evidenceLines } from "../evidence.ts";
 import { type PortParts, tell } from "./parts.ts";
@@ -72,14 +71,6 @@ export function evidencePorts(parts: PortParts): EvidencePorts {
       yield line;
     }
   }
-}
-
-/** From the data keys of the vault, one session's. */
-export function sessionKeysOf(dataKeys: { secretOf(id: string): Uint8Array | undefined }) {
-  return (id: string, sessionId: string): Uint8Array | undefined => {
-    const secret = dataKeys.secretOf(id);
-    return secret === undefined ? undefined : sessionKey(secret, sessionId);
-  };
 }
 
 function unknownSession(id: string): UserError {

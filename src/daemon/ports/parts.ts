@@ -1,4 +1,5 @@
 /** The daemon's parts as the ports need them, and the one way in which they tell of a caller's doing. */
+import type { Audit } from "../../audit/audit.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Containers } from "../../containers/containers.ts";
 import type { Caller, ControlPorts } from "../../control/ports.ts";
@@ -57,6 +58,7 @@ export interface PortParts {
   readonly authority: Authority;
   readonly runs: Runs;
   readonly emit: (event: AuditEvent) => void;
+  readonly audit: Pick<Audit, "sinks">;
   readonly watchEvents: ControlPorts["watchEvents"];
   readonly reload: () => Promise<void>;
   readonly shutdown: (remove: boolean) => Promise<readonly string[]>;
