@@ -1,0 +1,24 @@
+/** A recorder that keeps nothing and costs nothing: the control of what recording costs. */
+import type { Recorder } from "../../src/recorder/recorder.ts";
+
+const COUNTS = { statements: 0, denied: 0, masked: 0, rows: 0 };
+
+export async function createRecorder(): Promise<Recorder> {
+  return {
+    open: () => ({
+      counts: COUNTS,
+      asked: () => {},
+      decided: () => {},
+      answered: () => {},
+      flush: () => {},
+      settle: () => undefined,
+      end: async () => {},
+    }),
+    recoverOpen: async () => ({ interrupted: 0, indexed: 0 }),
+    reindex: async () => 0,
+    takeRoots: () => [],
+    giveBack: () => {},
+    uncompressed: 0,
+    close: async () => {},
+  };
+}
