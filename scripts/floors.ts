@@ -11,7 +11,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ["base"],
   ["model"],
   ["protocols", "policy", "masking"],
-  ["kernel", "containers", "store"],
+  ["kernel", "containers", "store", "metrics"],
   ["identity", "names", "vault", "holds", "recorder", "audit"],
   ["evidence"],
   ["path", "control"],

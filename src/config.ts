@@ -21,7 +21,7 @@ import {
 } from "./config/meaning.ts";
 import { type Finding, formatPath, SettingsError } from "./config/problems.ts";
 import { addedConnectionSchema, settingsSchema } from "./config/schema.ts";
-import { type NameServer, readServers } from "./config/servers.ts";
+import { type NameServer, readListen, readServers } from "./config/servers.ts";
 import type { Matcher } from "./model/matcher.ts";
 import type { EventSettings } from "./model/sink.ts";
 
@@ -45,6 +45,8 @@ export interface Settings {
   readonly recording: RecordingSettings;
   /** What is told of operations, and where events go. */
   readonly events: EventSettings;
+  /** Undefined: metrics are told over the API alone. */
+  readonly metrics: { readonly listen: NameServer | undefined };
   readonly interception: { readonly port: number; readonly cgroupRoot?: string };
 }
 
@@ -74,6 +76,7 @@ interface RawSettings {
   readonly policies?: string;
   readonly recording?: Partial<RecordingSettings>;
   readonly events?: RawEvents;
+  readonly metrics?: { readonly listen: string };
   readonly interception?: { readonly port?: number; readonly cgroupRoot?: string };
 }
 
@@ -155,6 +158,7 @@ function convert(
     ...(raw.policies === undefined ? {} : { policies: resolve(dirname(file), raw.policies) }),
     recording: { durability: "write", whenFull: "deny", seal: false, ...raw.recording },
     events: readEvents(raw.events ?? {}, file, report),
+    metrics: { listen: readListen(raw.metrics?.listen, report) },
     interception: {
       port: raw.interception?.port ?? LISTENER_PORT_DEFAULT,
       ...(raw.interception?.cgroupRoot === undefined ? {} : { cgroupRoot: raw.interception.cgroupRoot }),

@@ -14,13 +14,14 @@ import { refuseSecondDaemon, startControlServer } from "./control/api/server.ts"
 import type { DaemonOptions, RunningDaemon } from "./control/ports.ts";
 import type { RunBounds } from "./control/runs.ts";
 import { areAlike, type Configuration, loadConfiguration, usualSettingsFile } from "./daemon/configuration.ts";
+import { namedSettings, resolveDestinations } from "./daemon/destinations.ts";
 import { Doors } from "./daemon/doors.ts";
 import { endClosed, treeOf } from "./daemon/flows.ts";
 import { auditKernelEvent, isRefusal, Refusals } from "./daemon/kernel-events.ts";
 import { Life } from "./daemon/life.ts";
 import { makeFolder } from "./daemon/make-folder.ts";
+import { type MeteredParts, metricsText } from "./daemon/metrics.ts";
 import { reloadResult } from "./daemon/ports/daemon.ts";
-import type { PortParts } from "./daemon/ports/parts.ts";
 import { createPorts } from "./daemon/ports.ts";
 import { openRecordings } from "./daemon/recording.ts";
 import { refuseWhileRunning, removeEverything } from "./daemon/removal.ts";
@@ -38,9 +39,12 @@ import { createGroupsOf } from "./identity/groups.ts";
 import { AgentStates } from "./identity/states.ts";
 import { bootNs } from "./kernel/boot-clock.ts";
 import { cgroupOf } from "./kernel/cgroups.ts";
-import { createResolver, type Planned, planDestinations, type Resolve } from "./kernel/destinations.ts";
+import { createResolver } from "./kernel/destinations.ts";
 import { Interception } from "./kernel/interception.ts";
 import { createMasker } from "./masking/mask.ts";
+import { MetricsEndpoint } from "./metrics/endpoint.ts";
+import { Metrics } from "./metrics/metrics.ts";
+import { ProcessMeter } from "./metrics/process.ts";
 import type { Connection } from "./model/connection.ts";
 import type { AuditEvent, EventFields } from "./model/event.ts";
 import type { SecretRef } from "./model/sink.ts";
@@ -93,8 +97,12 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const watchers = new EventEmitter<{ event: [AuditEvent] }>({ captureRejections: false });
     watchers.setMaxListeners(0);
     let states: AgentStates | undefined;
+    const metrics = new Metrics((rule) => inForce().policy.isLimit(rule));
+    const processMeter = new ProcessMeter();
+    life.atEnd(() => processMeter.close());
     const emit = (event: AuditEvent): void => {
       const marked = states?.mark(event) ?? event;
+      metrics.event(event.kind);
       audit.emit(marked);
       watchers.emit("event", marked);
     };
@@ -225,6 +233,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       sessions,
       lookups: new Lookups(clock, credentialOf),
       holds,
+      meter: metrics,
     };
     const sightings = new Sightings();
     interception.watch((event) => {
@@ -249,6 +258,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         const next = loadConfiguration(configFile, await vault.list());
         const planned = await resolveDestinations(next, resolve, log);
         const adoptSinks = audit.prepare(next.settings.events);
+        await endpoint.change(next.settings.metrics.listen);
         // from here on nothing waits, and what can fail comes first: all of it is in force, or none
         const closed = names.adopt(namedSettings(next), planned);
         if (!areAlike(inForce(), next)) holds.endStanding();
@@ -276,6 +286,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         say("settings.load", `Settings and policy ${policy} are in force`, { policy });
         if (policy !== before) say("policy.change", `Policy ${policy} replaces ${before}`, { policy, before });
       } catch (error) {
+        await endpoint.change(inForce().settings.metrics.listen).catch(() => {}); // told by the error that came first
         const policy = inForce().policy.version;
         say("settings.rejected", `What was in force stays: ${messageOf(error)}`, { policy });
         throw error;
@@ -291,10 +302,11 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         .finally(done); // in order: the last one reads the newest files
       return reloading;
     };
-    const parts: PortParts = {
+    const parts: MeteredParts = {
+      ...{ metrics, audit, protocols, process: processMeter, ...recordings },
+      outbox: () => new Map(audit.sinks().map(({ name, behind }) => [name, behind.events])),
       ...{ stateDir, runDir, configFile, startedMs, clock, agents, sessions, interception, names, vault },
-      ...recordings,
-      ...{ credentialOf, authority, runs, emit, audit, reload, sightings, containers, tagging, holds },
+      ...{ credentialOf, authority, runs, emit, reload, sightings, containers, tagging, holds },
       states: heldStates,
       agentNames: () => store.agentStates.names(),
       configuration: inForce,
@@ -313,7 +325,11 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         return remove ? removeEverything({ stateDir, runDir }) : [];
       },
       leave: () => life.leave(),
+      metricsText: () => metricsText(parts),
     };
+    const endpoint = new MetricsEndpoint(parts.metricsText, log);
+    life.atLeave(() => endpoint.close());
+    await endpoint.change(inForce().settings.metrics.listen);
     const door = service.apiSocket === undefined ? {} : { listenFd: service.apiSocket };
     const socketPath = join(runDir, "api.sock");
     const api = await startControlServer({ socketPath, ports: createPorts(parts), log, ...door });
@@ -382,14 +398,4 @@ async function tend(interception: Interception, agents: Agents): Promise<void> {
   interception.sweepOrigins(ORIGIN_AGE_MS);
   interception.tend();
   await agents.sweep();
-}
-
-function namedSettings({ settings, connections }: Configuration) {
-  return { connections, ...settings.egress };
-}
-
-async function resolveDestinations(configuration: Configuration, resolve: Resolve, log: Log): Promise<Planned> {
-  const planned = await planDestinations(namedSettings(configuration), resolve);
-  for (const name of planned.unresolved) log.warn("A name does not resolve; it stays refused until it does", { name });
-  return planned;
 }

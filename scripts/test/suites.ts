@@ -38,6 +38,7 @@ export const SUITES: readonly Suite[] = [
   unit("kernel"),
   unit("containers"),
   unit("store"),
+  unit("metrics"),
   unit("identity"),
   unit("names"),
   unit("vault"),

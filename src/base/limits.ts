@@ -381,3 +381,14 @@ export const POLICY_CASES_MAX = 2_000;
 /** Values of one fact that a suggested rule names, and rules that are suggested: nobody reviews more. */
 export const SUGGESTED_VALUES_MAX = 64;
 export const SUGGESTED_RULES_MAX = 500;
+/** Values of one label of a metric: every connection, rule or kind of event that anybody has; more are counted as "other". */
+export const METRIC_LABEL_VALUES_MAX = 1_000;
+/** Asks of one session whose answer's time is taken at once; more are served, and not timed. */
+export const METERED_ASKS_MAX = 1_024;
+/** Event-loop delays are told of windows of this length: what a Prometheus server asks in, unless it was told. */
+export const LOOP_WINDOW_MS = 15_000;
+/** Clients of the metrics endpoint at once, and the time one may take: a pair of Prometheus servers and a person. */
+export const METRICS_CONNECTIONS_MAX = 16;
+export const METRICS_REQUEST_WAIT_MS = 5_000;
+/** A database up to this size is checked whole before it is used: about a second. Damage of a larger one is met in use. */
+export const STORE_CHECKED_BYTES_MAX = 256 * 1024 * 1024;

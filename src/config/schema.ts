@@ -200,6 +200,12 @@ export const settingsSchema = {
       },
     },
     events: eventsSchema,
+    metrics: {
+      type: "object",
+      additionalProperties: false,
+      required: ["listen"],
+      properties: { listen: { ...address, description: 'an IP address with a port, e.g. "127.0.0.1:9464"' } },
+    },
     interception: {
       type: "object",
       additionalProperties: false,

@@ -1,9 +1,9 @@
-/** Nameservers as settings write them: addresses, since a name could not be looked up without one. */
+/** Addresses of single hosts as settings write them: nameservers, and where metrics are served. Names are none. */
 import { isIP } from "node:net";
 import { invalid } from "./meaning.ts";
 import type { Finding } from "./problems.ts";
 
-/** Where the daemon's resolver asks, over UDP and TCP. */
+/** Where the daemon's resolver asks, over UDP and TCP, or where it serves metrics. */
 export interface NameServer {
   readonly address: string;
   readonly port: number;
@@ -20,6 +20,16 @@ export function readServers(texts: readonly string[], report: (finding: Finding)
     report(invalid(["names", "servers", index], "value", message));
     return [];
   });
+}
+
+/** "127.0.0.1:9464" or "[::1]:9464". */
+export function readListen(text: string | undefined, report: (finding: Finding) => void): NameServer | undefined {
+  if (text === undefined) return undefined;
+  const server = /:[0-9]{1,5}$/.test(text) && isIP(text) === 0 ? readServer(text) : undefined;
+  if (server !== undefined) return server;
+  const message = 'must be an IP address of this host with a port, e.g. "127.0.0.1:9464" or "[::1]:9464"';
+  report(invalid(["metrics", "listen"], "value", message));
+  return undefined;
 }
 
 function readServer(text: string): NameServer | undefined {

@@ -47,6 +47,8 @@ export interface ControlPorts {
   readonly hooks: HookPorts;
   /** Calls back for every event from now on, until the returned function is called. Must not throw into the emitter. */
   watchEvents(onEvent: (event: AuditEvent) => void): () => void;
+  /** In the Prometheus text format. */
+  metrics(): string;
   /** Where events go, and how far each has come. */
   sinks(): Promise<readonly SinkListing[]>;
 }
@@ -216,6 +218,12 @@ export interface SessionPorts {
   show(id: string): Promise<SessionListing | undefined>;
   /** The recording in order, read as it is consumed. Undefined when there is none. */
   entries(id: string): Promise<AsyncIterable<SessionEntry> | undefined>;
+  /** Builds the index anew from the recordings; open sessions are left as they are. */
+  reindex(caller: Caller): Promise<Reindexed>;
+}
+
+export interface Reindexed {
+  readonly sessions: number;
 }
 
 export interface SessionListing {

@@ -44,6 +44,7 @@ export function createPorts(parts: PortParts): ControlPorts {
     hooks: { oci: (state) => parts.tagging.takeHookCall(state) },
     watchEvents: parts.watchEvents,
     sinks: async () => parts.audit.sinks(),
+    metrics: parts.metricsText,
   };
 }
 

@@ -50,6 +50,8 @@ export interface TrailOptions {
 /** Tombstones of recordings, as retention writes them. */
 export const DELETED_KIND = "recording.delete";
 const GAP_KIND = "recording.gap";
+/** Of a session that ended because it could not be recorded. */
+const UNRECORDED_CODE = "RECORDING_FAILED";
 
 /** Every finding; what it returns at the end is what the trail knows. Throws errno errors. */
 export async function* verifyTrail({
@@ -101,7 +103,7 @@ class Reading {
     else if (sessionId !== undefined) {
       if (kind === "session.start") this.#started.add(sessionId);
       if (kind === DELETED_KIND) this.#deleted.add(sessionId);
-      if (kind === GAP_KIND) this.#gaps.add(sessionId);
+      if (kind === GAP_KIND || event.fields?.["code"] === UNRECORDED_CODE) this.#gaps.add(sessionId);
     }
     this.#hashes.set(seq, hash);
     for (const oldest of this.#hashes.keys()) {

@@ -32,10 +32,19 @@ export interface Protocol {
   readonly quotedIn?: QuotedIn;
   /** What a typed-in text would ask for on this connection. Absent: the protocol has no texts. */
   readonly askedBy?: (text: string, connection: Connection) => readonly Asked[];
+  /** What it remembers of texts, for whoever watches. Absent: nothing. */
+  readonly memory?: () => MemoryCounts;
   /** The whole of a cancel message to the server for a key that `login` handed out. */
   readonly cancelMessage?: (cancel: Uint8Array) => Uint8Array;
   /** What a client of the session shows to cancel, made of the session's secret and the key that `login` handed out. */
   readonly cancelKey?: (secret: Uint8Array, cancel: Uint8Array) => Uint8Array;
+}
+
+/** Of a memory, since the start: how often it knew and did not, and how much it holds now. */
+export interface MemoryCounts {
+  readonly hits: number;
+  readonly misses: number;
+  readonly entries: number;
 }
 
 export type ShapeOf = (text: string, actions?: readonly Action[]) => string | undefined;

@@ -28,8 +28,11 @@ export type SessionEvent =
   /** The upstream login is done; `greeting` is what the login machine learned (protocol's own shape). */
   | { readonly kind: "loggedIn"; readonly greeting: unknown }
   | { readonly kind: "loginFailed"; readonly code: string; readonly message: string }
-  /** Say the protocol's farewell and close: a grant ended, the policy changed, the daemon goes down. */
-  | { readonly kind: "stop"; readonly reason: string }
+  /**
+   * Say the protocol's farewell and close: a grant ended, the policy changed, the daemon goes down. "unrecorded": what
+   * happens cannot be recorded, so that nothing may.
+   */
+  | { readonly kind: "stop"; readonly reason: string; readonly fault?: "unrecorded" }
   /**
    * The daemon is about to go: end with the protocol's farewell as soon as that cuts nothing short, which is between
    * operations and outside of transactions. Clients log in to ask something: one that has not yet asked is waited for,

@@ -9,6 +9,7 @@ import { codeOf, messageOf } from "../base/errors.ts";
 import { CANCELS_MAX, LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
 import type { Holds } from "../holds/hold.ts";
 import type { Masker } from "../masking/mask.ts";
+import type { PathMeter } from "../metrics/meter.ts";
 import type { Connection } from "../model/connection.ts";
 import type { Decision } from "../model/decision.ts";
 import type { AuditEvent, EventFields } from "../model/event.ts";
@@ -21,13 +22,15 @@ import type { Policy } from "../policy/load.ts";
 import type { Recorder } from "../recorder/recorder.ts";
 import { Accounting, shadowEvent } from "./accounting.ts";
 import { CurrentJudge, styleOf } from "./current-judge.ts";
-import { Driver } from "./driver.ts";
+import { Driver, type DriverPorts } from "./driver.ts";
 import { HeldAsks } from "./held.ts";
 import type { Lookups } from "./lookups.ts";
+import { metered } from "./metered.ts";
 import { completeOrigin } from "./origin.ts";
 import type { Cancellable, LiveSession, Sessions } from "./sessions.ts";
 import { type Leaf, leafNames, serverOptions } from "./tls.ts";
 import { Told } from "./told.ts";
+import { openRecording } from "./unrecorded.ts";
 import { type Backend, type CredentialSource, cancelUpstream, logIn } from "./upstream.ts";
 import { Wire } from "./wire.ts";
 import { maskWritten } from "./write-back.ts";
@@ -62,6 +65,7 @@ export interface PathParts {
   readonly sessions: Sessions;
   readonly lookups: Lookups;
   readonly holds: Holds;
+  readonly meter: PathMeter;
 }
 
 export async function guardConnection(accepted: Accepted, parts: PathParts): Promise<void> {
@@ -76,6 +80,7 @@ export async function guardConnection(accepted: Accepted, parts: PathParts): Pro
 }
 
 async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promise<void> {
+  const acceptedMs = performance.now();
   // 2 origin: where was it going, from which cgroup, which process
   if (accepted.origin === undefined) {
     return refuse(client, parts, "origin.missing", "A connection without an origin was closed", accepted);
@@ -93,6 +98,8 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     const message = "A connection of a quarantined agent was closed";
     return refuse(client, parts, "connection.refused", message, accepted, agent.name);
   }
+
+  parts.meter.took("origin", performance.now() - acceptedMs);
 
   // 4 which connection and protocol
   const connection = parts.connectionOf(accepted.origin.connection);
@@ -113,10 +120,14 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     connection: connection.name,
     emitShadow: (effect, decision) => parts.emit(shadowEvent(told, decision, effect)),
     isObserved: () => parts.isObserved(agent.name),
-    stop: (reason) => driver.stop(reason),
+    stop: (reason) => {
+      meter.overran();
+      driver.stop(reason);
+    },
   });
   const judge = new CurrentJudge(parts, sessionId, agent, origin, connection, {
     room: accounting.usage,
+    rulings: parts.meter.rulings,
     maskIn: (asked, bytes) => maskWritten(asked, bytes, protocol, parts.masker),
     shadowMask: (rule, style) => parts.ledger.noteShadow(rule, `mask ${style}`),
   });
@@ -133,7 +144,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     policy: judge.current.policy,
     startedAtMs: parts.clock.nowMs(),
   };
-  const recording = parts.recorder.open(start, protocol.quotedIn);
+  const recording = openRecording(parts.recorder, start, protocol.quotedIn);
   const cancelSecret = randomBytes(CANCEL_SECRET_BYTES);
   let cancelKey: Uint8Array | undefined;
   const session = protocol.session({
@@ -151,7 +162,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   /** The policy under which it was let in. */
   let letIn: string | undefined;
   const held = new HeldAsks(parts.holds, () => judge.current, parts.accepting);
-  const driver = new Driver(sessionId, session, client, {
+  const ports: DriverPorts = {
     decide: (id, asked, bytes) => {
       entrance ??= asked;
       const room = parts.accepting();
@@ -221,7 +232,11 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
       fault ??= code;
       parts.emit(told.event("session.fault", `A session ended by a fault: ${message}`, { code }));
     },
+  };
+  const meter = parts.meter.session({ connection: connection.name, protocol: protocol.name }, () => {
+    return { bytesIn: driver.bytesIn, bytesOut: driver.bytesOut, statements: recording.counts.statements };
   });
+  const driver = new Driver(sessionId, session, client, metered(ports, meter));
   const startup = setTimeout(() => driver.stop("no login within the time allowed"), STARTUP_WAIT_MS + LOGIN_WAIT_MS);
   const stop = (reason: string) => driver.stop(reason);
   const drain: LiveSession["drain"] = (why, fresh) => driver.drain(why, fresh);
@@ -256,6 +271,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     bytesOut,
     ...(fault === undefined ? {} : { fault }),
   });
+  meter.ended(fault === undefined ? "ended" : "fault");
   const { statements, denied, masked, rows } = recording.counts;
   const counts = { statements, denied, held: held.count, masked, rows, bytesIn, bytesOut };
   const summary = told.event("session.end", `${agent.name} left ${connection.name}: ${reason}`, counts);

@@ -28,7 +28,7 @@ export class CurrentJudge {
     agent: Agent,
     origin: Origin,
     connection: Connection,
-    more: Pick<Subject, "room" | "maskIn" | "shadowMask">,
+    more: Pick<Subject, "room" | "maskIn" | "shadowMask" | "rulings">,
   ) {
     this.#policy = parts.policy;
     this.#make = () => {

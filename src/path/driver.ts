@@ -52,6 +52,8 @@ export interface HeldAsk {
 const NONE: readonly SessionCommand[] = [];
 /** Names no cause: causes go to the log and the audit trail, not to agents. */
 const FAULT_FAREWELL = "Sallyport ended this session because of an error on its side";
+/** What an agent may know of a full disk: that it is one, and that nothing went by unrecorded. */
+const UNRECORDED_FAREWELL = "Sallyport cannot record this session, so it forwards nothing more of it";
 
 export class Driver {
   readonly #sessionId: string;
@@ -406,7 +408,11 @@ export class Driver {
     this.#ports.fault(codeOf(error), messageOf(error));
     if (this.#closing !== undefined) return;
     try {
-      for (const command of this.#session.handle({ kind: "stop", reason: FAULT_FAREWELL })) {
+      const event: SessionEvent =
+        codeOf(error) === "RECORDING_FAILED"
+          ? { kind: "stop", reason: UNRECORDED_FAREWELL, fault: "unrecorded" }
+          : { kind: "stop", reason: FAULT_FAREWELL };
+      for (const command of this.#session.handle(event)) {
         if (command.kind === "toClient") this.#toClient.push(command.bytes);
       }
       if (this.#toClient.length > 0) this.#client.write(join(this.#toClient));

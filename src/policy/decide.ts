@@ -34,8 +34,16 @@ export interface Subject {
   readonly room?: Room;
   /** Which of our own masks these texts, or data that is written, carry ("hash"); undefined: none. Absent: nobody looks. */
   readonly maskIn?: (asked: Asked, bytes: Uint8Array) => string | undefined;
+  /** How often a ruling was known; counted up here. Absent: nobody looks. */
+  readonly rulings?: RulingCounts;
   /** A rule in shadow would have masked a column more strictly. */
   readonly shadowMask?: (rule: RuleName, style: MaskStyle) => void;
+}
+
+/** Since the start, over all sessions. */
+export interface RulingCounts {
+  hits: number;
+  misses: number;
 }
 
 /** One policy applied to one session. */
@@ -268,7 +276,12 @@ class PolicyJudge implements Judge {
 
   #rule(operation: Operation): Ruling {
     const kept = this.#decided.get(operation);
-    if (kept !== undefined) return kept;
+    const { rulings } = this.#subject;
+    if (kept !== undefined) {
+      if (rulings !== undefined) rulings.hits++;
+      return kept;
+    }
+    if (rulings !== undefined) rulings.misses++;
     const timed = operation.actions.some(({ name }) => this.#coveringOf(name)?.readsTime === true);
     const ruling = judgeOperation(operation, (name) => this.#coveringOf(name), this.#facts, this.#time(timed));
     // One that can still change is judged anew each time.

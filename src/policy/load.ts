@@ -38,6 +38,8 @@ export interface Policy {
   readonly warnings: readonly Problem[];
   /** Whether a condition reads time: then one judge may answer differently later. */
   readonly readsTime: boolean;
+  /** Whether there is a limit of that name in force. */
+  isLimit(rule: string): boolean;
   judge(subject: Subject): Judge;
   /** The decision on an ask with every rule that covers it and why it matched or not. */
   explain(subject: Subject, asked: readonly Asked[]): Explanation;
@@ -67,12 +69,14 @@ export function loadPolicy(
 
   const version = hash(files);
   const index = indexRules(rules, actions);
+  const limits = new Set(rules.flatMap(({ name, outcome }) => (outcome.kind === "limit" ? [name] : [])));
   const places = new Map(texts.map(({ name, place }) => [name, { file: place.file, line: place.at(0).line }]));
   return {
     version,
     rules: texts.map(summary),
     warnings: lint(texts, rules, files, known, actions),
     readsTime: rules.some(({ condition }) => condition?.readsTime === true),
+    isLimit: (rule) => limits.has(rule),
     judge: (subject) => createJudge(index, version, subject),
     explain: (subject, asked) => explainAsk(index, places, version, subject, asked),
   };

@@ -25,6 +25,13 @@ import { createTally } from "./tally.ts";
 
 export type { Recording } from "./recording.ts";
 
+/** What was noted and is in no file yet. */
+export interface RecorderLag {
+  readonly bytes: number;
+  /** Age of the oldest of it; 0 where there is nothing. */
+  readonly ageMs: number;
+}
+
 export interface Recorder {
   /** Makes the session's file and writes its start. Throws UserError RECORDING_FAILED: refuse the client. */
   open(start: RecordingStart, quotedIn?: QuotedIn): Recording;
@@ -35,6 +42,8 @@ export interface Recorder {
   recoverOpen(): Promise<{ readonly interrupted: number; readonly indexed: number }>;
   /** Builds the whole index anew; sessions that run are left as they are. Returns the number of sessions. */
   reindex(): Promise<number>;
+  /** At this moment, over all open recordings. */
+  lag(): RecorderLag;
   /**
    * What recordings came to since the last call: the head of each segment that was closed, and of each recording
    * that grew. For a checkpoint, which keeps it; who cannot keep it gives it back.
@@ -221,6 +230,17 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
         }
       }
       return sessions;
+    },
+
+    lag() {
+      let bytes = 0;
+      let sinceMs: number | undefined;
+      for (const { waiting } of awake) {
+        if (waiting === undefined) continue;
+        bytes += waiting.bytes;
+        sinceMs = Math.min(sinceMs ?? waiting.sinceMs, waiting.sinceMs);
+      }
+      return { bytes, ageMs: sinceMs === undefined ? 0 : Math.max(0, clock.nowMs() - sinceMs) };
     },
 
     takeRoots() {

@@ -97,6 +97,8 @@ export class OpenRecording implements Recording {
   /** The disk takes nothing, and the settings say to go on. */
   #isGoingOn = false;
   #awake = false;
+  /** Of the first record that waits; 0 where none does. */
+  #waitingSinceMs = 0;
   #rowPutMs = 0;
   #ended = false;
   #statements = 0;
@@ -129,6 +131,11 @@ export class OpenRecording implements Recording {
 
   get sessionId(): string {
     return this.#start.sessionId;
+  }
+
+  /** What is in no file yet. */
+  get waiting(): { readonly bytes: number; readonly sinceMs: number } | undefined {
+    return this.#waitingSinceMs === 0 ? undefined : { bytes: this.#pending.length, sinceMs: this.#waitingSinceMs };
   }
 
   /** What the chain came to, where it is more than what the last call gave. */
@@ -270,6 +277,7 @@ export class OpenRecording implements Recording {
       throw error;
     }
     this.#pending.clear();
+    this.#waitingSinceMs = 0;
     this.#unrecorded = 0;
     this.#firstPending = this.#sequence + 1;
     if (this.#isGoingOn) this.#world.tell(this.sessionId, "recording.resumed", "The disk takes recordings again");
@@ -302,6 +310,7 @@ export class OpenRecording implements Recording {
   }
 
   #wake(): void {
+    if (this.#waitingSinceMs === 0 && this.#pending.length > 0) this.#waitingSinceMs = this.#world.clock.nowMs();
     if (this.#awake) return;
     this.#awake = true;
     this.#world.wake(this);

@@ -6,7 +6,7 @@ import { chmodSync, closeSync, constants, fchmodSync, mkdirSync, openSync, statS
 import { dirname } from "node:path";
 import sqlite3 from "sqlite3";
 import { codeOf, messageOf, UserError } from "../base/errors.ts";
-import { DATABASE_WAITING_MAX } from "../base/limits.ts";
+import { DATABASE_WAITING_MAX, STORE_CHECKED_BYTES_MAX } from "../base/limits.ts";
 
 export type SqlValue = string | number | Uint8Array | null;
 
@@ -39,15 +39,16 @@ export async function openDatabase(file: string): Promise<Database> {
     throw cause instanceof UserError ? cause : unusable(file, cause);
   }
   const handle = await openHandle(file);
-  const raw = statementsOf(handle);
+  const raw = statementsOf(handle, file);
   try {
     handle.configure("busyTimeout", BUSY_MS);
     await raw.script(
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON",
     );
+    await check(file, raw);
   } catch (cause) {
     await closeHandle(handle).catch(() => undefined);
-    throw unusable(file, cause);
+    throw cause instanceof UserError ? cause : unusable(file, cause);
   }
   return queued(handle, raw);
 }
@@ -87,42 +88,74 @@ function openHandle(file: string): Promise<sqlite3.Database> {
   });
 }
 
+/** A page that is damaged would be met some day, in the middle of something; it is looked for before anything is begun. */
+async function check(file: string, raw: Statements): Promise<void> {
+  if (statSync(file).size > STORE_CHECKED_BYTES_MAX) return;
+  const found = await raw.one<{ quick_check: string }>("PRAGMA quick_check(1)");
+  if (found?.quick_check !== "ok") throw damaged(`Cannot use the database ${file}: ${found?.quick_check ?? ""}`);
+}
+
 function unusable(file: string, cause: unknown): UserError {
-  const damaged = codeOf(cause) === "SQLITE_NOTADB" || codeOf(cause) === "SQLITE_CORRUPT";
-  return new UserError(
-    damaged ? "STORE_DAMAGED" : "STORE_UNUSABLE",
-    `Cannot open the database ${file}: ${messageOf(cause)}`,
-    damaged
-      ? "Restore it from a backup, or move it away: the index of sessions is rebuilt from the recordings, added connections must be added again"
-      : "Check that the file and its folder are writable for the daemon and that the disk has room",
-    { cause },
-  );
+  return known(`Cannot open the database ${file}`, cause) ?? inaccessible(`Cannot open the database ${file}`, cause);
+}
+
+/** What a person can mend; undefined: something else. */
+function known(what: string, cause: unknown): UserError | undefined {
+  switch (codeOf(cause)) {
+    case "SQLITE_NOTADB":
+    case "SQLITE_CORRUPT":
+      return damaged(`${what}: ${messageOf(cause)}`, cause);
+    case "SQLITE_FULL": {
+      const remedy = "Make room on the disk of the state folder; what it holds already is not lost";
+      return new UserError("STORE_FULL", `${what}: ${messageOf(cause)}`, remedy, { cause });
+    }
+    case "SQLITE_IOERR":
+    case "SQLITE_READONLY":
+      return inaccessible(what, cause);
+    default:
+      return undefined;
+  }
+}
+
+function damaged(message: string, cause?: unknown): UserError {
+  return new UserError("STORE_DAMAGED", message, DAMAGE_REMEDY, { cause });
+}
+
+const DAMAGE_REMEDY =
+  "Stop the daemon, restore the file from a backup or move it away with its -wal and -shm, and start again: recordings are whole, and the index of sessions is rebuilt from them; connections, tags and quarantines made by command must be made again";
+
+function inaccessible(what: string, cause: unknown): UserError {
+  const remedy = "Check that the file and its folder are writable for the daemon and that the disk has room";
+  return new UserError("STORE_UNUSABLE", `${what}: ${messageOf(cause)}`, remedy, { cause });
 }
 
 function closeHandle(handle: sqlite3.Database): Promise<void> {
   return new Promise((resolve, reject) => handle.close((error) => (error === null ? resolve() : reject(error))));
 }
 
-function statementsOf(handle: sqlite3.Database): Statements {
+function statementsOf(handle: sqlite3.Database, file: string): Statements {
+  const failed = (error: Error) => known(`Cannot use the database ${file}`, error) ?? error;
   return {
     run: (sql, values = []) =>
       new Promise((resolve, reject) => {
         handle.run(sql, [...values], function (error) {
           if (error === null) resolve(this.changes);
-          else reject(error);
+          else reject(failed(error));
         });
       }),
     all: <Row>(sql: string, values: readonly SqlValue[] = []) =>
       new Promise<Row[]>((resolve, reject) => {
-        handle.all<Row>(sql, [...values], (error, rows) => (error === null ? resolve(rows) : reject(error)));
+        handle.all<Row>(sql, [...values], (error, rows) => (error === null ? resolve(rows) : reject(failed(error))));
       }),
     one: <Row>(sql: string, values: readonly SqlValue[] = []) =>
       new Promise<Row | undefined>((resolve, reject) => {
-        handle.get<Row | undefined>(sql, [...values], (error, row) => (error === null ? resolve(row) : reject(error)));
+        handle.get<Row | undefined>(sql, [...values], (error, row) =>
+          error === null ? resolve(row) : reject(failed(error)),
+        );
       }),
     script: (sql) =>
       new Promise((resolve, reject) => {
-        handle.exec(sql, (error) => (error === null ? resolve() : reject(error)));
+        handle.exec(sql, (error) => (error === null ? resolve() : reject(failed(error))));
       }),
   };
 }

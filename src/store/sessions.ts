@@ -2,6 +2,7 @@
  * The index of recordings: what sessions there are and what they come to. Written behind the data path in
  * batches and rebuilt from the recordings when lost; what was asked in them is in the recordings alone.
  */
+import { UserError } from "../base/errors.ts";
 import { EVENTS_QUEUED_MAX, LISTED_ROWS_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { createBatches } from "./batches.ts";
@@ -52,7 +53,7 @@ export interface SessionStore {
    */
   put(row: SessionRow): void;
   readonly lost: number;
-  /** Everything put before is in the database, or counted as lost. */
+  /** Everything put before is in the database, kept until that takes it, or counted as lost. */
   flush(): Promise<void>;
   get(id: string): Promise<SessionRow | undefined>;
   /** Newest first. */
@@ -63,26 +64,53 @@ export interface SessionStore {
 
 export function createSessionStore(database: Database, log: Log): SessionStore {
   const sessions = new Map<string, SessionRow>();
+  /** What the database did not take: a disk is full for a while, and its sessions would stay open for ever. */
+  const refused = new Map<string, SessionRow>();
+  let forgotten = 0;
   // Carries ids only: the row written is the newest one put, so a busy session costs one row a batch.
   const changed = createBatches<string>({
     rowsMax: EVENTS_QUEUED_MAX,
     write: async (ids) => {
       const rows = ids.flatMap((id) => sessions.get(id) ?? []);
       for (const id of ids) sessions.delete(id);
-      await database.run(PUT_SESSIONS, [JSON.stringify(rows.map(sessionValues))]);
+      try {
+        await database.run(PUT_SESSIONS, [JSON.stringify(rows.map(sessionValues))]);
+        again();
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error; // no disk's fault: it would be refused again
+        for (const row of rows) keep(row);
+        log.error("Cannot write sessions to the index", { rows: rows.length, error: String(error) });
+      }
     },
     failed: (error, rows) => log.error("Cannot write sessions to the index", { rows, error: String(error) }),
   });
 
+  function put(row: SessionRow): void {
+    refused.delete(row.id);
+    if (sessions.has(row.id)) sessions.set(row.id, row);
+    else if (changed.add(row.id)) sessions.set(row.id, row);
+  }
+
+  function keep(row: SessionRow): void {
+    if (sessions.has(row.id)) return; // a newer one waits
+    if (refused.size >= EVENTS_QUEUED_MAX) forgotten += 1;
+    else refused.set(row.id, row);
+  }
+
+  /** Once the database takes rows again, or somebody wants to know. */
+  function again(): void {
+    for (const row of [...refused.values()]) put(row);
+  }
+
   return {
-    put(row) {
-      if (sessions.has(row.id)) sessions.set(row.id, row);
-      else if (changed.add(row.id)) sessions.set(row.id, row);
-    },
+    put,
     get lost() {
-      return changed.lost;
+      return changed.lost + forgotten;
     },
-    flush: () => changed.flush(),
+    async flush() {
+      again();
+      await changed.flush();
+    },
     async get(id) {
       const raw = await database.one<RawSession>(`${SELECT_SESSIONS} WHERE id = ?`, [id]);
       return raw && sessionOf(raw);

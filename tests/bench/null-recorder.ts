@@ -18,6 +18,7 @@ export async function createRecorder(): Promise<Recorder> {
     reindex: async () => 0,
     takeRoots: () => [],
     giveBack: () => {},
+    lag: () => ({ bytes: 0, ageMs: 0 }),
     uncompressed: 0,
     close: async () => {},
   };

@@ -360,6 +360,11 @@ const bad: readonly (readonly [string, string, number, number, string, RegExp])[
     /rogue server/,
   ],
   ["a nameserver that is a name", "names: { servers: [dns.internal] }\n", 1, 20, "names.servers[0]", /must be an IP/],
+  ["metrics without an address", "metrics: {}\n", 1, 10, "metrics", /lacks the key "listen"/],
+  ["metrics at a name", 'metrics: { listen: "localhost:9464" }\n', 1, 20, "metrics.listen", /IP address/],
+  ["metrics without a port", 'metrics: { listen: "127.0.0.1" }\n', 1, 20, "metrics.listen", /with a port/],
+  ["metrics at an IPv6 address without brackets", 'metrics: { listen: "::1:9464" }\n', 1, 20, "metrics.listen", /IP/],
+  ["metrics at port 0", 'metrics: { listen: "127.0.0.1:0" }\n', 1, 20, "metrics.listen", /with a port/],
   ["a nameserver with port 0", 'names: { servers: ["10.0.0.1:0"] }\n', 1, 20, "names.servers[0]", /must be an IP/],
   [
     "a nameserver with a bare IPv6 port",
@@ -668,6 +673,7 @@ interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
       }),
     },
     names: { servers: [] },
+    metrics: {},
     sockets: { allow: [] },
     policies: "/etc/sallyport/policies",
     events: { decisions: "refused", outbox: { bytesMax: 1_073_741_824, whenFull: "drop-oldest" }, sinks: [] },
@@ -688,6 +694,7 @@ for (const [name, text] of empty) {
       connections: [],
       egress: { allow: [], deny: [] },
       names: { servers: [] },
+      metrics: { listen: undefined },
       sockets: { allow: [] },
       events: { decisions: "refused", outbox: { bytesMax: 1_073_741_824, whenFull: "drop-oldest" }, sinks: [] },
       interception: { port: 61_917 },
@@ -777,4 +784,10 @@ test("a network of one host is one host, a wider one is not", () => {
   assert.equal(isOneHost(parseAddress("10.0.0.0/31:1", "numbers")), false);
   assert.equal(isOneHost(parseAddress("[2001:db8::/127]:1", "numbers")), false);
   assert.equal(isOneHost(parseAddress("*:1", "numbers")), false);
+});
+
+test("metrics are served at one address, in either family", () => {
+  const read = (text: string) => readSettings(`metrics: { listen: "${text}" }\n`, FILE).metrics.listen;
+  assert.deepEqual(read("127.0.0.1:9464"), { address: "127.0.0.1", port: 9464 });
+  assert.deepEqual(read("[::1]:9464"), { address: "::1", port: 9464 });
 });

@@ -117,6 +117,7 @@ test("what a member may do is to run, to list and to answer what they may answer
     "GET /v1/policy",
     "GET /v1/trust",
     "GET /v1/status",
+    "GET /v1/metrics",
     "GET /v1/doctor",
   ]);
 });

@@ -102,6 +102,7 @@ function file(t: TestContext, text: string): string {
 
 const needingDaemon = [
   ["status"],
+  ["metrics"],
   ["reload"],
   ["down"],
   ["agents"],
@@ -113,6 +114,7 @@ const needingDaemon = [
   ["sessions"],
   ["sessions", "show", "s1"],
   ["sessions", "replay", "s1"],
+  ["sessions", "reindex"],
   ["policy"],
   ["policy", "explain", "--session", "s1", "--entry", "4"],
   ["policy", "replay", "/dev/null"],
@@ -235,12 +237,14 @@ test("an answer that is not the daemon's is refused, not shown", async (t) => {
 
 const listings = [
   ["status"],
+  ["metrics"],
   ["agents"],
   ["connections"],
   ["connections", "test", "orders"],
   ["connections", "remove", "orders"],
   ["sessions"],
   ["sessions", "show", "s1"],
+  ["sessions", "reindex"],
   ["policy"],
   ["policy", "explain", "--agent", "ci", "--connection", "orders", "DROP TABLE t"],
   ["policy", "explain", "--session", "s1", "--entry", "4"],
@@ -546,6 +550,7 @@ test("help of every command has an example", async (t) => {
     "down",
     "reload",
     "status",
+    "metrics",
     "doctor",
     "run",
     "agents",
@@ -576,7 +581,7 @@ test("--version prints the project's version", async (t) => {
 
 test("the completion script is one that bash reads and knows every command", async (t) => {
   const { out } = await inProcess(folder(t), ["completion", "bash"]);
-  const script = `${out}\nCOMP_WORDS=(sallyport sessions re); COMP_CWORD=2; _sallyport; echo "\${COMPREPLY[*]}"`;
+  const script = `${out}\nCOMP_WORDS=(sallyport sessions rep); COMP_CWORD=2; _sallyport; echo "\${COMPREPLY[*]}"`;
   const child = spawn("bash", ["-c", script]);
   const [chunk] = await once(child.stdout, "data");
   assert.equal(String(chunk).trim(), "replay");
@@ -903,3 +908,9 @@ async function heldOpen(
   const [code] = await once(child, "close");
   return { code, out, err };
 }
+
+test("metrics are printed as they are, for a Prometheus file or a pipe", async (t) => {
+  const daemon = await fakeDaemon(t);
+  const { code, out } = await sallyport(daemon, ["metrics"]);
+  assert.deepEqual([code, out], [0, 'sallyport_rows_total{connection="orders"} 7\n']);
+});

@@ -285,6 +285,10 @@ export async function fakeDaemon(
         return [SESSION];
       },
       show: async (id) => (id === "s1" ? SESSION : undefined),
+      reindex: async () => {
+        note("sessions.reindex");
+        return { sessions: 3 };
+      },
       entries: async (id) => (id === "s1" ? asynchronous(ENTRIES) : undefined),
     },
     evidence: {
@@ -367,6 +371,7 @@ export async function fakeDaemon(
         void server.close();
       },
     },
+    metrics: () => 'sallyport_rows_total{connection="orders"} 7\n',
     watchEvents: (onEvent) => {
       watchers.add(onEvent);
       return () => watchers.delete(onEvent);

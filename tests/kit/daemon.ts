@@ -23,6 +23,8 @@ export interface DaemonOptions {
   readonly secrets?: Readonly<Record<string, string>>;
   /** What starts it instead of being it: a program and arguments that end by executing those that follow. */
   readonly wrapper?: readonly string[];
+  /** Unless told, below the test's folder. */
+  readonly stateDir?: string;
 }
 
 /** Each test process gets ports of its own above the ephemeral range; two daemons of one process must differ too. */
@@ -41,7 +43,7 @@ export class Daemon {
   private constructor(options: DaemonOptions) {
     this.folder = mkdtempSync(join(tmpdir(), "sallyport-test-"));
     this.runDir = join(this.folder, "run");
-    this.stateDir = join(this.folder, "state");
+    this.stateDir = options.stateDir ?? join(this.folder, "state");
     this.configFile = join(this.folder, "sallyport.yaml");
     this.port = nextPort++;
     this.#wrapper = options.wrapper ?? [];

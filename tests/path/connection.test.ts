@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Accepted, Origin as KernelOrigin } from "ebpf-loader";
 import { createMasker } from "../../src/masking/mask.ts";
+import { Metrics } from "../../src/metrics/metrics.ts";
 import type { Connection } from "../../src/model/connection.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
 import type { Agent } from "../../src/model/identity.ts";
@@ -132,6 +133,7 @@ async function world(t: TestContext, making: Making = {}) {
     ended: (_origin, event) => ended.push(event),
     sessions: live,
     lookups: new Lookups(clock, credentialOf),
+    meter: new Metrics(() => false),
     holds: { open: () => assert.fail("nothing is held here") },
     ...making.parts,
   };

@@ -675,3 +675,21 @@ test("the descriptor is given back at the end", async (t) => {
   await recording.end(summary);
   assert.equal(probe(), before);
 });
+
+test("the recorder tells what is in no file yet, and how old the oldest of it is", async (t) => {
+  const { recorder, clock, disk } = await world(t);
+  const recording = recorder.open(start("lag1"));
+  assert.deepEqual(recorder.lag(), { bytes: 0, ageMs: 0 });
+  recording.asked(1, [ask("SELECT 1")], allow);
+  clock.advance(70);
+  const { bytes, ageMs } = recorder.lag();
+  assert.ok(bytes > 0);
+  assert.equal(ageMs, 70);
+  disk.room = 0;
+  assert.throws(() => recording.flush(), { code: "RECORDING_FAILED" });
+  clock.advance(30);
+  assert.equal(recorder.lag().ageMs, 100);
+  disk.room = Number.POSITIVE_INFINITY;
+  recording.flush();
+  assert.deepEqual(recorder.lag(), { bytes: 0, ageMs: 0 });
+});

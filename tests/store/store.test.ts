@@ -1,11 +1,22 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
+import { UserError } from "../../src/base/errors.ts";
 import { EVENTS_QUEUED_MAX } from "../../src/base/limits.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { migrate } from "../../src/store/migrations.ts";
-import type { SessionRow } from "../../src/store/sessions.ts";
+import { createSessionStore, type SessionRow } from "../../src/store/sessions.ts";
 import { openStore } from "../../src/store/store.ts";
 import { folder, quietLog } from "./folder.ts";
 
@@ -88,6 +99,40 @@ test("rows that the database refuses are counted and reported", async (t) => {
   assert.deepEqual(log.lines, ["error Cannot write sessions to the index"]);
 });
 
+test("rows that a full disk refused are written once it takes them again, the newest of each session", async (t) => {
+  const database = await openDatabase(join(folder(t), "full.db"));
+  t.after(() => database.close());
+  await migrate(database);
+  let isFull = true;
+  const run: typeof database.run = (...args) =>
+    isFull ? Promise.reject(new UserError("STORE_FULL", "full", "make room")) : database.run(...args);
+  const sessions = createSessionStore({ ...database, run }, quietLog());
+  sessions.put(session("s1"));
+  sessions.put(session("s2"));
+  await sessions.flush();
+  assert.deepEqual(await sessions.list(), []);
+  sessions.put(session("s1", { state: "ended", endedMs: 1_700_000_000_009 }));
+  await sessions.flush();
+  isFull = false;
+  await sessions.flush();
+  assert.deepEqual((await sessions.list()).map(({ id, state }) => `${id} ${state}`).sort(), ["s1 ended", "s2 open"]);
+  assert.equal(sessions.lost, 0);
+});
+
+test("a database that takes no more says that the disk is full, and works on when there is room", async (t) => {
+  const database = await openDatabase(join(folder(t), "small.db"));
+  t.after(() => database.close());
+  await database.script("CREATE TABLE kept (text TEXT); PRAGMA max_page_count = 8");
+  const fill = () => database.run("INSERT INTO kept VALUES (?)", ["x".repeat(100_000)]);
+  await assert.rejects(fill(), {
+    name: "UserError",
+    code: "STORE_FULL",
+    message: /^Cannot use the database .*small\.db/,
+  });
+  await database.script("PRAGMA max_page_count = 1000");
+  assert.equal(await fill(), 1);
+});
+
 test("one session is forgotten, or all", async (t) => {
   const store = await openStore(folder(t), quietLog());
   t.after(() => store.close());
@@ -128,6 +173,41 @@ test("a file that is no database is refused with what to do", async (t) => {
     "this is not a database, and is longer than a header of one would be".repeat(20),
   );
   await assert.rejects(openStore(dir, quietLog()), { name: "UserError", code: "STORE_DAMAGED" });
+});
+
+/** A database of many pages with `bytes` written over it at `at`, a share of its length. */
+async function damagedAt(t: TestContext, at: number, bytes: Buffer): Promise<string> {
+  const dir = join(folder(t), "state");
+  const store = await openStore(dir, quietLog());
+  for (let id = 0; id < 2_000; id++) store.sessions.put(session(`s${id}`));
+  await store.close();
+  const file = join(dir, "sallyport.db");
+  const fd = openSync(file, "r+");
+  writeSync(fd, bytes, 0, bytes.length, Math.floor(statSync(file).size * at));
+  closeSync(fd);
+  return dir;
+}
+
+for (const [where, at] of [
+  ["its header", 0],
+  ["its first third", 0.3],
+  ["its middle", 0.5],
+  ["its end", 0.95],
+] as const) {
+  test(`a database that is damaged at ${where} is refused before it is used, with what to do`, async (t) => {
+    const dir = await damagedAt(t, at, Buffer.alloc(8_192, 0xa5));
+    await assert.rejects(openStore(dir, quietLog()), {
+      code: "STORE_DAMAGED",
+      remedy: /move it away with its -wal and -shm/,
+    });
+  });
+}
+
+test("a database that was cut off is refused before it is used", async (t) => {
+  const dir = await damagedAt(t, 0.9, Buffer.alloc(0));
+  const file = join(dir, "sallyport.db");
+  truncateSync(file, Math.floor(statSync(file).size / 2));
+  await assert.rejects(openStore(dir, quietLog()), { code: "STORE_DAMAGED" });
 });
 
 test("a schema of a later version is refused and left as it is", async (t) => {

@@ -81,10 +81,11 @@ export interface WorldOptions {
   readonly more?: string;
   /** See DaemonOptions. */
   readonly wrapper?: readonly string[];
+  readonly stateDir?: string;
 }
 
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { policies, labels = false, version = 15, settings, wrapper, more = "" } = options;
+  const { policies, labels = false, version = 15, settings, wrapper, more = "", stateDir } = options;
   const postgres = await startPostgres({
     version,
     password: PASSWORD,
@@ -110,6 +111,7 @@ ${more}
       policies,
       secrets: { orders: PASSWORD },
       ...(wrapper === undefined ? {} : { wrapper }),
+      ...(stateDir === undefined ? {} : { stateDir }),
     });
     const url = `postgresql://agent:placeholder@127.0.0.1:${postgres.port}/postgres`;
     const directUrl = `postgresql://postgres:${PASSWORD}@127.0.0.1:${postgres.port}/postgres`;
@@ -175,6 +177,8 @@ export interface Answer {
   readonly code?: string;
   readonly message?: string;
   readonly severity?: string;
+  readonly detail?: string;
+  readonly hint?: string;
 }
 
 /** An agent's program that stays, with connections that stay open. */

@@ -1,5 +1,6 @@
 /** Every route of the API: who may use it and which port answers. Knows no sockets. */
 import { API_LIST_MAX } from "../../base/limits.ts";
+import { EXPOSITION_TYPE } from "../../metrics/exposition.ts";
 import type { Caller, ControlPorts, SessionEntry } from "../ports.ts";
 import { isChildOf } from "./callers.ts";
 import { EVIDENCE_ROUTES } from "./evidence-routes.ts";
@@ -36,6 +37,7 @@ export interface Asked {
 /** What a route answers; `afterwards` runs once it was sent. */
 export type Answer =
   | { readonly kind: "json"; readonly value: unknown; readonly afterwards?: () => void }
+  | { readonly kind: "text"; readonly text: string; readonly type: string }
   /** One JSON object a line, as fast as the client reads. */
   | { readonly kind: "lines"; readonly lines: AsyncIterable<unknown> }
   | { readonly kind: "bytes"; readonly type: string; readonly bytes: AsyncIterable<Uint8Array> }
@@ -218,6 +220,12 @@ export const ROUTES: readonly Route[] = [
       return json(await sessions.list({ limit: limitOf(query), ...(agent === null ? {} : { agent }) }));
     },
   },
+  {
+    method: "POST",
+    path: "/v1/sessions/reindex",
+    role: "admin",
+    answer: async ({ caller }, { sessions }) => json(await sessions.reindex(caller)),
+  },
   // What an agent asked and got is more than that it was there: recordings are for admins until roles exist.
   {
     method: "GET",
@@ -273,6 +281,12 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/v1/policy", role: "member", answer: async (_, { policy }) => json(await policy.status()) },
   { method: "GET", path: "/v1/trust", role: "member", answer: async (_, { trust }) => json(await trust.export()) },
   { method: "GET", path: "/v1/status", role: "member", answer: async (_, { daemon }) => json(await daemon.status()) },
+  {
+    method: "GET",
+    path: "/v1/metrics",
+    role: "member",
+    answer: async (_, ports) => ({ kind: "text", text: ports.metrics(), type: EXPOSITION_TYPE }),
+  },
   { method: "GET", path: "/v1/doctor", role: "member", answer: async (_, { daemon }) => json(await daemon.doctor()) },
   {
     method: "POST",

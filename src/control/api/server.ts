@@ -145,11 +145,14 @@ async function send(response: ServerResponse, answer: Answer, uid: number, watch
       if (answer.afterwards) response.once("close", answer.afterwards);
       sendJson(response, 200, answer.value ?? {});
       break;
+    case "text":
+      sendBytes(response, 200, answer.type, Buffer.from(answer.text));
+      break;
     case "lines":
       await sendLines(response, answer.lines);
       break;
     case "bytes":
-      await sendBytes(response, answer.type, answer.bytes);
+      await streamBytes(response, answer.type, answer.bytes);
       break;
     case "events":
       sendEvents(response, answer.watch, uid, watchers);
@@ -160,9 +163,12 @@ async function send(response: ServerResponse, answer: Answer, uid: number, watch
 }
 
 function sendJson(response: ServerResponse, status: number, value: unknown): void {
-  const text = Buffer.from(`${JSON.stringify(value)}\n`);
-  response.writeHead(status, { "content-type": "application/json", "content-length": text.length });
-  response.end(text);
+  sendBytes(response, status, "application/json", Buffer.from(`${JSON.stringify(value)}\n`));
+}
+
+function sendBytes(response: ServerResponse, status: number, type: string, bytes: Uint8Array): void {
+  response.writeHead(status, { "content-type": type, "content-length": bytes.length });
+  response.end(bytes);
 }
 
 function sendFault(response: ServerResponse, error: unknown, log: Log): void {
@@ -183,7 +189,7 @@ async function sendLines(response: ServerResponse, lines: AsyncIterable<unknown>
   response.end();
 }
 
-async function sendBytes(response: ServerResponse, type: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+async function streamBytes(response: ServerResponse, type: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
   response.writeHead(200, { "content-type": type });
   for await (const chunk of bytes) {
     if (response.destroyed) return;

@@ -29,6 +29,14 @@ export class ApiClient {
     return this.#ask<T>("DELETE", path, undefined, {});
   }
 
+  /** An answer that is no JSON. */
+  async text(path: string): Promise<string> {
+    const response = await this.#open("GET", path, undefined, {});
+    const text = await readAll(response);
+    if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, text);
+    return text;
+  }
+
   /** One value per line of the answer, as they come. */
   async *lines<T>(path: string, body?: object): AsyncGenerator<T> {
     const response = await this.#open(body === undefined ? "GET" : "POST", path, body, {});

@@ -13,6 +13,7 @@ import type { Names } from "../../names/names.ts";
 import type { Sessions } from "../../path/sessions.ts";
 import type { CredentialSource } from "../../path/upstream.ts";
 import type { Ledger } from "../../policy/ledger.ts";
+import type { Recorder } from "../../recorder/recorder.ts";
 import type { SessionKeys } from "../../recorder/seal.ts";
 import type { AgentStateStore } from "../../store/agent-states.ts";
 import type { SessionStore } from "../../store/sessions.ts";
@@ -51,6 +52,7 @@ export interface PortParts {
   readonly evidence: { readonly events: string; readonly publicKey: string };
   readonly dataKeys: DataKeys;
   readonly sessionKeys: SessionKeys;
+  readonly recorder: Pick<Recorder, "reindex" | "lag">;
   readonly interception: Interception;
   readonly names: Pick<Names, "counters">;
   readonly vault: Vault;
@@ -63,6 +65,7 @@ export interface PortParts {
   readonly reload: () => Promise<void>;
   readonly shutdown: (remove: boolean) => Promise<readonly string[]>;
   readonly leave: () => void;
+  readonly metricsText: () => string;
 }
 
 /** An event that names who asked. */

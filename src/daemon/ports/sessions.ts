@@ -3,7 +3,7 @@ import type { SessionListing, SessionPorts } from "../../control/ports.ts";
 import { readRecording } from "../../recorder/read.ts";
 import type { SessionRow } from "../../store/sessions.ts";
 import { entriesOf } from "../entries.ts";
-import type { PortParts } from "./parts.ts";
+import { type PortParts, tell } from "./parts.ts";
 
 export function sessionPorts(parts: PortParts): SessionPorts {
   return {
@@ -17,6 +17,11 @@ export function sessionPorts(parts: PortParts): SessionPorts {
       return row === undefined
         ? undefined
         : entriesOf(readRecording(parts.recordings, id, { keys: parts.sessionKeys }), row.startedMs, row.state);
+    },
+    reindex: async (caller) => {
+      const sessions = await parts.recorder.reindex();
+      tell(parts, "sessions.reindex", `The index was built anew from ${sessions} recordings`, caller);
+      return { sessions };
     },
   };
 }

@@ -3,6 +3,7 @@
  * them in a text. What they mean is decided in `analysis/`; nothing is judged here.
  */
 import type { ActionDeclaration, FactType } from "../../model/operation.ts";
+import type { MemoryCounts } from "../../model/protocol.ts";
 import { Analyser, type Analysis, type AnalysisScope } from "./analysis/analyse.ts";
 
 export type { Analysis, AnalysisScope } from "./analysis/analyse.ts";
@@ -93,6 +94,11 @@ const analyser = new Analyser();
 /** Loads the grammar. Until then `analyse` forbids everything. */
 export function prepareAnalysis(): Promise<void> {
   return analyser.prepare();
+}
+
+/** How often an analysis was known. */
+export function analysisMemory(): MemoryCounts {
+  return analyser.memory;
 }
 
 /** String constants of a text; undefined: it cannot be parsed. */

@@ -1,6 +1,6 @@
 /** PostgreSQL as the rest of the tree sees it. */
 import type { Protocol } from "../../model/protocol.ts";
-import { analyse, literalsOf, POSTGRES_ACTIONS, prepareAnalysis } from "./actions.ts";
+import { analyse, analysisMemory, literalsOf, POSTGRES_ACTIONS, prepareAnalysis } from "./actions.ts";
 import { quotedIn } from "./analysis/quoted.ts";
 import { shapeOf } from "./analysis/shape.ts";
 import type { PostgresQuestion } from "./catalog.ts";
@@ -43,6 +43,7 @@ export const postgres: Protocol = {
   literalsOf,
   quotedIn,
   askedBy,
+  memory: analysisMemory,
   cancelMessage: cancelRequest,
   cancelKey: cancelKeyOf,
 };

@@ -67,6 +67,10 @@ export function errorBody(fields: readonly ErrorField[]): Buffer {
   return Buffer.concat([...fields.map(([letter, text]) => cstring(letter + text)), Buffer.of(0)]);
 }
 
+/** For whoever meets it: the agent can only wait. */
+const NO_ROOM =
+  "Try again later. Whoever runs Sallyport has to make room on the disk of its state folder; sallyport doctor says more.";
+
 export function fatal(code: string, message: string, sessionId: string): Buffer {
   return errorResponse([
     ["S", "FATAL"],
@@ -74,6 +78,7 @@ export function fatal(code: string, message: string, sessionId: string): Buffer 
     ["C", code],
     ["M", message],
     ["D", `Sallyport session ${sessionId}`],
+    ...(code === "53100" ? [["H", NO_ROOM] as const] : []),
   ]);
 }
 

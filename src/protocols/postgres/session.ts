@@ -166,7 +166,9 @@ export class PostgresSession implements Session {
         this.#end(sqlState(event.code), event.message, { isSilent: false });
         return;
       case "stop":
-        this.#end("57P01", event.reason, { isSilent: amid || this.#phase === "securing" });
+        this.#end(event.fault === "unrecorded" ? "53100" : "57P01", event.reason, {
+          isSilent: amid || this.#phase === "securing",
+        });
         return;
       case "drain":
         this.#draining = event.reason;

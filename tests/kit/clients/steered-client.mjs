@@ -5,7 +5,8 @@ import pg from "pg";
 const clients = new Map();
 
 function said(error) {
-  return { code: error.code ?? "", message: error.message, severity: error.severity ?? "" };
+  const { code = "", message, severity = "", detail = "", hint = "" } = error;
+  return { code, message, severity, detail, hint };
 }
 
 const acts = {

@@ -40,6 +40,11 @@ export function addDaemonCommands(program: Command, open: OpenShell): void {
     .addHelpText("after", "\nExample:\n  sallyport status --json")
     .action((_options: object, command: Command) => status(open(command)));
   program
+    .command("metrics")
+    .description("what the daemon counts and times, in the Prometheus text format")
+    .addHelpText("after", "\nExample:\n  sallyport metrics | grep sallyport_decisions_total")
+    .action((_options: object, command: Command) => metrics(open(command)));
+  program
     .command("doctor")
     .description("check kernel, cgroups and privileges, each with a remedy; works without a daemon")
     .addOption(stateOption())
@@ -137,6 +142,13 @@ async function status(shell: Shell): Promise<void> {
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   for (const [name, value] of rows) shell.say(`${shell.colours.dim(name.padEnd(width))}  ${printable(value)}`);
+}
+
+/** With --json the text as one string: the format is Prometheus's own. */
+async function metrics(shell: Shell): Promise<void> {
+  const text = await shell.api.text("/v1/metrics");
+  if (shell.json) shell.say(JSON.stringify({ text }));
+  else shell.world.stdout.write(text);
 }
 
 async function doctor(shell: Shell, stateDir: string): Promise<void> {

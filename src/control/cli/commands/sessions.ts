@@ -2,7 +2,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { type Command, InvalidArgumentError } from "commander";
 import { API_LIST_MAX } from "../../../base/limits.ts";
-import type { SessionEntry, SessionListing } from "../../ports.ts";
+import type { Reindexed, SessionEntry, SessionListing } from "../../ports.ts";
 import { step } from "../client.ts";
 import { count, duration, moment, printable, printableLines, table } from "../show.ts";
 import type { Colours, OpenShell, Shell } from "../world.ts";
@@ -31,7 +31,17 @@ export function addSessionCommands(program: Command, open: OpenShell): void {
     .option("--speed <factor>", "2 is twice as fast, 0 without pauses", readSpeed, 1)
     .addHelpText("after", "\nExample:\n  sudo sallyport sessions replay ID --speed 4")
     .action((id: string, options: { speed: number }, command: Command) => replay(open(command), id, options.speed));
+  sessions
+    .command("reindex")
+    .description("build the index of sessions anew from the recordings; those that are open are left as they are")
+    .addHelpText("after", "\nExample:\n  sudo sallyport sessions reindex")
+    .action((_options: object, command: Command) => reindex(open(command)));
   addSessionEvidenceCommands(sessions, open);
+}
+
+async function reindex(shell: Shell): Promise<void> {
+  const result = await shell.api.post<Reindexed>("/v1/sessions/reindex", {});
+  shell.say(shell.json ? JSON.stringify(result) : `indexed ${count(result.sessions, "session")}`);
 }
 
 async function list(shell: Shell, { limit, agent }: { limit: number; agent?: string }): Promise<void> {

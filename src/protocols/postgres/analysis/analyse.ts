@@ -19,6 +19,7 @@
 import { ANALYSES_MAX, ANALYSIS_TEXT_MAX } from "../../../base/limits.ts";
 import type { DataLabels } from "../../../model/connection.ts";
 import type { Operation } from "../../../model/operation.ts";
+import type { MemoryCounts } from "../../../model/protocol.ts";
 import { as, isAst, text } from "./ast.ts";
 import { TextCache } from "./cache.ts";
 import { type Effects, forbid, type Judgement, judge } from "./judge.ts";
@@ -53,6 +54,8 @@ export class Analyser {
   /** Numbers for scopes: a key's first part. */
   readonly #scopes = new WeakMap<DataLabels, Map<string, number>>();
   #nextScope = 0;
+  #hits = 0;
+  #misses = 0;
 
   constructor(entriesMax: number = ANALYSES_MAX) {
     this.#cache = new TextCache(entriesMax, CACHED_CHARACTERS_MAX);
@@ -69,15 +72,22 @@ export class Analyser {
     const shape = shapeOf(text);
     if (shape !== undefined) {
       const shared = this.#cache.get(prefix + shape);
-      if (shared?.kind === "shared") return { statements: [{ ...shared.judgement, text }] };
+      if (shared?.kind === "shared") {
+        this.#hits++;
+        return { statements: [{ ...shared.judgement, text }] };
+      }
     }
     const isKept = text.length <= ANALYSIS_TEXT_MAX;
     // "=" keeps exact texts apart from shapes.
     const exact = isKept ? `${prefix}=${text}` : "";
     if (isKept) {
       const known = this.#cache.get(exact);
-      if (known?.kind === "exact") return known.analysis;
+      if (known?.kind === "exact") {
+        this.#hits++;
+        return known.analysis;
+      }
     }
+    this.#misses++;
     const { analysis, judgements } = this.#parse(text, scope);
     const [only] = judgements;
     if (shape !== undefined && judgements.length === 1 && only?.shareable === true) {
@@ -87,6 +97,10 @@ export class Analyser {
       this.#cache.set(exact, { kind: "exact", analysis });
     }
     return analysis;
+  }
+
+  get memory(): MemoryCounts {
+    return { hits: this.#hits, misses: this.#misses, entries: this.#cache.size };
   }
 
   /** Values of the text's constants; undefined: it cannot be parsed. */
