@@ -695,6 +695,7 @@ for (const [name, text] of empty) {
       egress: { allow: [], deny: [] },
       names: { servers: [] },
       metrics: { listen: undefined },
+  recording: { durability: "write", whenFull: "deny", seal: false },
       sockets: { allow: [] },
       events: { decisions: "refused", outbox: { bytesMax: 1_073_741_824, whenFull: "drop-oldest" }, sinks: [] },
       interception: { port: 61_917 },

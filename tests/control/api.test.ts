@@ -114,6 +114,7 @@ test("what a member may do is to run, to list and to answer what they may answer
     "POST /v1/approvals/:id/deny",
     "GET /v1/connections",
     "GET /v1/sessions",
+    "GET /v1/audit/key",
     "GET /v1/policy",
     "GET /v1/trust",
     "GET /v1/status",
