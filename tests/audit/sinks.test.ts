@@ -82,6 +82,24 @@ test("a changed sink keeps its cursor; a removed one loses it and begins anew wh
   assert.deepEqual(seqs("b"), [...range(1, 10), ...range(1, 20)]);
 });
 
+test("a new sink that never took anything begins where it began, however far the journal went meanwhile", async (t) => {
+  const { dir, open, settings, file, seqs } = given(t);
+  const broken = (bytesMax: number) => {
+    const { sinks } = settings(file("a", { path: "/no/such/folder/a.jsonl" }));
+    return { ...settings(), outbox: { bytesMax, whenFull: "stop" as const }, sinks };
+  };
+  const first = open();
+  first.append(1, 3);
+  first.sinks.prepare(broken(4_000))();
+  first.append(4, 60);
+  first.close();
+  assert.equal(readCursor(dir, "a")?.seq, 0);
+  const second = open();
+  second.sinks.prepare({ ...settings(file("a")), outbox: { bytesMax: 4_000, whenFull: "stop" } })();
+  await second.caughtUp();
+  assert.deepEqual(seqs("a"), range(1, 60));
+});
+
 test("a cursor whose sink the settings lost while no daemon ran is removed", (t) => {
   const { dir, open, settings } = given(t);
   const { sinks } = open();
