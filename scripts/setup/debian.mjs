@@ -43,6 +43,8 @@ export const TO_TEST = [
   "libcap2-bin",
   "containernetworking-plugins",
   "podman",
+  "rsyslog", // a stock receiver of syslog; tests run it with settings, ports and certificates of their own
+  "rsyslog-openssl",
   "runc",
   "sqlsmith",
   "strace",

@@ -37,7 +37,10 @@ export const FIELD_GROUPS = {
 } as const;
 
 const SESSION = ["identity", "origin", "policy"] as const;
-const ANSWERED = ["hold", "rules", "actions", "tables", "statements", "digest", "by"] as const;
+const ANSWERED = [
+  ...["hold", "rules", "actions", "tables", "statements", "digest", "by"],
+  ...["pid", "user", "executable", "protocol", "policy"],
+] as const;
 const REFUSED = ["reason", "pid", "uid", "comm", "protocol", "address", "port", "cgroupId", "path"] as const;
 
 export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
@@ -78,7 +81,7 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   ),
   "connection.refused": kind(
     "a connection was closed before it became a session",
-    ["source", "sourcePort"],
+    ["source", "sourcePort", "pid", "uid", "comm", "cgroupId", "address", "port"],
     "network",
     5,
     "failure",
@@ -102,7 +105,7 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   "hold.revoked": kind("an approval that stood was ended", [...ANSWERED, "uid", "scope", "comment"], "authorize", 99),
   "agent.tag": kind(
     "a cgroup is guarded",
-    ["cgroup", "cgroupId", "uid", "matcher", "container"],
+    ["cgroup", "cgroupId", "uid", "matcher", "container", "way", "run"],
     "entity",
     6,
     "success",
@@ -110,7 +113,7 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   ),
   "agent.untag": kind(
     "a cgroup is not guarded any more",
-    ["cgroup", "cgroupId", "uid", "matcher", "container"],
+    ["cgroup", "cgroupId", "uid", "matcher", "container", "way", "run"],
     "entity",
     7,
     "success",
@@ -126,13 +129,17 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   "agent.release": kind("a quarantine has ended", ["uid"], "entity", 13, "success"),
   "agent.observe.start": kind("an agent is judged and not stopped", ["uid"], "entity", 11, "success"),
   "agent.observe.end": kind("an agent is stopped again", ["uid"], "entity", 10, "success"),
-  "kernel.deny": kind("the kernel refused a connect", REFUSED, "network", 5, "failure"),
-  "kernel.backstop": kind("the kernel dropped a packet that no check admitted", REFUSED, "network", 5, "failure"),
-  "kernel.socket": kind("the kernel refused a kind of socket, or an option", REFUSED, "network", 5, "failure"),
-  "kernel.bind": kind("the kernel refused a bind", REFUSED, "network", 5, "failure"),
-  "kernel.unix": kind("the kernel refused a Unix socket", REFUSED, "network", 5, "failure"),
-  "kernel.redirect": kind("a redirect that would have been refused", REFUSED, "network", 5),
-  "kernel.allow": kind("a connect that would have been refused", REFUSED, "network", 5),
+  "kernel.deny": kind("the kernel refused a connect", REFUSED, "network", 5, "failure", ["identity"]),
+  "kernel.backstop": kind("the kernel dropped a packet that no check admitted", REFUSED, "network", 5, "failure", [
+    "identity",
+  ]),
+  "kernel.socket": kind("the kernel refused a kind of socket, or an option", REFUSED, "network", 5, "failure", [
+    "identity",
+  ]),
+  "kernel.bind": kind("the kernel refused a bind", REFUSED, "network", 5, "failure", ["identity"]),
+  "kernel.unix": kind("the kernel refused a Unix socket", REFUSED, "network", 5, "failure", ["identity"]),
+  "kernel.redirect": kind("a redirect that would have been refused", REFUSED, "network", 5, undefined, ["identity"]),
+  "kernel.allow": kind("a connect that would have been refused", REFUSED, "network", 5, undefined, ["identity"]),
   "refusals.untold": kind("so many more refusals were not told one by one", ["untold"], "base", 99),
   "names.refused": kind("a name was not given", ["name", "type", "pid", "uid", "comm"], "dns", 2, "failure"),
   "names.failed": kind("a name could not be resolved", ["name", "type", "pid", "uid", "comm"], "dns", 2, "failure"),
@@ -170,7 +177,6 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   "credential.add": kind("a connection and its credential were added", ["uid", "pid"], "entity", 1, "success"),
   "credential.rotate": kind("a credential was replaced", ["uid", "pid"], "entity", 3, "success"),
   "credential.remove": kind("a connection and its credential were removed", ["uid", "pid"], "entity", 4, "success"),
-  "run.start": kind("a command was started as an agent", ["run", "cgroup", "uid", "pid"], "entity", 8, "success"),
   "recording.recovered": kind("sessions of a former daemon were interrupted", [], "base", 99),
   "daemon.start": kind("the daemon guards", ["policy"], "lifecycle", 3, "success"),
   "daemon.stop": kind("the daemon was asked to stop", ["uid", "pid"], "lifecycle", 4, "success"),

@@ -109,7 +109,7 @@ function disposed(activity: number) {
 function entityType(event: AuditEvent): string {
   if (event.kind.startsWith("agent.")) return "Agent";
   if (event.kind.startsWith("credential.")) return "Credential";
-  return event.kind.startsWith("run.") ? "Run" : "Settings";
+  return "Settings";
 }
 
 /** Every field again as it is, and what names the thing. */

@@ -69,7 +69,7 @@ export class Pump {
   #done: Place;
   #cursor: Cursor;
   #savedMs = 0;
-  #isSaved = true;
+  #isSaved = false;
   #checkpoint: number;
   #batchMax = SINK_BATCH_EVENTS;
   #failures = 0;
@@ -94,6 +94,7 @@ export class Pump {
     this.#settling = new Settling(parts.settings.kind === "syslog" ? parts.settings.resendBytes : 0);
     this.#isChosen = chooser(parts.settings.kinds);
     this.#warnings = new Warnings(parts.log);
+    this.#save("now"); // where a new sink began must not move with the journal's end
     parts.sink.onBroken = (reason) => this.#broke(reason);
     this.ended = this.#run().catch((error: unknown) => {
       parts.log.error(`The sink ${this.settings.name} stopped by a fault`, { error: messageOf(error) });

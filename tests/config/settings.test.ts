@@ -365,6 +365,9 @@ const bad: readonly (readonly [string, string, number, number, string, RegExp])[
   ["metrics without a port", 'metrics: { listen: "127.0.0.1" }\n', 1, 20, "metrics.listen", /with a port/],
   ["metrics at an IPv6 address without brackets", 'metrics: { listen: "::1:9464" }\n', 1, 20, "metrics.listen", /IP/],
   ["metrics at port 0", 'metrics: { listen: "127.0.0.1:0" }\n', 1, 20, "metrics.listen", /with a port/],
+  ["a durability that there is not", "recording: { durability: none }\n", 1, 26, "recording.durability", /write/],
+  ["a full disk's answer that there is not", "recording: { whenFull: drop }\n", 1, 24, "recording.whenFull", /deny/],
+  ["a seal that is a word", "recording: { seal: aes }\n", 1, 20, "recording.seal", /boolean/],
   ["a nameserver with port 0", 'names: { servers: ["10.0.0.1:0"] }\n', 1, 20, "names.servers[0]", /must be an IP/],
   [
     "a nameserver with a bare IPv6 port",
