@@ -19,6 +19,7 @@ import {
   record,
 } from "./config/meaning.ts";
 import { type Finding, formatPath, SettingsError } from "./config/problems.ts";
+import { type RawRecording, type RecordingSettings, readRecording } from "./config/recording.ts";
 import { addedConnectionSchema, settingsSchema } from "./config/schema.ts";
 import { type NameServer, readServers } from "./config/servers.ts";
 import type { Matcher } from "./model/matcher.ts";
@@ -38,6 +39,7 @@ export interface Settings {
   readonly names: { readonly servers: readonly NameServer[] };
   /** Paths of Unix sockets in the form that the kernel compares: "/run/x.sock", "/run/x/*", "@name". */
   readonly sockets: { readonly allow: readonly string[] };
+  readonly recording: RecordingSettings;
   /** The policies folder, absolute; undefined when the settings name none. */
   readonly policies?: string;
   readonly interception: { readonly port: number; readonly cgroupRoot?: string };
@@ -58,6 +60,7 @@ interface RawSettings {
   readonly names?: { readonly servers?: readonly string[] };
   readonly sockets?: { readonly allow?: readonly string[] };
   readonly policies?: string;
+  readonly recording?: RawRecording;
   readonly interception?: { readonly port?: number; readonly cgroupRoot?: string };
 }
 
@@ -136,6 +139,7 @@ function convert(
     egress: readEgress(raw.egress ?? {}, report),
     names: { servers: readServers(raw.names?.servers ?? [], report) },
     sockets: { allow: readDoors(raw.sockets?.allow ?? [], report) },
+    recording: readRecording(raw.recording ?? {}, report),
     ...(raw.policies === undefined ? {} : { policies: resolve(dirname(file), raw.policies) }),
     interception: {
       port: raw.interception?.port ?? LISTENER_PORT_DEFAULT,

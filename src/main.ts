@@ -8,6 +8,7 @@ import type { Clock } from "./base/clock.ts";
 import { codeOf, messageOf, UserError } from "./base/errors.ts";
 import { ORIGIN_AGE_MS, RESOLVE_EVERY_MS } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
+import { outputOf } from "./config/recording.ts";
 import { Containers } from "./containers/containers.ts";
 import { runtimeFolders } from "./containers/folders.ts";
 import { refuseSecondDaemon, startControlServer } from "./control/api/server.ts";
@@ -212,6 +213,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       sessions,
       lookups: new Lookups(clock, credentialOf),
       holds,
+      outputOf: (connection) => outputOf(inForce().settings.recording, connection),
     };
     const sightings = new Sightings();
     interception.watch((event) => {

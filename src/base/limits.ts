@@ -310,3 +310,10 @@ export const POLICY_CASES_MAX = 2_000;
 /** Values of one fact that a suggested rule names, and rules that are suggested: nobody reviews more. */
 export const SUGGESTED_VALUES_MAX = 64;
 export const SUGGESTED_RULES_MAX = 500;
+/** Of an answer's rows that a recording keeps: what settings may ask for, one row, and one entry of the file. */
+export const OUTPUT_ROWS_MAX = 100_000;
+export const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
+export const OUTPUT_ROW_BYTES_MAX = 512 * 1024;
+export const OUTPUT_ENTRY_BYTES = 64 * 1024;
+/** A row or a message of a copy that nothing masks is searched up to this, so that counting holds no more of it back. */
+export const WATCHED_BYTES_MAX = 256 * 1024;

@@ -215,11 +215,11 @@ export interface SessionListing {
 
 /** One line of a recording as a person reads it. Texts are as recorded: detectors ran over them. */
 export interface SessionEntry {
-  /** From 1. */
+  /** Of its record in the recording, from 1; several records may make one line. */
   readonly number: number;
   /** Milliseconds since the session began. */
   readonly offsetMs: number;
-  readonly kind: "start" | "decision" | "answer" | "note" | "end";
+  readonly kind: "start" | "decision" | "answer" | "rows" | "terminal" | "note" | "end";
   /** A statement, or one sentence. */
   readonly text: string;
   readonly decision?: "allow" | "deny" | "hold";
@@ -235,6 +235,18 @@ export interface SessionEntry {
   readonly rows?: number;
   readonly bytes?: number;
   readonly masks?: readonly { readonly column: string; readonly by: string; readonly count: number }[];
+  /** The same of what the rules showed. */
+  readonly shown?: SessionEntry["masks"];
+  /** Rows as the agent got them, where they were kept. Columns are named on the first of each result only. */
+  readonly output?: {
+    readonly columns: readonly string[];
+    readonly values: readonly (readonly (string | null | { readonly hex: string })[])[];
+    readonly truncated: boolean;
+  };
+  readonly terminal?:
+    | { readonly stream: "output" | "input"; readonly data: string }
+    | { readonly stream: "resize"; readonly columns: number; readonly rows: number }
+    | { readonly stream: "exit"; readonly status: number };
 }
 
 export interface TrustExport {

@@ -38,6 +38,8 @@ export interface Policy {
   readonly warnings: readonly Problem[];
   /** Whether a condition reads time: then one judge may answer differently later. */
   readonly readsTime: boolean;
+  /** Detectors that conditions of its reveal rules name; "*" where one asks for whatever was found. */
+  readonly detectors: readonly string[];
   judge(subject: Subject): Judge;
   /** The decision on an ask with every rule that covers it and why it matched or not. */
   explain(subject: Subject, asked: readonly Asked[]): Explanation;
@@ -73,9 +75,18 @@ export function loadPolicy(
     rules: texts.map(summary),
     warnings: lint(texts, rules, files, known, actions),
     readsTime: rules.some(({ condition }) => condition?.readsTime === true),
+    detectors: [...new Set(texts.flatMap(detectorsIn))],
     judge: (subject) => createJudge(index, version, subject),
     explain: (subject, asked) => explainAsk(index, places, version, subject, asked),
   };
+}
+
+/** A name too many costs a search, one too few would leave a finding uncounted: whatever is quoted may be one. */
+function detectorsIn({ on, when, shadow }: RuleText): readonly string[] {
+  if (shadow || when === undefined || !on.some(({ text }) => text === REVEAL)) return [];
+  if (!/\bdetector\b/.test(when.text)) return [];
+  const quoted = [...when.text.matchAll(/(["'])(.*?)\1/g)].map((match) => match[2] ?? "").filter((name) => name !== "");
+  return quoted.length === 0 ? ["*"] : quoted;
 }
 
 /** By name. A declaration that takes a name of policy's own is a defect of the protocol, not of the files. */

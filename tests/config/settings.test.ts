@@ -634,6 +634,9 @@ egress:
   allow: ["10.20.0.0/16:*", "*:443"]
   deny: ["[2001:db8::/32]:443"]
 policies: policies
+recording:
+  output: { rows: 100, bytes: 64 KiB }
+  outputs: [{ label: "environment=prod", rows: 0 }]
 interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
 `;
   const settings = readSettings(text, FILE, PROTOCOLS);
@@ -669,6 +672,10 @@ interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
     },
     names: { servers: [] },
     sockets: { allow: [] },
+    recording: {
+      output: { rows: 100, bytes: 65_536 },
+      outputs: [{ of: { label: ["environment", "prod"] }, caps: undefined }],
+    },
     policies: "/etc/sallyport/policies",
     interception: { port: 6000, cgroupRoot: "/sys/fs/cgroup" },
   });
@@ -688,6 +695,7 @@ for (const [name, text] of empty) {
       egress: { allow: [], deny: [] },
       names: { servers: [] },
       sockets: { allow: [] },
+      recording: { output: undefined, outputs: [] },
       interception: { port: 61_917 },
     });
   });
