@@ -13,7 +13,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ["protocols", "policy", "masking"],
   ["kernel", "containers", "store"],
   ["identity", "names", "vault", "holds", "recorder", "audit"],
-  ["path", "control"],
+  ["path", "control", "search"],
   ["config"],
   ["daemon"],
 ];

@@ -345,9 +345,9 @@ function bodyOf(plain: PlainRecord): RecordBody {
   }
   if (gap) return { kind: "gap", operations: Number(gap.operations) };
   if (output) {
-    const valueOf = ({ value, hex }: { readonly value?: string | null; readonly hex: boolean }): OutputValue =>
+    const shownAs = ({ value, hex }: { readonly value?: string | null; readonly hex: boolean }): OutputValue =>
       value === null || value === undefined ? null : hex ? { hex: value } : value;
-    const rows = output.rows.map(({ values }) => values.map(valueOf));
+    const rows = output.rows.map(({ values }) => values.map(shownAs));
     return { kind: "output", askId: Number(output.askId), columns: output.columns, rows, truncated: output.truncated };
   }
   if (terminal) return terminalOf(terminal);

@@ -1,5 +1,5 @@
 /** Reads a recording back, as far as it is whole. Changes no file. */
-import { readdir, readFile, stat } from "node:fs/promises";
+import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf, messageOf, UserError } from "../base/errors.ts";
 import { RECORD_BYTES_MAX, RECORD_PENDING_BYTES_MAX, SEGMENT_BYTES_MAX } from "../base/limits.ts";
@@ -59,15 +59,26 @@ export async function listSessions(dir: string, day: string): Promise<readonly s
     .filter((id) => SESSION_ID.test(id));
 }
 
+export interface ReadOptions {
+  /** From 1; records before it are not read, and not missed. */
+  readonly fromSegment?: number;
+}
+
 /**
  * The records of one session in order, with findings about its files in between. `day` saves the search.
  * Throws UserError SESSION_UNKNOWN, RECORDING_NEWER.
  */
-export async function* readRecording(dir: string, sessionId: string, day?: string): AsyncGenerator<ReadEntry, void> {
+export async function* readRecording(
+  dir: string,
+  sessionId: string,
+  day?: string,
+  options: ReadOptions = {},
+): AsyncGenerator<ReadEntry, void> {
   const folder = join(dir, day ?? (await findDay(dir, sessionId)));
-  let expected = 1;
+  const { fromSegment = 1 } = options;
+  let expected = fromSegment === 1 ? 1 : 0;
   let ended = false;
-  for (let segment = 1; ; segment += 1) {
+  for (let segment = fromSegment; ; segment += 1) {
     const file = join(folder, segmentName(sessionId, segment));
     const bytes = await readSegment(file);
     if (bytes === undefined) {
@@ -78,7 +89,7 @@ export async function* readRecording(dir: string, sessionId: string, day?: strin
       if ("sequence" in entry) {
         // Written again after a write that failed half way.
         if (entry.sequence < expected) continue;
-        if (entry.sequence > expected)
+        if (entry.sequence > expected && expected > 0)
           yield { kind: "missing", fromSequence: expected, toSequence: entry.sequence - 1 };
         expected = entry.sequence + 1;
         ended ||= entry.kind === "end";
@@ -88,6 +99,40 @@ export async function* readRecording(dir: string, sessionId: string, day?: strin
   }
   if (!ended) yield { kind: "interrupted" };
 }
+
+export interface SegmentListing {
+  readonly segment: number;
+  readonly firstSequence: number;
+  readonly openedMs: number;
+  readonly bytes: number;
+}
+
+/** The segments of one session by their heads alone, as far as heads can be read. Throws SESSION_UNKNOWN. */
+export async function listSegments(dir: string, sessionId: string, day?: string): Promise<readonly SegmentListing[]> {
+  const folder = join(dir, day ?? (await findDay(dir, sessionId)));
+  const found: SegmentListing[] = [];
+  const head = Buffer.alloc(HEAD_BYTES_MAX);
+  for (let segment = 1; ; segment += 1) {
+    const file = await open(join(folder, segmentName(sessionId, segment))).catch((error: unknown) => {
+      if (codeOf(error) === "ENOENT") return undefined;
+      throw error;
+    });
+    if (file === undefined) return found;
+    try {
+      const { bytesRead } = await file.read(head, 0, head.length, 0);
+      const length = bytesRead < PREAMBLE_BYTES + 4 ? 0 : head.readUInt32BE(PREAMBLE_BYTES);
+      const end = PREAMBLE_BYTES + 4 + length;
+      if (length === 0 || end > bytesRead || checkPreamble(head.subarray(0, bytesRead)) !== "fine") return found;
+      const { firstSequence, openedMs } = decodeHead(head.subarray(PREAMBLE_BYTES + 4, end));
+      found.push({ segment, firstSequence, openedMs, bytes: (await file.stat()).size });
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+/** Preamble and head of a segment: a session's name and some numbers. */
+const HEAD_BYTES_MAX = 512;
 
 async function findDay(dir: string, sessionId: string): Promise<string> {
   const name = segmentName(sessionId, 1);

@@ -674,7 +674,7 @@ interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
     sockets: { allow: [] },
     recording: {
       output: { rows: 100, bytes: 65_536 },
-      outputs: [{ of: { label: ["environment", "prod"] }, caps: undefined }],
+      outputs: [{ of: { label: ["environment", "prod"] } }],
     },
     policies: "/etc/sallyport/policies",
     interception: { port: 6000, cgroupRoot: "/sys/fs/cgroup" },

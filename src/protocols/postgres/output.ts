@@ -54,7 +54,10 @@ export class OutputCapture {
   value(bytes: Buffer | null): void {
     if (this.#isCut) return;
     this.#rowBytes += 1 + (bytes?.length ?? 0);
-    if (this.#rowBytes > this.room) return this.cut();
+    if (this.#rowBytes > this.room) {
+      this.cut();
+      return;
+    }
     const isBinary = this.#result?.[this.#row.length]?.format === "binary";
     this.#row.push(
       bytes === null ? null : !isBinary && isUtf8(bytes) ? bytes.toString() : { hex: bytes.toString("hex") },
@@ -63,7 +66,10 @@ export class OutputCapture {
 
   endRow(): void {
     if (this.#isCut) return;
-    if (this.#rowsLeft === 0) return this.cut();
+    if (this.#rowsLeft === 0) {
+      this.cut();
+      return;
+    }
     this.#rows.push(this.#row);
     this.#rowsLeft--;
     this.#bytesLeft -= this.#rowBytes;

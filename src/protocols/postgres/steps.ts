@@ -82,7 +82,9 @@ const OTHERS = "(others)";
 
 /** A result has few columns to count for few reasons: a list is searched faster than a key is made. */
 export function addCount(answer: Answer, column: string, by: string, fate: Fate): void {
-  const counted = fate === "masked" ? (answer.masks ??= []) : (answer.shown ??= []);
+  const key = fate === "masked" ? "masks" : "shown";
+  answer[key] ??= [];
+  const counted = answer[key];
   for (const tally of counted) {
     if (tally.column !== column || tally.by !== by) continue;
     tally.count++;
