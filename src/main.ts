@@ -48,6 +48,7 @@ import { Sessions } from "./path/sessions.ts";
 import { Ledger } from "./policy/ledger.ts";
 import { protocols } from "./protocols/index.ts";
 import { createRecorder } from "./recorder/recorder.ts";
+import { openSearch } from "./search/search.ts";
 import { lockState } from "./store/lock.ts";
 import { openStore } from "./store/store.ts";
 import { openAuthority } from "./vault/authority.ts";
@@ -121,6 +122,8 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const recorder = await createRecorder({ dir: recordings, clock, scrub, index: store.sessions, log });
     life.atEnd(() => recorder.close());
     const recovered = await recorder.recoverOpen();
+    const search = openSearch({ stateDir, recordings, log });
+    life.atEnd(() => search.close());
     if (recovered.interrupted > 0) say("recording.recovered", `${recovered.interrupted} sessions were interrupted`);
     for (const protocol of protocols) await protocol.prepare();
 
@@ -282,6 +285,13 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       configuration: inForce,
       loadedMs: () => loadedMs,
       ledger,
+      search: {
+        search: async (request) => {
+          await Promise.all([store.sessions.flush(), audit.flush()]); // both are written behind the data path
+          return search.search(request);
+        },
+        reindex: () => search.reindex(),
+      },
       index: store.sessions,
       userOf: path.userOf,
       groupsOf: createGroupsOf(clock),

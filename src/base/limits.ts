@@ -348,3 +348,8 @@ export const SEARCH_LOOK_MS = 2_000;
 export const SEARCH_OPEN_LOOK_MS = 30_000;
 /** Words of the index that are remembered by the indexer, so that facts of every row are not looked up anew. */
 export const SEARCH_WORDS_KEPT_MAX = 20_000;
+/** Records of a recording that are read before other work of the daemon gets its turn. */
+export const REPLAY_RECORDS_AT_ONCE = 128;
+/** Whoever follows a session that runs sees what is new after this; and after so many times what reading it took. */
+export const FOLLOW_EVERY_MS = 500;
+export const FOLLOW_REST = 4;

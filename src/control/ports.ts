@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import type { Log } from "../base/log.ts";
 import type { UpstreamTls } from "../model/connection.ts";
 import type { AuditEvent } from "../model/event.ts";
+import type { SearchAnswer, SearchRequest } from "../model/search.ts";
 import type { Explanation } from "../policy/explanation.ts";
 import type { ApprovalPorts } from "./approvals.ts";
 import type { ExplainRequest, PolicyCheck, PolicyPorts, PolicyStatus, PolicyTestResult } from "./policy-ports.ts";
@@ -39,6 +40,7 @@ export interface ControlPorts {
   readonly approvals: ApprovalPorts;
   readonly connections: ConnectionPorts;
   readonly sessions: SessionPorts;
+  readonly search: SearchPorts;
   readonly policy: PolicyPorts;
   readonly trust: { export(): Promise<TrustExport> };
   readonly daemon: DaemonPorts;
@@ -191,7 +193,26 @@ export interface SessionPorts {
   list(query: { readonly limit: number; readonly agent?: string }): Promise<readonly SessionListing[]>;
   show(id: string): Promise<SessionListing | undefined>;
   /** The recording in order, read as it is consumed. Undefined when there is none. */
-  entries(id: string): Promise<AsyncIterable<SessionEntry> | undefined>;
+  entries(
+    id: string,
+    how: {
+      readonly from?: ReplayFrom;
+      /** Goes on while the session runs, until it ends or the signal does. */
+      readonly follow?: AbortSignal;
+    },
+  ): Promise<AsyncIterable<SessionEntry> | undefined>;
+}
+
+/** A place in a recording: the number of an entry, or a time since the session began. */
+export type ReplayFrom =
+  | { readonly kind: "entry"; readonly number: number }
+  | { readonly kind: "ms"; readonly ms: number };
+
+export interface SearchPorts {
+  /** Throws SEARCH_QUERY, SEARCH_TOO_WIDE, SEARCH_BUSY, SEARCH_FAILED, SEARCH_REBUILDING. */
+  search(request: SearchRequest): Promise<SearchAnswer>;
+  /** Begins the index anew. */
+  reindex(): Promise<void>;
 }
 
 export interface SessionListing {

@@ -31,6 +31,7 @@ export function createPorts(parts: PortParts): ControlPorts {
     approvals: approvalPorts(parts),
     connections: connectionPorts(parts),
     sessions: sessionPorts(parts),
+    search: parts.search,
     policy: policyPorts(parts),
     trust: {
       export: async () => {

@@ -33,9 +33,6 @@ export type SearchTerm = keyof typeof SEARCH_TERMS;
 export interface SearchRequest {
   readonly query: string;
   readonly limit: number;
-  /** Instead of what the query itself says. */
-  readonly sinceMs?: number;
-  readonly untilMs?: number;
   /** Absent: sessions for questions about values, else entries. */
   readonly by?: "sessions" | "entries";
   /** `next` of the page before. */

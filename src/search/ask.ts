@@ -12,7 +12,7 @@ import type {
 } from "../model/search.ts";
 import type { Database } from "../store/database.ts";
 import { type Compiled, compile } from "./compile.ts";
-import { parseQuery, type Query } from "./query.ts";
+import { parseQuery } from "./query.ts";
 import { LOOKS, LOOKS_PARTLY } from "./writer.ts";
 
 /** Ids of sessions in which a detector did not look. */
@@ -26,7 +26,7 @@ export async function ask(
   nowMs: number,
   lag: SearchLag,
 ): Promise<SearchAnswer> {
-  const query = timed(parseQuery(request.query, nowMs), request);
+  const query = parseQuery(request.query, nowMs);
   const cursor = cursorOf(request.cursor);
   // Again and again: it is several statements, and each must end.
   const endMs = performance.now() + SEARCH_WAIT_MS;
@@ -51,10 +51,6 @@ export async function ask(
   } finally {
     clearInterval(timer);
   }
-}
-
-function timed(query: Query, { sinceMs, untilMs }: SearchRequest): Query {
-  return { ...query, sinceMs: sinceMs ?? query.sinceMs, untilMs: untilMs ?? query.untilMs };
 }
 
 function cursorOf(text: string | undefined): number {

@@ -74,7 +74,7 @@ export function parseQuery(text: string, nowMs: number): Query {
 }
 
 function wordsOf(written: string, place: number): Pick<Words, "text" | "isPrefix"> {
-  const { text, isPrefix } = valueOf(written);
+  const { text, isPrefix } = valueIn(written);
   if (!/[\p{L}\p{N}_]/u.test(text)) throw fault("there is no letter or digit to look for", place, "Name a word");
   return { text, isPrefix };
 }
@@ -86,7 +86,7 @@ function termOf(name: string, written: readonly string[], place: number): Omit<T
     const remedy = near === "" ? `Terms are ${[...known, ...TIMES, "claim.NAME"].join(", ")}` : near.trim();
     throw fault(`there is no term "${name}"`, place, `${remedy}; in quotes it is text`);
   }
-  const values = written.map(valueOf);
+  const values = written.map(valueIn);
   for (const { text, isPrefix } of values) {
     if (text === "" && !isPrefix) throw fault(`${name}: has no value`, place, `Write ${name}:VALUE`);
     const fixed = FIXED[name as SearchTerm];
@@ -102,7 +102,7 @@ function termOf(name: string, written: readonly string[], place: number): Omit<T
 }
 
 /** A star at the end, outside of quotes, stands for anything that follows. */
-function valueOf(written: string): { readonly text: string; readonly isPrefix: boolean } {
+function valueIn(written: string): { readonly text: string; readonly isPrefix: boolean } {
   const isPrefix = written.endsWith("*");
   const bare = isPrefix ? written.slice(0, -1) : written;
   return { text: bare.replaceAll(/"((?:[^"]|"")*)"/g, (_, inner: string) => inner.replaceAll('""', '"')), isPrefix };
@@ -114,7 +114,7 @@ function split(more: string): readonly string[] {
 }
 
 function momentOf(name: string, written: string, nowMs: number, place: number): number {
-  const moment = readMoment(valueOf(written).text, nowMs, name === "until" ? "end" : "start");
+  const moment = readMoment(valueIn(written).text, nowMs, name === "until" ? "end" : "start");
   if (moment !== undefined) return moment;
   throw fault(`${name} must be a time`, place, "As 2026-11-01, 2026-11-01T09:30 or 7d (s, min, h, d ago)");
 }

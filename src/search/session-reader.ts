@@ -1,6 +1,6 @@
 /** One session on its way into the index: segment by segment, from where it was left. Holds one segment at a time. */
 import { codeOf, messageOf } from "../base/errors.ts";
-import { SEARCH_OPEN_LOOK_MS } from "../base/limits.ts";
+import { RECORD_IDLE_MS, SEARCH_OPEN_LOOK_MS } from "../base/limits.ts";
 import { listSegments, readRecording } from "../recorder/read.ts";
 import { facetsOfStart } from "./facets.ts";
 import { type Carry, Gatherer, NO_CARRY } from "./gather.ts";
@@ -66,7 +66,8 @@ export class SessionReader {
 
   /** Everything of it that was recorded until then is in the index. */
   get upToMs(): number {
-    return Math.max(this.readToEndMs, this.#recordedMs);
+    // What is recorded may lie in memory for a moment before it is written.
+    return Math.max(this.readToEndMs - (this.isOpen ? RECORD_IDLE_MS : 0), this.#recordedMs);
   }
 
   /** What the store says of it now. */

@@ -68,7 +68,10 @@ export async function startControlServer(options: ControlServerOptions): Promise
       const caller = callerOf(request.socket, (socket) => ports.peer(socket), isMember);
       const { route, path, query } = routeOf(request);
       if (route.role === "admin") requireAdmin(caller);
-      const answer = await route.answer({ caller, path, query, body: await readBody(request) }, ports);
+      const leaving = new AbortController();
+      response.once("close", () => leaving.abort());
+      const body = await readBody(request);
+      const answer = await route.answer({ caller, path, query, body, gone: leaving.signal }, ports);
       await send(response, answer, caller.uid, watchers);
     } catch (error) {
       if (response.headersSent) throw error;

@@ -42,6 +42,7 @@ export interface PortParts {
   readonly userOf: (uid: number) => string;
   readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
   readonly index: SessionStore;
+  readonly search: ControlPorts["search"];
   readonly interception: Interception;
   readonly names: Pick<Names, "counters">;
   readonly vault: Vault;
