@@ -284,14 +284,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       agentNames: () => store.agentStates.names(),
       configuration: inForce,
       loadedMs: () => loadedMs,
-      ledger,
-      search: {
-        search: async (request) => {
-          await Promise.all([store.sessions.flush(), audit.flush()]); // both are written behind the data path
-          return search.search(request);
-        },
-        reindex: () => search.reindex(),
-      },
+      ...{ ledger, search, flushEvents: () => audit.flush() },
       index: store.sessions,
       userOf: path.userOf,
       groupsOf: createGroupsOf(clock),

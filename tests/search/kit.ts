@@ -7,7 +7,7 @@ import { createRecorder, type Recorder, type Recording } from "../../src/recorde
 import { openSearch, type Search } from "../../src/search/search.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
-import { allow, answer, NOON, start, summary } from "../recorder/kit.ts";
+import { allow, answer, start, summary } from "../recorder/kit.ts";
 import { folder, quietLog } from "../store/folder.ts";
 
 export interface World {
@@ -91,5 +91,3 @@ export async function count({ state }: World, sql: string): Promise<number> {
     await database.close();
   }
 }
-
-export { NOON };

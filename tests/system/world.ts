@@ -76,13 +76,15 @@ export interface WorldOptions {
   /** Labels ssn and card of public.customers. */
   readonly labels?: boolean;
   readonly version?: 15 | 18;
+  /** Further keys of the daemon's settings, as YAML. */
+  readonly more?: string;
   readonly settings?: Readonly<Record<string, string>>;
   /** See DaemonOptions. */
   readonly wrapper?: readonly string[];
 }
 
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { policies, labels = false, version = 15, settings, wrapper } = options;
+  const { policies, labels = false, version = 15, more = "", settings, wrapper } = options;
   const postgres = await startPostgres({
     version,
     password: PASSWORD,
@@ -103,6 +105,7 @@ connections:
     credential: { user: postgres, password: { file: FOLDER/secrets/orders } }
     tls: { mode: verify-full, name: localhost, ca: ${postgres.caFile} }
     ${data}
+${more}
 `,
       policies,
       secrets: { orders: PASSWORD },

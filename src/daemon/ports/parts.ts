@@ -11,6 +11,7 @@ import type { Names } from "../../names/names.ts";
 import type { Sessions } from "../../path/sessions.ts";
 import type { CredentialSource } from "../../path/upstream.ts";
 import type { Ledger } from "../../policy/ledger.ts";
+import type { Search } from "../../search/search.ts";
 import type { AgentStateStore } from "../../store/agent-states.ts";
 import type { SessionStore } from "../../store/sessions.ts";
 import type { Authority } from "../../vault/authority.ts";
@@ -42,7 +43,9 @@ export interface PortParts {
   readonly userOf: (uid: number) => string;
   readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
   readonly index: SessionStore;
-  readonly search: ControlPorts["search"];
+  readonly search: Pick<Search, "search" | "reindex">;
+  /** Events emitted before are in the store. */
+  readonly flushEvents: () => Promise<void>;
   readonly interception: Interception;
   readonly names: Pick<Names, "counters">;
   readonly vault: Vault;
