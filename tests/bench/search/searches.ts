@@ -23,7 +23,7 @@ const TYPED = [
 ];
 const WORDS = [
   "invoice",
-  "product_id ref3x77",
+  "supplier_id ref3x77",
   '"customer number"',
   "ledg*",
   "shipment agent:rare",
