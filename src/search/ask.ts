@@ -61,10 +61,10 @@ function cursorOf(text: string | undefined): number {
   });
 }
 
-async function entriesOf(database: Database, { entries }: Compiled, limit: number, cursor: number) {
+async function entriesOf(database: Database, { entries, order }: Compiled, limit: number, cursor: number) {
   const raws = await database.all<RawEntry>(
     `SELECT e.n, e.kind, e.at_ms, e.last_ms, e.count, e.sequence, e.decision, e.rules, e.folded, e.text, e.message,
-       s.session, s.agent, s.connection ${entries.text} AND e.n < ? ORDER BY e.n DESC LIMIT ?`,
+       s.session, s.agent, s.connection ${entries.text} AND ${order} < ? ORDER BY ${order} DESC LIMIT ?`,
     [...entries.values, cursor, limit + 1],
   );
   const page = raws.slice(0, limit);

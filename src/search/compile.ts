@@ -25,6 +25,8 @@ export interface Compiled {
   readonly subjects: Sql;
   /** `FROM … WHERE …` of entries `e` with their subjects `s`. */
   readonly entries: Sql;
+  /** The number of an entry as `entries` walks it: what it is sorted and continued by without reading all of it. */
+  readonly order: string;
   /** Of findings `f`: those that were asked about. */
   readonly findings: Sql;
   /** Whether something is asked that only an entry can answer. */
@@ -37,9 +39,12 @@ export interface Compiled {
 /** Terms that tell who; all others tell what was done. */
 const WHO = new Set(["agent", "group", "connection", "protocol", "session", "pid", "uid", "user", "exe"]);
 const VALUES = new Set(["detector", "label", "value"]);
-/** As much is counted of each fact to choose by. */
+/** As much is counted of each fact, and of words, to choose by. */
 const COUNTED_MAX = 5_000;
+const HITS_COUNTED_MAX = 50_000;
 const SUBJECTS_FEW = 200;
+/** To ask full text whether it holds one entry costs as much as walking so many. */
+const MATCH_COST = 30;
 
 export async function compile(query: Query, database: Statements): Promise<Compiled> {
   const { sinceMs, untilMs } = query;
@@ -79,6 +84,7 @@ export async function compile(query: Query, database: Statements): Promise<Compi
   return {
     subjects,
     entries: { text: `${walk.sql.text} AND ${checks.text}`, values: [...walk.sql.values, ...checks.values] },
+    order: walk.order ?? "e.n",
     findings,
     asksEntries: what.length > 0 || query.words.length > 0,
     asksValues: terms.some(({ term, isNegated }) => VALUES.has(term) && !isNegated),
@@ -129,6 +135,7 @@ interface Walk {
   readonly sql: Sql;
   readonly facts?: Facts;
   readonly isText?: true;
+  readonly order?: string;
 }
 
 /** What is walked: the rarest of what must be there. What is common is walked from the newest on, and left early. */
@@ -138,9 +145,10 @@ async function walkOf(
   who: readonly Facts[],
   database: Statements,
 ): Promise<Walk> {
-  const walks: { readonly count: number; readonly walk: Walk }[] = [];
-  const count = async (inner: string, values: readonly SqlValue[]) =>
-    (await database.one<{ n: number }>(`SELECT count(*) AS n FROM (${inner} LIMIT ${COUNTED_MAX})`, values))?.n ?? 0;
+  const walks: { readonly cost: number; readonly walk: Walk }[] = [];
+  const each = words === undefined ? 1 : MATCH_COST;
+  const count = async (inner: string, values: readonly SqlValue[], most = COUNTED_MAX) =>
+    (await database.one<{ n: number }>(`SELECT count(*) AS n FROM (${inner} LIMIT ${most})`, values))?.n ?? 0;
   for (const facts of what) {
     if (facts.isNegated) continue;
     const list = JSON.stringify(facts.words);
@@ -149,18 +157,18 @@ async function walkOf(
     if (rows < COUNTED_MAX) {
       const text = `FROM entries e JOIN subjects s ON s.n = e.subject
         WHERE e.n IN (SELECT entry FROM facets WHERE word IN (SELECT value FROM json_each(?)))`;
-      walks.push({ count: rows, walk: { facts, sql: sql(text, list) } });
+      walks.push({ cost: rows * each, walk: { facts, sql: sql(text, list) } });
     } else if (facts.words.length === 1 && only !== undefined) {
       const text = `FROM facets d CROSS JOIN entries e ON e.n = d.entry CROSS JOIN subjects s ON s.n = e.subject
         WHERE d.word = ?`;
-      walks.push({ count: rows, walk: { facts, sql: sql(text, only) } });
+      walks.push({ cost: rows * each, walk: { facts, sql: sql(text, only), order: "d.entry" } });
     }
   }
   if (words !== undefined) {
-    const rows = await count("SELECT 1 FROM texts WHERE texts MATCH ?", [words]);
+    const rows = await count("SELECT 1 FROM texts WHERE texts MATCH ?", [words], HITS_COUNTED_MAX);
     const text = `FROM texts d CROSS JOIN entries e ON e.n = d.rowid CROSS JOIN subjects s ON s.n = e.subject
       WHERE texts MATCH ?`;
-    walks.push({ count: rows, walk: { isText: true, sql: sql(text, words) } });
+    walks.push({ cost: rows, walk: { isText: true, sql: sql(text, words), order: "d.rowid" } });
   }
   for (const { words: of, isNegated } of who) {
     if (isNegated) continue;
@@ -170,9 +178,9 @@ async function walkOf(
     if (many.length > SUBJECTS_FEW) continue;
     const rows = await count(`SELECT 1 FROM entries WHERE subject IN (${subjects})`, [list]);
     const text = `FROM entries e JOIN subjects s ON s.n = e.subject WHERE e.subject IN (${subjects})`;
-    if (rows < COUNTED_MAX) walks.push({ count: rows, walk: { sql: sql(text, list) } });
+    if (rows < COUNTED_MAX) walks.push({ cost: rows * each, walk: { sql: sql(text, list) } });
   }
-  const best = walks.toSorted((left, right) => left.count - right.count)[0];
+  const best = walks.toSorted((left, right) => left.cost - right.cost)[0];
   return best?.walk ?? { sql: sql("FROM entries e CROSS JOIN subjects s ON s.n = e.subject WHERE 1") };
 }
 

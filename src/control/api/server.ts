@@ -177,10 +177,20 @@ async function sendLines(response: ServerResponse, lines: AsyncIterable<unknown>
   response.writeHead(200, { "content-type": "application/x-ndjson" });
   for await (const line of lines) {
     if (response.destroyed) return;
-    if (!response.write(`${JSON.stringify(line)}\n`))
-      await Promise.race([once(response, "drain"), once(response, "close")]);
+    if (!response.write(`${JSON.stringify(line)}\n`)) await drained(response);
   }
   response.end();
+}
+
+/** Or its client is gone. Leaves no listener behind: a long answer waits thousands of times. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off("drain", done).off("close", done);
+      resolve();
+    };
+    response.on("drain", done).on("close", done);
+  });
 }
 
 function sendEvents(

@@ -28,7 +28,7 @@ const WORDS = [
   "ledg*",
   "shipment agent:rare",
   "refund -table:table_1",
-  "voucher table:table_9",
+  "voucher table:table_8",
 ];
 const VALUES = ["detector:payment-card", "detector:payment-card value:masked column:card"];
 
