@@ -14,7 +14,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ["kernel", "containers", "store", "metrics"],
   ["identity", "names", "vault", "holds", "recorder", "audit"],
   ["evidence"],
-  ["path", "control"],
+  ["path", "control", "search"],
   ["config"],
   ["daemon"],
 ];

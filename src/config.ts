@@ -20,6 +20,7 @@ import {
   record,
 } from "./config/meaning.ts";
 import { type Finding, formatPath, SettingsError } from "./config/problems.ts";
+import { type RawRecording, type RecordingSettings, readRecording } from "./config/recording.ts";
 import { addedConnectionSchema, settingsSchema } from "./config/schema.ts";
 import { type NameServer, readListen, readServers } from "./config/servers.ts";
 import type { Matcher } from "./model/matcher.ts";
@@ -50,15 +51,6 @@ export interface Settings {
   readonly interception: { readonly port: number; readonly cgroupRoot?: string };
 }
 
-export interface RecordingSettings {
-  /** What a decision has to survive before it is acted upon: the death of the process, or a loss of power. */
-  readonly durability: "write" | "fsync";
-  /** Where the disk takes nothing: deny operations, or go on and count what is not recorded. */
-  readonly whenFull: "deny" | "continue";
-  /** Whether recordings are sealed with a data key of the vault. */
-  readonly seal: boolean;
-}
-
 export interface AgentSettings {
   readonly name: string;
   readonly groups: readonly string[];
@@ -74,7 +66,7 @@ interface RawSettings {
   readonly names?: { readonly servers?: readonly string[] };
   readonly sockets?: { readonly allow?: readonly string[] };
   readonly policies?: string;
-  readonly recording?: Partial<RecordingSettings>;
+  readonly recording?: RawRecording;
   readonly events?: RawEvents;
   readonly metrics?: { readonly listen: string };
   readonly interception?: { readonly port?: number; readonly cgroupRoot?: string };
@@ -155,8 +147,8 @@ function convert(
     egress: readEgress(raw.egress ?? {}, report),
     names: { servers: readServers(raw.names?.servers ?? [], report) },
     sockets: { allow: readDoors(raw.sockets?.allow ?? [], report) },
+    recording: readRecording(raw.recording ?? {}, report),
     ...(raw.policies === undefined ? {} : { policies: resolve(dirname(file), raw.policies) }),
-    recording: { durability: "write", whenFull: "deny", seal: false, ...raw.recording },
     events: readEvents(raw.events ?? {}, file, report),
     metrics: { listen: readListen(raw.metrics?.listen, report) },
     interception: {

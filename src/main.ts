@@ -8,6 +8,7 @@ import type { Clock } from "./base/clock.ts";
 import { codeOf, messageOf, UserError } from "./base/errors.ts";
 import { ORIGIN_AGE_MS, RESOLVE_EVERY_MS } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
+import { outputOf } from "./config/recording.ts";
 import { Containers } from "./containers/containers.ts";
 import { runtimeFolders } from "./containers/folders.ts";
 import { refuseSecondDaemon, startControlServer } from "./control/api/server.ts";
@@ -56,6 +57,7 @@ import { createUsers } from "./path/origin.ts";
 import { Sessions } from "./path/sessions.ts";
 import { Ledger } from "./policy/ledger.ts";
 import { protocols } from "./protocols/index.ts";
+import { openSearch } from "./search/search.ts";
 import { lockState } from "./store/lock.ts";
 import { openStore } from "./store/store.ts";
 import { openAuthority } from "./vault/authority.ts";
@@ -139,6 +141,8 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const settings = () => inForce().settings.recording;
     const recordings = await openRecordings({ stateDir, clock, log, life, store, vault, audit, scrub, settings, emit });
     const { recorder } = recordings;
+    const search = openSearch({ stateDir, recordings: recordings.recordings, log });
+    life.atEnd(() => search.close());
     for (const protocol of protocols) await protocol.prepare();
 
     // the kernel
@@ -234,6 +238,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       lookups: new Lookups(clock, credentialOf),
       holds,
       meter: metrics,
+      outputOf: (connection) => outputOf(inForce().settings.recording, connection),
     };
     const sightings = new Sightings();
     interception.watch((event) => {
@@ -311,7 +316,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       agentNames: () => store.agentStates.names(),
       configuration: inForce,
       loadedMs: () => loadedMs,
-      ledger,
+      ...{ ledger, search, flushEvents: () => audit.flush() },
       index: store.sessions,
       userOf: path.userOf,
       groupsOf: createGroupsOf(clock),

@@ -45,6 +45,7 @@ export const SUITES: readonly Suite[] = [
   unit("holds"),
   unit("recorder"),
   unit("audit"),
+  unit("search"),
   unit("path"),
   unit("control"),
   unit("daemon"),

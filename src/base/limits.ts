@@ -392,3 +392,46 @@ export const METRICS_CONNECTIONS_MAX = 16;
 export const METRICS_REQUEST_WAIT_MS = 5_000;
 /** A database up to this size is checked whole before it is used: about a second. Damage of a larger one is met in use. */
 export const STORE_CHECKED_BYTES_MAX = 256 * 1024 * 1024;
+/** Of an answer's rows that a recording keeps: what settings may ask for, one row, and one entry of the file. */
+export const OUTPUT_ROWS_MAX = 100_000;
+export const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
+export const OUTPUT_ROW_BYTES_MAX = 512 * 1024;
+export const OUTPUT_ENTRY_BYTES = 64 * 1024;
+/** A row or a message of a copy that nothing masks is searched up to this, so that counting holds no more of it back. */
+export const WATCHED_BYTES_MAX = 256 * 1024;
+/** A search query, and the words and terms in it: nobody types more. */
+export const SEARCH_QUERY_MAX = 2_048;
+export const SEARCH_TERMS_MAX = 32;
+/** Values that one wildcard may stand for. */
+export const SEARCH_VALUES_MAX = 1_000;
+/** One search: whoever asks for too much is told so instead of waiting. */
+export const SEARCH_WAIT_MS = 10_000;
+/** Searches that wait for the index at once. */
+export const SEARCHES_WAITING_MAX = 16;
+/** What a search may spend on bringing the index up to now before it answers. */
+export const SEARCH_CATCH_UP_MS = 1_500;
+/** Of one segment of a recording: rows of the index, different texts of the same facts, and what is kept of a text. */
+export const SEARCH_ROWS_PER_SEGMENT_MAX = 4_000;
+export const SEARCH_TEXTS_PER_SHAPE_MAX = 20;
+export const SEARCH_TEXT_MAX = 1_024;
+/** Facts of one row that stands for many different ones. */
+export const SEARCH_FACETS_MAX = 256;
+/** Operations without their answer that are carried from one segment to the next. */
+export const SEARCH_PENDING_MAX = 1_000;
+export const SEARCH_CARRY_BYTES_MAX = 256 * 1024;
+/** Sessions that the indexer knows of and has not finished; those behind them wait in the store. */
+export const SEARCH_SESSIONS_MAX = 10_000;
+/** Events, and rows of the index, that are written at once. */
+export const SEARCH_BATCH_ROWS = 1_000;
+/** The indexer's heap: a segment decoded, and its rows. */
+export const SEARCH_HEAP_MB_MAX = 192;
+/** How often the indexer looks for something new, and how often into segments that are still written. */
+export const SEARCH_LOOK_MS = 2_000;
+export const SEARCH_OPEN_LOOK_MS = 30_000;
+/** Words of the index that are remembered by the indexer, so that facts of every row are not looked up anew. */
+export const SEARCH_WORDS_KEPT_MAX = 20_000;
+/** Records of a recording that are read before other work of the daemon gets its turn. */
+export const REPLAY_RECORDS_AT_ONCE = 128;
+/** Whoever follows a session that runs sees what is new after this; and after so many times what reading it took. */
+export const FOLLOW_EVERY_MS = 500;
+export const FOLLOW_REST = 4;

@@ -6,6 +6,8 @@ import {
   CONNECTION_ADDRESSES_MAX,
   MATCHERS_MAX,
   NAME_SERVERS_MAX,
+  OUTPUT_BYTES_MAX,
+  OUTPUT_ROWS_MAX,
   PEM_BYTES_MAX,
   SETTINGS_LIST_MAX,
 } from "../base/limits.ts";
@@ -163,6 +165,26 @@ export const addedConnectionSchema = {
 
 const addresses = { type: "array", maxItems: SETTINGS_LIST_MAX, items: address } as const;
 
+const output = {
+  rows: {
+    type: "integer",
+    minimum: 0,
+    maximum: OUTPUT_ROWS_MAX,
+    description: `a number of rows up to ${OUTPUT_ROWS_MAX}`,
+  },
+  bytes: {
+    if: { type: "integer" },
+    // biome-ignore lint/suspicious/noThenProperty: JSON Schema calls it so
+    then: { type: "integer", minimum: 0, maximum: OUTPUT_BYTES_MAX },
+    else: {
+      type: "string",
+      maxLength: 16,
+      pattern: "^[0-9]{1,8}( ?(KiB|MiB))?$",
+      description: "a size up to 16 MiB, as 65536 or 64 KiB",
+    },
+  },
+} as const;
+
 export const settingsSchema = {
   $schema: "http://json-schema.org/draft-07/schema#",
   title: "Sallyport settings",
@@ -197,6 +219,25 @@ export const settingsSchema = {
         durability: { type: "string", enum: ["write", "fsync"] },
         whenFull: { type: "string", enum: ["deny", "continue"] },
         seal: { type: "boolean" },
+        output: { type: "object", additionalProperties: false, properties: output },
+        outputs: {
+          type: "array",
+          maxItems: SETTINGS_LIST_MAX,
+          items: {
+            type: "object",
+            additionalProperties: false,
+            properties: {
+              connection: name,
+              label: {
+                type: "string",
+                maxLength: 319,
+                pattern: "^[A-Za-z0-9][A-Za-z0-9_./-]{0,62}=[^\\u0000-\\u001f\\u007f]*$",
+                description: 'a label of connections as "key=value"',
+              },
+              ...output,
+            },
+          },
+        },
       },
     },
     events: eventsSchema,

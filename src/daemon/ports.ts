@@ -33,6 +33,13 @@ export function createPorts(parts: PortParts): ControlPorts {
     connections: connectionPorts(parts),
     sessions: sessionPorts(parts),
     evidence: evidencePorts(parts),
+    search: {
+      search: async (request) => {
+        await Promise.all([parts.index.flush(), parts.flushEvents()]); // both are written behind the data path
+        return parts.search.search(request);
+      },
+      reindex: () => parts.search.reindex(),
+    },
     policy: policyPorts(parts),
     trust: {
       export: async () => {

@@ -4,7 +4,7 @@ import type { Audit } from "../audit/audit.ts";
 import type { Clock } from "../base/clock.ts";
 import { CHECKPOINT_EVERY_MS, DATA_KEY_AGE_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
-import type { RecordingSettings } from "../config.ts";
+import type { RecordingSettings } from "../config/recording.ts";
 import { Checkpointer } from "../evidence/checkpointer.ts";
 import { hostKey, publicPart } from "../evidence/host-key.ts";
 import { newestCheckpoint } from "../evidence/newest.ts";

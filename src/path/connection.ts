@@ -8,7 +8,7 @@ import type { Clock } from "../base/clock.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
 import { CANCELS_MAX, LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
 import type { Holds } from "../holds/hold.ts";
-import type { Masker } from "../masking/mask.ts";
+import { detectorsNamed, type Masker } from "../masking/mask.ts";
 import type { PathMeter } from "../metrics/meter.ts";
 import type { Connection } from "../model/connection.ts";
 import type { Decision } from "../model/decision.ts";
@@ -17,6 +17,7 @@ import type { Agent } from "../model/identity.ts";
 import type { Asked } from "../model/operation.ts";
 import type { Origin } from "../model/origin.ts";
 import type { Protocol } from "../model/protocol.ts";
+import type { OutputCaps } from "../model/session.ts";
 import type { Ledger } from "../policy/ledger.ts";
 import type { Policy } from "../policy/load.ts";
 import type { Recorder } from "../recorder/recorder.ts";
@@ -66,6 +67,8 @@ export interface PathParts {
   readonly lookups: Lookups;
   readonly holds: Holds;
   readonly meter: PathMeter;
+  /** What recordings keep of the rows of a connection's answers; absent, or undefined: nothing. */
+  readonly outputOf?: (connection: Connection) => OutputCaps | undefined;
 }
 
 export async function guardConnection(accepted: Accepted, parts: PathParts): Promise<void> {
@@ -145,13 +148,20 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     startedAtMs: parts.clock.nowMs(),
   };
   const recording = openRecording(parts.recorder, start, protocol.quotedIn);
+  const lookFor = () => recording.looking(detectorsNamed(parts.policy().detectors), judge.current.policy);
+  lookFor();
+  const output = parts.outputOf?.(connection);
   const cancelSecret = randomBytes(CANCEL_SECRET_BYTES);
   let cancelKey: Uint8Array | undefined;
   const session = protocol.session({
     sessionId,
     connection,
     cancelSecret,
-    maskFor: (column) => parts.masker.valueMask(column, (detector) => styleOf(column, detector, judge.current)),
+    ...(output === undefined ? {} : { output }),
+    maskFor: (column) => {
+      const styles = (detector: string) => styleOf(column, detector, judge.current);
+      return parts.masker.valueMask(column, styles, detectorsNamed(parts.policy().detectors));
+    },
   });
 
   // 6-9 the driver turns bytes into actions, asks, forwards with permits, masks answers
@@ -200,6 +210,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
       held.answered(entry);
       accounting.answered(entry.askId, entry.rows, entry.bytes);
     },
+    recordOutput: (entry) => recording.output(entry),
     flush: () => recording.flush(),
     settle: () => recording.settle(),
     logIn: async (request) => {
@@ -246,6 +257,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     driver.cut(reason);
   };
   const recheck = () => {
+    lookFor();
     const { outdated } = held;
     if (outdated !== undefined) driver.cancelHeld(outdated);
     if (entrance === undefined) return;

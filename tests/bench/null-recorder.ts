@@ -10,6 +10,8 @@ export async function createRecorder(): Promise<Recorder> {
       asked: () => {},
       decided: () => {},
       answered: () => {},
+      output: () => {},
+      looking: () => {},
       flush: () => {},
       settle: () => undefined,
       end: async () => {},

@@ -642,6 +642,9 @@ egress:
   allow: ["10.20.0.0/16:*", "*:443"]
   deny: ["[2001:db8::/32]:443"]
 policies: policies
+recording:
+  output: { rows: 100, bytes: 64 KiB }
+  outputs: [{ label: "environment=prod", rows: 0 }]
 interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
 `;
   const settings = readSettings(text, FILE, PROTOCOLS);
@@ -677,8 +680,12 @@ interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
     },
     names: { servers: [] },
     metrics: {},
-    recording: { durability: "write", whenFull: "deny", seal: false },
     sockets: { allow: [] },
+    recording: {
+      ...{ durability: "write", whenFull: "deny", seal: false },
+      output: { rows: 100, bytes: 65_536 },
+      outputs: [{ of: { label: ["environment", "prod"] } }],
+    },
     policies: "/etc/sallyport/policies",
     events: { decisions: "refused", outbox: { bytesMax: 1_073_741_824, whenFull: "drop-oldest" }, sinks: [] },
     interception: { port: 6000, cgroupRoot: "/sys/fs/cgroup" },
@@ -699,7 +706,7 @@ for (const [name, text] of empty) {
       egress: { allow: [], deny: [] },
       names: { servers: [] },
       metrics: { listen: undefined },
-      recording: { durability: "write", whenFull: "deny", seal: false },
+      recording: { durability: "write", whenFull: "deny", seal: false, output: undefined, outputs: [] },
       sockets: { allow: [] },
       events: { decisions: "refused", outbox: { bytesMax: 1_073_741_824, whenFull: "drop-oldest" }, sinks: [] },
       interception: { port: 61_917 },

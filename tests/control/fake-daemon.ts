@@ -21,6 +21,7 @@ import type {
 import type { AuditEvent } from "../../src/model/event.ts";
 import type { ExplainedOperation, Explanation } from "../../src/policy/explanation.ts";
 import type { Change } from "../../src/policy/replay.ts";
+import { FOUND_ENTRIES, FOUND_SESSIONS, NOTHING_FOUND, TERMINAL } from "./search-samples.ts";
 
 export interface FakeDaemon {
   readonly runDir: string;
@@ -73,6 +74,7 @@ export const ENTRIES: readonly SessionEntry[] = [
     text: "SELECT 5",
     rows: 5,
     masks: [{ column: "ssn", by: "label:pii", count: 3 }],
+    shown: [{ column: "mail", by: "detector:email", count: 2 }],
   },
   {
     number: 4,
@@ -284,12 +286,26 @@ export async function fakeDaemon(
         note("sessions.list", query);
         return [SESSION];
       },
-      show: async (id) => (id === "s1" ? SESSION : undefined),
+      show: async (id) => (id === "s1" || id === "t1" ? { ...SESSION, id } : undefined),
+      entries: async (id, { from, follow }) => {
+        note("sessions.entries", id, from, follow !== undefined);
+        return id === "s1" ? asynchronous(ENTRIES) : id === "t1" ? asynchronous(TERMINAL) : undefined;
+      },
       reindex: async () => {
         note("sessions.reindex");
         return { sessions: 3 };
       },
-      entries: async (id) => (id === "s1" ? asynchronous(ENTRIES) : undefined),
+    },
+    search: {
+      search: async (request) => {
+        note("search.search", request);
+        return request.query.includes("nothing")
+          ? NOTHING_FOUND
+          : request.by === "entries"
+            ? FOUND_ENTRIES
+            : FOUND_SESSIONS;
+      },
+      reindex: async () => note("search.reindex"),
     },
     evidence: {
       verify: async (asked) => {

@@ -274,7 +274,7 @@ test("a session is served, recorded from start to end, and summed up", async (t)
   const recorded = await read();
   assert.deepEqual(
     recorded.map(({ kind }) => kind),
-    ["start", "action", "decision", "action", "decision", "answer", "end"],
+    ["start", "looking", "action", "decision", "action", "decision", "answer", "end"],
   );
 });
 

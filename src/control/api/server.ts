@@ -68,7 +68,10 @@ export async function startControlServer(options: ControlServerOptions): Promise
       const caller = callerOf(request.socket, (socket) => ports.peer(socket), isMember);
       const { route, path, query } = routeOf(request);
       if (route.role === "admin") requireAdmin(caller);
-      const answer = await route.answer({ caller, path, query, body: await readBody(request) }, ports);
+      const leaving = new AbortController();
+      response.once("close", () => leaving.abort());
+      const body = await readBody(request);
+      const answer = await route.answer({ caller, path, query, body, gone: leaving.signal }, ports);
       await send(response, answer, caller.uid, watchers);
     } catch (error) {
       if (response.headersSent) throw error;
@@ -183,8 +186,7 @@ async function sendLines(response: ServerResponse, lines: AsyncIterable<unknown>
   response.writeHead(200, { "content-type": "application/x-ndjson" });
   for await (const line of lines) {
     if (response.destroyed) return;
-    if (!response.write(`${JSON.stringify(line)}\n`))
-      await Promise.race([once(response, "drain"), once(response, "close")]);
+    if (!response.write(`${JSON.stringify(line)}\n`)) await drained(response);
   }
   response.end();
 }
@@ -193,9 +195,20 @@ async function streamBytes(response: ServerResponse, type: string, bytes: AsyncI
   response.writeHead(200, { "content-type": type });
   for await (const chunk of bytes) {
     if (response.destroyed) return;
-    if (!response.write(chunk)) await Promise.race([once(response, "drain"), once(response, "close")]);
+    if (!response.write(chunk)) await drained(response);
   }
   response.end();
+}
+
+/** Or its client is gone. Leaves no listener behind: a long answer waits thousands of times. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off("drain", done).off("close", done);
+      resolve();
+    };
+    response.on("drain", done).on("close", done);
+  });
 }
 
 function sendEvents(

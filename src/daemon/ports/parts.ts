@@ -15,6 +15,7 @@ import type { CredentialSource } from "../../path/upstream.ts";
 import type { Ledger } from "../../policy/ledger.ts";
 import type { Recorder } from "../../recorder/recorder.ts";
 import type { SessionKeys } from "../../recorder/seal.ts";
+import type { Search } from "../../search/search.ts";
 import type { AgentStateStore } from "../../store/agent-states.ts";
 import type { SessionStore } from "../../store/sessions.ts";
 import type { Authority } from "../../vault/authority.ts";
@@ -53,6 +54,9 @@ export interface PortParts {
   readonly dataKeys: DataKeys;
   readonly sessionKeys: SessionKeys;
   readonly recorder: Pick<Recorder, "reindex" | "lag">;
+  readonly search: Pick<Search, "search" | "reindex">;
+  /** Events emitted before are in the store. */
+  readonly flushEvents: () => Promise<void>;
   readonly interception: Interception;
   readonly names: Pick<Names, "counters">;
   readonly vault: Vault;
