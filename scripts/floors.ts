@@ -13,7 +13,8 @@ export const FLOORS: readonly (readonly string[])[] = [
   ["protocols", "policy", "masking"],
   ["kernel", "containers", "store", "metrics"],
   ["identity", "names", "vault", "holds", "recorder", "audit"],
-  ["path", "control"],
+  ["evidence"],
+  ["path", "control", "search"],
   ["config"],
   ["daemon"],
 ];

@@ -9,6 +9,7 @@ import { compileCheck } from "./config/check.ts";
 import { parseSettingsDocument, type SettingsDocument } from "./config/document.ts";
 import { readDoors } from "./config/doors.ts";
 import { type EgressSettings, type RawEgress, readEgress } from "./config/egress.ts";
+import { type RawEvents, readEvents } from "./config/events.ts";
 import { checkMatchers, type RawMatcher, readMatchers } from "./config/match.ts";
 import {
   type ConnectionSettings,
@@ -19,9 +20,11 @@ import {
   record,
 } from "./config/meaning.ts";
 import { type Finding, formatPath, SettingsError } from "./config/problems.ts";
+import { type RawRecording, type RecordingSettings, readRecording } from "./config/recording.ts";
 import { addedConnectionSchema, settingsSchema } from "./config/schema.ts";
 import { type NameServer, readListen, readServers } from "./config/servers.ts";
 import type { Matcher } from "./model/matcher.ts";
+import type { EventSettings } from "./model/sink.ts";
 
 export type { ConnectionSettings, CredentialReference, ProtocolTraits } from "./config/meaning.ts";
 
@@ -40,6 +43,9 @@ export interface Settings {
   readonly sockets: { readonly allow: readonly string[] };
   /** The policies folder, absolute; undefined when the settings name none. */
   readonly policies?: string;
+  readonly recording: RecordingSettings;
+  /** What is told of operations, and where events go. */
+  readonly events: EventSettings;
   /** Undefined: metrics are told over the API alone. */
   readonly metrics: { readonly listen: NameServer | undefined };
   readonly interception: { readonly port: number; readonly cgroupRoot?: string };
@@ -60,6 +66,8 @@ interface RawSettings {
   readonly names?: { readonly servers?: readonly string[] };
   readonly sockets?: { readonly allow?: readonly string[] };
   readonly policies?: string;
+  readonly recording?: RawRecording;
+  readonly events?: RawEvents;
   readonly metrics?: { readonly listen: string };
   readonly interception?: { readonly port?: number; readonly cgroupRoot?: string };
 }
@@ -139,7 +147,9 @@ function convert(
     egress: readEgress(raw.egress ?? {}, report),
     names: { servers: readServers(raw.names?.servers ?? [], report) },
     sockets: { allow: readDoors(raw.sockets?.allow ?? [], report) },
+    recording: readRecording(raw.recording ?? {}, report),
     ...(raw.policies === undefined ? {} : { policies: resolve(dirname(file), raw.policies) }),
+    events: readEvents(raw.events ?? {}, file, report),
     metrics: { listen: readListen(raw.metrics?.listen, report) },
     interception: {
       port: raw.interception?.port ?? LISTENER_PORT_DEFAULT,

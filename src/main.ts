@@ -1,6 +1,6 @@
 /** Builds every part and joins them; the only file that knows all folders. Decides nothing by itself. */
 import { EventEmitter } from "node:events";
-import { mkdirSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { type Accepted, NAMES_CONNECTION } from "ebpf-loader";
 import { createAudit } from "./audit/audit.ts";
@@ -8,6 +8,7 @@ import type { Clock } from "./base/clock.ts";
 import { codeOf, messageOf, UserError } from "./base/errors.ts";
 import { ORIGIN_AGE_MS, RESOLVE_EVERY_MS } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
+import { outputOf } from "./config/recording.ts";
 import { Containers } from "./containers/containers.ts";
 import { runtimeFolders } from "./containers/folders.ts";
 import { refuseSecondDaemon, startControlServer } from "./control/api/server.ts";
@@ -19,15 +20,20 @@ import { Doors } from "./daemon/doors.ts";
 import { endClosed, treeOf } from "./daemon/flows.ts";
 import { auditKernelEvent, isRefusal, Refusals } from "./daemon/kernel-events.ts";
 import { Life } from "./daemon/life.ts";
+import { makeFolder } from "./daemon/make-folder.ts";
 import { type MeteredParts, metricsText } from "./daemon/metrics.ts";
 import { reloadResult } from "./daemon/ports/daemon.ts";
 import { createPorts } from "./daemon/ports.ts";
+import { openRecordings } from "./daemon/recording.ts";
 import { refuseWhileRunning, removeEverything } from "./daemon/removal.ts";
 import { Runs, secretFiles } from "./daemon/runs.ts";
 import { ServiceManager } from "./daemon/service.ts";
 import { Sightings } from "./daemon/sightings.ts";
+import { sinkSecrets } from "./daemon/sink-secrets.ts";
 import { Tagging } from "./daemon/tagging.ts";
+import { holdFaults } from "./daemon/test-faults.ts";
 import { trustEnvironment } from "./daemon/trust.ts";
+import { VERSION } from "./daemon/version.ts";
 import { LiveHolds } from "./holds/holds.ts";
 import { Agents } from "./identity/agents.ts";
 import { createGroupsOf } from "./identity/groups.ts";
@@ -41,7 +47,8 @@ import { MetricsEndpoint } from "./metrics/endpoint.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { ProcessMeter } from "./metrics/process.ts";
 import type { Connection } from "./model/connection.ts";
-import type { AuditEvent } from "./model/event.ts";
+import type { AuditEvent, EventFields } from "./model/event.ts";
+import type { SecretRef } from "./model/sink.ts";
 import { createNames } from "./names/names.ts";
 import type { PathParts } from "./path/connection.ts";
 import { createListener } from "./path/listener.ts";
@@ -50,14 +57,16 @@ import { createUsers } from "./path/origin.ts";
 import { Sessions } from "./path/sessions.ts";
 import { Ledger } from "./policy/ledger.ts";
 import { protocols } from "./protocols/index.ts";
-import { createRecorder } from "./recorder/recorder.ts";
+import { openSearch } from "./search/search.ts";
 import { lockState } from "./store/lock.ts";
 import { openStore } from "./store/store.ts";
 import { openAuthority } from "./vault/authority.ts";
+import { readReference } from "./vault/references.ts";
 import { createVault } from "./vault/vault.ts";
 
 // biome-ignore-start lint/performance/noBarrelFile: what the command line does without a daemon; it loads this one module
 export { doctorReport } from "./daemon/doctor.ts";
+export { verifyBundle, verifyOffline } from "./daemon/evidence.ts";
 export { checkPolicyFiles } from "./daemon/policy-check.ts";
 export { explainOffline, testPolicies } from "./daemon/policy-tools.ts";
 export { removeEverything } from "./daemon/removal.ts";
@@ -82,7 +91,10 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     // what is kept between lives
     const store = await openStore(stateDir, log);
     life.atEnd(() => store.close());
-    const audit = createAudit({ store: store.events, file: join(stateDir, "audit.jsonl"), log, clock });
+    const environmentOf = (name: string) => process.env[name];
+    const readSecret = (reference: SecretRef) => readReference(reference, environmentOf);
+    const world = { readSecret, nowMs: clock.nowMs, hostName: hostname(), version: VERSION };
+    const audit = createAudit({ store: store.events, stateDir, world, log, clock });
     life.atEnd(() => audit.close());
     const watchers = new EventEmitter<{ event: [AuditEvent] }>({ captureRejections: false });
     watchers.setMaxListeners(0);
@@ -96,7 +108,8 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       audit.emit(marked);
       watchers.emit("event", marked);
     };
-    const say = (kind: string, message: string) => emit({ atMs: clock.nowMs(), kind, message });
+    const say = (kind: string, message: string, fields: EventFields = {}) =>
+      emit({ atMs: clock.nowMs(), kind, message, fields });
 
     // what we go by
     let configuration: Configuration | undefined;
@@ -109,10 +122,11 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       stateDir,
       secrets: store.secrets,
       references: () => configuration?.references ?? new Map(),
-      environment: (name) => process.env[name],
+      environment: environmentOf,
       clock,
     });
     configuration = loadConfiguration(configFile, await vault.list());
+    audit.prepare(configuration.settings.events)();
     const tryCredentials = async ({ references }: Configuration) => {
       for (const name of references.keys()) {
         const problem = await vault.credential(name).then(wiped, (error: unknown) => error);
@@ -123,12 +137,12 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const authority = await openAuthority({ dir: join(stateDir, "ca"), publicDir: join(runDir, "trust"), clock });
     const masker = createMasker(vault.derivedKey("mask"));
     const ledger = new Ledger(clock);
-    const recordings = join(stateDir, "recordings");
     const { scrub } = masker;
-    const recorder = await createRecorder({ dir: recordings, clock, scrub, index: store.sessions, log });
-    life.atEnd(() => recorder.close());
-    const recovered = await recorder.recoverOpen();
-    if (recovered.interrupted > 0) say("recording.recovered", `${recovered.interrupted} sessions were interrupted`);
+    const settings = () => inForce().settings.recording;
+    const recordings = await openRecordings({ stateDir, clock, log, life, store, vault, audit, scrub, settings, emit });
+    const { recorder } = recordings;
+    const search = openSearch({ stateDir, recordings: recordings.recordings, log });
+    life.atEnd(() => search.close());
     for (const protocol of protocols) await protocol.prepare();
 
     // the kernel
@@ -180,7 +194,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       ...{ clock, store: store.holds, log, emit, scrub, key: vault.derivedKey("hold") },
       taggedBy: (cgroupId) => agents.list().find((tag) => tag.cgroupId === cgroupId)?.uid,
       isInside: (pid, cgroupId) => isProcessIn(pid, cgroupId, agents, interception.cgroupRoot),
-      ...faultOfTests(process.env["SALLYPORT_TEST_KILL_WHEN_HOLD_IS"]),
+      ...holdFaults(process.env),
     });
     await holds.recover();
     life.atEnd(() => holds.close());
@@ -192,7 +206,8 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const bounds = (): RunBounds => {
       const { references, settings } = inForce();
       const kept = [runDir, configFile, settings.policies].flatMap((path) => (path === undefined ? [] : [path]));
-      return { unixSockets: doors.unixSockets, hidden: [stateDir, ...secretFiles(references)], fixed: kept };
+      const hidden = [stateDir, ...secretFiles(references), ...sinkSecrets(settings.events)];
+      return { unixSockets: doors.unixSockets, hidden, fixed: kept };
     };
     const runs = new Runs({ agents, sessions, cgroupRoot: interception.cgroupRoot, environment, bounds, admit });
     const credentialOf: PathParts["credentialOf"] = (connection) => vault.credential(connection);
@@ -216,11 +231,14 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       credentialOf,
       leafFor: (names) => authority.leafFor(names),
       emit: (event) => (event.kind === "connection.refused" ? emitRefusal(event) : emit(event)),
+      accepting: () => audit.accepting(),
+      toldDecisions: () => inForce().settings.events.decisions,
       ended: (origin, event) => runs.count(origin.tagCgroupId, event),
       sessions,
       lookups: new Lookups(clock, credentialOf),
       holds,
       meter: metrics,
+      outputOf: (connection) => outputOf(inForce().settings.recording, connection),
     };
     const sightings = new Sightings();
     interception.watch((event) => {
@@ -244,12 +262,15 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       try {
         const next = loadConfiguration(configFile, await vault.list());
         const planned = await resolveDestinations(next, resolve, log);
+        const adoptSinks = audit.prepare(next.settings.events);
         await endpoint.change(next.settings.metrics.listen);
         // from here on nothing waits, and what can fail comes first: all of it is in force, or none
         const closed = names.adopt(namedSettings(next), planned);
         if (!areAlike(inForce(), next)) holds.endStanding();
+        const before = inForce().policy.version;
         configuration = next;
         loadedMs = clock.nowMs();
+        adoptSinks();
         ledger.keepShadows(new Set(next.policy.rules.flatMap(({ name, shadow }) => (shadow ? [name] : []))));
         doors.open(next.settings.sockets.allow);
         agents.configure(next.settings.agents);
@@ -266,10 +287,13 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
             ended += endClosed(treeOf(cgroup), closed, interception.port).destroyed;
           say("egress.removed", `${closed.gone.length} destinations are closed, and ${ended} flows to them ended`);
         }
-        say("settings.load", `Settings and policy ${next.policy.version} are in force`);
+        const policy = next.policy.version;
+        say("settings.load", `Settings and policy ${policy} are in force`, { policy });
+        if (policy !== before) say("policy.change", `Policy ${policy} replaces ${before}`, { policy, before });
       } catch (error) {
         await endpoint.change(inForce().settings.metrics.listen).catch(() => {}); // told by the error that came first
-        say("settings.rejected", `What was in force stays: ${messageOf(error)}`);
+        const policy = inForce().policy.version;
+        say("settings.rejected", `What was in force stays: ${messageOf(error)}`, { policy });
         throw error;
       }
     };
@@ -284,14 +308,15 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       return reloading;
     };
     const parts: MeteredParts = {
-      ...{ metrics, recorder, audit, protocols, process: processMeter },
-      ...{ stateDir, runDir, configFile, recordings, startedMs, clock, agents, sessions, interception, names, vault },
+      ...{ metrics, audit, protocols, process: processMeter, ...recordings },
+      outbox: () => new Map(audit.sinks().map(({ name, behind }) => [name, behind.events])),
+      ...{ stateDir, runDir, configFile, startedMs, clock, agents, sessions, interception, names, vault },
       ...{ credentialOf, authority, runs, emit, reload, sightings, containers, tagging, holds },
       states: heldStates,
       agentNames: () => store.agentStates.names(),
       configuration: inForce,
       loadedMs: () => loadedMs,
-      ledger,
+      ...{ ledger, search, flushEvents: () => audit.flush() },
       index: store.sessions,
       userOf: path.userOf,
       groupsOf: createGroupsOf(clock),
@@ -336,7 +361,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     for (const { file, line, message } of policy.warnings) log.warn(message, file === "" ? {} : { file, line });
     await hold();
     service.ready(`Guarding with policy ${policy.version.slice(0, 12)}`);
-    say("daemon.start", `Guarding with policy ${policy.version}`);
+    say("daemon.start", `Guarding with policy ${policy.version}`, { policy: policy.version });
     log.info("ready", { runDir, port, policy: policy.version, adopted: interception.adopted });
     return {
       stopped: life.left,
@@ -358,28 +383,10 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   }
 }
 
-function makeFolder(path: string, mode: number): void {
-  try {
-    mkdirSync(path, { recursive: true, mode });
-  } catch (cause) {
-    const denied = ["EACCES", "EPERM"].includes(codeOf(cause));
-    const remedy = denied ? "Run it as root: sudo sallyport up" : "Name another folder with --state or --run";
-    throw new UserError(denied ? "PRIVILEGE" : "STORE_UNUSABLE", `Cannot make ${path}: ${codeOf(cause)}`, remedy, {
-      cause,
-    });
-  }
-}
-
 /** The cgroup of a tag and all below it. */
 function isProcessIn(pid: number, cgroupId: bigint, agents: Agents, cgroupRoot: string): boolean {
   const tag = agents.list().find((one) => one.cgroupId === cgroupId);
   return tag !== undefined && `${cgroupRoot}${cgroupOf(pid) ?? ""}/`.startsWith(`${tag.cgroup}/`);
-}
-
-/** Ends the daemon as a crash would, once a held action has reached the state of that name. For tests of crashes only. */
-function faultOfTests(state: string | undefined) {
-  if (state === undefined) return {};
-  return { kept: (reached: string) => void (reached === state && process.kill(process.pid, "SIGKILL")) };
 }
 
 function wiped(credential: { wipe(): void }): undefined {

@@ -43,11 +43,14 @@ export const TO_TEST = [
   "libcap2-bin",
   "containernetworking-plugins",
   "podman",
+  "rsyslog", // a stock receiver of syslog; tests run it with settings, ports and certificates of their own
+  "rsyslog-openssl",
   "runc",
   "sqlsmith",
   "strace",
   "systemd-container",
   "tcpdump",
+  "zstd",
 ];
 
 /** `npm run transparency`: drivers of further languages, with what compiles their scripts. */

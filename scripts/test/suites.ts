@@ -45,6 +45,7 @@ export const SUITES: readonly Suite[] = [
   unit("holds"),
   unit("recorder"),
   unit("audit"),
+  unit("search"),
   unit("path"),
   unit("control"),
   unit("daemon"),
@@ -61,6 +62,7 @@ export const SUITES: readonly Suite[] = [
   { name: "leaks", group: "system", folder: "tests/leaks", concurrency: 1, limitS: 600 },
   { name: "guards", group: "system", folder: "tests/guards", concurrency: 1, limitS: 300 },
   { name: "parsing", group: "system", folder: "tests/parsing", concurrency: 1, limitS: 300 },
+  { name: "events", group: "system", folder: "tests/events", concurrency: 1, limitS: 180 },
   { name: "service", group: "system", folder: "tests/service", concurrency: 1, limitS: 1200 },
   { name: "faults", group: "system", folder: "tests/faults", concurrency: 1, limitS: 1800 },
 ];

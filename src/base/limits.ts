@@ -94,8 +94,57 @@ export const POLICY_RULES_MAX = 10_000;
 export const CONDITION_STEPS_MAX = 100_000;
 /** Answers of one session on how to mask a column or a finding: about 100 bytes each. */
 export const REVEALS_KEPT_MAX = 4_096;
-/** Audit events that may wait for the index; more are counted as lost and the count is an event itself. */
+/** Audit events that may wait for the index, and for the journal; more are counted as lost and the count is an event itself. */
 export const EVENTS_QUEUED_MAX = 100_000;
+/** Events that one write appends to the journal: some hundred KiB. */
+export const JOURNAL_BATCH_MAX = 1_000;
+/** One event as a line. Longer ones lose their longest texts; names and numbers are far below. */
+export const EVENT_BYTES_MAX = 64 * 1024;
+/** What is left of a text of an event that is too long as a whole. */
+export const EVENT_TEXT_MAX = 512;
+/** A file of the journal is closed at this size: small enough to verify and remove one by one. */
+export const JOURNAL_FILE_BYTES = 16 * 1024 * 1024;
+/** Lines of one file that a verifier looks at: a file of the smallest events has a tenth of it. */
+export const JOURNAL_LINES_MAX = 1_000_000;
+/** A journal that could not be written is tried again after this. */
+export const JOURNAL_RETRY_MS = 1_000;
+/** Events on disk that a sink has not taken yet, where the settings do not say. */
+export const OUTBOX_BYTES = 1024 * 1024 * 1024;
+/** Beyond an outbox that stops operations: room for what tells of that, and of what goes on. */
+export const OUTBOX_RESERVE_BYTES = 16 * 1024 * 1024;
+/** Sinks of one daemon; each reads the journal for itself. */
+export const SINKS_MAX = 16;
+/** Globs of one sink, and headers of one. */
+export const SINK_KINDS_MAX = 64;
+export const SINK_HEADERS_MAX = 16;
+/** One batch to a sink: what receivers take in one request, and what is sent again when one fails. */
+export const SINK_BATCH_EVENTS = 500;
+export const SINK_BATCH_BYTES = 512 * 1024;
+/** Dial, handshake and answer of one request to a sink. */
+export const SINK_WAIT_MS = 30_000;
+/** What is read of a sink's answer. */
+export const SINK_ANSWER_BYTES_MAX = 64 * 1024;
+/** From the first failure of a sink to the longest pause between two tries. */
+export const SINK_RETRY_FIRST_MS = 500;
+export const SINK_RETRY_MAX_MS = 60_000;
+/** The longest pause that a sink may ask for (Retry-After). */
+export const SINK_RETRY_AFTER_MAX_MS = 300_000;
+/** A sink's cursor is written at most this often while it is busy; what lies between is sent again after a crash. */
+export const CURSOR_EVERY_MS = 200;
+/** Events that a sink refused, kept in two files of this size each. */
+export const DEAD_LETTER_BYTES_MAX = 32 * 1024 * 1024;
+/** Of syslog, which answers nothing, so much is sent again after a broken connection: more than TCP's buffers of both sides hold. */
+export const SYSLOG_RESEND_BYTES = 16 * 1024 * 1024;
+/** What went out over a connection that is whole for so long counts as taken. */
+export const SYSLOG_SETTLE_MS = 60_000;
+/** Marks in what was sent and not settled; neighbours are joined beyond it. */
+export const SYSLOG_MARKS_MAX = 1_024;
+/** A syslog receiver that takes no byte for so long is dialled anew. */
+export const SYSLOG_STALL_MS = 120_000;
+/** A file sink is rotated at this size, and so many old files are kept, where the settings do not say. */
+export const SINK_FILE_BYTES = 100 * 1024 * 1024;
+export const SINK_FILES_KEPT = 5;
+export const SINK_FILES_KEPT_MAX = 1_000;
 /** Leaf certificates kept for TLS towards agents. */
 export const LEAVES_MAX = 1_000;
 /** A name in settings is resolved again after this at the latest, whatever its TTL. */
@@ -112,6 +161,20 @@ export const RECORD_BYTES_MAX = 2 * 1024 * 1024;
 export const BLOCK_BYTES_MAX = RECORD_PENDING_BYTES_MAX + 2 * RECORD_BYTES_MAX;
 /** A closed segment below this stays as it is: compressing it would cost more than it saves. */
 export const ARCHIVE_BYTES_MIN = 64 * 1024;
+/** Recordings that begin after this are sealed with a new data key. */
+export const DATA_KEY_AGE_MS = 24 * 3_600_000;
+/** Roots in one checkpoint: some 40 KiB, less than one event may have. */
+export const CHECKPOINT_ROOTS_MAX = 250;
+/** A checkpoint as a line of a sink: one event, in whatever a SIEM wraps around it. */
+export const CHECKPOINT_LINE_MAX = 512 * 1024;
+/** Findings of one verification that become events. */
+export const EVIDENCE_TOLD_MAX = 100;
+/** What a verifier unpacks of a bundle. */
+export const BUNDLE_BYTES_MAX = 64 * 1024 * 1024 * 1024;
+/** Lines between two checkpoints whose hashes a verifier keeps: what one interval can bring, with room. */
+export const TRAIL_HASHES_MAX = 1_000_000;
+/** What is recorded and told comes under a signature within this. */
+export const CHECKPOINT_EVERY_MS = 10_000;
 /** Closed segments that wait to be compressed: more stay as they are. */
 export const ARCHIVE_WAITING_MAX = 10_000;
 /** Chain heads of recordings that wait for a checkpoint; at most one checkpoint's interval of closed segments. */
@@ -329,3 +392,46 @@ export const METRICS_CONNECTIONS_MAX = 16;
 export const METRICS_REQUEST_WAIT_MS = 5_000;
 /** A database up to this size is checked whole before it is used: about a second. Damage of a larger one is met in use. */
 export const STORE_CHECKED_BYTES_MAX = 256 * 1024 * 1024;
+/** Of an answer's rows that a recording keeps: what settings may ask for, one row, and one entry of the file. */
+export const OUTPUT_ROWS_MAX = 100_000;
+export const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
+export const OUTPUT_ROW_BYTES_MAX = 512 * 1024;
+export const OUTPUT_ENTRY_BYTES = 64 * 1024;
+/** A row or a message of a copy that nothing masks is searched up to this, so that counting holds no more of it back. */
+export const WATCHED_BYTES_MAX = 256 * 1024;
+/** A search query, and the words and terms in it: nobody types more. */
+export const SEARCH_QUERY_MAX = 2_048;
+export const SEARCH_TERMS_MAX = 32;
+/** Values that one wildcard may stand for. */
+export const SEARCH_VALUES_MAX = 1_000;
+/** One search: whoever asks for too much is told so instead of waiting. */
+export const SEARCH_WAIT_MS = 10_000;
+/** Searches that wait for the index at once. */
+export const SEARCHES_WAITING_MAX = 16;
+/** What a search may spend on bringing the index up to now before it answers. */
+export const SEARCH_CATCH_UP_MS = 1_500;
+/** Of one segment of a recording: rows of the index, different texts of the same facts, and what is kept of a text. */
+export const SEARCH_ROWS_PER_SEGMENT_MAX = 4_000;
+export const SEARCH_TEXTS_PER_SHAPE_MAX = 20;
+export const SEARCH_TEXT_MAX = 1_024;
+/** Facts of one row that stands for many different ones. */
+export const SEARCH_FACETS_MAX = 256;
+/** Operations without their answer that are carried from one segment to the next. */
+export const SEARCH_PENDING_MAX = 1_000;
+export const SEARCH_CARRY_BYTES_MAX = 256 * 1024;
+/** Sessions that the indexer knows of and has not finished; those behind them wait in the store. */
+export const SEARCH_SESSIONS_MAX = 10_000;
+/** Events, and rows of the index, that are written at once. */
+export const SEARCH_BATCH_ROWS = 1_000;
+/** The indexer's heap: a segment decoded, and its rows. */
+export const SEARCH_HEAP_MB_MAX = 192;
+/** How often the indexer looks for something new, and how often into segments that are still written. */
+export const SEARCH_LOOK_MS = 2_000;
+export const SEARCH_OPEN_LOOK_MS = 30_000;
+/** Words of the index that are remembered by the indexer, so that facts of every row are not looked up anew. */
+export const SEARCH_WORDS_KEPT_MAX = 20_000;
+/** Records of a recording that are read before other work of the daemon gets its turn. */
+export const REPLAY_RECORDS_AT_ONCE = 128;
+/** Whoever follows a session that runs sees what is new after this; and after so many times what reading it took. */
+export const FOLLOW_EVERY_MS = 500;
+export const FOLLOW_REST = 4;

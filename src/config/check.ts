@@ -3,6 +3,9 @@ import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { nearest } from "../policy/nearest.ts";
 import type { Finding, Path } from "./problems.ts";
 
+/** Where a reference to a secret belongs. */
+const SECRET_PLACES = ["password", "key", "headers"] as const;
+
 /** Compiles a schema into a check that returns every finding, in the schema's order. */
 export function compileCheck(schema: object): (data: unknown) => Finding[] {
   const validate = new Ajv({ strict: true, allErrors: true, verbose: true }).compile(schema);
@@ -59,7 +62,7 @@ function finding(error: ErrorObject, data: unknown): Finding {
 function unknownKey(error: ErrorObject, parent: Path): Finding {
   const key = String(error.params["additionalProperty"]);
   // Whoever wrote a secret in the place of a reference must not find it in a log.
-  if (parent.includes("password")) {
+  if (SECRET_PLACES.some((place) => parent.includes(place))) {
     return at(parent, "value", `has an unknown key: it must be ${descriptionOf(error) ?? "a reference"}`);
   }
   const known = Object.keys((error.parentSchema as { properties?: object }).properties ?? {});

@@ -6,38 +6,13 @@ import {
   CONNECTION_ADDRESSES_MAX,
   MATCHERS_MAX,
   NAME_SERVERS_MAX,
+  OUTPUT_BYTES_MAX,
+  OUTPUT_ROWS_MAX,
   PEM_BYTES_MAX,
   SETTINGS_LIST_MAX,
 } from "../base/limits.ts";
-
-/** Names of agents and connections: they become parts of paths, cgroups and log lines. */
-const name = {
-  type: "string",
-  pattern: "^[a-z0-9][a-z0-9-]{0,62}$",
-  description: "1 to 63 of a-z, 0-9 and -, not beginning with -",
-} as const;
-
-const label = {
-  type: "string",
-  pattern: "^[A-Za-z0-9][A-Za-z0-9_./-]{0,62}$",
-  description: "1 to 63 letters, digits, _ . / or -, beginning with a letter or digit",
-} as const;
-
-const path = {
-  type: "string",
-  minLength: 1,
-  maxLength: 4096,
-  pattern: "^[^\\u0000]*$",
-  description: "a path",
-} as const;
-
-const text = {
-  type: "string",
-  minLength: 1,
-  maxLength: 255,
-  pattern: "^[^\\u0000-\\u001f\\u007f]*$",
-  description: "1 to 255 characters without control characters",
-} as const;
+import { eventsSchema } from "./event-schema.ts";
+import { label, name, path, reference, text } from "./schema-parts.ts";
 
 const labels = { type: "array", maxItems: 64, uniqueItems: true, items: label } as const;
 
@@ -49,24 +24,6 @@ const texts = {
 } as const;
 
 const address = { type: "string", minLength: 1, maxLength: 300, description: "an address" } as const;
-
-/** Exactly one place to read a secret from. A secret itself has no place in the settings. */
-const reference = {
-  type: "object",
-  additionalProperties: false,
-  minProperties: 1,
-  maxProperties: 1,
-  description: "a reference to the secret: {file: PATH}, {env: NAME} or {systemd: NAME}; not the secret itself",
-  properties: {
-    file: path,
-    env: { type: "string", pattern: "^[A-Za-z_][A-Za-z0-9_]{0,127}$", description: "the name of a variable" },
-    systemd: {
-      type: "string",
-      pattern: "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$",
-      description: "the name of a systemd credential",
-    },
-  },
-} as const;
 
 /** One of the keys; config/match.ts demands that it is one. */
 const matcher = {
@@ -208,6 +165,26 @@ export const addedConnectionSchema = {
 
 const addresses = { type: "array", maxItems: SETTINGS_LIST_MAX, items: address } as const;
 
+const output = {
+  rows: {
+    type: "integer",
+    minimum: 0,
+    maximum: OUTPUT_ROWS_MAX,
+    description: `a number of rows up to ${OUTPUT_ROWS_MAX}`,
+  },
+  bytes: {
+    if: { type: "integer" },
+    // biome-ignore lint/suspicious/noThenProperty: JSON Schema calls it so
+    then: { type: "integer", minimum: 0, maximum: OUTPUT_BYTES_MAX },
+    else: {
+      type: "string",
+      maxLength: 16,
+      pattern: "^[0-9]{1,8}( ?(KiB|MiB))?$",
+      description: "a size up to 16 MiB, as 65536 or 64 KiB",
+    },
+  },
+} as const;
+
 export const settingsSchema = {
   $schema: "http://json-schema.org/draft-07/schema#",
   title: "Sallyport settings",
@@ -235,6 +212,35 @@ export const settingsSchema = {
       },
     },
     policies: path,
+    recording: {
+      type: "object",
+      additionalProperties: false,
+      properties: {
+        durability: { type: "string", enum: ["write", "fsync"] },
+        whenFull: { type: "string", enum: ["deny", "continue"] },
+        seal: { type: "boolean" },
+        output: { type: "object", additionalProperties: false, properties: output },
+        outputs: {
+          type: "array",
+          maxItems: SETTINGS_LIST_MAX,
+          items: {
+            type: "object",
+            additionalProperties: false,
+            properties: {
+              connection: name,
+              label: {
+                type: "string",
+                maxLength: 319,
+                pattern: "^[A-Za-z0-9][A-Za-z0-9_./-]{0,62}=[^\\u0000-\\u001f\\u007f]*$",
+                description: 'a label of connections as "key=value"',
+              },
+              ...output,
+            },
+          },
+        },
+      },
+    },
+    events: eventsSchema,
     metrics: {
       type: "object",
       additionalProperties: false,

@@ -8,8 +8,10 @@ import type { Socket } from "node:net";
 import type { Log } from "../base/log.ts";
 import type { UpstreamTls } from "../model/connection.ts";
 import type { AuditEvent } from "../model/event.ts";
+import type { SearchAnswer, SearchRequest } from "../model/search.ts";
 import type { Explanation } from "../policy/explanation.ts";
 import type { ApprovalPorts } from "./approvals.ts";
+import type { EvidenceLine, EvidencePorts, OfflineVerification } from "./evidence-ports.ts";
 import type { ExplainRequest, PolicyCheck, PolicyPorts, PolicyStatus, PolicyTestResult } from "./policy-ports.ts";
 import type { RunPorts } from "./runs.ts";
 
@@ -39,6 +41,8 @@ export interface ControlPorts {
   readonly approvals: ApprovalPorts;
   readonly connections: ConnectionPorts;
   readonly sessions: SessionPorts;
+  readonly evidence: EvidencePorts;
+  readonly search: SearchPorts;
   readonly policy: PolicyPorts;
   readonly trust: { export(): Promise<TrustExport> };
   readonly daemon: DaemonPorts;
@@ -47,6 +51,28 @@ export interface ControlPorts {
   watchEvents(onEvent: (event: AuditEvent) => void): () => void;
   /** In the Prometheus text format. */
   metrics(): string;
+  /** Where events go, and how far each has come. */
+  sinks(): Promise<readonly SinkListing[]>;
+}
+
+export interface SinkListing {
+  readonly name: string;
+  readonly kind: string;
+  readonly format: string;
+  readonly state: "current" | "behind" | "failing";
+  readonly delivered: number;
+  /** Deliveries that failed and were, or will be, tried again. */
+  readonly retried: number;
+  /** Refused for good, and kept beside the cursor. */
+  readonly deadLettered: number;
+  /** Given up because the outbox was full. */
+  readonly skipped: number;
+  readonly behind: { readonly events: number; readonly bytes: number; readonly ageMs: number };
+  /** Sent, and sent again if the connection breaks: syslog has no answers. */
+  readonly unsettled: number;
+  /** `checkpoint`: the newest signed one that it has; 0: none. */
+  readonly acknowledged: { readonly seq: number; readonly hash: string; readonly checkpoint: number };
+  readonly lastError?: { readonly atMs: number; readonly message: string };
 }
 
 export interface HookPorts {
@@ -193,13 +219,32 @@ export interface SessionPorts {
   list(query: { readonly limit: number; readonly agent?: string }): Promise<readonly SessionListing[]>;
   show(id: string): Promise<SessionListing | undefined>;
   /** The recording in order, read as it is consumed. Undefined when there is none. */
-  entries(id: string): Promise<AsyncIterable<SessionEntry> | undefined>;
+  entries(
+    id: string,
+    how: {
+      readonly from?: ReplayFrom;
+      /** Goes on while the session runs, until it ends or the signal does. */
+      readonly follow?: AbortSignal;
+    },
+  ): Promise<AsyncIterable<SessionEntry> | undefined>;
   /** Builds the index anew from the recordings; open sessions are left as they are. */
   reindex(caller: Caller): Promise<Reindexed>;
 }
 
 export interface Reindexed {
   readonly sessions: number;
+}
+
+/** A place in a recording: the number of an entry, or a time since the session began. */
+export type ReplayFrom =
+  | { readonly kind: "entry"; readonly number: number }
+  | { readonly kind: "ms"; readonly ms: number };
+
+export interface SearchPorts {
+  /** Throws SEARCH_QUERY, SEARCH_TOO_WIDE, SEARCH_BUSY, SEARCH_FAILED, SEARCH_REBUILDING. */
+  search(request: SearchRequest): Promise<SearchAnswer>;
+  /** Begins the index anew. */
+  reindex(): Promise<void>;
 }
 
 export interface SessionListing {
@@ -223,11 +268,11 @@ export interface SessionListing {
 
 /** One line of a recording as a person reads it. Texts are as recorded: detectors ran over them. */
 export interface SessionEntry {
-  /** From 1. */
+  /** Of its record in the recording, from 1; several records may make one line. */
   readonly number: number;
   /** Milliseconds since the session began. */
   readonly offsetMs: number;
-  readonly kind: "start" | "decision" | "answer" | "note" | "end";
+  readonly kind: "start" | "decision" | "answer" | "rows" | "terminal" | "note" | "end";
   /** A statement, or one sentence. */
   readonly text: string;
   readonly decision?: "allow" | "deny" | "hold";
@@ -243,6 +288,18 @@ export interface SessionEntry {
   readonly rows?: number;
   readonly bytes?: number;
   readonly masks?: readonly { readonly column: string; readonly by: string; readonly count: number }[];
+  /** The same of what the rules showed. */
+  readonly shown?: SessionEntry["masks"];
+  /** Rows as the agent got them, where they were kept. Columns are named on the first of each result only. */
+  readonly output?: {
+    readonly columns: readonly string[];
+    readonly values: readonly (readonly (string | null | { readonly hex: string })[])[];
+    readonly truncated: boolean;
+  };
+  readonly terminal?:
+    | { readonly stream: "output" | "input"; readonly data: string }
+    | { readonly stream: "resize"; readonly columns: number; readonly rows: number }
+    | { readonly stream: "exit"; readonly status: number };
 }
 
 export interface TrustExport {
@@ -322,6 +379,14 @@ export interface DaemonModule {
   explainOffline(request: ExplainRequest, settingsFile?: string): Promise<Explanation>;
   /** Test files, or those in folders; without any, those of the policy that the settings name. */
   testPolicies(paths: readonly string[], settingsFile?: string): Promise<PolicyTestResult>;
+  /** Without a daemon: findings, then a summary. Throws EVIDENCE_KEY, CHECKPOINT_UNREADABLE, STATE_UNREADABLE. */
+  verifyOffline(asked: OfflineVerification): AsyncIterable<EvidenceLine>;
+  /** Without a daemon. Throws BUNDLE_UNREADABLE, EVIDENCE_KEY. */
+  verifyBundle(asked: {
+    readonly file: string;
+    readonly publicKey: string;
+    readonly scratch: string;
+  }): AsyncIterable<EvidenceLine>;
   doctorReport(examined: { readonly stateDir: string; readonly runDir: string }): Promise<DoctorReport>;
 }
 

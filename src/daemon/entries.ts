@@ -1,9 +1,13 @@
 /** A recording as the control side shows it: an operation and its decision become one line. Adds nothing. */
 import type { SessionEntry } from "../control/ports.ts";
+import type { TerminalEntry } from "../recorder/format.ts";
 import type { ReadEntry } from "../recorder/read.ts";
 import type { SessionState } from "../store/sessions.ts";
 
-/** `startedMs`: what offsets count from. A session that still runs is not called interrupted. */
+/**
+ * `startedMs`: what offsets count from. A session that still runs is not called interrupted. A line has the number of its
+ * record, so that it can be found again without reading what is before it; findings have that of the record before.
+ */
 export async function* entriesOf(
   entries: AsyncIterable<ReadEntry>,
   startedMs: number,
@@ -12,6 +16,8 @@ export async function* entriesOf(
   let asked: string[] = [];
   let number = 0;
   for await (const entry of entries) {
+    if ("sequence" in entry) number = entry.sequence;
+    if (entry.kind === "looking") continue; // for search, not for people
     if (entry.kind === "action") {
       const parameters = entry.parameters.map((value) => (value === null ? "NULL" : JSON.stringify(value)));
       asked.push(parameters.length === 0 ? entry.text : `${entry.text}\n  with ${parameters.join(", ")}`);
@@ -19,13 +25,15 @@ export async function* entriesOf(
     }
     if (entry.kind === "interrupted" && state === "open") continue;
     const offsetMs = "atMs" in entry ? Math.max(0, entry.atMs - startedMs) : 0;
-    number++;
     yield { number, offsetMs, ...say(entry, asked.join("\n")) };
     asked = [];
   }
 }
 
-function say(entry: Exclude<ReadEntry, { kind: "action" }>, asked: string): Omit<SessionEntry, "number" | "offsetMs"> {
+function say(
+  entry: Exclude<ReadEntry, { kind: "action" | "looking" }>,
+  asked: string,
+): Omit<SessionEntry, "number" | "offsetMs"> {
   switch (entry.kind) {
     case "start": {
       const { origin, agent, connection, upstreamTls } = entry;
@@ -41,10 +49,24 @@ function say(entry: Exclude<ReadEntry, { kind: "action" }>, asked: string): Omit
         ...(entry.shadow === undefined ? {} : { shadow: entry.shadow }),
       };
     case "answer": {
-      const { rows, bytes, masks, outcome, error } = entry;
+      const { rows, bytes, masks, shown, outcome, error } = entry;
       const message = error === undefined ? {} : { message: `${error.code} ${error.message}` };
-      return { kind: "answer", text: outcome, rows, bytes, masks, ...message };
+      return {
+        kind: "answer",
+        text: outcome,
+        rows,
+        bytes,
+        masks,
+        ...(shown === undefined ? {} : { shown }),
+        ...message,
+      };
     }
+    case "output": {
+      const { columns, rows: values, truncated } = entry;
+      return { kind: "rows", text: "", output: { columns, values, truncated } };
+    }
+    case "terminal":
+      return { kind: "terminal", text: "", terminal: terminalOf(entry) };
     case "end":
       return { kind: "end", text: entry.fault === undefined ? entry.reason : `${entry.reason} (${entry.fault})` };
     case "gap": {
@@ -63,6 +85,21 @@ function say(entry: Exclude<ReadEntry, { kind: "action" }>, asked: string): Omit
       return { kind: "note", text: `sealed with the key ${entry.keyId}, which is not there any more` };
     case "interrupted":
       return { kind: "note", text: "interrupted: the recording has no end" };
+    default:
+      return entry satisfies never;
+  }
+}
+
+/** Bytes as base64: they need not be text, and a character may be cut in two. */
+function terminalOf(entry: TerminalEntry): NonNullable<SessionEntry["terminal"]> {
+  switch (entry.stream) {
+    case "output":
+    case "input":
+      return { stream: entry.stream, data: Buffer.from(entry.data).toString("base64") };
+    case "resize":
+      return { stream: "resize", columns: entry.columns, rows: entry.rows };
+    case "exit":
+      return { stream: "exit", status: entry.status };
     default:
       return entry satisfies never;
   }

@@ -3,7 +3,7 @@ import type { KernelEvent } from "ebpf-loader";
 import type { Clock } from "../base/clock.ts";
 import { REFUSALS_TOLD_MS, REFUSALS_TOLD_PER_AGENT_MAX } from "../base/limits.ts";
 import type { Agents } from "../identity/agents.ts";
-import type { AuditEvent } from "../model/event.ts";
+import { type AuditEvent, identityFields } from "../model/event.ts";
 
 /** What passed becomes a session or is ordinary, also through a door: only refusals are told, carried out or not. */
 export function isRefusal(event: KernelEvent): boolean {
@@ -44,7 +44,8 @@ export class Refusals {
 }
 
 export function auditKernelEvent(event: KernelEvent, agents: Agents, clock: Clock): AuditEvent {
-  const agent = agents.bySlot(event.agent)?.name;
+  const known = agents.bySlot(event.agent);
+  const agent = known?.name;
   const target =
     event.path !== "" ? ` to ${event.path}` : event.address === "" ? "" : ` to ${event.address} port ${event.port}`;
   const verb = event.observed ? "was let through, but would have been refused" : "was refused";
@@ -64,6 +65,7 @@ export function auditKernelEvent(event: KernelEvent, agents: Agents, clock: Cloc
       cgroupId: event.cgroupId.toString(),
       ...(event.path === "" ? {} : { path: event.path }),
       ...(event.observed ? { observed: true } : {}),
+      ...(known === undefined ? {} : identityFields(known)),
     },
   };
 }

@@ -7,13 +7,13 @@ import type { Metrics, Readings } from "../metrics/metrics.ts";
 import type { ProcessMeter } from "../metrics/process.ts";
 import type { EgressRule } from "../model/address.ts";
 import type { Protocol } from "../model/protocol.ts";
-import { VERSION } from "./ports/daemon.ts";
 import type { PortParts } from "./ports/parts.ts";
+import { VERSION } from "./version.ts";
 
 export interface MeteredParts extends PortParts {
   readonly metrics: Metrics;
   readonly process: ProcessMeter;
-  readonly audit: Pick<Audit, "lost">;
+  readonly audit: Pick<Audit, "lost" | "sinks">;
   readonly protocols: readonly Protocol[];
   /** Events that wait, by their sink. Absent: nothing sends events anywhere. */
   readonly outbox?: () => ReadonlyMap<string, number>;

@@ -7,6 +7,7 @@ import { agentPorts, refuseQuarantined } from "./ports/agents.ts";
 import { approvalPorts } from "./ports/approvals.ts";
 import { connectionPorts } from "./ports/connections.ts";
 import { daemonPorts } from "./ports/daemon.ts";
+import { evidencePorts } from "./ports/evidence.ts";
 import type { PortParts } from "./ports/parts.ts";
 import { policyPorts } from "./ports/policy.ts";
 import { sessionPorts } from "./ports/sessions.ts";
@@ -31,6 +32,14 @@ export function createPorts(parts: PortParts): ControlPorts {
     approvals: approvalPorts(parts),
     connections: connectionPorts(parts),
     sessions: sessionPorts(parts),
+    evidence: evidencePorts(parts),
+    search: {
+      search: async (request) => {
+        await Promise.all([parts.index.flush(), parts.flushEvents()]); // both are written behind the data path
+        return parts.search.search(request);
+      },
+      reindex: () => parts.search.reindex(),
+    },
     policy: policyPorts(parts),
     trust: {
       export: async () => {
@@ -41,6 +50,7 @@ export function createPorts(parts: PortParts): ControlPorts {
     daemon: daemonPorts(parts),
     hooks: { oci: (state) => parts.tagging.takeHookCall(state) },
     watchEvents: parts.watchEvents,
+    sinks: async () => parts.audit.sinks(),
     metrics: parts.metricsText,
   };
 }

@@ -12,14 +12,12 @@ export async function* recordedAsks(
 ): AsyncGenerator<RecordedAsk> {
   let start: StartEntry | undefined;
   let asked: ActionEntry[] = [];
-  let number = 0;
   let held: RecordedAsk | undefined;
   for await (const entry of entries) {
     if (entry.kind === "action") {
       asked.push(entry);
       continue;
     }
-    number++;
     if (entry.kind === "start") start = entry;
     // what came of a hold is a second decision on the same ask
     if (entry.kind === "decision" && held !== undefined) {
@@ -27,7 +25,7 @@ export async function* recordedAsks(
       held = undefined;
     }
     if (entry.kind === "decision" && start !== undefined && asked.length > 0) {
-      const ask = askOf(start, asked, entry, number, entry.atMs, connections);
+      const ask = askOf(start, asked, entry, entry.sequence, entry.atMs, connections);
       if (ask.decision === "hold" && !ask.wasObserved) held = ask;
       else yield ask;
     }

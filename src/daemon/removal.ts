@@ -39,7 +39,8 @@ const STATE = [
   "vault.key",
   "ca",
   "recordings",
-  "audit.jsonl",
+  "events",
+  "sinks",
   "daemon.lock",
   ...UNDECIDED_FILES,
 ];

@@ -81,10 +81,13 @@ function about({ agent, sessionId, connection }: HoldRecord, atMs: number) {
 }
 
 /** The original action, by names and its digest. */
-function fieldsOf({ id, rules, statements, tables, digest }: HoldRecord): Readonly<Record<string, string | number>> {
+function fieldsOf(record: HoldRecord): Readonly<Record<string, string | number>> {
+  const { id, rules, statements, tables, digest, policy, protocol } = record;
+  const { pid, user, executable } = record.origin;
   const actions = [...new Set(statements.flatMap(({ actions: own }) => own))].join(" ");
   const names = [...new Set(tables.map(({ name }) => name))].join(" ");
-  return { hold: id, rules: rules.join(" "), actions, tables: names, statements: statements.length, digest };
+  const action = { hold: id, rules: rules.join(" "), actions, tables: names, statements: statements.length, digest };
+  return { ...action, pid, user, executable, protocol, policy };
 }
 
 function scopeOf({ reuses, standsUntilMs }: HoldRecord): string {

@@ -8,7 +8,7 @@ import { UserError } from "../base/errors.ts";
 import { TAGS_MAX } from "../base/limits.ts";
 import { cgroupIdOf, cgroupOf, isPopulated, removeCgroup, resolveCgroup } from "../kernel/cgroups.ts";
 import type { Interception } from "../kernel/interception.ts";
-import type { AuditEvent } from "../model/event.ts";
+import { type AuditEvent, identityFields } from "../model/event.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Matcher } from "../model/matcher.ts";
 import type { Tag, TagStore } from "../store/tags.ts";
@@ -226,7 +226,10 @@ export class Agents {
   #say(kind: string, tag: Tag, message: string): void {
     const { cgroup, uid, matcher, container } = tag;
     const found = { ...(matcher === "" ? {} : { matcher }), ...(container === "" ? {} : { container }) };
-    const fields = { cgroup, cgroupId: tag.cgroupId.toString(), uid, ...found };
+    const how = { way: tag.kind, ...(tag.runId === undefined ? {} : { run: tag.runId }) };
+    const settings = this.#settings.get(tag.agent);
+    const who = settings === undefined ? {} : identityFields(settings);
+    const fields = { cgroup, cgroupId: tag.cgroupId.toString(), uid, ...found, ...how, ...who };
     this.#emit({ atMs: this.#clock.nowMs(), kind, agent: tag.agent, message, fields });
   }
 }

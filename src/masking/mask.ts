@@ -16,9 +16,14 @@ import { scrub } from "./scrub.ts";
 export interface Masker {
   /**
    * `styleOf("")` is the style of the column itself, `styleOf(detector)` that of what a detector finds in
-   * it; all are asked for once, here. Undefined: no value of the column can ever be masked.
+   * it; all are asked for once, here. `watched`: detectors whose findings are told where they are shown. Undefined: no
+   * value of the column can ever be masked, and none counts as shown.
    */
-  valueMask(column: ColumnFacts, styleOf: (detector: string) => MaskStyle | undefined): ValueMask | undefined;
+  valueMask(
+    column: ColumnFacts,
+    styleOf: (detector: string) => MaskStyle | undefined,
+    watched?: ReadonlySet<string>,
+  ): ValueMask | undefined;
   /** For recordings, reviewers and logs: every finding replaced by "[detector]", of code in its quoted parts only. */
   scrub(text: string, quotedIn?: QuotedIn): string;
   /** The style of a mask of our own that the text carries; undefined: none. */
@@ -30,14 +35,34 @@ export function createMasker(key: Uint8Array): Masker {
   return {
     scrub,
     markIn: (text) => findMark(text, key),
-    valueMask(column, styleOf) {
+    valueMask(column, styleOf, watched = NOBODY) {
       const styles = detectorStyles(column, styleOf);
       const own = styleOf("");
-      if (own === undefined && styles.size === 0) return undefined;
-      const masker = new ColumnMasker(column, own, styles, key);
-      return Object.assign(masker.mask, { inPlace: masker.inPlace });
+      const watches = own === undefined && column.valueKind !== "other" && watched.size > 0;
+      const shownBy = own === undefined ? labelsOf(column) : undefined;
+      if (own === undefined && styles.size === 0 && !watches && shownBy === undefined) return undefined;
+      const masker = new ColumnMasker(column, own, styles, watches ? watched : NOBODY, key);
+      return Object.assign(masker.mask, {
+        inPlace: masker.inPlace,
+        ...(shownBy === undefined ? {} : { shownBy }),
+        ...(own === undefined && styles.size === 0 ? ({ onlyWatches: true } as const) : {}),
+      });
     },
   };
+}
+
+/** Detectors by the names that rules use: "secret" is each of those that find one, "*" every one there is. */
+export function detectorsNamed(names: readonly string[]): ReadonlySet<string> {
+  const named = DETECTORS.filter(
+    ({ id, secret }) => names.includes(id) || names.includes("*") || (secret && names.includes(SECRET)),
+  );
+  return new Set(named.map(({ id }) => id));
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
+
+function labelsOf({ labels }: ColumnFacts): string | undefined {
+  return labels.length === 0 ? undefined : `label:${labels.join(",")}`;
 }
 
 type Styles = ReadonlyMap<string, MaskStyle>;
@@ -68,17 +93,24 @@ class ColumnMasker {
   readonly #ownBy: string;
   /** A value in a masked column is searched only where that could make its mask stricter. */
   readonly #searchWhole: boolean;
+  /** What was found in the value that is searched, and is shown. */
+  readonly #seen = new Set<string>();
 
-  constructor(column: ColumnFacts, own: MaskStyle | undefined, styles: Styles, key: Uint8Array) {
+  constructor(
+    column: ColumnFacts,
+    own: MaskStyle | undefined,
+    styles: Styles,
+    watched: ReadonlySet<string>,
+    key: Uint8Array,
+  ) {
     this.#column = column;
     this.#own = own;
     this.#styles = styles;
     this.#key = key;
-    this.#detectors = DETECTORS.filter(({ id }) => styles.has(id));
+    this.#detectors = DETECTORS.filter(({ id }) => styles.has(id) || watched.has(id));
     this.#evidence = evidenceOf(this.#detectors);
-    const [label] = column.labels;
     this.#searchWhole = [...styles.values()].some((style) => strictest(style, own) !== own);
-    this.#ownBy = label === undefined ? "column" : `label:${label}`;
+    this.#ownBy = labelsOf(column) ?? "column";
   }
 
   /** Bulk reads: values without evidence, and plain numbers of which the last four digits stay. */
@@ -96,10 +128,14 @@ class ColumnMasker {
     };
   }
 
-  readonly mask = (value: Uint8Array): Masked | undefined => {
+  readonly mask = (value: Uint8Array, saw?: (by: string) => void): Masked | undefined => {
     if (this.#own !== undefined) return { value: this.#whole(value, this.#own), by: this.#ownBy };
     const evidence = gate(value, this.#evidence, this.#escapes);
-    return evidence === 0 ? undefined : this.#search(value, evidence);
+    if (evidence === 0) return undefined;
+    this.#seen.clear();
+    const masked = this.#search(value, evidence);
+    if (saw !== undefined) for (const by of this.#seen) saw(by);
+    return masked;
   };
 
   get #escapes(): "json" | "none" {
@@ -130,7 +166,7 @@ class ColumnMasker {
       const findings = this.#scan(part, EVERYTHING);
       const [finding] = findings;
       if (finding === undefined) return undefined;
-      first ??= finding.detector;
+      first ??= this.#named(finding);
       return { text: this.#replaceFindings(part, findings) };
     };
     const walked =
@@ -148,7 +184,7 @@ class ColumnMasker {
     if (finding === undefined) return undefined;
     // An array that cannot be parsed cannot be mended either.
     const masked = valueKind === "text-array" ? null : this.#replaceFindings(text, findings);
-    return { value: encode(masked), by: `detector:${finding.detector}` };
+    return { value: encode(masked), by: `detector:${this.#named(finding)}` };
   }
 
   /** Elements of a binary array have lengths of their own, so an array with a finding goes as a whole. */
@@ -158,7 +194,7 @@ class ColumnMasker {
     for (const element of elements) {
       const text = decode(element) ?? latin1(element);
       const [finding] = this.#scan(text, evidence);
-      if (finding !== undefined) return { value: null, by: `detector:${finding.detector}` };
+      if (finding !== undefined) return { value: null, by: `detector:${this.#named(finding)}` };
     }
     return undefined;
   }
@@ -166,19 +202,32 @@ class ColumnMasker {
   /** For bytes that are not the text they should be. */
   #blindly(value: Uint8Array): Masked | undefined {
     const [finding] = this.#scan(latin1(value), EVERYTHING);
-    return finding === undefined ? undefined : { value: null, by: `detector:${finding.detector}` };
+    return finding === undefined ? undefined : { value: null, by: `detector:${this.#named(finding)}` };
   }
 
+  /** What has to be masked; what is only watched is told and left where it is. */
   #scan(text: string, evidence: number): readonly MergedFinding[] {
-    return scanText(this.#detectors, text, this.#column.name, evidence);
+    const all = scanText(this.#detectors, text, this.#column.name, evidence);
+    const masked = all.filter(({ detectors }) => detectors.some((detector) => this.#styles.has(detector)));
+    if (masked.length === all.length) return all;
+    for (const { detectors, detector } of all) {
+      if (!detectors.some((one) => this.#styles.has(one))) this.#seen.add(`detector:${detector}`);
+    }
+    return masked;
+  }
+
+  /** Of several that found the same, the first that masks. */
+  #named({ detectors, detector }: MergedFinding): string {
+    return detectors.find((one) => this.#styles.has(one)) ?? detector;
   }
 
   #replaceFindings(text: string, findings: readonly MergedFinding[]): string | null {
     let made = "";
     let at = 0;
-    for (const { detector, detectors, start, end } of findings) {
-      const style = this.#strictestOf(detectors);
-      const replaced = replaceText(text.slice(start, end), style, detector, this.#key);
+    for (const finding of findings) {
+      const { start, end } = finding;
+      const style = this.#strictestOf(finding.detectors);
+      const replaced = replaceText(text.slice(start, end), style, this.#named(finding), this.#key);
       if (replaced === null) return null;
       made += text.slice(at, start) + replaced;
       at = end;
@@ -191,11 +240,10 @@ class ColumnMasker {
     return found.length === 0 ? own : (strictest(own, this.#strictestOf(found)) ?? own);
   }
 
-  /** Only detectors with a style are asked; were there one without, NULL would be the answer. */
+  /** Of those that have a style; were there none, NULL would be the answer. */
   #strictestOf(detectors: readonly string[]): MaskStyle {
-    return detectors
-      .map((detector) => this.#styles.get(detector) ?? "null")
-      .reduce((a, b) => strictest(a, b) ?? "null");
+    const styles = detectors.map((detector) => this.#styles.get(detector));
+    return styles.reduce(strictest, undefined) ?? "null";
   }
 
   #encodeJson(value: Uint8Array, text: string): Uint8Array {

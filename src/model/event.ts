@@ -1,18 +1,22 @@
 /** One line for the audit trail and the SIEM. Fields hold names and numbers, never row values or secrets. */
+import type { Agent } from "./identity.ts";
+
+export type EventFields = Readonly<Record<string, string | number | boolean>>;
+
 export interface AuditEvent {
   readonly atMs: number;
-  /**
-   * session.start session.end action.deny connection.refused kernel.deny kernel.backstop kernel.socket kernel.bind
-   * agent.tag agent.untag agent.sweep agent.quarantine agent.release agent.observe.start agent.observe.end action.observed
-   * hold.waiting hold.approval hold.approved hold.denied hold.expired hold.abandoned hold.result hold.revoked
-   * run.start run.end policy.load policy.rejected settings.load settings.rejected
-   * credential.add credential.rotate credential.remove daemon.start daemon.stop origin.missing events.lost …
-   */
+  /** One of EVENT_KINDS in audit/kinds.ts, which says what each tells. */
   readonly kind: string;
   readonly agent?: string;
   readonly sessionId?: string;
   readonly connection?: string;
   /** One sentence for a person. */
   readonly message: string;
-  readonly fields?: Readonly<Record<string, string | number | boolean>>;
+  readonly fields?: EventFields;
+}
+
+/** Who an agent is beyond its name: its groups in one text, and each claim (of a CI job, say) by its name. */
+export function identityFields({ groups, claims }: Pick<Agent, "groups" | "claims">): EventFields {
+  const named = Object.entries(claims).map(([name, value]) => [`claim.${name}`, value] as const);
+  return { ...(groups.length > 0 ? { groups: groups.join(" ") } : {}), ...Object.fromEntries(named) };
 }

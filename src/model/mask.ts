@@ -26,14 +26,21 @@ export type SourceFacts = Pick<ColumnFacts, "schema" | "table" | "name" | "label
 export interface Masked {
   /** What the client gets instead; null is SQL NULL. */
   readonly value: Uint8Array | null;
-  /** "label:pii" or "detector:payment-card": for the recording's tally. */
+  /** "label:pii" ("label:pii,payment" of several) or "detector:payment-card": for the recording's tally. */
   readonly by: string;
 }
 
-/** Undefined: the value is shown as it is. `value` is a view that is valid during the call only. */
+/**
+ * Undefined: the value is shown as it is. `value` is a view that is valid during the call only. `saw` hears what a
+ * detector has found that the rules show all the same ("detector:email").
+ */
 export interface ValueMask {
-  (value: Uint8Array): Masked | undefined;
+  (value: Uint8Array, saw?: (by: string) => void): Masked | undefined;
   readonly inPlace?: InPlaceMask;
+  /** "label:pii": what every value counts as that is shown. Absent: the column has no label, or is masked as a whole. */
+  readonly shownBy?: string;
+  /** It never masks, and is there to be counted: a value that is too long to be searched may pass. */
+  readonly onlyWatches?: true;
 }
 
 /** The quick way for bulk reads; what it leaves open ("ask") goes to the function itself. */
@@ -44,5 +51,5 @@ export interface InPlaceMask {
   readonly by: string;
 }
 
-/** Undefined: no value of this column can ever be masked, so it need not be looked at. */
+/** Undefined: no value of this column can be masked or counts as shown, so it need not be looked at. */
 export type MaskFor = (column: ColumnFacts) => ValueMask | undefined;

@@ -2,7 +2,7 @@
 import type { Connection, UpstreamTls } from "./connection.ts";
 import type { MaskFor } from "./mask.ts";
 import type { Action, ActionDeclaration, Asked } from "./operation.ts";
-import type { LookAnswer, LookQuestion, Session } from "./session.ts";
+import type { LookAnswer, LookQuestion, OutputCaps, Session } from "./session.ts";
 import type { Credential, LoginMachine } from "./upstream.ts";
 
 export interface Protocol {
@@ -64,6 +64,8 @@ export interface SessionWorld {
   readonly maskFor: MaskFor;
   /** Unpredictable bytes, made for this session: what the client shows to cancel is made of them. */
   readonly cancelSecret: Uint8Array;
+  /** Absent: no rows are kept, and nothing is spent on it. */
+  readonly output?: OutputCaps;
 }
 
 export interface LoginWorld {

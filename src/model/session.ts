@@ -58,6 +58,8 @@ export type SessionCommand =
   /** That side's peer will hear no more from us, but may still speak (TCP half-close). */
   | { readonly kind: "shut"; readonly side: Side }
   | { readonly kind: "note"; readonly entry: AnswerEntry }
+  /** Rows of an answer as the client gets them, where the settings keep them; before the note of the same ask. */
+  | { readonly kind: "output"; readonly entry: OutputEntry }
   /** So much of the answer to ask `id` has passed so far, and more of it follows. */
   | { readonly kind: "progress"; readonly id: number; readonly rows: number; readonly bytes: number }
   /** Another session's running operation shall be cancelled (its key as the client showed it). */
@@ -75,6 +77,8 @@ export interface AnswerEntry {
   readonly rows: number;
   readonly bytes: number;
   readonly masks: readonly MaskTally[];
+  /** What labels and detectors say that the rules showed all the same. */
+  readonly shown?: readonly MaskTally[];
   /** The protocol's success text ("SELECT 5"), or "". */
   readonly outcome: string;
   /** SQLSTATE or the like, and its message without values; undefined when it went well. */
@@ -83,7 +87,26 @@ export interface AnswerEntry {
 
 export interface MaskTally {
   readonly column: string;
-  /** "label:pii" or "detector:payment-card". */
+  /** "label:pii", "label:pii,payment" of a column with several, or "detector:payment-card". */
   readonly by: string;
   readonly count: number;
+}
+
+/** Of one answer, what a recording keeps of its rows: after masking, never before. */
+export interface OutputEntry {
+  readonly askId: number;
+  /** Names of what each row has; on the first entry of each result only, else empty. */
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly OutputValue[])[];
+  /** Rows follow that are not kept. */
+  readonly truncated: boolean;
+}
+
+/** null: NULL or its like. `hex`: bytes that are no text (binary format, another encoding). */
+export type OutputValue = string | null | { readonly hex: string };
+
+/** How much of each answer's rows a recording keeps. */
+export interface OutputCaps {
+  readonly rows: number;
+  readonly bytes: number;
 }

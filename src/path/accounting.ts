@@ -5,6 +5,7 @@
 import type { Decision, ShadowEffect } from "../model/decision.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Ledger, SessionUsage } from "../policy/ledger.ts";
+import type { Told } from "./told.ts";
 
 export interface AccountingWorld {
   readonly ledger: Ledger;
@@ -48,16 +49,7 @@ export class Accounting {
   }
 }
 
-/** `about`: when, and whose session on which connection. */
-export function shadowEvent(
-  about: Omit<AuditEvent, "kind" | "message" | "fields">,
-  decision: Decision["kind"],
-  { rule, would }: ShadowEffect,
-): AuditEvent {
-  return {
-    ...about,
-    kind: "action.shadow",
-    message: `Decided: ${decision}. With rule ${rule}, which is in shadow, it would be: ${would}`,
-    fields: { rules: rule, would, decision },
-  };
+export function shadowEvent(told: Told, decision: Decision["kind"], { rule, would }: ShadowEffect): AuditEvent {
+  const message = `Decided: ${decision}. With rule ${rule}, which is in shadow, it would be: ${would}`;
+  return told.event("action.shadow", message, { rules: rule, would, decision });
 }

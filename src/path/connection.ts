@@ -8,15 +8,16 @@ import type { Clock } from "../base/clock.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
 import { CANCELS_MAX, LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
 import type { Holds } from "../holds/hold.ts";
-import type { Masker } from "../masking/mask.ts";
+import { detectorsNamed, type Masker } from "../masking/mask.ts";
 import type { PathMeter } from "../metrics/meter.ts";
 import type { Connection } from "../model/connection.ts";
-import type { Refusal } from "../model/decision.ts";
-import type { AuditEvent } from "../model/event.ts";
+import type { Decision } from "../model/decision.ts";
+import type { AuditEvent, EventFields } from "../model/event.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Asked } from "../model/operation.ts";
 import type { Origin } from "../model/origin.ts";
 import type { Protocol } from "../model/protocol.ts";
+import type { OutputCaps } from "../model/session.ts";
 import type { Ledger } from "../policy/ledger.ts";
 import type { Policy } from "../policy/load.ts";
 import type { Recorder } from "../recorder/recorder.ts";
@@ -29,6 +30,7 @@ import { metered } from "./metered.ts";
 import { completeOrigin } from "./origin.ts";
 import type { Cancellable, LiveSession, Sessions } from "./sessions.ts";
 import { type Leaf, leafNames, serverOptions } from "./tls.ts";
+import { Told } from "./told.ts";
 import { openRecording } from "./unrecorded.ts";
 import { type Backend, type CredentialSource, cancelUpstream, logIn } from "./upstream.ts";
 import { Wire } from "./wire.ts";
@@ -55,12 +57,18 @@ export interface PathParts {
   readonly credentialOf: CredentialSource;
   readonly leafFor: (names: readonly string[]) => Promise<Leaf>;
   readonly emit: (event: AuditEvent) => void;
+  /** Whether the audit trail has room for more; else why not, and then nothing new is done. */
+  readonly accepting: () => true | string;
+  /** "all": what is allowed is told as well. */
+  readonly toldDecisions: () => "refused" | "all";
   /** The summary of a session, for whoever counts by cgroup. */
   readonly ended: (origin: Origin, event: AuditEvent) => void;
   readonly sessions: Sessions;
   readonly lookups: Lookups;
   readonly holds: Holds;
   readonly meter: PathMeter;
+  /** What recordings keep of the rows of a connection's answers; absent, or undefined: nothing. */
+  readonly outputOf?: (connection: Connection) => OutputCaps | undefined;
 }
 
 export async function guardConnection(accepted: Accepted, parts: PathParts): Promise<void> {
@@ -113,8 +121,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     ledger: parts.ledger,
     agent: agent.name,
     connection: connection.name,
-    emitShadow: (effect, decision) =>
-      parts.emit(shadowEvent(about(parts, agent, connection, sessionId), decision, effect)),
+    emitShadow: (effect, decision) => parts.emit(shadowEvent(told, decision, effect)),
     isObserved: () => parts.isObserved(agent.name),
     stop: (reason) => {
       meter.overran();
@@ -127,6 +134,11 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     maskIn: (asked, bytes) => maskWritten(asked, bytes, protocol, parts.masker),
     shadowMask: (rule, style) => parts.ledger.noteShadow(rule, `mask ${style}`),
   });
+  const told = new Told({
+    ...{ sessionId, agent, origin, connection },
+    policy: () => judge.current.policy,
+    nowMs: () => parts.clock.nowMs(),
+  });
   const start = {
     sessionId,
     agent,
@@ -136,13 +148,20 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     startedAtMs: parts.clock.nowMs(),
   };
   const recording = openRecording(parts.recorder, start, protocol.quotedIn);
+  const lookFor = () => recording.looking(detectorsNamed(parts.policy().detectors), judge.current.policy);
+  lookFor();
+  const output = parts.outputOf?.(connection);
   const cancelSecret = randomBytes(CANCEL_SECRET_BYTES);
   let cancelKey: Uint8Array | undefined;
   const session = protocol.session({
     sessionId,
     connection,
     cancelSecret,
-    maskFor: (column) => parts.masker.valueMask(column, (detector) => styleOf(column, detector, judge.current)),
+    ...(output === undefined ? {} : { output }),
+    maskFor: (column) => {
+      const styles = (detector: string) => styleOf(column, detector, judge.current);
+      return parts.masker.valueMask(column, styles, detectorsNamed(parts.policy().detectors));
+    },
   });
 
   // 6-9 the driver turns bytes into actions, asks, forwards with permits, masks answers
@@ -152,11 +171,12 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   let sessionLogin: unknown;
   /** The policy under which it was let in. */
   let letIn: string | undefined;
-  const held = new HeldAsks(parts.holds, () => judge.current);
+  const held = new HeldAsks(parts.holds, () => judge.current, parts.accepting);
   const ports: DriverPorts = {
     decide: (id, asked, bytes) => {
       entrance ??= asked;
-      return judge.current.decide(id, asked, bytes);
+      const room = parts.accepting();
+      return room === true ? judge.current.decide(id, asked, bytes) : withoutTrail(room, judge.current.policy);
     },
     hold: (id, asked, bytes, decision) => {
       clearTimeout(startup); // a held `connect` may take longer than a login
@@ -174,7 +194,10 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
       recording.asked(id, asked, decision, hold);
       if (decision.kind === "hold") return; // whoever holds it tells of it
       const refusal = decision.kind === "allow" ? decision.observed : decision;
-      if (refusal !== undefined) parts.emit(refusalEvent(parts, sessionId, agent, connection, decision.kind, refusal));
+      if (refusal !== undefined) parts.emit(told.refusal(decision.kind, refusal, asked));
+      else if (decision.kind === "allow" && parts.toldDecisions() === "all") {
+        parts.emit(told.allowed(decision.rules, asked));
+      }
       accounting.decided(id, decision);
     },
     recordDecided: (id, verdict) => {
@@ -187,12 +210,13 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
       held.answered(entry);
       accounting.answered(entry.askId, entry.rows, entry.bytes);
     },
+    recordOutput: (entry) => recording.output(entry),
     flush: () => recording.flush(),
     settle: () => recording.settle(),
     logIn: async (request) => {
       letIn = judge.current.policy;
       const login = await logIn(backend, request, parts.credentialOf).catch((error: unknown) => {
-        parts.emit(loginFailure(parts, sessionId, agent, connection, error));
+        parts.emit(told.loginFailure(error));
         held.loggedIn(`failed: ${codeOf(error)}`);
         throw error;
       });
@@ -217,13 +241,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     cancel: (key) => cancelFor(parts, agent, key),
     fault: (code, message) => {
       fault ??= code;
-      const text = `A session ended by a fault: ${message}`;
-      parts.emit({
-        ...about(parts, agent, connection, sessionId),
-        kind: "session.fault",
-        message: text,
-        fields: { code },
-      });
+      parts.emit(told.event("session.fault", `A session ended by a fault: ${message}`, { code }));
     },
   };
   const meter = parts.meter.session({ connection: connection.name, protocol: protocol.name }, () => {
@@ -239,6 +257,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     driver.cut(reason);
   };
   const recheck = () => {
+    lookFor();
     const { outdated } = held;
     if (outdated !== undefined) driver.cancelHeld(outdated);
     if (entrance === undefined) return;
@@ -250,12 +269,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   };
   const cancelHeld = (why: string) => driver.cancelHeld(why);
   parts.sessions.add({ sessionId, agent, connection, origin, stop, cut, recheck, drain, cancelHeld });
-  parts.emit({
-    ...about(parts, agent, connection, sessionId),
-    kind: "session.start",
-    message: `${agent.name} connected to ${connection.name}`,
-    fields: { pid: origin.pid, user: origin.user, executable: origin.executable, port: origin.port },
-  });
+  parts.emit(told.event("session.start", `${agent.name} connected to ${connection.name}`));
 
   // 10 one summary, whatever happened
   const reason = await driver.run();
@@ -271,12 +285,8 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   });
   meter.ended(fault === undefined ? "ended" : "fault");
   const { statements, denied, masked, rows } = recording.counts;
-  const summary: AuditEvent = {
-    ...about(parts, agent, connection, sessionId),
-    kind: "session.end",
-    message: `${agent.name} left ${connection.name}: ${reason}`,
-    fields: { statements, denied, held: held.count, masked, rows, bytesIn, bytesOut },
-  };
+  const counts = { statements, denied, held: held.count, masked, rows, bytesIn, bytesOut };
+  const summary = told.event("session.end", `${agent.name} left ${connection.name}: ${reason}`, counts);
   parts.emit(summary);
   parts.sessions.remove(sessionId, cancelKey);
   parts.ended(origin, summary);
@@ -296,7 +306,7 @@ function refuse(
     kind,
     message,
     ...(agent === undefined ? {} : { agent }),
-    fields: { source: accepted.sourceAddress, sourcePort: accepted.sourcePort },
+    fields: { source: accepted.sourceAddress, sourcePort: accepted.sourcePort, ...processFields(accepted) },
   });
 }
 
@@ -323,42 +333,21 @@ async function cancelFor(parts: PathParts, agent: Agent, key: Uint8Array): Promi
   }
 }
 
-function refusalEvent(
-  parts: PathParts,
-  sessionId: string,
-  agent: Agent,
-  connection: Connection,
-  answer: "allow" | "deny",
-  { rules, message }: Refusal,
-): AuditEvent {
+/** In the words of the policy, so that the protocol refuses it as it refuses anything. */
+function withoutTrail(why: string, policy: string): Decision {
   return {
-    ...about(parts, agent, connection, sessionId),
-    ...(answer === "deny"
-      ? { kind: "action.deny", message }
-      : { kind: "action.observed", message: `It was forwarded, but would be denied: ${message}` }),
-    fields: { rules: rules.join(" ") },
+    kind: "deny",
+    rules: ["built-in:audit"],
+    message: `Nothing may be done that cannot be told: ${why}`,
+    policy,
   };
 }
 
-/** The agent is told less than this. */
-function loginFailure(
-  parts: PathParts,
-  sessionId: string,
-  agent: Agent,
-  connection: Connection,
-  error: unknown,
-): AuditEvent {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  return {
-    ...about(parts, agent, connection, sessionId),
-    kind: "upstream.failed",
-    message: messageOf(cause),
-    fields: { code: codeOf(error) },
-  };
-}
-
-function about(parts: PathParts, agent: Agent, connection: Connection, sessionId: string) {
-  return { atMs: parts.clock.nowMs(), agent: agent.name, connection: connection.name, sessionId };
+/** As far as the kernel says. */
+function processFields({ origin }: Accepted): EventFields {
+  if (origin === undefined) return {};
+  const { pid, uid, comm, cgroupId, address, port } = origin;
+  return { pid, uid, comm, cgroupId: cgroupId.toString(), address, port };
 }
 
 /** 80 random bits in lower-case base 32: short enough to read out, too many to guess. */

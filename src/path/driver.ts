@@ -7,7 +7,15 @@ import { FAREWELL_WAIT_MS, HELD_BYTES_MAX, SERVER_STALL_MS } from "../base/limit
 import type { Decision, HoldDecision, Verdict } from "../model/decision.ts";
 import type { Asked } from "../model/operation.ts";
 import { redeemPermit } from "../model/permit.ts";
-import type { AnswerEntry, LookAnswer, LookQuestion, Session, SessionCommand, SessionEvent } from "../model/session.ts";
+import type {
+  AnswerEntry,
+  LookAnswer,
+  LookQuestion,
+  OutputEntry,
+  Session,
+  SessionCommand,
+  SessionEvent,
+} from "../model/session.ts";
 import type { LoggedIn } from "./upstream.ts";
 import type { Wire } from "./wire.ts";
 
@@ -21,6 +29,7 @@ export interface DriverPorts {
   /** The same of what came of a hold. */
   recordDecided(id: number, verdict: Verdict): void;
   recordAnswered(entry: AnswerEntry): void;
+  recordOutput(entry: OutputEntry): void;
   /** Of an answer that goes on: so much of it has passed. */
   noteProgress(id: number, rows: number, bytes: number): void;
   /** One synchronous append of all that was noted. A throw stops what would have been forwarded. */
@@ -211,6 +220,9 @@ export class Driver {
         return;
       case "note":
         this.#ports.recordAnswered(command.entry);
+        return;
+      case "output":
+        this.#ports.recordOutput(command.entry);
         return;
       case "progress":
         this.#ports.noteProgress(command.id, command.rows, command.bytes);
@@ -414,6 +426,7 @@ export class Driver {
           : { kind: "stop", reason: FAULT_FAREWELL };
       for (const command of this.#session.handle(event)) {
         if (command.kind === "toClient") this.#toClient.push(command.bytes);
+        else if (command.kind === "note" || command.kind === "output") this.#obey(command); // what an answer brought so far
       }
       if (this.#toClient.length > 0) this.#client.write(join(this.#toClient));
     } catch {

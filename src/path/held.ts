@@ -11,6 +11,7 @@ const CHANGED = "the policy has changed while it waited; send it again";
 export class HeldAsks {
   readonly #holds: Holds;
   readonly #judge: () => Judge;
+  readonly #accepting: () => true | string;
   /** Approved and forwarded, not answered yet, by their asks. */
   readonly #running = new Map<number, Hold>();
   /** Of what waits now. */
@@ -18,9 +19,11 @@ export class HeldAsks {
   /** So far. */
   count = 0;
 
-  constructor(holds: Holds, judge: () => Judge) {
+  /** `accepting`: whether the audit trail has room; else nothing is let go. */
+  constructor(holds: Holds, judge: () => Judge, accepting: () => true | string) {
     this.#holds = holds;
     this.#judge = judge;
+    this.#accepting = accepting;
   }
 
   /** Approved, the judge of that moment lifts it, if the policy is still the one that held it. */
@@ -42,6 +45,8 @@ export class HeldAsks {
       if (answer.kind === "refused") return refused(answer.end, answer.message);
       const judge = this.#judge();
       if (judge.policy !== decision.policy) return withdraw(CHANGED);
+      const room = this.#accepting();
+      if (room !== true) return withdraw(`nothing may be done that cannot be told: ${room}`);
       const lifted = judge.lift(askId, asked, bytes, answer.approval);
       if (lifted.kind !== "allow") return withdraw("it is not allowed any more; send it again");
       this.#running.set(askId, hold);

@@ -26,6 +26,8 @@ function refusing(error: UserError): Recording {
     asked: refuse,
     decided: refuse,
     answered: refuse,
+    output: refuse,
+    looking: () => {},
     flush: refuse,
     settle: refuse,
     end: async () => {},

@@ -40,6 +40,8 @@ export interface Policy {
   readonly readsTime: boolean;
   /** Whether there is a limit of that name in force. */
   isLimit(rule: string): boolean;
+  /** Detectors that conditions of its reveal rules name; "*" where one asks for whatever was found. */
+  readonly detectors: readonly string[];
   judge(subject: Subject): Judge;
   /** The decision on an ask with every rule that covers it and why it matched or not. */
   explain(subject: Subject, asked: readonly Asked[]): Explanation;
@@ -77,9 +79,18 @@ export function loadPolicy(
     warnings: lint(texts, rules, files, known, actions),
     readsTime: rules.some(({ condition }) => condition?.readsTime === true),
     isLimit: (rule) => limits.has(rule),
+    detectors: [...new Set(texts.flatMap(detectorsIn))],
     judge: (subject) => createJudge(index, version, subject),
     explain: (subject, asked) => explainAsk(index, places, version, subject, asked),
   };
+}
+
+/** A name too many costs a search, one too few would leave a finding uncounted: whatever is quoted may be one. */
+function detectorsIn({ on, when, shadow }: RuleText): readonly string[] {
+  if (shadow || when === undefined || !on.some(({ text }) => text === REVEAL)) return [];
+  if (!/\bdetector\b/.test(when.text)) return [];
+  const quoted = [...when.text.matchAll(/(["'])(.*?)\1/g)].map((match) => match[2] ?? "").filter((name) => name !== "");
+  return quoted.length === 0 ? ["*"] : quoted;
 }
 
 /** By name. A declaration that takes a name of policy's own is a defect of the protocol, not of the files. */

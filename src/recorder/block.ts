@@ -9,7 +9,7 @@
  * was recorded until then.
  */
 import { hash } from "node:crypto";
-import { BLOCK_BYTES_MAX } from "../base/limits.ts";
+import { BLOCK_BYTES_MAX, RECORD_BYTES_MAX } from "../base/limits.ts";
 
 const LINK_BYTES = 32;
 export const BLOCK_HEADER_BYTES = 4 + LINK_BYTES;
@@ -69,8 +69,10 @@ export function* messagesIn(body: Buffer): Generator<Buffer, void> {
   let offset = 0;
   while (offset < body.length) {
     const start = offset + 4;
-    const end = start > body.length ? Number.POSITIVE_INFINITY : start + body.readUInt32BE(offset);
+    const length = start > body.length ? Number.POSITIVE_INFINITY : body.readUInt32BE(offset);
+    const end = start + length;
     if (end > body.length) throw new Error("a record does not end within its block");
+    if (length > RECORD_BYTES_MAX) throw new Error(`a record cannot have ${length} bytes`);
     yield body.subarray(start, end);
     offset = end;
   }

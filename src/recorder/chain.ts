@@ -23,6 +23,13 @@ export interface ClosedSegment {
   readonly sequence: number;
 }
 
+/** The newest block: its segment and hash, and its last record. */
+export interface ChainHead {
+  readonly segment: number;
+  readonly sequence: number;
+  readonly hash: Link;
+}
+
 export interface ChainOptions {
   readonly sessionId: string;
   readonly fileOf: (segment: number) => string;
@@ -44,14 +51,20 @@ export class Chain {
   /** Of the newest record. */
   #sequence = 0;
   /** Full segments that the disk need not have yet. */
-  #leaving: Segment[] = [];
+  #leaving: { readonly segment: Segment; readonly closed: ClosedSegment }[] = [];
+  /** What survives a loss of power. */
+  #settled: ChainHead = { segment: 0, sequence: 0, hash: FIRST_LINK };
 
   constructor(options: ChainOptions) {
     this.#options = options;
   }
 
-  /** What a checkpoint signs: the newest block's segment and hash, and its last record. */
-  get head(): { readonly segment: number; readonly sequence: number; readonly hash: Link } {
+  /** What a checkpoint may sign: of a recording that is to survive a loss of power only what does. */
+  get head(): ChainHead {
+    return this.#options.commits === undefined ? this.#newest : this.#settled;
+  }
+
+  get #newest(): ChainHead {
     return { segment: this.#number, sequence: this.#sequence, hash: this.#link };
   }
 
@@ -75,31 +88,37 @@ export class Chain {
 
   /** Resolves when all that was appended before survives a loss of power. Rejects with errno errors. */
   async settle(): Promise<void> {
-    const { commits } = this.#options;
+    const { commits, closed } = this.#options;
     if (commits === undefined) return;
+    const head = this.#newest;
     const leaving = this.#leaving;
     this.#leaving = [];
-    const segments = this.#segment === undefined ? leaving : [...leaving, this.#segment];
+    const segments = leaving.map(({ segment }) => segment);
+    if (this.#segment !== undefined) segments.push(this.#segment);
     try {
       await Promise.all(segments.map((segment) => commits.sync(segment)));
     } finally {
-      for (const segment of leaving) segment.close();
+      for (const { segment } of leaving) segment.close();
     }
+    this.#settled = head;
+    for (const one of leaving) closed(one.closed);
   }
 
   /** Appends no more. */
   async close(): Promise<void> {
+    const segment = this.#segment;
     try {
       await this.settle();
+      if (segment !== undefined) this.#options.closed(this.#closing(segment));
     } finally {
-      this.#segment?.close();
-      this.#leave();
+      segment?.close();
+      this.#segment = undefined;
     }
   }
 
   /** Head and first records in one write; a file that cannot take them is not left behind. */
   #begin(records: Packer, firstSequence: number, atMs: number): void {
-    const { sessionId, fileOf, sealing, commits, writeBytes } = this.#options;
+    const { sessionId, fileOf, sealing, writeBytes } = this.#options;
     const number = this.#number + 1;
     const file = fileOf(number);
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
@@ -114,9 +133,7 @@ export class Chain {
       rmSync(file, { force: true });
       throw error;
     }
-    if (commits === undefined) this.#segment?.close();
-    else if (this.#segment !== undefined) this.#leaving.push(this.#segment);
-    this.#leave();
+    if (this.#segment !== undefined) this.#leave(this.#segment);
     this.#segment = segment;
     this.#number = number;
     this.#openedMs = atMs;
@@ -128,15 +145,18 @@ export class Chain {
     return sealing === undefined ? records.block(link) : blockAround(sealing.seal(records.view(), link), link);
   }
 
-  #leave(): void {
-    if (this.#segment === undefined) return;
-    this.#options.closed({
-      file: this.#segment.file,
-      segment: this.#number,
-      isSealed: this.#options.sealing !== undefined,
-      hash: this.#link,
-      sequence: this.#sequence,
-    });
-    this.#segment = undefined;
+  #leave(segment: Segment): void {
+    const closed = this.#closing(segment);
+    if (this.#options.commits !== undefined) {
+      this.#leaving.push({ segment, closed });
+      return;
+    }
+    segment.close();
+    this.#options.closed(closed);
+  }
+
+  #closing({ file }: Segment): ClosedSegment {
+    const isSealed = this.#options.sealing !== undefined;
+    return { file, segment: this.#number, isSealed, hash: this.#link, sequence: this.#sequence };
   }
 }

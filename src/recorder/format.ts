@@ -5,7 +5,7 @@ import type { Connection } from "../model/connection.ts";
 import type { Refusal, ShadowEffect } from "../model/decision.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Origin } from "../model/origin.ts";
-import type { AnswerEntry } from "../model/session.ts";
+import type { AnswerEntry, MaskTally, OutputEntry, OutputValue } from "../model/session.ts";
 import { blockAround, type Link } from "./block.ts";
 
 /** What is known of a session when it opens. */
@@ -59,8 +59,18 @@ export type RecordBody =
   | ({ readonly kind: "end" } & RecordingCounts & Omit<RecordingSummary, "endedAtMs">)
   /** Operations that are not in here; `wentOn`: those that were allowed went to the backend all the same. */
   | { readonly kind: "gap"; readonly operations: number; readonly wentOn: boolean }
+  | ({ readonly kind: "output" } & OutputEntry)
+  | ({ readonly kind: "terminal" } & TerminalEntry)
+  /** Detectors that are looked for in answers from here on. */
+  | { readonly kind: "looking"; readonly detectors: readonly string[]; readonly policy: string }
   /** Of a later version of the format: shown as there, not understood. */
   | { readonly kind: "unknown" };
+
+/** What passed through a terminal; `data` as it was sent. */
+export type TerminalEntry =
+  | { readonly stream: "output" | "input"; readonly data: Uint8Array }
+  | { readonly stream: "resize"; readonly columns: number; readonly rows: number }
+  | { readonly stream: "exit"; readonly status: number };
 
 export interface StartEntry {
   readonly sessionId: string;
@@ -199,6 +209,19 @@ export function encodeGap(sequence: number, atMs: number, operations: number, we
   return encodeRecord({ sequence, atMs, gap: { operations, wentOn } });
 }
 
+export function encodeLooking(
+  sequence: number,
+  atMs: number,
+  detectors: readonly string[],
+  policy: string,
+): Uint8Array {
+  return encodeRecord({ sequence, atMs, looking: { detectors, policy } });
+}
+
+export function encodeTerminal(sequence: number, atMs: number, { stream, ...rest }: TerminalEntry): Uint8Array {
+  return encodeRecord({ sequence, atMs, terminal: { ...rest, stream: stream.toUpperCase() } });
+}
+
 function encodeRecord(record: object): Uint8Array {
   return TYPES.record.encode(TYPES.record.fromObject(record)).finish();
 }
@@ -212,6 +235,12 @@ export function decodeRecord(message: Uint8Array): RecordEntry {
     oneofs: true,
   }) as unknown as PlainRecord;
   return { sequence: Number(plain.sequence), atMs: Number(plain.atMs), ...bodyOf(plain) };
+}
+
+interface PlainTally {
+  readonly column: string;
+  readonly by: string;
+  readonly count: string;
 }
 
 /** What protobufjs makes of a record: 64-bit numbers as decimal text. */
@@ -238,7 +267,8 @@ interface PlainRecord {
     readonly askId: string;
     readonly rows: string;
     readonly bytes: string;
-    readonly masks: readonly { readonly column: string; readonly by: string; readonly count: string }[];
+    readonly masks: readonly PlainTally[];
+    readonly shown: readonly PlainTally[];
     readonly outcome: string;
     readonly error: { readonly code: string; readonly message: string } | null;
   };
@@ -246,9 +276,24 @@ interface PlainRecord {
     Record<"statements" | "denied" | "masked" | "rows" | "bytesIn" | "bytesOut", string>
   >;
   readonly gap?: { readonly operations: string; readonly wentOn: boolean };
+  readonly output?: {
+    readonly askId: string;
+    readonly columns: readonly string[];
+    readonly rows: readonly { readonly values: readonly { readonly value?: string | null; readonly hex: boolean }[] }[];
+    readonly truncated: boolean;
+  };
+  readonly terminal?: {
+    readonly stream: string;
+    readonly data: Uint8Array;
+    readonly columns: number;
+    readonly rows: number;
+    readonly status: number;
+  };
+  readonly looking?: { readonly detectors: readonly string[]; readonly policy: string };
 }
 
-function bodyOf({ start, action, decision, answer, end, gap }: PlainRecord): RecordBody {
+function bodyOf(plain: PlainRecord): RecordBody {
+  const { start, action, decision, answer, end, gap, output, terminal, looking } = plain;
   if (start) {
     const origin = start.origin;
     if (origin === null) throw new Error("Cannot read the start of a recording: it has no origin");
@@ -286,7 +331,8 @@ function bodyOf({ start, action, decision, answer, end, gap }: PlainRecord): Rec
       askId: Number(answer.askId),
       rows: Number(answer.rows),
       bytes: Number(answer.bytes),
-      masks: answer.masks.map(({ column, by, count }) => ({ column, by, count: Number(count) })),
+      masks: answer.masks.map(tallyOf),
+      ...(answer.shown.length > 0 && { shown: answer.shown.map(tallyOf) }),
       outcome: answer.outcome,
       ...(answer.error && { error: answer.error }),
     };
@@ -305,5 +351,32 @@ function bodyOf({ start, action, decision, answer, end, gap }: PlainRecord): Rec
     };
   }
   if (gap) return { kind: "gap", operations: Number(gap.operations), wentOn: gap.wentOn };
+  if (output) {
+    const shownAs = ({ value, hex }: { readonly value?: string | null; readonly hex: boolean }): OutputValue =>
+      value === null || value === undefined ? null : hex ? { hex: value } : value;
+    const rows = output.rows.map(({ values }) => values.map(shownAs));
+    return { kind: "output", askId: Number(output.askId), columns: output.columns, rows, truncated: output.truncated };
+  }
+  if (terminal) return terminalOf(terminal);
+  if (looking) return { kind: "looking", detectors: looking.detectors, policy: looking.policy };
   return { kind: "unknown" };
+}
+
+function tallyOf({ column, by, count }: PlainTally): MaskTally {
+  return { column, by, count: Number(count) };
+}
+
+function terminalOf({ stream, data, columns, rows, status }: NonNullable<PlainRecord["terminal"]>): RecordBody {
+  switch (stream) {
+    case "OUTPUT":
+      return { kind: "terminal", stream: "output", data };
+    case "INPUT":
+      return { kind: "terminal", stream: "input", data };
+    case "RESIZE":
+      return { kind: "terminal", stream: "resize", columns, rows };
+    case "EXIT":
+      return { kind: "terminal", stream: "exit", status };
+    default:
+      return { kind: "unknown" };
+  }
 }

@@ -4,7 +4,7 @@
  * kind back with protobufjs. Writes no file.
  */
 import type { Decision } from "../model/decision.ts";
-import type { AnswerEntry } from "../model/session.ts";
+import type { AnswerEntry, MaskTally, OutputEntry } from "../model/session.ts";
 import { BLOCK_HEADER_BYTES, type Link, linkBlock } from "./block.ts";
 import type { HoldEntry } from "./format.ts";
 
@@ -20,6 +20,7 @@ const LENGTH = 2;
 const ACTION = 11;
 const DECISION = 12;
 const ANSWER = 13;
+const OUTPUT = 16;
 
 /** An action in the form it is stored: scrubbed, cut, facts as JSON. */
 export interface PackedAction {
@@ -130,13 +131,7 @@ export class Packer {
     this.#number(1, answer.askId);
     this.#number(2, answer.rows);
     this.#number(3, answer.bytes);
-    for (const mask of answer.masks) {
-      const item = this.#begin(4);
-      this.#string(1, mask.column);
-      this.#string(2, mask.by);
-      this.#number(3, mask.count);
-      this.#end(item);
-    }
+    this.#tallies(4, answer.masks);
     this.#string(5, answer.outcome);
     if (answer.error !== undefined) {
       const error = this.#begin(6);
@@ -144,8 +139,43 @@ export class Packer {
       this.#string(2, answer.error.message);
       this.#end(error);
     }
+    if (answer.shown !== undefined) this.#tallies(7, answer.shown);
     this.#end(body);
     this.#endFrame(frame);
+  }
+
+  output(sequence: number, atMs: number, { askId, columns, rows, truncated }: OutputEntry): void {
+    const frame = this.#beginFrame(sequence, atMs);
+    const body = this.#begin(OUTPUT);
+    this.#number(1, askId);
+    for (const column of columns) this.#text(2, column);
+    for (const values of rows) {
+      const row = this.#begin(3);
+      for (const value of values) {
+        const item = this.#begin(1);
+        // `optional`: an empty text is a value, unlike NULL.
+        if (typeof value === "string") this.#text(1, value);
+        else if (value !== null) {
+          this.#text(1, value.hex);
+          this.#number(2, 1);
+        }
+        this.#end(item);
+      }
+      this.#end(row);
+    }
+    this.#number(4, truncated ? 1 : 0);
+    this.#end(body);
+    this.#endFrame(frame);
+  }
+
+  #tallies(field: number, tallies: readonly MaskTally[]): void {
+    for (const { column, by, count } of tallies) {
+      const item = this.#begin(field);
+      this.#string(1, column);
+      this.#string(2, by);
+      this.#number(3, count);
+      this.#end(item);
+    }
   }
 
   /** Fields 6 and 7 of `Action` alone: they are the same for every use of one operation. */

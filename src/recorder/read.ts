@@ -4,7 +4,7 @@ import { messageOf, UserError } from "../base/errors.ts";
 import { FIRST_LINK, hexOf, type Link } from "./block.ts";
 import { findDay, readBeginning, readSegment, segmentName, unknownSession } from "./files.ts";
 import { checkPreamble, decodeRecord, PREAMBLE_BYTES, type RecordEntry } from "./format.ts";
-import type { DataKeys } from "./seal.ts";
+import type { SessionKeys } from "./seal.ts";
 import { piecesOf, readHead } from "./segment.ts";
 
 /** What a reader meets: records, and what it has to say about the files. */
@@ -31,7 +31,7 @@ export interface ReadOptions {
   /** Saves the search for it. */
   readonly day?: string;
   /** Without it, sealed recordings cannot be read. */
-  readonly keys?: DataKeys;
+  readonly keys?: SessionKeys;
   /** Reads from this segment on, at its first record; the chain is checked from there. */
   readonly fromSegment?: number;
   /** Called after each block of records; of sealed ones without a key, too. */

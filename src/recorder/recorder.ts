@@ -20,7 +20,7 @@ import type { RecordingStart } from "./format.ts";
 import { createPrepare, type Scrub } from "./prepare.ts";
 import { type ReadBlockOf, readRecording } from "./read.ts";
 import { OpenRecording, type Recording, type RecordingWorld } from "./recording.ts";
-import { createSealing, type DataKey, type DataKeys } from "./seal.ts";
+import { createSealing, type SessionKeys, sessionKey } from "./seal.ts";
 import { createTally } from "./tally.ts";
 
 export type { Recording } from "./recording.ts";
@@ -82,9 +82,18 @@ export interface RecorderOptions {
   /** See Recording; `deny` unless told. */
   readonly whenFull?: () => "deny" | "continue";
   /** The data key for sessions that begin now; undefined: they are not sealed. */
-  readonly dataKey?: () => DataKey | undefined;
-  readonly keys?: DataKeys;
+  readonly dataKey?: () => { readonly id: string; readonly secret: Uint8Array } | undefined;
+  readonly keys?: SessionKeys;
   readonly tell?: RecordingWorld["tell"];
+  readonly faults?: RecorderFaults;
+}
+
+/** For tests of crashes and of lost power only. */
+export interface RecorderFaults {
+  /** Decisions are kept; what they allow is not forwarded yet. */
+  readonly kept?: () => void;
+  /** So much of a file is on the disk. */
+  readonly synced?: (file: string, bytes: number) => void;
 }
 
 export async function createRecorder(options: RecorderOptions): Promise<Recorder> {
@@ -92,7 +101,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
   preparePrivateFolder(dir);
   const live = new Map<string, OpenRecording>();
   const archive = createArchive(log);
-  const commits = createCommits();
+  const commits = createCommits(options.faults?.synced);
   let roots: Root[] = [];
   const awake = new Set<OpenRecording>();
   let timer: NodeJS.Timeout | undefined;
@@ -108,6 +117,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
   const worldOf = (): RecordingWorld => ({
     ...{ clock, log, index, scrub, prepare },
     isSettled: options.durability?.() === "fsync",
+    kept: options.faults?.kept ?? (() => {}),
     whenFull: options.whenFull?.() ?? "deny",
     tell: options.tell ?? ((session, kind, message) => log.warn(message, { session, kind })),
     wake(recording) {
@@ -130,7 +140,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
     return new Chain({
       sessionId,
       fileOf: (segment) => join(dir, day, segmentName(sessionId, segment)),
-      sealing: key === undefined ? undefined : createSealing(key, sessionId),
+      sealing: key === undefined ? undefined : createSealing(key.id, sessionKey(key.secret, sessionId)),
       commits: isSettled ? commits : undefined,
       writeBytes: options.writeBytes,
       closed: ({ file, segment, sequence, hash, isSealed }) => {

@@ -9,12 +9,13 @@ import type { Log } from "../base/log.ts";
 import type { Decision, RuleName, Verdict } from "../model/decision.ts";
 import type { Asked } from "../model/operation.ts";
 import type { QuotedIn } from "../model/protocol.ts";
-import type { AnswerEntry } from "../model/session.ts";
+import type { AnswerEntry, OutputEntry } from "../model/session.ts";
 import type { SessionRow, SessionState, SessionStore } from "../store/sessions.ts";
-import type { Chain } from "./chain.ts";
+import type { Chain, ChainHead } from "./chain.ts";
 import {
   encodeEnd,
   encodeGap,
+  encodeLooking,
   encodeStart,
   type RecordingCounts,
   type RecordingStart,
@@ -35,6 +36,10 @@ export interface Recording {
   decided(askId: number, verdict: Verdict): void;
   /** Reaches the file with the next flush, or by itself within RECORD_IDLE_MS. Throws like `flush` when much waits. */
   answered(entry: AnswerEntry): void;
+  /** The same of rows as the client got them. */
+  output(entry: OutputEntry): void;
+  /** Detectors that are looked for in answers from here on; what was said before is not said again. */
+  looking(detectors: ReadonlySet<string>, policy: string): void;
   /**
    * Writes all that waits, in one write. Throws UserError RECORDING_FAILED: the caller denies what it
    * asked since the last flush, and the recording will say so once the disk takes it.
@@ -58,6 +63,8 @@ export interface RecordingWorld {
   /** Asks that `idle` be called soon. */
   readonly wake: (recording: OpenRecording) => void;
   readonly ended: (recording: OpenRecording) => void;
+  /** Called when what was allowed is kept, and before it is forwarded. */
+  readonly kept: () => void;
   /** Whether a decision has to survive a loss of power before it is acted upon. */
   readonly isSettled: boolean;
   /** For the audit trail. */
@@ -98,6 +105,8 @@ export class OpenRecording implements Recording {
   /** Of the first record that waits; 0 where none does. */
   #waitingSinceMs = 0;
   #rowPutMs = 0;
+  /** Nothing, until it is said. */
+  #looking = "";
   #ended = false;
   #statements = 0;
   #denied = 0;
@@ -137,7 +146,7 @@ export class OpenRecording implements Recording {
   }
 
   /** What the chain came to, where it is more than what the last call gave. */
-  takeHead(): Chain["head"] | undefined {
+  takeHead(): ChainHead | undefined {
     const { head } = this.#chain;
     if (head.sequence === this.#checkpointed) return undefined;
     this.#checkpointed = head.sequence;
@@ -192,9 +201,24 @@ export class OpenRecording implements Recording {
     this.#wake();
   }
 
+  output(entry: OutputEntry): void {
+    if (this.#pending.length > RECORD_PENDING_BYTES_MAX) this.flush();
+    this.#pending.output(this.#next(), this.#world.clock.nowMs(), entry);
+    this.#wake();
+  }
+
+  looking(detectors: ReadonlySet<string>, policy: string): void {
+    const said = [...detectors].join(" ");
+    if (said === this.#looking || this.#ended) return;
+    this.#looking = said;
+    this.#pending.frame(encodeLooking(this.#next(), this.#world.clock.nowMs(), [...detectors], policy));
+    this.#wake();
+  }
+
   flush(): void {
     this.#writeOut();
     if (this.#world.isSettled) this.#written.push(...this.#allowed);
+    else if (this.#allowed.length > 0) this.#world.kept();
     this.#allowed.length = 0;
   }
 
@@ -202,7 +226,7 @@ export class OpenRecording implements Recording {
     const allowed = this.#written;
     this.#written = [];
     if (!this.#world.isSettled || allowed.length === 0) return undefined;
-    return this.#chain.settle().catch((cause: unknown) => {
+    return this.#chain.settle().then(this.#world.kept, (cause: unknown) => {
       if (this.#world.whenFull === "deny") this.#withdraw(allowed);
       this.#goOn(cause);
     });

@@ -10,15 +10,8 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import type { Link } from "./block.ts";
 
-/** A data key, as the vault hands it out. */
-export interface DataKey {
-  readonly id: string;
-  /** 32 bytes. */
-  readonly secret: Uint8Array;
-}
-
-/** Data keys by id: undefined where it was destroyed, or is not at hand. */
-export type DataKeys = (id: string) => Uint8Array | undefined;
+/** The key of one session, from the data key of that id; undefined where it was destroyed, or is not at hand. */
+export type SessionKeys = (dataKeyId: string, sessionId: string) => Uint8Array | undefined;
 
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
@@ -31,11 +24,15 @@ export interface Sealing {
   open(sealed: Uint8Array, link: Link): Buffer;
 }
 
-export function createSealing({ id, secret }: DataKey, sessionId: string): Sealing {
-  const info = `sallyport/recording/v1/${sessionId}`;
-  const key = Buffer.from(hkdfSync("sha256", secret, Buffer.alloc(0), info, KEY_BYTES));
+/** `dataKey`: 32 bytes of the vault. */
+export function sessionKey(dataKey: Uint8Array, sessionId: string): Uint8Array {
+  return Buffer.from(hkdfSync("sha256", dataKey, Buffer.alloc(0), `sallyport/recording/v1/${sessionId}`, KEY_BYTES));
+}
+
+/** `key`: of the session, 32 bytes; `keyId`: of the data key that it came from. */
+export function createSealing(keyId: string, key: Uint8Array): Sealing {
   return {
-    keyId: id,
+    keyId,
     seal(body, link) {
       const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv("aes-256-gcm", key, nonce);

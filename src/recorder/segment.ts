@@ -2,7 +2,7 @@
 import { messageOf } from "../base/errors.ts";
 import { hashOf, type Link, messagesIn, readBlock } from "./block.ts";
 import { checkPreamble, decodeHead, PREAMBLE_BYTES, type SegmentHead } from "./format.ts";
-import { createSealing, type DataKeys, type Sealing } from "./seal.ts";
+import { createSealing, type Sealing, type SessionKeys } from "./seal.ts";
 
 export type SegmentPiece =
   /** A block of records in the order of the file. */
@@ -19,7 +19,7 @@ export interface SegmentOf {
   readonly segment: number;
   /** Hash of the last block of the segment before; undefined: not known, and not checked. */
   readonly link: Link | undefined;
-  readonly keys: DataKeys;
+  readonly keys: SessionKeys;
 }
 
 /** Preamble and head block. */
@@ -62,8 +62,8 @@ export function* piecesOf(bytes: Buffer, { sessionId, segment, link, keys }: Seg
           throw new Error(`it says that it is segment ${head.segment} of ${head.sessionId}`);
         }
         keyId = head.keyId;
-        const secret = keyId === "" ? undefined : keys(keyId);
-        sealing = secret === undefined ? undefined : createSealing({ id: keyId, secret }, sessionId);
+        const key = keyId === "" ? undefined : keys(keyId, sessionId);
+        sealing = key === undefined ? undefined : createSealing(keyId, key);
       } else if (keyId !== "" && sealing === undefined) {
         yield { kind: "sealed", offset, hash: expected, keyId };
       } else {

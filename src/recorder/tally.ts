@@ -65,6 +65,9 @@ export function createTally(file: string): Tally {
         return;
       }
       case "gap":
+      case "output":
+      case "terminal":
+      case "looking":
       case "unknown":
       case "missing":
       case "damaged":

@@ -9,7 +9,8 @@ export interface Commits {
   sync(segment: Segment): Promise<void>;
 }
 
-export function createCommits(): Commits {
+/** `tell` hears how much of a file is on the disk: for tests of a loss of power. */
+export function createCommits(tell: (file: string, bytes: number) => void = () => {}): Commits {
   /** What the next round syncs; as many as there are open recordings at most. */
   let gathering = new Map<Segment, Promise<void>>();
   let running: Promise<unknown> = Promise.resolve();
@@ -28,7 +29,8 @@ export function createCommits(): Commits {
       const round = gathering;
       const synced = running.then(() => {
         if (gathering === round) begin();
-        return segment.sync();
+        const { size } = segment;
+        return segment.sync().then(() => tell(segment.file, size));
       });
       round.set(segment, synced);
       return synced;

@@ -24,6 +24,8 @@ export interface Statements {
 export interface Database extends Statements {
   /** All or nothing: whatever `work` throws rolls back and is thrown again. */
   transaction<Result>(work: (inside: Statements) => Promise<Result>): Promise<Result>;
+  /** Ends the call that runs now with SQLITE_INTERRUPT; those that wait go on. */
+  interrupt(): void;
   /** Waits for what was asked before, then closes. */
   close(): Promise<void>;
 }
@@ -201,6 +203,9 @@ function queued(handle: sqlite3.Database, raw: Statements): Database {
           throw error;
         }
       }),
+    interrupt: () => {
+      if (waiting > 0 && closing === undefined) handle.interrupt();
+    },
     close: () => {
       closing ??= last.then(() => closeHandle(handle));
       return closing;

@@ -16,6 +16,9 @@ export interface EventStore {
   append(events: readonly AuditEvent[]): Promise<void>;
   /** Newest first. */
   list(query?: EventQuery): Promise<readonly AuditEvent[]>;
+  /** Oldest first, each with its number, which is larger than `id`: how a reader follows the trail. */
+  after(id: number, limit: number): Promise<readonly { readonly id: number; readonly event: AuditEvent }[]>;
+  countAfter(id: number): Promise<number>;
 }
 
 export function createEventStore(database: Database): EventStore {
@@ -49,6 +52,15 @@ export function createEventStore(database: Database): EventStore {
         [...values, rowLimit(query.limit)],
       );
       return raws.map(eventOf);
+    },
+    async after(id, limit) {
+      const sql = "SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?";
+      const raws = await database.all<RawEvent & { readonly id: number }>(sql, [id, rowLimit(limit)]);
+      return raws.map((raw) => ({ id: raw.id, event: eventOf(raw) }));
+    },
+    async countAfter(id) {
+      const row = await database.one<{ n: number }>("SELECT count(*) AS n FROM events WHERE id > ?", [id]);
+      return row?.n ?? 0;
     },
   };
 }

@@ -58,6 +58,10 @@ const STEPS: readonly string[] = [
    CREATE INDEX holds_by_time ON holds (opened_ms);
    CREATE INDEX holds_by_likeness ON holds (likeness, opened_ms);
    CREATE INDEX holds_open ON holds (state) WHERE state IN ('waiting', 'approved', 'running');`,
+  `CREATE TABLE data_keys (
+     id TEXT PRIMARY KEY, created_ms INTEGER NOT NULL, nonce BLOB NOT NULL, sealed BLOB,
+     destroyed_ms INTEGER, reason TEXT NOT NULL
+   ) WITHOUT ROWID;`,
 ];
 
 /** Brings the schema to this program's version in one transaction. Throws STORE_NEWER. */

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Log } from "../base/log.ts";
 import { type AgentStateStore, createAgentStateStore } from "./agent-states.ts";
+import { createDataKeyStore, type DataKeyStore } from "./data-keys.ts";
 import { openDatabase } from "./database.ts";
 import { createEventStore, type EventStore } from "./events.ts";
 import { createHoldStore, type HoldStore } from "./holds.ts";
@@ -17,6 +18,7 @@ export interface Store {
   readonly agentStates: AgentStateStore;
   readonly holds: HoldStore;
   readonly secrets: SecretStore;
+  readonly dataKeys: DataKeyStore;
   /** Writes what waits, then closes. */
   close(): Promise<void>;
 }
@@ -41,6 +43,7 @@ export async function openStore(stateDir: string, log: Log): Promise<Store> {
     agentStates: createAgentStateStore(database),
     holds: createHoldStore(database),
     secrets: createSecretStore(database),
+    dataKeys: createDataKeyStore(database),
     async close() {
       await sessions.flush();
       await database.close();

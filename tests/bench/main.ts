@@ -2,16 +2,17 @@
  * `npm run bench`: interleaved rounds of the same work through each subject, since only ratios of one run mean
  * something on a shared machine. Options: `--rounds N` (5), `--seconds N` of each pgbench run (3), `--quick`
  * (2 rounds, 1 s, a tenth of the rows), `--only NAME` (a measure, a subject, `cost`, what guarding costs a flow and
- * a bystander, or `decisions`, what a policy costs; may be repeated), `--json FILE`.
+ * a bystander, `decisions`, what a policy costs, or `recording`, what recording costs; may be repeated), `--json FILE`.
  * Writes build/bench.json. Last line: a count of the aims. Exit code 1: one fell short, or a subject failed.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { startPostgres } from "../kit/postgres.ts";
+import { type Postgres, startPostgres } from "../kit/postgres.ts";
 import { type Cost, judgeCost, measureCost, tableOfCosts } from "./cost.ts";
 import { type Decisions, judgeDecisions, measureDecisions, tableOfDecisions } from "./decisions.ts";
 import { MEASURES, prepare } from "./measures.ts";
+import { judgeRecording, measureRecording, type RecordingCost, tableOfRecording } from "./recording.ts";
 import { AIMS, judge, type RoundSample, type Row, rowsOf, tableOf } from "./report.ts";
 import { type Running, SUBJECTS } from "./subjects.ts";
 
@@ -26,6 +27,9 @@ const { values } = parseArgs({
 });
 const COST = "cost";
 const DECISIONS = "decisions";
+const RECORDING = "recording";
+/** By themselves these compare no subjects. */
+const ALONE = [COST, DECISIONS, RECORDING];
 const rounds = Number(values.rounds ?? (values.quick ? 2 : 5));
 const effort = { seconds: Number(values.seconds ?? (values.quick ? 1 : 3)), rows: values.quick ? 100_000 : 1_000_000 };
 const measures = chosen(MEASURES);
@@ -37,9 +41,8 @@ const faults: string[] = [];
 const running = new Map<string, Running>();
 const rss: Row[] = [];
 
-/** By themselves `cost` and `decisions` need no database. */
-const wantsMeasures = values.only.length === 0 || values.only.some((name) => name !== COST && name !== DECISIONS);
-if (wantsMeasures) await compareSubjects();
+const wantsMeasures = values.only.length === 0 || values.only.some((name) => !ALONE.includes(name));
+if (wantsMeasures) await withServer(compareSubjects);
 let costs: readonly Cost[] = [];
 if (values.only.length === 0 || values.only.includes(COST)) {
   const flows = values.quick ? { connects: 500, mebibytes: 128 } : { connects: 1_000, mebibytes: 256 };
@@ -53,9 +56,17 @@ if (values.only.length === 0 || values.only.includes(DECISIONS)) {
     decisions = await measureDecisions();
   });
 }
+let recorded: readonly RecordingCost[] = [];
+if (values.only.length === 0 || values.only.includes(RECORDING)) {
+  await attempt(RECORDING, () =>
+    withServer(async (server) => {
+      recorded = await measureRecording(server, rounds, effort);
+    }),
+  );
+}
 finish();
 
-async function compareSubjects(): Promise<void> {
+async function withServer(work: (server: Postgres) => Promise<void>): Promise<void> {
   const server = await startPostgres({
     version: 15,
     password: "bench",
@@ -63,6 +74,14 @@ async function compareSubjects(): Promise<void> {
   });
   try {
     await prepare(server, effort);
+    await work(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function compareSubjects(server: Postgres): Promise<void> {
+  try {
     for (const { name, start } of subjects) {
       await attempt(name, async () => void running.set(name, await start(server)));
     }
@@ -76,7 +95,6 @@ async function compareSubjects(): Promise<void> {
     }
   } finally {
     for (const [name, { stop }] of running) await attempt(name, stop);
-    await server.stop();
   }
 }
 
@@ -113,17 +131,19 @@ function finish(): void {
   const rows = [...rowsOf(samples), ...rss];
   const units = new Map(MEASURES.map(({ name, unit }) => [name, unit]));
   mkdirSync(dirname(values.json), { recursive: true });
-  writeFileSync(values.json, `${JSON.stringify([...rows, ...costs, ...decisions], null, 1)}\n`);
+  writeFileSync(values.json, `${JSON.stringify([...rows, ...costs, ...decisions, ...recorded], null, 1)}\n`);
   console.log(`${rounds} rounds, ${effort.seconds} s each, ${effort.rows.toLocaleString("en")} rows in bulk\n`);
   if (wantsMeasures) console.log(tableOf(rows, units));
   if (costs.length > 0) console.log(`\n${tableOfCosts(costs)}`);
   if (decisions.length > 0) console.log(`\n${tableOfDecisions(decisions)}`);
+  if (recorded.length > 0) console.log(`\n${tableOfRecording(recorded)}`);
   for (const { subject, runs } of rss)
     console.log(`\npeak memory of ${subject}: ${((runs[0] ?? 0) / 2 ** 20).toFixed(0)} MiB`);
   const verdicts = [
     ...(wantsMeasures ? AIMS.map((aim) => judge(aim, rows)) : []),
     ...judgeCost(costs),
     ...judgeDecisions(decisions),
+    ...judgeRecording(recorded),
   ];
   console.log("");
   for (const { outcome, text } of verdicts) console.log(`${outcome.padEnd(12)} ${text}`);
@@ -141,7 +161,7 @@ function chosen<T extends { readonly name: string }>(all: readonly T[]): readonl
 }
 
 function checkUsage(): void {
-  const known = [...[...MEASURES, ...SUBJECTS].map(({ name }) => name), COST, DECISIONS];
+  const known = [...[...MEASURES, ...SUBJECTS].map(({ name }) => name), ...ALONE];
   const unknown = values.only.filter((name) => !known.includes(name));
   const isNumber = [rounds, effort.seconds].every((value) => Number.isInteger(value) && value > 0);
   if (unknown.length === 0 && isNumber) return;

@@ -31,7 +31,7 @@ export const SUBJECTS: readonly Subject[] = [
   { name: "direct", start: startDirect },
   { name: "pgbouncer", start: startPgbouncer },
   { name: "relay", start: startRelay },
-  { name: "sallyport", start: startSallyport },
+  { name: "sallyport", start: (server) => startSallyport(server) },
 ];
 
 async function startDirect(server: Postgres): Promise<Running> {
@@ -94,7 +94,10 @@ async function startRelay(server: Postgres): Promise<Running> {
 }
 
 /** Full policy and recording; one column is labelled and masked, the others are searched by detectors. */
-async function startSallyport(server: Postgres): Promise<Running> {
+export async function startSallyport(
+  server: Postgres,
+  { more = "", wrapper = [] }: { readonly more?: string; readonly wrapper?: readonly string[] } = {},
+): Promise<Running> {
   const daemon = await Daemon.start({
     settings: `agents:
   - name: bench
@@ -106,7 +109,9 @@ connections:
     tls: { mode: disable }
     data:
       public.people: { columns: { ssn: [pii] } }
+${more}
 `,
+    wrapper,
     policies: { "bench.yaml": readFileSync(join(import.meta.dirname, "policy.yaml"), "utf8") },
     secrets: { bench: server.password },
   });

@@ -1,5 +1,5 @@
 /** What the guard says of an attack: the refusals in the daemon's audit trail. Reads, never writes. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Daemon } from "../kit/daemon.ts";
 
@@ -26,10 +26,10 @@ export interface Question {
 }
 
 export class Trail {
-  readonly #file: string | undefined;
+  readonly #folder: string | undefined;
 
   constructor(daemon: Daemon | undefined) {
-    this.#file = daemon === undefined ? undefined : join(daemon.stateDir, "audit.jsonl");
+    this.#folder = daemon === undefined ? undefined : join(daemon.stateDir, "events");
   }
 
   /** Bytes so far. */
@@ -65,6 +65,9 @@ export class Trail {
   }
 
   #text(): string {
-    return this.#file === undefined || !existsSync(this.#file) ? "" : readFileSync(this.#file, "latin1");
+    const folder = this.#folder;
+    if (folder === undefined || !existsSync(folder)) return "";
+    const files = readdirSync(folder).sort(); // their names are numbers of one length
+    return files.map((file) => readFileSync(join(folder, file), "latin1")).join("");
   }
 }

@@ -365,6 +365,9 @@ const bad: readonly (readonly [string, string, number, number, string, RegExp])[
   ["metrics without a port", 'metrics: { listen: "127.0.0.1" }\n', 1, 20, "metrics.listen", /with a port/],
   ["metrics at an IPv6 address without brackets", 'metrics: { listen: "::1:9464" }\n', 1, 20, "metrics.listen", /IP/],
   ["metrics at port 0", 'metrics: { listen: "127.0.0.1:0" }\n', 1, 20, "metrics.listen", /with a port/],
+  ["a durability that there is not", "recording: { durability: none }\n", 1, 26, "recording.durability", /write/],
+  ["a full disk's answer that there is not", "recording: { whenFull: drop }\n", 1, 24, "recording.whenFull", /deny/],
+  ["a seal that is a word", "recording: { seal: aes }\n", 1, 20, "recording.seal", /boolean/],
   ["a nameserver with port 0", 'names: { servers: ["10.0.0.1:0"] }\n', 1, 20, "names.servers[0]", /must be an IP/],
   [
     "a nameserver with a bare IPv6 port",
@@ -639,6 +642,9 @@ egress:
   allow: ["10.20.0.0/16:*", "*:443"]
   deny: ["[2001:db8::/32]:443"]
 policies: policies
+recording:
+  output: { rows: 100, bytes: 64 KiB }
+  outputs: [{ label: "environment=prod", rows: 0 }]
 interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
 `;
   const settings = readSettings(text, FILE, PROTOCOLS);
@@ -675,7 +681,13 @@ interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
     names: { servers: [] },
     metrics: {},
     sockets: { allow: [] },
+    recording: {
+      ...{ durability: "write", whenFull: "deny", seal: false },
+      output: { rows: 100, bytes: 65_536 },
+      outputs: [{ of: { label: ["environment", "prod"] } }],
+    },
     policies: "/etc/sallyport/policies",
+    events: { decisions: "refused", outbox: { bytesMax: 1_073_741_824, whenFull: "drop-oldest" }, sinks: [] },
     interception: { port: 6000, cgroupRoot: "/sys/fs/cgroup" },
   });
 });
@@ -694,7 +706,9 @@ for (const [name, text] of empty) {
       egress: { allow: [], deny: [] },
       names: { servers: [] },
       metrics: { listen: undefined },
+      recording: { durability: "write", whenFull: "deny", seal: false, output: undefined, outputs: [] },
       sockets: { allow: [] },
+      events: { decisions: "refused", outbox: { bytesMax: 1_073_741_824, whenFull: "drop-oldest" }, sinks: [] },
       interception: { port: 61_917 },
     });
   });

@@ -28,8 +28,8 @@ async function sallyport(daemon: FakeDaemon, args: readonly string[], terminal: 
     stdout: {
       ...{ isTTY, columns: 80, rows: 12 },
       write: (text) => {
-        out += text;
-        write?.(text);
+        out += String(text);
+        write?.(String(text));
       },
     },
     stderr: { write: (text) => (err += text) },

@@ -8,6 +8,7 @@ import type { Log } from "../../src/base/log.ts";
 import type { Membership } from "../../src/control/api/callers.ts";
 import { startControlServer } from "../../src/control/api/server.ts";
 import type { ApprovalListing } from "../../src/control/approvals.ts";
+import type { EvidenceLine, EvidenceSummary } from "../../src/control/evidence-ports.ts";
 import type {
   AgentListing,
   ConnectionListing,
@@ -15,10 +16,12 @@ import type {
   Peer,
   SessionEntry,
   SessionListing,
+  SinkListing,
 } from "../../src/control/ports.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
 import type { ExplainedOperation, Explanation } from "../../src/policy/explanation.ts";
 import type { Change } from "../../src/policy/replay.ts";
+import { FOUND_ENTRIES, FOUND_SESSIONS, NOTHING_FOUND, TERMINAL } from "./search-samples.ts";
 
 export interface FakeDaemon {
   readonly runDir: string;
@@ -71,6 +74,7 @@ export const ENTRIES: readonly SessionEntry[] = [
     text: "SELECT 5",
     rows: 5,
     masks: [{ column: "ssn", by: "label:pii", count: 3 }],
+    shown: [{ column: "mail", by: "detector:email", count: 2 }],
   },
   {
     number: 4,
@@ -169,6 +173,15 @@ const CHANGE: Change = {
   ...{ session: "s1", number: 4, atMs: 1_700_000_000_000, agent: "ci", connection: "orders", text: "drop table t" },
   was: { decision: "allow", rules: ["all"] },
   would: { decision: "deny", rules: ["no-ddl"], message: "No DDL" },
+};
+
+const TAMPERED: EvidenceLine = {
+  ...{ kind: "finding", verdict: "tampered", what: "removed", where: "spoilt" },
+  message: "its recording is gone\u001b[2J",
+};
+const VERIFIED: EvidenceSummary & { readonly kind: "summary" } = {
+  ...{ kind: "summary", events: 12, checkpoints: 2, sessions: 3, records: 40, tampered: 0, unproved: 0 },
+  last: { number: 2, atMs: 1_700_000_000_000 },
 };
 
 /** Starts one that ends with the test. `overrides` replace single ports. */
@@ -273,12 +286,43 @@ export async function fakeDaemon(
         note("sessions.list", query);
         return [SESSION];
       },
-      show: async (id) => (id === "s1" ? SESSION : undefined),
+      show: async (id) => (id === "s1" || id === "t1" ? { ...SESSION, id } : undefined),
+      entries: async (id, { from, follow }) => {
+        note("sessions.entries", id, from, follow !== undefined);
+        return id === "s1" ? asynchronous(ENTRIES) : id === "t1" ? asynchronous(TERMINAL) : undefined;
+      },
       reindex: async () => {
         note("sessions.reindex");
         return { sessions: 3 };
       },
-      entries: async (id) => (id === "s1" ? asynchronous(ENTRIES) : undefined),
+    },
+    search: {
+      search: async (request) => {
+        note("search.search", request);
+        return request.query.includes("nothing")
+          ? NOTHING_FOUND
+          : request.by === "entries"
+            ? FOUND_ENTRIES
+            : FOUND_SESSIONS;
+      },
+      reindex: async () => note("search.reindex"),
+    },
+    evidence: {
+      verify: async (asked) => {
+        note("evidence.verify", asked);
+        return asynchronous(asked.session === "spoilt" ? [TAMPERED, { ...VERIFIED, tampered: 1 }] : [VERIFIED]);
+      },
+      key: async () => ({ id: "0123456789abcdef", publicKey: "-----BEGIN PUBLIC KEY-----\nAA==\n" }),
+      checkpoint: async () => ({ atMs: 1, kind: "evidence.checkpoint", message: "", fields: { number: 7 } }),
+      bundle: async (id) => (id === "s1" ? asynchronous([Buffer.from("one "), Buffer.from("two")]) : undefined),
+      dataKeys: async () => [
+        { id: "2026-01-31-00000001", createdMs: 1_700_000_000_000, isCurrent: false, destroyedMs: 2, reason: "old" },
+        { id: "2026-02-01-00000002", createdMs: 1_700_000_000_000, isCurrent: true },
+      ],
+      destroyDataKey: async (id, reason) => {
+        note("evidence.destroyDataKey", id, reason);
+        if (id === "none") throw new UserError("DATA_KEY_UNKNOWN", "Cannot destroy none", "See them");
+      },
     },
     policy: {
       check: async (files) => ({
@@ -348,6 +392,7 @@ export async function fakeDaemon(
       watchers.add(onEvent);
       return () => watchers.delete(onEvent);
     },
+    sinks: async () => SINKS,
   };
   const socketPath = join(runDir, "api.sock");
   const server = await startControlServer({
@@ -363,6 +408,15 @@ export async function fakeDaemon(
   });
   return Object.assign(state, { runDir, socketPath, log, calls, watchers, close });
 }
+
+export const SINKS: readonly SinkListing[] = [
+  {
+    ...{ name: "siem", kind: "syslog", format: "ocsf", state: "failing", delivered: 120, retried: 3 },
+    ...{ deadLettered: 1, skipped: 0, behind: { events: 7, bytes: 4_000, ageMs: 61_000 }, unsettled: 20 },
+    acknowledged: { seq: 100, hash: "ab".repeat(32), checkpoint: 90 },
+    lastError: { atMs: 1_767_225_600_000, message: "connect ECONNREFUSED 192.0.2.9:6514" },
+  },
+];
 
 async function* asynchronous<T>(values: readonly T[]): AsyncGenerator<T> {
   yield* values;

@@ -9,6 +9,7 @@ import { createRecorder } from "../../src/recorder/recorder.ts";
 import { openStore } from "../../src/store/store.ts";
 import { openAuthority } from "../../src/vault/authority.ts";
 import { createVault } from "../../src/vault/vault.ts";
+import { WORLD } from "../audit/kit.ts";
 import { folder, handClock, quietLog } from "../store/folder.ts";
 
 /** The folders of a daemon that lived and was ended. */
@@ -17,7 +18,7 @@ async function lived(t: TestContext) {
   const [stateDir, runDir] = [join(base, "state"), join(base, "run")];
   const [log, clock] = [quietLog(), handClock()];
   const store = await openStore(stateDir, log);
-  const audit = createAudit({ store: store.events, file: join(stateDir, "audit.jsonl"), log, clock });
+  const audit = createAudit({ store: store.events, stateDir, world: WORLD, log, clock });
   audit.emit({ atMs: 0, kind: "daemon.start", message: "hello" });
   const secrets = { ...store.secrets };
   await createVault({ stateDir, secrets, references: () => new Map(), environment: () => undefined, clock });

@@ -237,6 +237,7 @@ export class Trial {
         this.reason = command.reason;
         return;
       case "note":
+      case "output":
       case "progress":
       case "cancel":
       case "shut":

@@ -1,7 +1,7 @@
 /** A real daemon for tests: its own state, run folder, listener port and pins; all gone after `stop`. */
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -151,7 +151,11 @@ export class Daemon {
 
   /** All lines of the audit trail so far. */
   events(): Record<string, unknown>[] {
-    const lines = readFileSync(join(this.stateDir, "audit.jsonl"), "utf8").split("\n").filter(Boolean);
+    const folder = join(this.stateDir, "events");
+    const text = readdirSync(folder)
+      .sort()
+      .map((file) => readFileSync(join(folder, file), "utf8")); // names are numbers
+    const lines = text.join("").split("\n").filter(Boolean);
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 }

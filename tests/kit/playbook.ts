@@ -1,7 +1,7 @@
 /** A session's test as a script: what it gets, and what it must do then. Commands are compared by their meaning. */
 import assert from "node:assert/strict";
 import { mintPermit } from "../../src/model/permit.ts";
-import type { LookAnswer, Session, SessionCommand, SessionEvent, Side } from "../../src/model/session.ts";
+import type { AnswerEntry, LookAnswer, Session, SessionCommand, SessionEvent, Side } from "../../src/model/session.ts";
 
 /** A command as a test writes it: bytes as text, a permit as a word. */
 export type Expected = Readonly<Record<string, unknown>>;
@@ -127,12 +127,13 @@ export interface NoteOptions {
   readonly rows?: number;
   readonly bytes?: number;
   readonly masks?: readonly unknown[];
+  readonly shown?: AnswerEntry["shown"];
   readonly outcome?: string;
   readonly error?: { readonly code: string; readonly message: string };
 }
 
 export const note = (askId: number, options: NoteOptions = {}): Expected => {
-  const { rows = 0, bytes = 0, masks = [], outcome = "", error } = options;
-  const entry = { askId, rows, bytes, masks, outcome };
+  const { rows = 0, bytes = 0, masks = [], shown, outcome = "", error } = options;
+  const entry = { askId, rows, bytes, masks, ...(shown === undefined ? {} : { shown }), outcome };
   return { kind: "note", entry: error === undefined ? entry : { ...entry, error } };
 };

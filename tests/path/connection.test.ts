@@ -23,7 +23,13 @@ import { folder, handClock, quietLog } from "../store/folder.ts";
 import { accept, backendOf, bytes, reader, relayScript, ScriptedSession, textOf, turns, until } from "./kit.ts";
 import { CONNECTION, KERNEL_ORIGIN, protocolOf, vaultOf } from "./world.ts";
 
-const AGENT: Agent = { slot: 1, name: "ci", groups: [], claims: {} };
+const AGENT: Agent = { slot: 1, name: "ci", groups: ["ci", "nightly"], claims: { team: "payments" } };
+/** Who the agent is and where it came from, as every event of its sessions says. */
+const TOLD = {
+  ...{ groups: "ci nightly", "claim.team": "payments", pid: 2 ** 30, uid: 1000, user: "runner", comm: "psql" },
+  ...{ executable: "", cgroup: "", cgroupId: "3", netns: "1", sourceAddress: "192.0.2.20", sourcePort: 40_000 },
+  ...{ address: "127.0.0.1", protocol: "lines" },
+};
 const REACH = "rules:\n  - { name: reach, on: connect, allow: {} }\n  - { name: read, on: sql.read, allow: {} }";
 const SHOWING = policyOf(REACH);
 const ALLOWING = policyOf(
@@ -122,6 +128,8 @@ async function world(t: TestContext, making: Making = {}) {
     credentialOf,
     leafFor: () => Promise.reject(new Error("Cannot make a leaf: the test has none")),
     emit: (event) => events.push(event),
+    accepting: () => true,
+    toldDecisions: () => "refused",
     ended: (_origin, event) => ended.push(event),
     sessions: live,
     lookups: new Lookups(clock, credentialOf),
@@ -184,7 +192,7 @@ for (const { name, making, kind, says } of refusals) {
     await until(() => answer.ended() || client.destroyed, "the client's end");
     const [event] = events;
     assert.deepEqual(
-      [events.length, event?.kind, event?.fields],
+      [events.length, event?.kind, { source: event?.fields?.["source"], sourcePort: event?.fields?.["sourcePort"] }],
       [1, kind, { source: "192.0.2.20", sourcePort: 40_000 }],
     );
     assert.match(event?.message ?? "", says);
@@ -200,6 +208,45 @@ test("a connection that cannot be recorded is closed and told", async (t) => {
   await assert.rejects(done, /disk full/);
   await until(() => answer.ended() || client.destroyed, "the client's end");
   assert.deepEqual([kinds(events), servers.length], [["connection.refused"], 0]);
+});
+
+test("a session whose events nobody can take is refused in its protocol, under a rule of its own", async (t) => {
+  let room: true | string = true;
+  const { client, answer, done, events, heard, read } = await world(t, { parts: { accepting: () => room } });
+  await until(() => heard.length === 1, "the login");
+  room = "the disk is full";
+  client.write("select mail");
+  await until(() => answer.text() === "no", "the refusal");
+  client.end();
+  await done;
+  assert.deepEqual(heard, ["app hunter2\n"], "nothing reached the backend");
+  const denied = events.find(({ kind }) => kind === "action.deny");
+  assert.equal(denied?.message, "Nothing may be done that cannot be told: the disk is full");
+  assert.deepEqual([denied?.fields?.["rules"], denied?.fields?.["actions"]], ["built-in:audit", "sql.read"]);
+  assert.equal((await read()).filter(({ kind }) => kind === "decision").length, 2, "it is recorded all the same");
+});
+
+test("a client that comes while the audit trail is full is refused before any login", async (t) => {
+  const { answer, done, heard, servers } = await world(t, { parts: { accepting: () => "no room" } });
+  await until(() => answer.text() === "no", "the refusal");
+  await done;
+  assert.deepEqual([heard, servers.length], [[], 0]);
+});
+
+test("what is allowed is told where the settings say so, and not else", async (t) => {
+  const { client, answer, done, events } = await world(t, { parts: { toldDecisions: () => "all" } });
+  client.write("select mail");
+  await until(() => answer.text() !== "", "the answer");
+  client.end();
+  await done;
+  const allowed = events.filter(({ kind }) => kind === "action.allow");
+  assert.deepEqual(
+    allowed.map(({ fields }) => [fields?.["actions"], fields?.["rules"], fields?.["policy"]]),
+    [
+      ["connect", "reach", ALLOWING.version],
+      ["sql.read", "read", ALLOWING.version],
+    ],
+  );
 });
 
 test("a session is served, recorded from start to end, and summed up", async (t) => {
@@ -218,11 +265,16 @@ test("a session is served, recorded from start to end, and summed up", async (t)
   );
   assert.deepEqual([kinds(events), kinds(ended), live.list()], [["session.start", "session.end"], ["session.end"], []]);
   const { fields } = ended[0] ?? {};
-  assert.deepEqual(fields, { statements: 1, denied: 0, held: 0, masked: 1, rows: 1, bytesIn: 11, bytesOut: 24 });
+  assert.deepEqual(fields, {
+    ...{ statements: 1, denied: 0, held: 0, masked: 1, rows: 1, bytesIn: 11, bytesOut: 24 },
+    ...TOLD,
+    policy: ALLOWING.version,
+    port: fields?.["port"],
+  });
   const recorded = await read();
   assert.deepEqual(
     recorded.map(({ kind }) => kind),
-    ["start", "action", "decision", "action", "decision", "answer", "end"],
+    ["start", "looking", "action", "decision", "action", "decision", "answer", "end"],
   );
 });
 
@@ -271,7 +323,7 @@ test("a fault is told with its code and stands in the recording's end", async (t
   client.write("x");
   await done;
   const told = events.find(({ kind }) => kind === "session.fault");
-  assert.deepEqual(told?.fields, { code: "FRAME_LENGTH" });
+  assert.equal(told?.fields?.["code"], "FRAME_LENGTH");
   const end = (await read()).at(-1);
   assert.equal(end?.kind === "end" && end.fault, "FRAME_LENGTH");
 });

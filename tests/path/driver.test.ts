@@ -276,6 +276,7 @@ test("notes and cancels go to their ports before the answer is sent; what only a
   const world = await start(t, {
     script,
     ports: {
+      recordOutput: () => {},
       recordAnswered: ({ outcome }) => void order.push(outcome),
       flush: () => void order.push("flush"),
       cancel: async (key) => void order.push(textOf(key)),

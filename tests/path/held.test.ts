@@ -159,7 +159,7 @@ test("a client that floods what waits is read no further than the limit", async 
 });
 
 /** Holds that the test answers, and a judge that it changes. */
-function asks(judge: Partial<Judge> = {}) {
+function asks(judge: Partial<Judge> = {}, room: true | string = true) {
   const answer = Promise.withResolvers<HoldAnswer>();
   const told: string[] = [];
   const hold: Hold = {
@@ -184,12 +184,24 @@ function asks(judge: Partial<Judge> = {}) {
     }),
     ...judge,
   } as unknown as Judge;
-  const held = new HeldAsks({ open: () => hold }, () => now);
+  const held = new HeldAsks(
+    { open: () => hold },
+    () => now,
+    () => room,
+  );
   const request = { askId: 3, asked: [], bytes: bytes("delete"), decision: HOLD } as unknown as HoldRequest;
   const { verdict } = held.open(request);
   const approve = () => answer.resolve({ kind: "approved", approval: { hold: "h1", by: ["ada"] } });
   return { held, verdict, approve, told };
 }
+
+test("what is approved while the audit trail is full is not let go", async () => {
+  const { verdict, approve, told } = asks({}, "the disk is full");
+  approve();
+  const decision = await verdict;
+  assert.equal(decision.kind, "deny");
+  assert.match(told.join(), /^withdraw nothing may be done that cannot be told: the disk is full$/);
+});
 
 const entry = { askId: 3, rows: 1, bytes: 0, masks: [], outcome: "DELETE 1" };
 

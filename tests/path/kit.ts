@@ -169,6 +169,7 @@ export function portsOf(sessionId: string, changes: Partial<DriverPorts> = {}) {
     recordAsked: (_id, what, decision) => {
       steps.push(`record ${decision.kind} ${what.map(({ text }) => text).join()}`);
     },
+    recordOutput: () => {},
     recordAnswered: ({ outcome }) => {
       steps.push(`answered ${outcome}`);
     },

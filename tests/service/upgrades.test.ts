@@ -32,7 +32,7 @@ test(`${UPGRADES} upgrades under load: no connect is refused, no operation is cu
   const ends = await world.host.must(
     "sh",
     "-c",
-    "grep -c 'the daemon is going down' /var/lib/sallyport/audit.jsonl || true",
+    "cat /var/lib/sallyport/events/*.jsonl | grep -c 'the daemon is going down' || true",
   );
   assert.ok(Number(ends) > 0, "sessions were drained");
 });

@@ -9,6 +9,8 @@ const LINES_MAX = 400;
 
 /** Files that may be longer, each with its reason. */
 const LONG: Readonly<Record<string, string>> = {
+  "src/main.ts": "builds every part and joins them, one after the other",
+  "src/path/driver.ts": "decide, record, settle, forward: the order is the promise, and stands in one place",
   "src/policy/evaluate.ts": "one closure per kind of CEL node; the switch is the evaluator",
   "src/protocols/postgres/analysis/conditions.ts": "one walk over the forms that a condition takes",
   "src/protocols/postgres/analysis/survey.ts": "one walk over the syntax tree; parts of it could not be read alone",
@@ -20,6 +22,7 @@ const LONG: Readonly<Record<string, string>> = {
   "tests/leaks/attacks/reading.ts": "rows",
   "tests/control/api.test.ts": "rows and one server",
   "tests/control/cli.test.ts": "rows and one fake daemon",
+  "tests/control/fake-daemon.ts": "one port after the other",
   "tests/kit/attacks.ts": "rows",
   "tests/protocols/postgres/analysis.test.ts": "rows",
   "tests/protocols/postgres/extended.test.ts": "one playbook a row",

@@ -27,7 +27,7 @@ const attempts: readonly (readonly [string, () => readonly string[], RegExp])[] 
   ["tracing the daemon", () => ["ptrace", String(world.daemon.pid)], /^EPERM$/],
   ["taking the daemon's descriptors", () => ["descriptor", String(world.daemon.pid)], /^EPERM$/],
   ["reading a secret", () => ["read", join(world.daemon.folder, "secrets/orders")], /^ENODATA$/],
-  ["reading the daemon's state", () => ["read", join(world.daemon.stateDir, "audit.jsonl")], /^ENOENT$/],
+  ["reading the daemon's state", () => ["read", join(world.daemon.stateDir, "events/000000000001.jsonl")], /^ENOENT$/],
   ["changing the settings", () => ["write", world.daemon.configFile], /^EROFS$/],
   ["changing a policy", () => ["write", join(world.daemon.folder, "policies/open.yaml")], /^EROFS$/],
 ];

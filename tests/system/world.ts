@@ -77,13 +77,15 @@ export interface WorldOptions {
   readonly labels?: boolean;
   readonly version?: 15 | 18;
   readonly settings?: Readonly<Record<string, string>>;
+  /** Further settings, as YAML. */
+  readonly more?: string;
   /** See DaemonOptions. */
   readonly wrapper?: readonly string[];
   readonly stateDir?: string;
 }
 
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { policies, labels = false, version = 15, settings, wrapper, stateDir } = options;
+  const { policies, labels = false, version = 15, settings, wrapper, more = "", stateDir } = options;
   const postgres = await startPostgres({
     version,
     password: PASSWORD,
@@ -104,6 +106,7 @@ connections:
     credential: { user: postgres, password: { file: FOLDER/secrets/orders } }
     tls: { mode: verify-full, name: localhost, ca: ${postgres.caFile} }
     ${data}
+${more}
 `,
       policies,
       secrets: { orders: PASSWORD },

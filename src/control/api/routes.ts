@@ -1,8 +1,10 @@
 /** Every route of the API: who may use it and which port answers. Knows no sockets. */
 import { API_LIST_MAX } from "../../base/limits.ts";
 import { EXPOSITION_TYPE } from "../../metrics/exposition.ts";
-import type { Caller, ControlPorts, SessionEntry } from "../ports.ts";
+import type { SearchRequest } from "../../model/search.ts";
+import type { Caller, ControlPorts, ReplayFrom, SessionEntry } from "../ports.ts";
 import { isChildOf } from "./callers.ts";
+import { EVIDENCE_ROUTES } from "./evidence-routes.ts";
 import { ApiFault, unknownThing } from "./faults.ts";
 import {
   addBody,
@@ -31,6 +33,8 @@ export interface Asked {
   readonly path: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly body: unknown;
+  /** Ends when the client has gone, or has got everything. */
+  readonly gone: AbortSignal;
 }
 
 /** What a route answers; `afterwards` runs once it was sent. */
@@ -39,6 +43,7 @@ export type Answer =
   | { readonly kind: "text"; readonly text: string; readonly type: string }
   /** One JSON object a line, as fast as the client reads. */
   | { readonly kind: "lines"; readonly lines: AsyncIterable<unknown> }
+  | { readonly kind: "bytes"; readonly type: string; readonly bytes: AsyncIterable<Uint8Array> }
   /** Server-sent events until the client leaves. */
   | { readonly kind: "events"; readonly watch: (onEvent: (event: { readonly kind: string }) => void) => () => void };
 
@@ -235,10 +240,28 @@ export const ROUTES: readonly Route[] = [
     method: "GET",
     path: "/v1/sessions/:id/entries",
     role: "admin",
-    async answer({ path }, { sessions }) {
-      const lines: AsyncIterable<SessionEntry> | undefined = await sessions.entries(path["id"] ?? "");
+    async answer({ path, query, gone }, { sessions }) {
+      const from = fromOf(query);
+      const how = { ...(from === undefined ? {} : { from }), ...(query.has("follow") ? { follow: gone } : {}) };
+      const lines: AsyncIterable<SessionEntry> | undefined = await sessions.entries(path["id"] ?? "", how);
       if (lines === undefined) throw unknownThing(...NO_SESSION);
       return { kind: "lines", lines };
+    },
+  },
+  ...EVIDENCE_ROUTES,
+  {
+    method: "GET",
+    path: "/v1/search",
+    role: "admin",
+    answer: async ({ query }, { search }) => json(await search.search(searchOf(query))),
+  },
+  {
+    method: "POST",
+    path: "/v1/search/reindex",
+    role: "admin",
+    async answer(_, { search }) {
+      await search.reindex();
+      return json({});
     },
   },
   {
@@ -306,6 +329,7 @@ export const ROUTES: readonly Route[] = [
     role: "admin",
     answer: async ({ body }, { hooks }) => json(await hooks.oci(ociStateBody(body))),
   },
+  { method: "GET", path: "/v1/events/sinks", role: "admin", answer: async (_, ports) => json(await ports.sinks()) },
   {
     method: "GET",
     path: "/v1/events/watch",
@@ -323,6 +347,38 @@ function json(value: unknown): Answer {
 function found(value: unknown, code: string, message: string, remedy: string): Answer {
   if (value === undefined) throw unknownThing(code, message, remedy);
   return json(value);
+}
+
+/** "90000ms" since the session began, or the number of an entry. */
+function fromOf(query: URLSearchParams): ReplayFrom | undefined {
+  const text = query.get("from");
+  if (text === null) return undefined;
+  const match = /^(\d{1,15})(ms)?$/.exec(text);
+  if (match === null) {
+    const message = "Cannot begin there: from must be the number of an entry, or milliseconds as 90000ms";
+    throw new ApiFault(400, "API_QUERY_INVALID", message, "Send one of them");
+  }
+  const value = Number(match[1]);
+  return match[2] === undefined ? { kind: "entry", number: value } : { kind: "ms", ms: value };
+}
+
+function searchOf(query: URLSearchParams): SearchRequest {
+  const by = query.get("by");
+  if (by !== null && by !== "sessions" && by !== "entries") {
+    throw new ApiFault(
+      400,
+      "API_QUERY_INVALID",
+      "Cannot group by that: by must be sessions or entries",
+      "Send one of them",
+    );
+  }
+  const cursor = query.get("cursor");
+  return {
+    query: query.get("q") ?? "",
+    limit: limitOf(query),
+    ...(by === null ? {} : { by }),
+    ...(cursor === null ? {} : { cursor }),
+  };
 }
 
 function limitOf(query: URLSearchParams): number {

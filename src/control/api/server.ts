@@ -68,7 +68,10 @@ export async function startControlServer(options: ControlServerOptions): Promise
       const caller = callerOf(request.socket, (socket) => ports.peer(socket), isMember);
       const { route, path, query } = routeOf(request);
       if (route.role === "admin") requireAdmin(caller);
-      const answer = await route.answer({ caller, path, query, body: await readBody(request) }, ports);
+      const leaving = new AbortController();
+      response.once("close", () => leaving.abort());
+      const body = await readBody(request);
+      const answer = await route.answer({ caller, path, query, body, gone: leaving.signal }, ports);
       await send(response, answer, caller.uid, watchers);
     } catch (error) {
       if (response.headersSent) throw error;
@@ -151,6 +154,9 @@ async function send(response: ServerResponse, answer: Answer, uid: number, watch
     case "lines":
       await sendLines(response, answer.lines);
       break;
+    case "bytes":
+      await streamBytes(response, answer.type, answer.bytes);
+      break;
     case "events":
       sendEvents(response, answer.watch, uid, watchers);
       break;
@@ -178,12 +184,31 @@ function sendFault(response: ServerResponse, error: unknown, log: Log): void {
 
 async function sendLines(response: ServerResponse, lines: AsyncIterable<unknown>): Promise<void> {
   response.writeHead(200, { "content-type": "application/x-ndjson" });
-  const closed = once(response, "close"); // once for all lines: each would leave its listener behind
   for await (const line of lines) {
     if (response.destroyed) return;
-    if (!response.write(`${JSON.stringify(line)}\n`)) await Promise.race([once(response, "drain"), closed]);
+    if (!response.write(`${JSON.stringify(line)}\n`)) await drained(response);
   }
   response.end();
+}
+
+async function streamBytes(response: ServerResponse, type: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  response.writeHead(200, { "content-type": type });
+  for await (const chunk of bytes) {
+    if (response.destroyed) return;
+    if (!response.write(chunk)) await drained(response);
+  }
+  response.end();
+}
+
+/** Or its client is gone. Leaves no listener behind: a long answer waits thousands of times. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off("drain", done).off("close", done);
+      resolve();
+    };
+    response.on("drain", done).on("close", done);
+  });
 }
 
 function sendEvents(

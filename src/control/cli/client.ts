@@ -6,6 +6,8 @@ import { API_ANSWER_BYTES_MAX, API_ANSWER_WAIT_MS } from "../../base/limits.ts";
 
 export interface AskOptions {
   readonly signal?: AbortSignal;
+  /** `endless`: silence is no fault. */
+  readonly patience?: "endless";
 }
 
 /** Throws UserError: DAEMON_UNREACHABLE (3), SOCKET_NOT_PERMITTED (4), ANSWER_BROKEN, or what the daemon answered. */
@@ -38,8 +40,9 @@ export class ApiClient {
   }
 
   /** One value per line of the answer, as they come. */
-  async *lines<T>(path: string, body?: object): AsyncGenerator<T> {
-    const response = await this.#open(body === undefined ? "GET" : "POST", path, body, {});
+  async *lines<T>(path: string, body?: object, options: AskOptions = {}): AsyncGenerator<T> {
+    const response = await this.#open(body === undefined ? "GET" : "POST", path, body, options);
+    if (options.patience === "endless") response.socket.setTimeout(0);
     if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, await readAll(response));
     let rest = "";
     for await (const chunk of response.setEncoding("utf8") as AsyncIterable<string>) {
@@ -49,6 +52,17 @@ export class ApiClient {
       for (const line of lines) yield parsed<T>(line);
     }
     if (rest !== "") throw broken("it ended inside a line");
+  }
+
+  /** The bytes of the answer, as they come. */
+  async *bytes(path: string): AsyncGenerator<Uint8Array, void> {
+    const response = await this.#open("GET", path, undefined, {});
+    if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, await readAll(response));
+    try {
+      for await (const chunk of response as AsyncIterable<Buffer>) yield chunk;
+    } catch (error) {
+      throw broken(messageOf(error));
+    }
   }
 
   /** The data of each server-sent event, until the daemon ends. Waits as long as it takes. Source: WHATWG HTML, Server-sent events. */

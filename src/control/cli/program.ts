@@ -7,10 +7,12 @@ import { addApprovalCommands } from "./commands/approvals.ts";
 import { addConnectionCommands } from "./commands/connections.ts";
 import { addDaemonCommands } from "./commands/daemon.ts";
 import { addEventCommands } from "./commands/events.ts";
+import { addAuditCommands } from "./commands/evidence.ts";
 import { addHooksCommands } from "./commands/hooks.ts";
 import { addManualCommands } from "./commands/manual.ts";
 import { addPolicyCommands } from "./commands/policy.ts";
 import { addRunCommand } from "./commands/run.ts";
+import { addSearchCommand } from "./commands/search.ts";
 import { addServiceCommands } from "./commands/service.ts";
 import { addSessionCommands } from "./commands/sessions.ts";
 import { addTrustCommands } from "./commands/trust.ts";
@@ -59,7 +61,9 @@ export function createProgram(world: World): Command {
   addApprovalCommands(program, open);
   addConnectionCommands(program, open);
   addSessionCommands(program, open);
+  addSearchCommand(program, open);
   addEventCommands(program, open);
+  addAuditCommands(program, open);
   addPolicyCommands(program, open);
   addTrustCommands(program, open);
   addHooksCommands(program, open);
@@ -108,6 +112,7 @@ Examples:
   sallyport run --as ci -- psql -h db.internal   run a guarded command
   sudo sallyport sessions                        what agents did
   sudo sallyport sessions replay ID              see it again
+  sudo sallyport search 'agent:ci drop table'    who ran this?
   sallyport approvals watch                      what waits for a reviewer, and answer it
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 daemon not reachable, 4 not permitted.`;

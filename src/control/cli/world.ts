@@ -11,7 +11,7 @@ export const RUN_DIR = "/run/sallyport";
 export const STATE_DIR = "/var/lib/sallyport";
 
 export interface Output {
-  write(text: string): unknown;
+  write(text: string | Uint8Array): unknown;
   readonly isTTY?: boolean;
   /** Of a terminal. */
   readonly columns?: number;

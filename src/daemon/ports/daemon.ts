@@ -1,7 +1,7 @@
 /** What the API may ask of the daemon itself: status, reload, the end. */
-import { readFileSync } from "node:fs";
 import type { DaemonPorts, ReloadResult } from "../../control/ports.ts";
 import { doctorReport, goingOf } from "../doctor.ts";
+import { VERSION } from "../version.ts";
 import { stateListing } from "./agents.ts";
 import { type PortParts, tell } from "./parts.ts";
 import { policyStatus } from "./policy.ts";
@@ -47,7 +47,3 @@ export function reloadResult(parts: PortParts): ReloadResult {
   const { connections, settings } = parts.configuration();
   return { connections: connections.length, agents: settings.agents.length, policy: policyStatus(parts) };
 }
-
-export const VERSION = (
-  JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as { version: string }
-).version;

@@ -1,7 +1,9 @@
 /** The daemon's parts as the ports need them, and the one way in which they tell of a caller's doing. */
+import type { Audit } from "../../audit/audit.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Containers } from "../../containers/containers.ts";
 import type { Caller, ControlPorts } from "../../control/ports.ts";
+import type { Checkpointer } from "../../evidence/checkpointer.ts";
 import type { LiveHolds } from "../../holds/holds.ts";
 import type { Agents } from "../../identity/agents.ts";
 import type { AgentStates } from "../../identity/states.ts";
@@ -12,9 +14,12 @@ import type { Sessions } from "../../path/sessions.ts";
 import type { CredentialSource } from "../../path/upstream.ts";
 import type { Ledger } from "../../policy/ledger.ts";
 import type { Recorder } from "../../recorder/recorder.ts";
+import type { SessionKeys } from "../../recorder/seal.ts";
+import type { Search } from "../../search/search.ts";
 import type { AgentStateStore } from "../../store/agent-states.ts";
 import type { SessionStore } from "../../store/sessions.ts";
 import type { Authority } from "../../vault/authority.ts";
+import type { DataKeys } from "../../vault/data-keys.ts";
 import type { Vault } from "../../vault/vault.ts";
 import type { Configuration } from "../configuration.ts";
 import type { Runs } from "../runs.ts";
@@ -43,7 +48,15 @@ export interface PortParts {
   readonly userOf: (uid: number) => string;
   readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
   readonly index: SessionStore;
+  readonly checkpointer: Pick<Checkpointer, "checkpoint" | "last">;
+  /** The folder of the audit trail, and the public part of the key that signs it, in PEM. */
+  readonly evidence: { readonly events: string; readonly publicKey: string };
+  readonly dataKeys: DataKeys;
+  readonly sessionKeys: SessionKeys;
   readonly recorder: Pick<Recorder, "reindex" | "lag" | "uncompressed">;
+  readonly search: Pick<Search, "search" | "reindex">;
+  /** Events emitted before are in the store. */
+  readonly flushEvents: () => Promise<void>;
   readonly interception: Interception;
   readonly names: Pick<Names, "counters">;
   readonly vault: Vault;
@@ -51,6 +64,7 @@ export interface PortParts {
   readonly authority: Authority;
   readonly runs: Runs;
   readonly emit: (event: AuditEvent) => void;
+  readonly audit: Pick<Audit, "sinks">;
   readonly watchEvents: ControlPorts["watchEvents"];
   readonly reload: () => Promise<void>;
   readonly shutdown: (remove: boolean) => Promise<readonly string[]>;

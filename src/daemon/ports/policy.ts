@@ -62,7 +62,10 @@ export function policyStatus({ configuration, loadedMs, ledger }: PortParts): Po
 
 async function explainRecorded(parts: PortParts, session: string, number: number): Promise<Explanation> {
   const { policy, connections } = parts.configuration();
-  for await (const ask of recordedAsks(readRecording(parts.recordings, session), connections)) {
+  for await (const ask of recordedAsks(
+    readRecording(parts.recordings, session, { keys: parts.sessionKeys }),
+    connections,
+  )) {
     if (ask.number !== number) continue;
     if (!ask.isPartial) return policy.explain(subjectOfRecorded(ask), ask.asked);
     const message = `Cannot explain entry ${number} of ${session}: its facts were too long to be kept`;
@@ -85,7 +88,10 @@ async function sessionsOf({ index }: PortParts, query: RecordedQuery): Promise<r
 
 async function* asksOf(parts: PortParts, rows: readonly SessionRow[], sinceMs = 0): AsyncGenerator<RecordedAsk> {
   for (const { id } of rows) {
-    for await (const ask of recordedAsks(readRecording(parts.recordings, id), parts.configuration().connections)) {
+    for await (const ask of recordedAsks(
+      readRecording(parts.recordings, id, { keys: parts.sessionKeys }),
+      parts.configuration().connections,
+    )) {
       if (ask.atMs >= sinceMs) yield ask;
     }
   }

@@ -1,8 +1,7 @@
 /** What the API may ask about sessions: the index, and recordings as they are read. */
 import type { SessionListing, SessionPorts } from "../../control/ports.ts";
-import { readRecording } from "../../recorder/read.ts";
 import type { SessionRow } from "../../store/sessions.ts";
-import { entriesOf } from "../entries.ts";
+import { replay } from "../replay.ts";
 import { type PortParts, tell } from "./parts.ts";
 
 export function sessionPorts(parts: PortParts): SessionPorts {
@@ -12,9 +11,11 @@ export function sessionPorts(parts: PortParts): SessionPorts {
       const row = await readIndex(parts).get(id);
       return row === undefined ? undefined : sessionListing(row);
     },
-    entries: async (id) => {
+    entries: async (id, { from, follow }) => {
       const row = await readIndex(parts).get(id);
-      return row === undefined ? undefined : entriesOf(readRecording(parts.recordings, id), row.startedMs, row.state);
+      const { recordings, sessionKeys } = parts;
+      const world = { recordings, keys: sessionKeys, rowOf: readIndex(parts).get };
+      return row === undefined ? undefined : replay(world, row, from, follow);
     },
     reindex: async (caller) => {
       const sessions = await parts.recorder.reindex();

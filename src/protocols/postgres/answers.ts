@@ -4,25 +4,41 @@
  * fit what was asked ends the session: a row without a known description is never shown.
  */
 import { ProtocolError } from "../../base/errors.ts";
+import { WATCHED_BYTES_MAX } from "../../base/limits.ts";
 import type { ValueMask } from "../../model/mask.ts";
+import type { OutputCaps, OutputEntry } from "../../model/session.ts";
 import type { Effects } from "./actions.ts";
 import { type Awaited, unexpected } from "./awaited.ts";
 import { BodyReader, frameBytes, HEADER_BYTES, Inlet, Outlet, type UnreadBudget } from "./codec.ts";
-import { CopyMask } from "./copy.ts";
+import { CopyMask, type Sent } from "./copy.ts";
 import { CopyColumns, copyMasks } from "./copy-columns.ts";
 import { type ErrorScrub, scrubError, scrubNotification } from "./errors.ts";
 import { type Outputs, UNKNOWN_OUTPUTS } from "./lineage/outputs.ts";
 import { SERVER } from "./messages.ts";
+import { COPY_LINES, captureLines, OutputCapture, type OutputColumn } from "./output.ts";
 import { forbiddenParameter } from "./parameter-status.ts";
 import type { Requests } from "./requests.ts";
-import { type Column, maskRow, type Plan, type PlanSource, planOf, readColumns, unresolvedTables } from "./results.ts";
-import { addMask, addOutcome, type Step } from "./steps.ts";
+import {
+  type Column,
+  captureRow,
+  maskRow,
+  type Plan,
+  type PlanSource,
+  planOf,
+  readColumns,
+  type Tally,
+  TOO_LONG,
+  unresolvedTables,
+} from "./results.ts";
+import { type Answer, addCount, addOutcome, type Step } from "./steps.ts";
 
 export interface AnswersWorld {
   readonly requests: Requests;
   readonly scrub: ErrorScrub;
   /** For text of a COPY TO STDOUT. */
   readonly copyMask: ValueMask | undefined;
+  /** What is kept of an answer's rows; absent: nothing. */
+  readonly output?: { readonly caps: OutputCaps; readonly emit: (entry: OutputEntry) => void };
   /** As it is now: the catalog may have been fetched anew. */
   planSource(): PlanSource;
   /** The server's bytes wait until `resume`: these relations are not in the catalog facts. */
@@ -38,7 +54,7 @@ const PLANS_MAX = 256;
 /** A description longer than this is read anew each time. */
 const PLAN_KEY_MAX = 4 * 1024;
 const NO_COLUMNS: readonly Column[] = Object.freeze([]);
-const NO_ROWS: Plan = Object.freeze({ columnCount: 0, masks: undefined });
+const NO_ROWS: Plan = Object.freeze({ columnCount: 0, masks: undefined, onlyWatches: true, columns: [] });
 
 interface KnownResult {
   readonly columns: readonly Column[];
@@ -57,6 +73,8 @@ export class Answers {
   /** Of the running result of a Query. */
   #plan: Plan | undefined;
   #copyOut: CopyMask | CopyColumns | "shown" | undefined;
+  /** Of a copy that is shown as it is: counts what detectors find. */
+  #copyWatch: CopyMask | undefined;
   /** As the server last said; a failed one counts until it is rolled back. */
   isInTransaction = false;
   readonly #known = new Map<string, KnownResult>();
@@ -136,7 +154,7 @@ export class Answers {
     if (type === SERVER.dataRow || type === SERVER.copyData) {
       const length = frameBytes(bytes, at, end, BYTES_MAX);
       if (length === undefined) return false;
-      if (this.#passesUnseen(type)) {
+      if (this.#passesUnseen(type, length)) {
         this.#count(length);
         this.#passing = length;
         return true;
@@ -153,16 +171,16 @@ export class Answers {
     const { bytes, end } = inlet;
     const plan = this.#rowPlan();
     const { answer } = this.#awaited.current();
-    const tally = (column: string, by: string) => {
-      if (answer !== undefined) addMask(answer, column, by);
-    };
+    const tally = tallyOf(answer);
+    const capture = this.#capture(answer, plan.columns);
     const from = inlet.at;
     let at = from;
     let rows = 0;
     while (at < end && bytes[at] === SERVER.dataRow) {
       const length = frameBytes(bytes, at, end, BYTES_MAX);
       if (length === undefined || at + length > end) break;
-      if (plan.masks !== undefined) maskRow(bytes, at, at + length, plan, this.#outlet, tally);
+      if (plan.masks !== undefined) maskRow(bytes, at, at + length, plan, this.#outlet, tally, capture);
+      else if (capture !== undefined && !capture.isCut) captureRow(bytes, at, at + length, capture);
       at += length;
       rows++;
     }
@@ -176,8 +194,28 @@ export class Answers {
     return true;
   }
 
-  #passesUnseen(type: number): boolean {
-    return type === SERVER.dataRow ? this.#rowPlan().masks === undefined : this.#copyOut === "shown";
+  /** Whether a message of `length` bytes may go on before all of it is here. */
+  #passesUnseen(type: number, length: number): boolean {
+    const { answer } = this.#awaited.current();
+    const plan = type === SERVER.dataRow ? this.#rowPlan() : undefined;
+    const isShown = plan === undefined ? this.#copyOut === "shown" : plan.onlyWatches;
+    if (!isShown) return false;
+    const capture = this.#capture(answer, plan?.columns ?? COPY_LINES);
+    const isCaptured = capture !== undefined && !capture.isCut && length <= capture.room;
+    const isWatched = plan === undefined ? this.#copyWatch !== undefined : plan.masks !== undefined;
+    if (isCaptured || (isWatched && length <= WATCHED_BYTES_MAX)) return false;
+    capture?.cut();
+    if (isWatched) tallyOf(answer)(plan === undefined ? "copy" : "(row)", TOO_LONG.by, "shown");
+    return true;
+  }
+
+  /** Undefined: nothing is kept of it. */
+  #capture(answer: Answer | undefined, columns: readonly OutputColumn[]): OutputCapture | undefined {
+    const { output } = this.#world;
+    if (output === undefined || answer === undefined) return undefined;
+    answer.output ??= new OutputCapture(output.caps, answer.askId, output.emit);
+    answer.output.begin(columns);
+    return answer.output;
   }
 
   #count(length: number): void {
@@ -432,7 +470,9 @@ export class Answers {
     const count = body.count();
     const { copyMask } = this.#world;
     const masks = copyMasks(this.#outputs(), count, this.#world.planSource());
-    if (copyMask === undefined && masks === undefined) this.#copyOut = "shown";
+    const watches = copyMask?.onlyWatches === true;
+    this.#copyWatch = masks === undefined && watches && !binary ? new CopyMask(copyMask, count) : undefined;
+    if (masks === undefined && (copyMask === undefined || watches)) this.#copyOut = "shown";
     else if (binary) throw new ProtocolError("COPY_BINARY", "Cannot go on: a copy in binary form cannot be masked");
     else if (masks === undefined) this.#copyOut = new CopyMask(copyMask as ValueMask, count);
     else {
@@ -446,24 +486,32 @@ export class Answers {
     const step = this.#awaited.current();
     if (this.#copyOut === undefined) throw unexpected("with data of a copy");
     this.#count(end - at);
-    if (this.#copyOut === "shown") this.#outlet.pass(at, end);
-    else {
-      this.#copyOut.write(bytes, at, end, this.#outlet, (column, by) => {
-        if (step.answer) addMask(step.answer, column, by);
-      });
-    }
+    const sent = this.#sent(step.answer);
+    if (this.#copyOut === "shown") {
+      this.#outlet.pass(at, end);
+      const data = bytes.subarray(at + HEADER_BYTES, end);
+      this.#copyWatch?.watch(data, tallyOf(step.answer));
+      sent?.(data);
+    } else this.#copyOut.write(bytes, at, end, this.#outlet, tallyOf(step.answer), sent);
+  }
+
+  #sent(answer: Answer | undefined): Sent | undefined {
+    const capture = this.#capture(answer, COPY_LINES);
+    return capture === undefined || capture.isCut ? undefined : (data) => captureLines(data, capture);
   }
 
   #copyOutEnds(): void {
     const step = this.#awaited.current();
     if (this.#copyOut === undefined) throw unexpected("that ends a copy");
-    if (this.#copyOut !== "shown") {
-      this.#copyOut.end(this.#outlet, (column, by) => {
-        if (step.answer) addMask(step.answer, column, by);
-      });
-    }
+    if (this.#copyOut !== "shown") this.#copyOut.end(this.#outlet, tallyOf(step.answer), this.#sent(step.answer));
     this.#copyOut = undefined;
   }
+}
+
+function tallyOf(answer: Answer | undefined): Tally {
+  return (column, by, fate) => {
+    if (answer !== undefined) addCount(answer, column, by, fate);
+  };
 }
 
 /** By the message that says that it is done. */

@@ -6,7 +6,7 @@ import { ProtocolError } from "../../base/errors.ts";
 import { FRAME_BYTES_MAX } from "../../base/limits.ts";
 import type { CopyForm } from "./analysis/copy-form.ts";
 import { Gathered, HEADER_BYTES, type Outlet } from "./codec.ts";
-import { escaped, unescaped } from "./copy.ts";
+import { escaped, type Sent, unescaped } from "./copy.ts";
 import { type Outputs, taintAt } from "./lineage/outputs.ts";
 import { isClean } from "./lineage/taint.ts";
 import { SERVER } from "./messages.ts";
@@ -60,21 +60,26 @@ export class CopyColumns {
   }
 
   /** One CopyData message from `at` to `end`. */
-  write(bytes: Buffer, at: number, end: number, outlet: Outlet, tally: Tally): void {
+  write(bytes: Buffer, at: number, end: number, outlet: Outlet, tally: Tally, sent?: Sent): void {
     const data = bytes.subarray(at + HEADER_BYTES, end);
     if (this.#begun.length + data.length > FRAME_BYTES_MAX) {
       throw new ProtocolError("COPY_LINE", `Cannot mask a row of a copy: it is longer than ${FRAME_BYTES_MAX} bytes`);
     }
     let from = 0;
     for (let stop = this.#rowEnd(data, from); stop >= 0; stop = this.#rowEnd(data, from)) {
-      put(this.#row(this.#whole(data.subarray(from, stop)), tally), outlet);
+      const row = this.#row(this.#whole(data.subarray(from, stop)), tally);
+      put(row, outlet);
+      sent?.(row);
       from = stop + 1;
     }
     if (from < data.length) this.#begun.add(data.subarray(from));
   }
 
-  end(outlet: Outlet, tally: Tally): void {
-    if (this.#begun.length > 0) put(this.#row(this.#whole(NO_BYTES), tally), outlet);
+  end(outlet: Outlet, tally: Tally, sent?: Sent): void {
+    if (this.#begun.length === 0) return;
+    const row = this.#row(this.#whole(NO_BYTES), tally);
+    put(row, outlet);
+    sent?.(row);
   }
 
   /** What was begun before, and its end. */
@@ -120,9 +125,14 @@ export class CopyColumns {
 
   #field(field: Buffer, column: ColumnMask | undefined, tally: Tally): Uint8Array {
     if (column === undefined || field.equals(this.#null)) return field;
-    const masked = column.mask(this.#form.format === "text" ? unescaped(field) : this.#unquoted(field));
-    if (masked === undefined) return field;
-    tally(column.name, masked.by);
+    const { name, mask } = column;
+    const value = this.#form.format === "text" ? unescaped(field) : this.#unquoted(field);
+    const masked = mask(value, (by) => tally(name, by, "shown"));
+    if (masked === undefined) {
+      if (mask.shownBy !== undefined) tally(name, mask.shownBy, "shown");
+      return field;
+    }
+    tally(name, masked.by, "masked");
     if (masked.value === null) return this.#null;
     return this.#form.format === "text" ? this.#escapedText(masked.value) : this.#quoted(masked.value);
   }

@@ -18,6 +18,9 @@ const TYPE = Buffer.of(SERVER.copyData);
 const NULL_TEXT = Buffer.from("\\N");
 const NO_BYTES = Buffer.alloc(0);
 
+/** Gets what the client gets. */
+export type Sent = (data: Uint8Array) => void;
+
 export class CopyMask {
   readonly #mask: ValueMask;
   readonly #columns: number;
@@ -32,7 +35,7 @@ export class CopyMask {
   }
 
   /** One CopyData message from `at` to `end`. */
-  write(bytes: Buffer, at: number, end: number, outlet: Outlet, tally: Tally): void {
+  write(bytes: Buffer, at: number, end: number, outlet: Outlet, tally: Tally, sent?: Sent): void {
     let data = bytes.subarray(at + HEADER_BYTES, end);
     const whole = this.#begun.length === 0 && data.at(-1) === NEWLINE;
     if (this.#begun.length > 0 && this.#begun.length + data.length > FRAME_BYTES_MAX) {
@@ -49,14 +52,23 @@ export class CopyMask {
     }
     if (stop < data.length) this.#begun.add(data.subarray(stop));
     const masked = this.#lines(data.subarray(0, stop), tally);
+    const shown = masked ?? data.subarray(0, stop);
     if (masked === undefined && whole) outlet.pass(at, end);
-    else this.#put(masked ?? data.subarray(0, stop), outlet);
+    else this.#put(shown, outlet);
+    sent?.(shown);
   }
 
-  end(outlet: Outlet, tally: Tally): void {
+  end(outlet: Outlet, tally: Tally, sent?: Sent): void {
     if (this.#begun.length === 0) return;
     const line = this.#joined(NO_BYTES);
-    this.#put(this.#lines(line, tally) ?? line, outlet);
+    const shown = this.#lines(line, tally) ?? line;
+    this.#put(shown, outlet);
+    sent?.(shown);
+  }
+
+  /** Counts what a mask that only watches finds in one message's lines. */
+  watch(data: Buffer, tally: Tally): void {
+    this.#lines(data, tally);
   }
 
   /** What was begun before, with what follows. */
@@ -107,9 +119,13 @@ export class CopyMask {
   #value(value: Buffer, tally: Tally, ofNull: Uint8Array): Uint8Array | undefined {
     this.#left -= value.length;
     const isTooMuch = this.#left < 0 && this.#mask.inPlace?.apply(value, 0, value.length) !== "shown";
-    const masked = isTooMuch ? TOO_LONG : this.#mask(value);
+    if (isTooMuch && this.#mask.onlyWatches === true) {
+      tally("copy", TOO_LONG.by, "shown");
+      return undefined;
+    }
+    const masked = isTooMuch ? TOO_LONG : this.#mask(value, (by) => tally("copy", by, "shown"));
     if (masked === undefined) return undefined;
-    tally("copy", masked.by);
+    tally("copy", masked.by, "masked");
     return masked.value ?? ofNull;
   }
 }

@@ -146,7 +146,7 @@ function withoutNames(message: string, names: readonly string[]) {
 
 function maskText(text: string, mask: ValueMask | undefined): string {
   if (mask === undefined || text === "") return text;
-  if (text.length > MASKED_BYTES_MAX) return BLANK;
+  if (text.length > MASKED_BYTES_MAX) return mask.onlyWatches === true ? text : BLANK;
   const masked = mask(Buffer.from(text));
   if (masked === undefined) return text;
   return masked.value === null ? BLANK : Buffer.from(masked.value).toString();

@@ -11,6 +11,7 @@ import { BodyReader, HEADER_BYTES, type Outlet } from "./codec.ts";
 import { type Outputs, taintAt } from "./lineage/outputs.ts";
 import { CLEAN, type Taint } from "./lineage/taint.ts";
 import { SERVER } from "./messages.ts";
+import type { OutputCapture, OutputColumn } from "./output.ts";
 import { kindOf, PLAIN_BINARY } from "./types.ts";
 
 /** One column as the server described it. */
@@ -28,6 +29,10 @@ export interface Plan {
   readonly columnCount: number;
   /** By position; undefined when no column of the result can ever be masked. */
   readonly masks: readonly (ColumnMask | undefined)[] | undefined;
+  /** No mask of them ever changes a value: a row that is too long to be searched may pass. */
+  readonly onlyWatches: boolean;
+  /** What a recording calls the values of a row. */
+  readonly columns: readonly OutputColumn[];
 }
 
 export interface ColumnMask {
@@ -36,8 +41,10 @@ export interface ColumnMask {
   readonly mask: ValueMask;
 }
 
-/** Where masks are counted. */
-export type Tally = (column: string, by: string) => void;
+/** What became of a value that a label or a detector has named. */
+export type Fate = "masked" | "shown";
+/** Where they are counted. */
+export type Tally = (column: string, by: string, fate: Fate) => void;
 
 /** What a plan is made from. */
 export interface PlanSource {
@@ -82,21 +89,33 @@ export function planOf(
   source: PlanSource,
 ): Plan {
   let masks: (ColumnMask | undefined)[] | undefined;
+  let onlyWatches = true;
+  const shown: OutputColumn[] = [];
   for (const [position, column] of columns.entries()) {
     const format = formats === undefined ? column.format : formatAt(formats, position);
+    shown.push({ name: column.name, format: format === 0 ? "text" : "binary" });
     const mask = columnMask(column, format, taintAt(outputs, position, columns.length, column.name), source);
     if (mask === undefined) continue;
+    onlyWatches &&= mask.mask.onlyWatches === true;
     masks ??= new Array<ColumnMask | undefined>(columns.length).fill(undefined);
     masks[position] = mask;
   }
-  return { columnCount: columns.length, masks };
+  return { columnCount: columns.length, masks, onlyWatches, columns: shown };
 }
 
 /**
  * Writes the DataRow message at `at` (its header included) to `outlet`, masked where it has to be.
- * A row in which nothing changes is passed as it is.
+ * A row in which nothing changes is passed as it is. `capture` gets the values as they are then.
  */
-export function maskRow(bytes: Buffer, at: number, end: number, plan: Plan, outlet: Outlet, tally: Tally): void {
+export function maskRow(
+  bytes: Buffer,
+  at: number,
+  end: number,
+  plan: Plan,
+  outlet: Outlet,
+  tally: Tally,
+  capture?: OutputCapture,
+): void {
   const masks = plan.masks;
   if (masks === undefined) {
     outlet.pass(at, end);
@@ -115,17 +134,26 @@ export function maskRow(bytes: Buffer, at: number, end: number, plan: Plan, outl
     if (length < -1 || length > end - start) throw rowFault();
     cursor = length === -1 ? start : start + length;
     const column = masks[position];
-    if (column === undefined || length === -1) continue;
-    const quick = column.mask.inPlace?.apply(bytes, start, cursor) ?? "ask";
-    if (quick === "shown") continue;
-    if (quick === "masked") {
-      tally(column.name, column.mask.inPlace?.by ?? "");
+    if (column === undefined || length === -1) {
+      capture?.value(length === -1 ? null : bytes.subarray(start, cursor));
       continue;
     }
-    left -= length;
-    const masked = left < 0 ? TOO_LONG : column.mask(bytes.subarray(start, cursor));
-    if (masked === undefined) continue;
-    tally(column.name, masked.by);
+    const { name, mask } = column;
+    const quick = mask.inPlace?.apply(bytes, start, cursor) ?? "ask";
+    if (quick === "masked") {
+      tally(name, mask.inPlace?.by ?? "", "masked");
+      capture?.value(bytes.subarray(start, cursor));
+      continue;
+    }
+    if (quick === "ask") left -= length;
+    const masked = quick === "shown" ? undefined : maskValue(bytes.subarray(start, cursor), left, column, tally);
+    if (masked === undefined) {
+      if (mask.shownBy !== undefined) tally(name, mask.shownBy, "shown");
+      capture?.value(bytes.subarray(start, cursor));
+      continue;
+    }
+    tally(name, masked.by, "masked");
+    capture?.value(masked.value === null ? null : Buffer.from(masked.value));
     if (lengthMark < 0) {
       outlet.put(ROW_TYPE);
       lengthMark = outlet.mark;
@@ -138,8 +166,32 @@ export function maskRow(bytes: Buffer, at: number, end: number, plan: Plan, outl
     passed = cursor;
   }
   if (cursor !== end) throw rowFault();
+  capture?.endRow();
   outlet.pass(passed, end);
   if (lengthMark >= 0) outlet.patchInt32(lengthMark, outlet.mark - lengthMark);
+}
+
+/** `left`: what may still be searched of the row. */
+function maskValue(value: Buffer, left: number, { name, mask }: ColumnMask, tally: Tally): Masked | undefined {
+  if (left >= 0) return mask(value, (by) => tally(name, by, "shown"));
+  if (mask.onlyWatches !== true) return TOO_LONG;
+  tally(name, TOO_LONG.by, "shown");
+  return undefined;
+}
+
+/** A row of which nothing is masked, for the recording. One that cannot be read passes as before, and is not kept. */
+export function captureRow(bytes: Buffer, at: number, end: number, capture: OutputCapture): void {
+  const body = new BodyReader(bytes, at + HEADER_BYTES, end);
+  try {
+    for (let left = body.count(); left > 0; left--) {
+      const length = body.int32();
+      capture.value(length < 0 ? null : body.take(length));
+    }
+    capture.endRow();
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    capture.cut();
+  }
 }
 
 /** Within bounds by the caller's check; a bulk read does this for every value. */
@@ -223,8 +275,13 @@ export function columnFacts(
 /** A mask opens json and arrays in binary form itself; where binary is not text, a changed value becomes NULL. */
 function binaryMask(typeOid: number, kind: ValueKind, mask: ValueMask): ValueMask {
   if (kind === "json" || kind === "text-array" || PLAIN_BINARY.has(typeOid)) return mask;
-  return (value) => {
-    const masked = mask(value);
+  const nulled: ValueMask = (value, saw) => {
+    const masked = mask(value, saw);
     return masked && { value: null, by: masked.by };
   };
+  const { shownBy, onlyWatches } = mask;
+  return Object.assign(nulled, {
+    ...(shownBy === undefined ? {} : { shownBy }),
+    ...(onlyWatches === undefined ? {} : { onlyWatches }),
+  });
 }

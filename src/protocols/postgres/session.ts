@@ -8,7 +8,7 @@ import { PIPELINE_MAX } from "../../base/limits.ts";
 import type { Verdict } from "../../model/decision.ts";
 import type { Asked } from "../../model/operation.ts";
 import type { SessionWorld } from "../../model/protocol.ts";
-import type { LookAnswer, Session, SessionCommand, SessionEvent } from "../../model/session.ts";
+import type { LookAnswer, OutputEntry, Session, SessionCommand, SessionEvent } from "../../model/session.ts";
 import { Answers } from "./answers.ts";
 import { Awaited } from "./awaited.ts";
 import { type Next, nextOf, nextOfCopy } from "./boundaries.ts";
@@ -77,8 +77,9 @@ export class PostgresSession implements Session {
     this.#question = { kind: "catalog", labels: world.connection.data };
     this.#analyse = analyse;
     this.#labelled = hasLabels(world.connection.data);
+    const { output } = world;
     const copyMask = world.maskFor({ ...TEXT_FACTS, name: "copy" });
-    this.#masksCopies = copyMask !== undefined;
+    this.#masksCopies = copyMask !== undefined && copyMask.onlyWatches !== true;
     this.#scrub = {
       values: this.#labelled ? "raised" : "shown",
       mask: world.maskFor({ ...TEXT_FACTS, name: "error" }),
@@ -88,7 +89,10 @@ export class PostgresSession implements Session {
     };
     this.#awaited = new Awaited({
       lift,
-      answerDone: (answer) => this.#out.push({ kind: "note", entry: entryOf(answer) }),
+      answerDone: (answer) => {
+        answer.output?.finish("whole");
+        this.#out.push({ kind: "note", entry: entryOf(answer) });
+      },
     });
     this.#answers = new Answers(
       this.#awaited,
@@ -97,6 +101,9 @@ export class PostgresSession implements Session {
         lift,
         scrub: this.#scrub,
         copyMask,
+        ...(output === undefined
+          ? {}
+          : { output: { caps: output, emit: (entry: OutputEntry) => this.#out.push({ kind: "output", entry }) } }),
         planSource: () => ({
           maskFor: world.maskFor,
           data: world.connection.data,
@@ -457,8 +464,18 @@ export class PostgresSession implements Session {
     this.#close(message, how.fault);
   }
 
+  /** What an unfinished answer has brought was brought all the same. */
+  #noteCut(): void {
+    const answer = this.#awaited.head?.answer;
+    if (answer === undefined || answer.rows === 0) return;
+    answer.output?.finish("cut");
+    answer.error ??= CUT;
+    this.#out.push({ kind: "note", entry: entryOf(answer) });
+  }
+
   #close(reason: string, fault?: string): void {
     this.#phase = "closed";
+    this.#noteCut();
     this.#waiting = undefined;
     this.#looking = undefined;
     this.#inlet.clear();
@@ -466,6 +483,9 @@ export class PostgresSession implements Session {
     this.#out.push(fault === undefined ? { kind: "close", reason } : { kind: "close", reason, fault });
   }
 }
+
+/** Of an answer that the session's end has cut off. */
+const CUT = Object.freeze({ code: "cut", message: "The session ended within the answer" });
 
 function isLastCall(event: SessionEvent): boolean {
   return event.kind === "drain" && event.fresh === "end";

@@ -2,7 +2,9 @@
 import { MASKED_COLUMNS_TOLD_MAX } from "../../base/limits.ts";
 import type { AnswerEntry, MaskTally } from "../../model/session.ts";
 import type { Effects } from "./actions.ts";
+import type { OutputCapture } from "./output.ts";
 import type { Change, Portal, PreparedStatement } from "./prepared.ts";
+import type { Fate } from "./results.ts";
 
 export type Step =
   | {
@@ -47,16 +49,26 @@ export interface Answer {
   open: number;
   rows: number;
   bytes: number;
-  masks: { readonly column: string; readonly by: string; count: number }[] | undefined;
+  masks: Counted[] | undefined;
+  /** What labels and detectors say that was shown. */
+  shown: Counted[] | undefined;
+  /** What is kept of its rows; undefined before the first, and where nothing is. */
+  output: OutputCapture | undefined;
   outcome: string;
   error: { readonly code: string; readonly message: string } | undefined;
+}
+
+interface Counted {
+  readonly column: string;
+  readonly by: string;
+  count: number;
 }
 
 /** Bytes of outcome texts kept of one ask: 1,000 statements have as many. */
 const OUTCOME_MAX = 1_024;
 
 export function newAnswer(): Answer {
-  const nothing = { masks: undefined, outcome: "", error: undefined };
+  const nothing = { masks: undefined, shown: undefined, output: undefined, outcome: "", error: undefined };
   return { askId: 0, labelled: false, limited: false, open: 0, rows: 0, bytes: 0, ...nothing };
 }
 
@@ -68,16 +80,18 @@ export function addOutcome(answer: Answer, tag: string): void {
 /** Instead of the name of a column that is one too many. */
 const OTHERS = "(others)";
 
-/** A result masks few columns for few reasons: a list is searched faster than a key is made. */
-export function addMask(answer: Answer, column: string, by: string): void {
-  answer.masks ??= [];
-  for (const tally of answer.masks) {
+/** A result has few columns to count for few reasons: a list is searched faster than a key is made. */
+export function addCount(answer: Answer, column: string, by: string, fate: Fate): void {
+  const key = fate === "masked" ? "masks" : "shown";
+  answer[key] ??= [];
+  const counted = answer[key];
+  for (const tally of counted) {
     if (tally.column !== column || tally.by !== by) continue;
     tally.count++;
     return;
   }
-  if (answer.masks.length < MASKED_COLUMNS_TOLD_MAX || column === OTHERS) answer.masks.push({ column, by, count: 1 });
-  else addMask(answer, OTHERS, by);
+  if (counted.length < MASKED_COLUMNS_TOLD_MAX || column === OTHERS) counted.push({ column, by, count: 1 });
+  else addCount(answer, OTHERS, by, fate);
 }
 
 const NO_MASKS: readonly MaskTally[] = Object.freeze([]);
@@ -85,6 +99,7 @@ const NO_MASKS: readonly MaskTally[] = Object.freeze([]);
 export function entryOf(answer: Answer): AnswerEntry {
   const { askId, rows, bytes, outcome } = answer;
   const masks = answer.masks ?? NO_MASKS;
-  const entry = { askId, rows, bytes, masks, outcome };
+  const shown = answer.shown === undefined ? {} : { shown: answer.shown };
+  const entry = { askId, rows, bytes, masks, ...shown, outcome };
   return answer.error === undefined ? entry : { ...entry, error: answer.error };
 }

@@ -1,8 +1,13 @@
-// Four connections that send marked statements for a while and dial again whenever they are cut.
+// Four connections that send marked statements for a while, or until a file is there, and dial again whenever they are cut.
+import { existsSync } from "node:fs";
 import pg from "pg";
 
-const [, , url, forMs] = process.argv;
-const end = Date.now() + Number(forMs);
+const [, , url, forMs, stopFile = ""] = process.argv;
+let end = Date.now() + Number(forMs);
+const watch = setInterval(() => {
+  if (stopFile !== "" && existsSync(stopFile)) end = 0;
+}, 50);
+watch.unref();
 let answered = 0;
 let cut = 0;
 

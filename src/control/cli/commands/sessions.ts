@@ -1,15 +1,18 @@
 /** sessions: list, show, replay. What agents wrote is shown printable only. */
+import { writeFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import { type Command, InvalidArgumentError } from "commander";
 import { API_LIST_MAX } from "../../../base/limits.ts";
 import type { Reindexed, SessionEntry, SessionListing } from "../../ports.ts";
+import { asciicast } from "../asciicast.ts";
 import { step } from "../client.ts";
-import { count, duration, moment, printable, printableLines, table } from "../show.ts";
+import { entryText, INDENT } from "../entry-text.ts";
+import { count, duration, moment, printable, table } from "../show.ts";
 import type { Colours, OpenShell, Shell } from "../world.ts";
+import { addSessionEvidenceCommands } from "./evidence.ts";
 
 /** A pause in a replay is no longer than this; how long it was is said. */
 const PAUSE_MS_MAX = 3_000;
-const INDENT = " ".repeat(18);
 
 export function addSessionCommands(program: Command, open: OpenShell): void {
   const sessions = program
@@ -28,18 +31,33 @@ export function addSessionCommands(program: Command, open: OpenShell): void {
     .command("replay <id>")
     .description("see a session again, in its own time")
     .option("--speed <factor>", "2 is twice as fast, 0 without pauses", readSpeed, 1)
-    .addHelpText("after", "\nExample:\n  sudo sallyport sessions replay ID --speed 4")
-    .action((id: string, options: { speed: number }, command: Command) => replay(open(command), id, options.speed));
+    .option("--at <place>", "begin there: a time since its start as 1m30s, or the number of an entry", readPlace)
+    .option("--follow", "go on while the session runs")
+    .option("--asciicast <file>", "write what passed through its terminal, for players of asciicast v2")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  sudo sallyport sessions replay ID --speed 4 --at 1m30s\n  sudo sallyport sessions replay ID --follow",
+    )
+    .action((id: string, options: ReplayOptions, command: Command) => replay(open(command), id, options));
   sessions
     .command("reindex")
     .description("build the index of sessions anew from the recordings; those that are open are left as they are")
     .addHelpText("after", "\nExample:\n  sudo sallyport sessions reindex")
     .action((_options: object, command: Command) => reindex(open(command)));
+  addSessionEvidenceCommands(sessions, open);
 }
 
 async function reindex(shell: Shell): Promise<void> {
   const result = await shell.api.post<Reindexed>("/v1/sessions/reindex", {});
   shell.say(shell.json ? JSON.stringify(result) : `indexed ${count(result.sessions, "session")}`);
+}
+
+interface ReplayOptions {
+  readonly speed: number;
+  /** As the API takes it. */
+  readonly at?: string;
+  readonly follow?: true;
+  readonly asciicast?: string;
 }
 
 async function list(shell: Shell, { limit, agent }: { limit: number; agent?: string }): Promise<void> {
@@ -83,13 +101,24 @@ async function show(shell: Shell, id: string): Promise<void> {
   for await (const entry of entries) shell.say(entryText(entry, shell.colours));
 }
 
-async function replay(shell: Shell, id: string, speed: number): Promise<void> {
+async function replay(shell: Shell, id: string, { speed, at, follow, asciicast: file }: ReplayOptions): Promise<void> {
   const session = await shell.api.get<SessionListing>(`/v1/sessions/${step(id)}`);
-  const paced = speed > 0 && shell.world.stdout.isTTY === true && !shell.json;
+  const query = new URLSearchParams({
+    ...(at === undefined ? {} : { from: at }),
+    ...(follow === undefined ? {} : { follow: "" }),
+  });
+  const path = `/v1/sessions/${step(id)}/entries?${query}`;
+  const entries = shell.api.lines<SessionEntry>(path, undefined, follow === undefined ? {} : { patience: "endless" });
+  if (file !== undefined) {
+    writeFileSync(file, "", { mode: 0o600 });
+    for await (const line of asciicast(entries, session)) writeFileSync(file, line, { flag: "a" });
+    return;
+  }
+  const paced = speed > 0 && shell.world.stdout.isTTY === true && !shell.json && follow === undefined;
   if (!shell.json) shell.say(headline(session, shell.colours));
-  let shownMs = 0;
-  for await (const entry of shell.api.lines<SessionEntry>(`/v1/sessions/${step(id)}/entries`)) {
-    const pauseMs = Math.max(0, entry.offsetMs - shownMs) / (speed || 1);
+  let shownMs: number | undefined = at === undefined ? 0 : undefined;
+  for await (const entry of entries) {
+    const pauseMs = Math.max(0, entry.offsetMs - (shownMs ?? entry.offsetMs)) / (speed || 1);
     shownMs = entry.offsetMs;
     if (paced) {
       await wait(Math.min(pauseMs, PAUSE_MS_MAX));
@@ -108,56 +137,6 @@ function headline(session: SessionListing, colours: Colours): string {
   ].join("\n");
 }
 
-function entryText(entry: SessionEntry, colours: Colours): string {
-  const at = `+${(entry.offsetMs / 1_000).toFixed(3)}`.padStart(9);
-  const word = verdictWord(entry, colours);
-  const lines = [`${colours.dim(at)}  ${word} ${printableLines(entry.text, INDENT)}`];
-  const rules = entry.rules ?? [];
-  const by = rules.length === 0 ? "" : `, rules: ${rules.map(printable).join(", ")}`;
-  if (entry.kind === "decision") lines.push(colours.dim(`entry ${entry.number}${by}`));
-  if (entry.hold !== undefined) {
-    const { id, by, state } = entry.hold;
-    const who = by.length === 0 ? "" : ` by ${by.map(printable).join(", ")}`;
-    lines.push(
-      colours.yellow(state === "" ? `waits as ${printable(id)}` : `${printable(id)} ${printable(state)}${who}`),
-    );
-  }
-  if (entry.message !== undefined && entry.message !== "") lines.push(printableLines(entry.message, INDENT));
-  if (entry.observed !== undefined) {
-    const denying =
-      entry.observed.rules.length === 0 ? "default: no rule allows it" : entry.observed.rules.map(printable).join(", ");
-    lines.push(colours.yellow(`would be denied by ${denying} (observed)`));
-    if (entry.observed.message !== "") lines.push(printableLines(entry.observed.message, INDENT));
-  }
-  for (const { rule, would } of entry.shadow ?? []) {
-    lines.push(colours.yellow(`with rule ${printable(rule)}, which is in shadow: ${would}`));
-  }
-  const counts = [
-    ...(entry.rows === undefined ? [] : [count(entry.rows, "row")]),
-    ...(entry.bytes === undefined ? [] : [count(entry.bytes, "byte")]),
-    ...(entry.masks ?? []).map(
-      (mask) => `${printable(mask.column)} masked ${count(mask.count, "time")} by ${printable(mask.by)}`,
-    ),
-  ];
-  if (counts.length > 0) lines.push(colours.dim(counts.join(" · ")));
-  return lines.join(`\n${INDENT}`);
-}
-
-function verdictWord({ decision }: SessionEntry, colours: Colours): string {
-  switch (decision) {
-    case "allow":
-      return colours.green("allow ");
-    case "deny":
-      return colours.red("deny  ");
-    case "hold":
-      return colours.yellow("hold  ");
-    case undefined:
-      return "      ";
-    default:
-      return decision satisfies never;
-  }
-}
-
 function readLimit(text: string): number {
   const limit = /^[0-9]{1,6}$/.test(text) ? Number(text) : 0;
   if (limit < 1 || limit > API_LIST_MAX) throw new InvalidArgumentError(`It must be between 1 and ${API_LIST_MAX}.`);
@@ -168,4 +147,13 @@ function readSpeed(text: string): number {
   const speed = /^[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : -1;
   if (speed < 0 || speed > 1_000) throw new InvalidArgumentError("It must be between 0 and 1000.");
   return speed;
+}
+
+/** "1m30s", "90s", "1h" are times, a bare number is an entry. */
+function readPlace(text: string): string {
+  if (/^[0-9]{1,15}$/.test(text)) return text;
+  const match = /^(?=[0-9])(?:([0-9]{1,4})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,6}(?:\.[0-9]{1,3})?)s)?$/.exec(text);
+  if (match === null) throw new InvalidArgumentError("It must be a time as 1m30s, or the number of an entry.");
+  const [, hours = "0", minutes = "0", seconds = "0"] = match;
+  return `${Math.round((Number(hours) * 3_600 + Number(minutes) * 60 + Number(seconds)) * 1_000)}ms`;
 }

@@ -1,0 +1,209 @@
+/**
+ * Every kind of event: what it tells, its fields, and the OCSF class that it becomes. docs/events.md shows this table, and
+ * tests hold it to what the code emits. Says nothing of one event.
+ */
+
+/** Classes of OCSF by name; "action" is told by what the agent did (ocsf-action.ts). */
+export type OcsfClass =
+  | "base"
+  | "action"
+  | "network"
+  | "dns"
+  | "authentication"
+  | "authorize"
+  | "entity"
+  | "finding"
+  | "lifecycle";
+
+export interface EventKind {
+  readonly about: string;
+  /** Beyond those of its groups; each may be absent where it is not known. */
+  readonly fields: readonly string[];
+  readonly groups?: readonly (keyof typeof FIELD_GROUPS)[];
+  readonly ocsf: OcsfClass;
+  /** `activity_id` of that class; absent: told by the event. */
+  readonly activity?: number;
+  readonly status?: "success" | "failure";
+}
+
+/** Fields that many kinds share. `claim.*`: one for each claim of the agent, in its name. */
+export const FIELD_GROUPS = {
+  identity: ["groups", "claim.*"],
+  origin: [
+    ...["pid", "uid", "user", "comm", "executable", "cgroup", "cgroupId", "netns"],
+    ...["sourceAddress", "sourcePort", "address", "port", "protocol"],
+  ],
+  policy: ["policy"],
+} as const;
+
+const SESSION = ["identity", "origin", "policy"] as const;
+const ANSWERED = [
+  ...["hold", "rules", "actions", "tables", "statements", "digest", "by"],
+  ...["pid", "user", "executable", "protocol", "policy"],
+] as const;
+const REFUSED = ["reason", "pid", "uid", "comm", "protocol", "address", "port", "cgroupId", "path"] as const;
+
+export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
+  "session.start": kind("a client was let in to a connection", [], "network", 1, "success", SESSION),
+  "session.end": kind(
+    "a session is over, with its counts",
+    ["statements", "denied", "held", "masked", "rows", "bytesIn", "bytesOut"],
+    "network",
+    2,
+    undefined,
+    SESSION,
+  ),
+  "session.fault": kind("a session ended by an error", ["code"], "network", 3, "failure", SESSION),
+  "action.allow": kind(
+    "an operation was allowed (only with `events.decisions: all`)",
+    ["rules", "actions"],
+    "action",
+    undefined,
+    "success",
+    SESSION,
+  ),
+  "action.deny": kind("an operation was refused", ["rules", "actions"], "action", undefined, "failure", SESSION),
+  "action.observed": kind(
+    "an operation was let through because the agent is observed",
+    ["rules", "actions"],
+    "action",
+    undefined,
+    "success",
+    SESSION,
+  ),
+  "action.shadow": kind(
+    "a rule in shadow would have decided otherwise",
+    ["rules", "would", "decision"],
+    "action",
+    undefined,
+    undefined,
+    SESSION,
+  ),
+  "connection.refused": kind(
+    "a connection was closed before it became a session",
+    ["source", "sourcePort", "pid", "uid", "comm", "cgroupId", "address", "port"],
+    "network",
+    5,
+    "failure",
+    ["identity"],
+  ),
+  "origin.missing": kind("a connection came without an origin", ["source", "sourcePort"], "network", 5, "failure"),
+  "upstream.failed": kind("the login to a backend failed", ["code"], "authentication", 1, "failure", SESSION),
+  "cancel.failed": kind("a cancel did not reach its backend", [], "action", undefined, "failure"),
+  "hold.waiting": kind("an action waits for approval", [...ANSWERED, "state", "scope"], "authorize", 99),
+  "hold.approval": kind("one person approved", [...ANSWERED, "uid", "scope", "comment"], "authorize", 99, "success"),
+  "hold.approved": kind("it may go on", [...ANSWERED, "state", "comment", "reason"], "authorize", 1, "success"),
+  "hold.denied": kind("it was denied", [...ANSWERED, "state", "comment", "reason"], "authorize", 1, "failure"),
+  "hold.expired": kind("nobody answered in time", [...ANSWERED, "state", "reason"], "authorize", 1, "failure"),
+  "hold.abandoned": kind("its client or we gave it up", [...ANSWERED, "state", "reason"], "authorize", 1, "failure"),
+  "hold.result": kind(
+    "what became of it after approval",
+    [...ANSWERED, "state", "reason", "result", "comment"],
+    "authorize",
+    99,
+  ),
+  "hold.revoked": kind("an approval that stood was ended", [...ANSWERED, "uid", "scope", "comment"], "authorize", 99),
+  "agent.tag": kind(
+    "a cgroup is guarded",
+    ["cgroup", "cgroupId", "uid", "matcher", "container", "way", "run"],
+    "entity",
+    6,
+    "success",
+    ["identity"],
+  ),
+  "agent.untag": kind(
+    "a cgroup is not guarded any more",
+    ["cgroup", "cgroupId", "uid", "matcher", "container", "way", "run"],
+    "entity",
+    7,
+    "success",
+    ["identity"],
+  ),
+  "agent.sweep": kind(
+    "connections from before a tag were found",
+    ["uid", "cgroup", "destroyed", "unable", "kept"],
+    "entity",
+    3,
+  ),
+  "agent.quarantine": kind("an agent is cut off", ["uid"], "entity", 12, "success"),
+  "agent.release": kind("a quarantine has ended", ["uid"], "entity", 13, "success"),
+  "agent.observe.start": kind("an agent is judged and not stopped", ["uid"], "entity", 11, "success"),
+  "agent.observe.end": kind("an agent is stopped again", ["uid"], "entity", 10, "success"),
+  "kernel.deny": kind("the kernel refused a connect", REFUSED, "network", 5, "failure", ["identity"]),
+  "kernel.backstop": kind("the kernel dropped a packet that no check admitted", REFUSED, "network", 5, "failure", [
+    "identity",
+  ]),
+  "kernel.socket": kind("the kernel refused a kind of socket, or an option", REFUSED, "network", 5, "failure", [
+    "identity",
+  ]),
+  "kernel.bind": kind("the kernel refused a bind", REFUSED, "network", 5, "failure", ["identity"]),
+  "kernel.unix": kind("the kernel refused a Unix socket", REFUSED, "network", 5, "failure", ["identity"]),
+  "kernel.redirect": kind("a redirect that would have been refused", REFUSED, "network", 5, undefined, ["identity"]),
+  "kernel.allow": kind("a connect that would have been refused", REFUSED, "network", 5, undefined, ["identity"]),
+  "refusals.untold": kind("so many more refusals were not told one by one", ["untold"], "base", 99),
+  "names.refused": kind("a name was not given", ["name", "type", "pid", "uid", "comm"], "dns", 2, "failure"),
+  "names.failed": kind("a name could not be resolved", ["name", "type", "pid", "uid", "comm"], "dns", 2, "failure"),
+  "names.barred": kind(
+    "an answer brought a barred address",
+    ["name", "type", "pid", "uid", "comm"],
+    "dns",
+    2,
+    "failure",
+  ),
+  "names.shared": kind(
+    "an address is another connection's",
+    ["name", "type", "pid", "uid", "comm"],
+    "dns",
+    2,
+    "failure",
+  ),
+  "names.full": kind("no room for an address", ["name", "type", "pid", "uid", "comm"], "dns", 2, "failure"),
+  "names.limited": kind(
+    "more names than an agent may ask",
+    ["name", "type", "pid", "uid", "comm"],
+    "dns",
+    1,
+    "failure",
+  ),
+  "names.untold": kind("more names than are told one by one", [], "dns", 6),
+  "namespace.ready": kind("a network namespace has listeners", [], "base", 99, "success"),
+  "namespace.refused": kind("a network namespace gets no listeners", [], "base", 99, "failure"),
+  "namespace.closed": kind("a network namespace's listeners are closed", [], "base", 99),
+  "egress.removed": kind("destinations were closed by new settings", [], "entity", 3, "success"),
+  "settings.load": kind("settings and policy are in force", ["policy", "before", "uid", "pid"], "entity", 3, "success"),
+  "settings.rejected": kind("new settings are wrong; the old ones stay", ["policy"], "entity", 3, "failure"),
+  "settings.reload": kind("a reload was asked for", ["uid", "pid"], "entity", 2, "success"),
+  "policy.change": kind("another policy is in force", ["policy", "before"], "entity", 3, "success"),
+  "credential.add": kind("a connection and its credential were added", ["uid", "pid"], "entity", 1, "success"),
+  "credential.rotate": kind("a credential was replaced", ["uid", "pid"], "entity", 3, "success"),
+  "credential.remove": kind("a connection and its credential were removed", ["uid", "pid"], "entity", 4, "success"),
+  "recording.recovered": kind("sessions of a former daemon were interrupted", [], "base", 99),
+  "daemon.start": kind("the daemon guards", ["policy"], "lifecycle", 3, "success"),
+  "daemon.stop": kind("the daemon was asked to stop", ["uid", "pid"], "lifecycle", 4, "success"),
+  "events.lost": kind("so many events could not be kept", ["store", "journal"], "base", 99, "failure"),
+  "events.skipped": kind(
+    "a sink did not get these: the outbox was full",
+    ["sink", "events", "fromSeq", "toSeq"],
+    "base",
+    99,
+    "failure",
+  ),
+  "evidence.checkpoint": kind("a signed checkpoint of recordings and events", ["*"], "base", 99, "success"),
+  "evidence.tamper": kind("evidence is not as it was written", ["*"], "finding", 1),
+};
+
+function kind(
+  about: string,
+  fields: readonly string[],
+  ocsf: OcsfClass,
+  activity?: number,
+  status?: EventKind["status"],
+  groups?: EventKind["groups"],
+): EventKind {
+  return {
+    ...{ about, fields, ocsf },
+    ...(activity === undefined ? {} : { activity }),
+    ...(status === undefined ? {} : { status }),
+    ...(groups === undefined ? {} : { groups }),
+  };
+}

@@ -1,0 +1,35 @@
+/** How grave a kind of event is, for receivers that sort by that. */
+
+export type Severity = "information" | "notice" | "warning" | "critical";
+
+const GRAVE: Readonly<Record<string, Severity>> = {
+  "evidence.tamper": "critical",
+  "agent.quarantine": "critical",
+  "events.lost": "critical",
+  "events.skipped": "critical",
+  "action.deny": "warning",
+  "action.observed": "warning",
+  "connection.refused": "warning",
+  "origin.missing": "warning",
+  "session.fault": "warning",
+  "upstream.failed": "warning",
+  "cancel.failed": "warning",
+  "policy.rejected": "warning",
+  "settings.rejected": "warning",
+  "names.refused": "notice",
+  "names.barred": "warning",
+  "names.limited": "warning",
+  "namespace.refused": "warning",
+  "agent.sweep": "warning",
+  "agent.observe.start": "warning",
+  "recording.recovered": "warning",
+  "hold.waiting": "notice",
+  "hold.approved": "notice",
+  "hold.denied": "notice",
+  "action.shadow": "notice",
+  "refusals.untold": "notice",
+};
+
+export function severityOf(kind: string): Severity {
+  return GRAVE[kind] ?? (kind.startsWith("kernel.") ? "warning" : "information");
+}

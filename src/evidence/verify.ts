@@ -1,0 +1,110 @@
+/**
+ * Whether trail and recordings of a state folder are as they were written. Reads only, also a copied folder on another
+ * machine: it needs the host's public key and no other secret.
+ */
+import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import { listDays } from "../recorder/files.ts";
+import type { SessionKeys } from "../recorder/seal.ts";
+import type { EvidenceFinding } from "./finding.ts";
+import { type StoredSession, storedIn, verifySession } from "./recordings.ts";
+import { type TrailKnowledge, type TrailOptions, verifyTrail } from "./trail.ts";
+
+export interface VerifyOptions extends Omit<TrailOptions, "dir"> {
+  /** `<state>/events` and `<state>/recordings`. */
+  readonly events: string;
+  readonly recordings: string;
+  /** Only this session's recording. */
+  readonly sessionId?: string;
+  /** Of the daemon that asks; nothing is live in a copy. */
+  readonly isLive?: (sessionId: string) => boolean;
+  readonly keys?: SessionKeys;
+  /** Hears how far it has come, now and then. */
+  readonly progress?: (seen: Pick<Verification, "sessions" | "records">) => void;
+}
+
+/** How far it came. */
+export interface Verification {
+  readonly events: number;
+  readonly checkpoints: number;
+  /** Number and time of the newest checkpoint. */
+  readonly last: { readonly number: number; readonly atMs: number } | undefined;
+  readonly sessions: number;
+  readonly records: number;
+  readonly bytes: number;
+  readonly tampered: number;
+  readonly unproved: number;
+}
+
+/** Every finding as it is found, and at the end how much was looked at. Throws errno errors. */
+export async function* verifyEvidence(options: VerifyOptions): AsyncGenerator<EvidenceFinding, Verification> {
+  const counts = { sessions: 0, records: 0, bytes: 0, tampered: 0, unproved: 0 };
+  const counted = (finding: EvidenceFinding): EvidenceFinding => {
+    counts[finding.verdict] += 1;
+    return finding;
+  };
+  const trail = verifyTrail({ ...options, dir: options.events });
+  let step = await trail.next();
+  for (; !step.done; step = await trail.next()) yield counted(step.value);
+  const known = step.value;
+  const stored = new Set<string>();
+  for (const day of await listDays(options.recordings)) {
+    for (const session of (await storedIn(join(options.recordings, day))).values()) {
+      stored.add(session.sessionId);
+      if (options.sessionId !== undefined && session.sessionId !== options.sessionId) continue;
+      const verdict = yield* sessionFindings(session, known, options, counted);
+      counts.sessions += 1;
+      counts.records += verdict.records;
+      counts.bytes += verdict.bytes;
+      options.progress?.(counts);
+    }
+  }
+  for (const finding of removedIn(known, stored, options)) yield counted(finding);
+  const { last } = known;
+  return {
+    ...{ events: known.lines, checkpoints: known.checkpoints, ...counts },
+    last: last === undefined ? undefined : { number: last.number, atMs: last.atMs },
+  };
+}
+
+async function* sessionFindings(
+  session: StoredSession,
+  known: TrailKnowledge,
+  { isLive = () => false, keys }: VerifyOptions,
+  counted: (finding: EvidenceFinding) => EvidenceFinding,
+) {
+  const { sessionId } = session;
+  const root = known.roots.get(sessionId);
+  if (root === undefined && !known.started.has(sessionId) && !isLive(sessionId)) {
+    const message = "the audit trail knows of no such session";
+    yield counted({ verdict: "tampered", kind: "unknown", where: sessionId, message });
+  }
+  const evidence = { root, isLive: isLive(sessionId), ...(keys === undefined ? {} : { keys }) };
+  const findings = verifySession(session, evidence);
+  let step = await findings.next();
+  for (; !step.done; step = await findings.next()) yield counted(step.value);
+  await turn();
+  return step.value;
+}
+
+/** Sessions that the trail knows and that are not there, though nobody deleted them in order. */
+function* removedIn(
+  known: TrailKnowledge,
+  stored: ReadonlySet<string>,
+  { sessionId: only }: VerifyOptions,
+): Generator<EvidenceFinding, void> {
+  for (const sessionId of new Set([...known.started, ...known.roots.keys()])) {
+    if (stored.has(sessionId) || known.deleted.has(sessionId)) continue;
+    if (only !== undefined && only !== sessionId) continue;
+    const signed = known.roots.get(sessionId);
+    if (signed !== undefined) {
+      const message = `its recording is gone: ${signed.sequence} records of it were signed, and nobody deleted it in order`;
+      yield { verdict: "tampered", kind: "removed", where: sessionId, message };
+    } else if (!known.gaps.has(sessionId)) {
+      // with the gap, the disk did not take it, and the trail says so
+      const message =
+        "it began, and its recording is not there: the host died before a checkpoint had it, or it was removed";
+      yield { verdict: "unproved", kind: "removed", where: sessionId, message };
+    }
+  }
+}

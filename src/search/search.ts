@@ -1,0 +1,146 @@
+/**
+ * Search as the daemon sees it: a thread of its own that reads what is recorded, and questions to it. Costs the data path
+ * nothing: nobody hands it anything, and when it fails it is started again. Bounded: so many questions may wait.
+ */
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { messageOf, UserError } from "../base/errors.ts";
+import { SEARCH_HEAP_MB_MAX, SEARCHES_WAITING_MAX } from "../base/limits.ts";
+import type { Log } from "../base/log.ts";
+import type { SearchAnswer, SearchLag, SearchRequest } from "../model/search.ts";
+import type { FromWorker, ToWorker, WorkerOptions } from "./messages.ts";
+
+export interface Search {
+  /** Throws UserError SEARCH_QUERY, SEARCH_TOO_WIDE, SEARCH_BUSY, SEARCH_FAILED, SEARCH_REBUILDING. */
+  search(request: SearchRequest): Promise<SearchAnswer>;
+  /** As of the last piece of work. */
+  lag(): SearchLag;
+  /** Forgets all of it and begins anew; resolves when it has begun. */
+  reindex(): Promise<void>;
+  /** Of sessions whose recordings are deleted. */
+  forget(sessions: readonly string[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A thread that failed is started again after so long, twice as long each time. */
+const RESTART_MS = 1_000;
+const RESTART_MS_MAX = 600_000;
+
+interface Waiting {
+  readonly resolve: (answer: SearchAnswer | undefined) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export interface SearchOptions {
+  readonly stateDir: string;
+  /** `<state>/recordings` */
+  readonly recordings: string;
+  readonly log: Log;
+}
+
+export function openSearch({ stateDir, recordings, log }: SearchOptions): Search {
+  const workerData: WorkerOptions = {
+    file: join(stateDir, "search.db"),
+    store: join(stateDir, "sallyport.db"),
+    recordings,
+  };
+  const waiting = new Map<number, Waiting>();
+  let lastId = 0;
+  let lag: SearchLag = { sessions: 0, segments: 0, events: 0, oldestMs: 0, indexedUpToMs: 0 };
+  let restartMs = RESTART_MS;
+  let restart: NodeJS.Timeout | undefined;
+  let isClosing = false;
+  let worker = start();
+
+  function start(): Worker {
+    const started = new Worker(new URL("./worker.ts", import.meta.url), {
+      workerData,
+      name: "search",
+      resourceLimits: { maxOldGenerationSizeMb: SEARCH_HEAP_MB_MAX },
+    });
+    started.unref();
+    started.on("message", hear);
+    started.on("error", (error) => log.error("The search index failed", { error: messageOf(error) }));
+    started.on("exit", () => {
+      for (const { reject } of waiting.values()) reject(failed());
+      waiting.clear();
+      if (isClosing) return;
+      restart = setTimeout(() => {
+        worker = start();
+      }, restartMs).unref();
+      restartMs = Math.min(restartMs * 2, RESTART_MS_MAX);
+    });
+    return started;
+  }
+
+  function hear(message: FromWorker): void {
+    switch (message.kind) {
+      case "lag":
+        lag = message.lag;
+        restartMs = RESTART_MS;
+        return;
+      case "warn":
+        log.warn(message.message, message.fields);
+        return;
+      case "answer":
+        waiting.get(message.id)?.resolve(message.answer);
+        waiting.delete(message.id);
+        return;
+      case "failed": {
+        const { code, message: text, remedy, exitCode } = message;
+        waiting.get(message.id)?.reject(new UserError(code, text, remedy, { exitCode }));
+        waiting.delete(message.id);
+        return;
+      }
+      default:
+        message satisfies never;
+    }
+  }
+
+  function asked(
+    message:
+      | { readonly kind: "reindex" }
+      | Omit<Extract<ToWorker, { kind: "search" }>, "id">
+      | Omit<Extract<ToWorker, { kind: "forget" }>, "id">,
+  ): Promise<SearchAnswer | undefined> {
+    if (waiting.size >= SEARCHES_WAITING_MAX) {
+      const text = `Cannot search: ${SEARCHES_WAITING_MAX} searches wait already`;
+      return Promise.reject(new UserError("SEARCH_BUSY", text, "Try again in a moment", { exitCode: 3 }));
+    }
+    if (isClosing || worker.threadId < 0) return Promise.reject(failed());
+    const id = ++lastId;
+    return new Promise((resolve, reject) => {
+      waiting.set(id, { resolve, reject });
+      worker.postMessage({ ...message, id } satisfies ToWorker);
+    });
+  }
+
+  return {
+    async search(request) {
+      const answer = await asked({ kind: "search", request });
+      if (answer === undefined) throw failed();
+      return answer;
+    },
+    lag: () => lag,
+    async reindex() {
+      await asked({ kind: "reindex" });
+    },
+    async forget(sessions) {
+      await asked({ kind: "forget", sessions });
+    },
+    async close() {
+      if (isClosing) return;
+      isClosing = true;
+      clearTimeout(restart);
+      if (worker.threadId < 0) return;
+      const ended = new Promise((resolve) => worker.once("exit", resolve));
+      worker.ref();
+      worker.postMessage({ kind: "close" } satisfies ToWorker);
+      await ended;
+    },
+  };
+}
+
+function failed(): UserError {
+  return new UserError("SEARCH_FAILED", "Cannot search: the index failed", "See the daemon's log; it is started again");
+}

@@ -1,0 +1,27 @@
+/** A recorder that keeps nothing and costs nothing: the control of what recording costs. */
+import type { Recorder } from "../../src/recorder/recorder.ts";
+
+const COUNTS = { statements: 0, denied: 0, masked: 0, rows: 0 };
+
+export async function createRecorder(): Promise<Recorder> {
+  return {
+    open: () => ({
+      counts: COUNTS,
+      asked: () => {},
+      decided: () => {},
+      answered: () => {},
+      output: () => {},
+      looking: () => {},
+      flush: () => {},
+      settle: () => undefined,
+      end: async () => {},
+    }),
+    recoverOpen: async () => ({ interrupted: 0, indexed: 0 }),
+    reindex: async () => 0,
+    takeRoots: () => [],
+    giveBack: () => {},
+    lag: () => ({ bytes: 0, ageMs: 0 }),
+    uncompressed: 0,
+    close: async () => {},
+  };
+}

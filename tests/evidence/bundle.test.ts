@@ -1,0 +1,145 @@
+/** One file that a stranger can read and verify, and that tells when somebody had a hand in it. */
+import assert from "node:assert/strict";
+import { hash, randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { create, extract } from "tar";
+import { bundle, type Manifest, verifyBundle } from "../../src/evidence/bundle.ts";
+import { hostKey, publicPart } from "../../src/evidence/host-key.ts";
+import { type ReadEntry, readRecording } from "../../src/recorder/read.ts";
+import { type SessionKeys, sessionKey } from "../../src/recorder/seal.ts";
+import { folder } from "../store/folder.ts";
+import { type Host, host } from "./kit.ts";
+
+async function* outlined(entries: AsyncIterable<ReadEntry>): AsyncGenerator<unknown> {
+  for await (const entry of entries) yield { kind: entry.kind, text: "text" in entry ? entry.text : "" };
+}
+
+async function exported(t: TestContext, world: Host, sessionId: string, keys: SessionKeys, keyIds: string[]) {
+  const scratch = folder(t);
+  const entries = outlined(readRecording(world.recordings, sessionId, { keys }));
+  const chunks: Uint8Array[] = [];
+  const { recordings, events, publicKey } = world;
+  const about = { sessionId, startedMs: 0, state: "ended", recordings, events, publicKey, host: "ci-1", nowMs: 1 };
+  for await (const chunk of bundle({ ...about, keys, keyIds, entries, scratch })) chunks.push(chunk);
+  assert.deepEqual(readdirSync(scratch), [], "nothing is left of what it was put together from");
+  const file = join(scratch, "alpha.tar");
+  writeFileSync(file, Buffer.concat(chunks));
+  return { file, scratch, check: { file, publicKey, scratch, read: outlined } };
+}
+
+const NO_KEYS: SessionKeys = () => undefined;
+
+async function recorded(t: TestContext, options: Parameters<typeof host>[1] = {}): Promise<Host> {
+  const world = await host(t, options);
+  await world.session("alpha", 3);
+  await world.session("beta", 3);
+  await world.checkpointer.checkpoint();
+  return world;
+}
+
+test("a bundle verifies with nothing but the file and the host's public key", async (t) => {
+  const world = await recorded(t);
+  const { check, scratch } = await exported(t, world, "alpha", NO_KEYS, []);
+  const verified = await verifyBundle(check);
+  assert.deepEqual(verified.findings, []);
+  assert.ok(verified.records > 9 && verified.newest?.number === 1);
+  assert.deepEqual(readdirSync(scratch), ["alpha.tar"], "what was unpacked is gone");
+  const other = publicPart(hostKey(randomBytes(32)));
+  const { findings } = await verifyBundle({ ...check, publicKey: other });
+  assert.ok(findings.some(({ kind }) => kind === "signature"));
+});
+
+test("a bundle of a sealed recording has this session's key and no other's", async (t) => {
+  const secret = randomBytes(32);
+  const world = await recorded(t, { dataKey: () => ({ id: "k1", secret }) });
+  const keys: SessionKeys = (_, sessionId) => sessionKey(secret, sessionId);
+  const { check, file } = await exported(t, world, "alpha", keys, ["k1"]);
+  const verified = await verifyBundle(check);
+  assert.deepEqual(verified.findings, []);
+  assert.deepEqual(Object.values(verified.manifest.keys), [
+    Buffer.from(sessionKey(secret, "alpha")).toString("base64"),
+  ]);
+  const bytes = readFileSync(file);
+  assert.equal(bytes.includes(secret), false);
+  assert.equal(bytes.includes("beta 1 "), true, "control: other sessions' roots are in the checkpoint");
+  const unpacked = folder(t);
+  await extract({ file, cwd: unpacked });
+  assert.deepEqual(readdirSync(join(unpacked, "recording")), ["alpha.0001.rec"]);
+});
+
+const hands: readonly { name: string; change: (unpacked: string) => void; kind: string }[] = [
+  {
+    name: "a statement was changed in the recording and the manifest's digest with it",
+    change: (unpacked) => {
+      const file = join(unpacked, "recording", "alpha.0001.rec");
+      const bytes = readFileSync(file);
+      bytes.write("SELECT 9", bytes.indexOf("SELECT 2"));
+      writeFileSync(file, bytes);
+      redigest(unpacked, "recording/alpha.0001.rec");
+    },
+    kind: "changed",
+  },
+  {
+    name: "a statement was changed in the transcript and the manifest's digest with it",
+    change: (unpacked) => {
+      const file = join(unpacked, "transcript.jsonl");
+      writeFileSync(file, readFileSync(file, "utf8").replace("SELECT 2", "SELECT 9"));
+      redigest(unpacked, "transcript.jsonl");
+    },
+    kind: "changed",
+  },
+  {
+    name: "the checkpoints were taken out",
+    change: (unpacked) => {
+      writeFileSync(join(unpacked, "checkpoints.jsonl"), "");
+      redigest(unpacked, "checkpoints.jsonl");
+    },
+    kind: "unsigned",
+  },
+  {
+    name: "a file was exchanged",
+    change: (unpacked) => writeFileSync(join(unpacked, "recording.proto"), "other"),
+    kind: "changed",
+  },
+];
+
+function redigest(unpacked: string, name: string): void {
+  const file = join(unpacked, "manifest.json");
+  const manifest = JSON.parse(readFileSync(file, "utf8")) as Manifest;
+  const files = { ...manifest.files, [name]: hash("sha256", readFileSync(join(unpacked, name))) };
+  writeFileSync(file, JSON.stringify({ ...manifest, files }));
+}
+
+for (const { name, change, kind } of hands) {
+  test(`found in a bundle: ${name}`, async (t) => {
+    const world = await recorded(t);
+    const { file, check } = await exported(t, world, "alpha", NO_KEYS, []);
+    const unpacked = folder(t);
+    await extract({ file, cwd: unpacked });
+    change(unpacked);
+    await create({ file, cwd: unpacked }, readdirSync(unpacked));
+    const { findings } = await verifyBundle(check);
+    assert.ok(
+      findings.some((finding) => finding.kind === kind),
+      JSON.stringify(findings),
+    );
+  });
+}
+
+test("what is no bundle, and one that wants to write elsewhere, is refused and leaves nothing", async (t) => {
+  const scratch = folder(t);
+  const check = { publicKey: publicPart(hostKey(randomBytes(32))), scratch, read: outlined };
+  const file = join(scratch, "x.tar");
+  await assert.rejects(verifyBundle({ ...check, file }), { code: "BUNDLE_UNREADABLE" });
+  writeFileSync(file, randomBytes(4096));
+  await assert.rejects(verifyBundle({ ...check, file }), { code: "BUNDLE_UNREADABLE" });
+  const evil = folder(t);
+  mkdirSync(join(evil, "recording"));
+  writeFileSync(join(evil, "recording", "x"), "x");
+  await create({ file, cwd: evil, prefix: "../escaped" }, ["recording"]);
+  await assert.rejects(verifyBundle({ ...check, file }), { code: "BUNDLE_UNREADABLE" });
+  assert.deepEqual(readdirSync(scratch), ["x.tar"]);
+  assert.equal(existsSync(join(scratch, "..", "escaped")), false);
+});
