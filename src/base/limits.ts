@@ -124,6 +124,8 @@ export const SINK_BATCH_BYTES = 512 * 1024;
 export const SINK_WAIT_MS = 30_000;
 /** What is read of a sink's answer. */
 export const SINK_ANSWER_BYTES_MAX = 64 * 1024;
+/** Of a reason that a sink gives, which may be its receiver's own words. */
+export const SINK_REASON_MAX = 500;
 /** From the first failure of a sink to the longest pause between two tries. */
 export const SINK_RETRY_FIRST_MS = 500;
 export const SINK_RETRY_MAX_MS = 60_000;
