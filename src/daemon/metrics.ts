@@ -36,6 +36,7 @@ function readingsOf(parts: MeteredParts): Readings {
     holdsWaiting: [one(holds.waiting)],
     recorderBytes: [one(lag.bytes)],
     recorderAge: [one(lag.ageMs / 1_000)],
+    recorderRaw: [one(recorder.uncompressed)],
     indexLost: [one(index.lost)],
     eventsLost: [one(audit.lost)],
     outbox: Array.from(parts.outbox?.() ?? [], ([sink, waiting]) => ({ labels: [sink], value: waiting })),

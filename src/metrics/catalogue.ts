@@ -48,6 +48,7 @@ export const CATALOGUE = {
   ),
   recorderBytes: gauge("sallyport_recorder_pending_bytes", "Records that are not in their files yet."),
   recorderAge: gauge("sallyport_recorder_oldest_pending_seconds", "Age of the oldest of them; 0 when there are none."),
+  recorderRaw: gauge("sallyport_recorder_uncompressed_segments", "Segments that are closed and not compressed yet."),
   indexLost: counter(
     "sallyport_index_rows_lost_total",
     "Rows of sessions that the index could not take; sessions reindex brings them back.",

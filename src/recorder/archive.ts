@@ -43,7 +43,7 @@ export function createArchive(log: Log): Archive {
       });
     },
     get waiting() {
-      return queue.length;
+      return queue.length + (running === undefined ? 0 : 1);
     },
     async settled() {
       while (running !== undefined) await running;

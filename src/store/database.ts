@@ -70,6 +70,9 @@ export function preparePrivateFolder(folder: string): void {
 
 function preparePrivateFile(file: string): void {
   preparePrivateFolder(dirname(file));
+  // SQLite would make a new one of it without a word, and tags, quarantines and connections were gone.
+  if (statSync(file, { throwIfNoEntry: false })?.size === 0)
+    throw damaged(`Cannot open the database ${file}: it is empty`);
   const fd = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   try {
     fchmodSync(fd, 0o600);

@@ -46,7 +46,8 @@ export class SmallDisk {
 
   /** Takes all the room but for `leaveBytes`. */
   fill(leaveBytes = 0): void {
-    const fd = openSync(this.#filler, "a");
+    this.empty();
+    const fd = openSync(this.#filler, "ax");
     let size = 0;
     for (const length of [64 * BLOCK_BYTES, BLOCK_BYTES]) size += fillWith(fd, Buffer.alloc(length, "x"));
     ftruncateSync(fd, Math.max(0, size - leaveBytes));

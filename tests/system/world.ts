@@ -215,6 +215,11 @@ export class SteeredAgent {
     return this.#do("again", { name, sql, values });
   }
 
+  /** All of them in one write: with a Sync behind each, or one behind all, so as one transaction. The first error. */
+  pipeline(name: string, texts: readonly string[], syncs: "each" | "one"): Promise<Answer> {
+    return this.#do("pipeline", { name, texts, syncs });
+  }
+
   /** Resolves when the connection has ended, with the error that ended it. */
   gone(name: string): Promise<Answer> {
     return this.#do("gone", { name });
@@ -238,6 +243,7 @@ export class SteeredAgent {
 
   #do(act: string, what: object): Promise<Answer> {
     const id = ++this.#last;
+    if (this.#child.exitCode !== null) return Promise.resolve({ code: "AGENT_GONE", message: "It has ended" });
     return new Promise((resolve) => {
       this.#waiting.set(id, resolve);
       this.#child.stdin?.write(`${JSON.stringify({ id, act, ...what })}\n`);

@@ -53,7 +53,7 @@ export interface PortParts {
   readonly evidence: { readonly events: string; readonly publicKey: string };
   readonly dataKeys: DataKeys;
   readonly sessionKeys: SessionKeys;
-  readonly recorder: Pick<Recorder, "reindex" | "lag">;
+  readonly recorder: Pick<Recorder, "reindex" | "lag" | "uncompressed">;
   readonly search: Pick<Search, "search" | "reindex">;
   /** Events emitted before are in the store. */
   readonly flushEvents: () => Promise<void>;

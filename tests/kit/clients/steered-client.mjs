@@ -9,6 +9,27 @@ function said(error) {
   return { code, message, severity, detail, hint };
 }
 
+/** Parse, Bind and Execute of each, in one write. Answers are the connection's matter: a client of pg knows one Sync at a time. */
+class Pipeline {
+  constructor(texts, syncs) {
+    Object.assign(this, { texts, syncs });
+  }
+  submit(connection) {
+    connection.stream.cork();
+    for (const [at, text] of this.texts.entries()) {
+      connection.parse({ text, name: "", types: [] });
+      connection.bind({ portal: "", statement: "", values: [] });
+      connection.execute({ portal: "", rows: 0 });
+      if (this.syncs === "each" || at === this.texts.length - 1) connection.sync();
+    }
+    connection.stream.uncork();
+  }
+  handleCommandComplete() {}
+  handleDataRow() {}
+  handleError() {}
+  handleReadyForQuery() {}
+}
+
 const acts = {
   async open({ name, url }) {
     const client = new pg.Client({ connectionString: url });
@@ -27,6 +48,17 @@ const acts = {
   async again({ name, sql, values }) {
     const { rows } = await clients.get(name).client.query({ name: "kept", text: sql, values, rowMode: "array" });
     return { rows };
+  },
+  async pipeline({ name, texts, syncs }) {
+    const { client } = clients.get(name);
+    let left = syncs === "each" ? texts.length : 1;
+    await new Promise((resolve, reject) => {
+      client.connection.once("errorMessage", reject);
+      client.connection.once("end", () => reject(new Error("it ended without an error")));
+      client.connection.on("readyForQuery", () => --left === 0 && resolve());
+      client.query(new Pipeline(texts, syncs));
+    });
+    return {};
   },
   gone: ({ name }) => clients.get(name).gone,
   async drop({ name }) {
