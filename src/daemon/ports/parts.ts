@@ -43,7 +43,7 @@ export interface PortParts {
   readonly userOf: (uid: number) => string;
   readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
   readonly index: SessionStore;
-  readonly search: Pick<Search, "search" | "reindex">;
+  readonly search: Pick<Search, "search" | "reindex" | "lag">;
   /** Events emitted before are in the store. */
   readonly flushEvents: () => Promise<void>;
   readonly interception: Interception;
