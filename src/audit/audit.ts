@@ -13,7 +13,7 @@ import { createBatches } from "../store/batches.ts";
 import type { EventStore } from "../store/events.ts";
 import type { WriteBytes } from "../store/segment.ts";
 import type { BackOff } from "./back-off.ts";
-import { Journal } from "./journal.ts";
+import { Journal, type Removed } from "./journal.ts";
 import { JournalQueue } from "./journal-queue.ts";
 import type { Head } from "./lines.ts";
 import type { SinkStatus } from "./pump.ts";
@@ -34,8 +34,8 @@ export interface Audit {
   /** Reads what settings name, and changes nothing before the answer is called. Throws SINK_TLS, SINK_GROUP. */
   prepare(settings: EventSettings): () => void;
   sinks(): readonly SinkStatus[];
-  /** Whole files with only lines below `seq`, of those that every sink has taken. Returns their first numbers. */
-  removeBefore(seq: number): readonly number[];
+  /** Whole files with only lines below `seq`, of those that every sink has taken. */
+  removeBefore(seq: number): Removed;
   /** Everything emitted before is kept, or counted as lost, or waits for a disk that takes nothing. */
   flush(): Promise<void>;
   /** Flushes and closes the files. */

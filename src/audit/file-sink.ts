@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import {
   chownSync,
   closeSync,
+  constants,
   fchmodSync,
   fstatSync,
   ftruncateSync,
@@ -67,9 +68,12 @@ export function createFileSink(target: FileTarget, writeBytes?: WriteBytes): Sin
 
   /** Made here, so that it is never readable for others, and for the group where one is set. */
   function cutTorn(file: string): void {
-    const fd = openSync(file, "a+", 0o600);
+    const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+    const fd = openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
     try {
-      const { size } = fstatSync(fd);
+      const stat = fstatSync(fd);
+      if (!stat.isFile()) throw new Error(`${file} is no regular file`);
+      const { size } = stat;
       if (size === 0) fchmodSync(fd, gid === undefined ? 0o600 : 0o640);
       const tail = Buffer.alloc(Math.min(size, 4 * EVENT_BYTES_MAX));
       readSync(fd, tail, 0, tail.length, size - tail.length);

@@ -8,7 +8,7 @@ import { JOURNAL_FILE_BYTES } from "../base/limits.ts";
 import type { AuditEvent } from "../model/event.ts";
 import { preparePrivateFolder } from "../store/database.ts";
 import { openSegment, type Segment, type WriteBytes } from "../store/segment.ts";
-import { type JournalFile, journalFile, journalFiles, lastLine, sizeOf } from "./journal-files.ts";
+import { type JournalFile, journalFile, journalFiles, lastLine, linesOf, sizeOf } from "./journal-files.ts";
 import { type Head, hashOf, lineOf, NO_HASH, readLine } from "./lines.ts";
 
 export interface JournalOptions {
@@ -23,6 +23,13 @@ export interface Place extends Head {
   /** The file, by its first number, and the byte in it at which the next line begins. */
   readonly first: number;
   readonly offset: number;
+}
+
+export interface Removed {
+  /** First numbers of the files that are gone. */
+  readonly files: readonly number[];
+  /** The last line that is gone: whoever verifies the rest begins behind it. */
+  readonly before: Head;
 }
 
 export class Journal {
@@ -96,15 +103,24 @@ export class Journal {
     return journalFile(this.dir, first).path;
   }
 
-  /** Removes whole files that hold only lines below `seq`; never the newest. Returns their first numbers. */
-  removeBefore(seq: number): readonly number[] {
+  /** Removes whole files that hold only lines below `seq`; never the newest. */
+  removeBefore(seq: number): Removed {
     const files = this.files;
     const old = files.filter((_, index) => (files[index + 1] ?? Number.POSITIVE_INFINITY) <= seq);
     for (const first of old) {
       unlinkSync(this.pathOf(first));
       this.#sizes.delete(first);
     }
-    return old;
+    return { files: old, before: this.#beginning() };
+  }
+
+  /** The line before the first one kept, as that one names it. */
+  #beginning(): Head {
+    const [first] = this.files;
+    if (first === undefined) return NOTHING;
+    for (const { bytes } of linesOf(this.pathOf(first)))
+      return { seq: first - 1, hash: readLine(bytes)?.prev ?? NO_HASH };
+    return { seq: first - 1, hash: NO_HASH };
   }
 
   close(): void {

@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
-import { CURSOR_EVERY_MS, SINK_BATCH_BYTES, SINK_BATCH_EVENTS } from "../base/limits.ts";
+import { CURSOR_EVERY_MS, SINK_BATCH_BYTES, SINK_BATCH_EVENTS, SINK_REASON_MAX } from "../base/limits.ts";
 import { type Log, Warnings } from "../base/log.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { SinkSettings } from "../model/sink.ts";
@@ -73,6 +73,7 @@ export class Pump {
   #checkpoint: number;
   #batchMax = SINK_BATCH_EVENTS;
   #failures = 0;
+  /** By a clock that nobody sets back. */
   #resumeMs = 0;
   /** Of the oldest event that it has not delivered. */
   #oldestMs: number | undefined;
@@ -168,7 +169,7 @@ export class Pump {
 
   async #run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      const waitMs = this.#resumeMs - this.#parts.clock.nowMs();
+      const waitMs = this.#resumeMs - performance.now();
       if (this.#failures > 0 && waitMs > 0) {
         this.#save("now");
         await this.#sleep(waitMs);
@@ -284,12 +285,12 @@ export class Pump {
     this.#done = this.#acknowledged;
     this.#checkpoint = this.#cursor.checkpoint;
     this.#reader.seek(this.#acknowledged);
-    const { clock, backOff = USUAL } = this.#parts;
-    this.#resumeMs = clock.nowMs() + pauseMs(backOff, this.#failures, afterMs ?? 0, Math.random());
+    const { backOff = USUAL } = this.#parts;
+    this.#resumeMs = performance.now() + pauseMs(backOff, this.#failures, afterMs ?? 0, Math.random());
   }
 
   #note(message: string): void {
-    this.#lastError = { atMs: this.#parts.clock.nowMs(), message };
+    this.#lastError = { atMs: this.#parts.clock.nowMs(), message: message.slice(0, SINK_REASON_MAX) };
     if (this.#failures === 0) this.#parts.log.warn(`The sink ${this.settings.name} does not take events`, { message });
   }
 
@@ -300,7 +301,13 @@ export class Pump {
   ): void {
     this.#cursor = { ...this.#cursor, deadLettered: this.#cursor.deadLettered + count };
     try {
-      keepDeadLetters(this.#parts.dir, this.settings.name, letters, reason, this.#parts.clock.nowMs());
+      keepDeadLetters(
+        this.#parts.dir,
+        this.settings.name,
+        letters,
+        reason.slice(0, SINK_REASON_MAX),
+        this.#parts.clock.nowMs(),
+      );
     } catch (error) {
       this.#warnings.tell(`Cannot keep what the sink ${this.settings.name} refused`, error);
     }

@@ -23,6 +23,8 @@ const GRAVE: Readonly<Record<string, Severity>> = {
   "agent.sweep": "warning",
   "agent.observe.start": "warning",
   "recording.recovered": "warning",
+  "recording.gap": "critical",
+  "recording.key.destroy": "warning",
   "hold.waiting": "notice",
   "hold.approved": "notice",
   "hold.denied": "notice",

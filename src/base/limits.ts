@@ -124,6 +124,8 @@ export const SINK_BATCH_BYTES = 512 * 1024;
 export const SINK_WAIT_MS = 30_000;
 /** What is read of a sink's answer. */
 export const SINK_ANSWER_BYTES_MAX = 64 * 1024;
+/** Of a reason that a sink gives, which may be its receiver's own words. */
+export const SINK_REASON_MAX = 500;
 /** From the first failure of a sink to the longest pause between two tries. */
 export const SINK_RETRY_FIRST_MS = 500;
 export const SINK_RETRY_MAX_MS = 60_000;
@@ -423,8 +425,9 @@ export const SEARCH_CARRY_BYTES_MAX = 256 * 1024;
 export const SEARCH_SESSIONS_MAX = 10_000;
 /** Events, and rows of the index, that are written at once. */
 export const SEARCH_BATCH_ROWS = 1_000;
-/** The indexer's heap: a segment decoded, and its rows. */
-export const SEARCH_HEAP_MB_MAX = 192;
+/** The indexer's heap: a segment decoded, and its rows. What is young is kept small, or it is most of what the thread takes. */
+export const SEARCH_HEAP_MB_MAX = 96;
+export const SEARCH_YOUNG_HEAP_MB_MAX = 6;
 /** How often the indexer looks for something new, and how often into segments that are still written. */
 export const SEARCH_LOOK_MS = 2_000;
 export const SEARCH_OPEN_LOOK_MS = 30_000;

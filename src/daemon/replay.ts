@@ -29,10 +29,11 @@ export async function* replay(
     follow === undefined
       ? readRecording(world.recordings, row.id, { day: dayOf(row), keys: world.keys, fromSegment: segment })
       : followed(world, row, segment, follow);
+  let isBegun = false;
   for await (const entry of entriesOf(breathing(read), row.startedMs, row.state)) {
-    if (from?.kind === "entry" && entry.number < from.number) continue;
-    if (from?.kind === "ms" && entry.offsetMs < from.ms && entry.kind !== "note") continue;
-    yield entry;
+    // Once begun it goes on, also where a clock was set back.
+    isBegun ||= from === undefined || (from.kind === "entry" ? entry.number >= from.number : entry.offsetMs >= from.ms);
+    if (isBegun) yield entry;
   }
 }
 

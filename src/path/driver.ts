@@ -424,11 +424,11 @@ export class Driver {
         codeOf(error) === "RECORDING_FAILED"
           ? { kind: "stop", reason: UNRECORDED_FAREWELL, fault: "unrecorded" }
           : { kind: "stop", reason: FAULT_FAREWELL };
-      for (const command of this.#session.handle(event)) {
-        if (command.kind === "toClient") this.#toClient.push(command.bytes);
-        else if (command.kind === "note" || command.kind === "output") this.#obey(command); // what an answer brought so far
-      }
+      const commands = this.#session.handle(event);
+      for (const command of commands) if (command.kind === "toClient") this.#toClient.push(command.bytes);
       if (this.#toClient.length > 0) this.#client.write(join(this.#toClient));
+      // What an answer has brought so far. Last: where the recording is at fault, the client is told all the same.
+      for (const command of commands) if (command.kind === "note" || command.kind === "output") this.#obey(command);
     } catch {
       // the session is beyond speech; the close says enough
     }

@@ -51,7 +51,13 @@ export function facetsOfDecision({ decision, rules, hold, observed }: DecisionEn
     ["decision", decision],
     ...(observed === undefined ? [] : ([["decision", "observed"]] satisfies Facet[])),
     ...[...rules, ...(observed?.rules ?? [])].map((rule): Facet => ["rule", rule]),
-    ...(hold === undefined ? [] : ([["hold", hold.id]] satisfies Facet[])),
+    // It was held, whatever came of it.
+    ...(hold === undefined
+      ? []
+      : ([
+          ["hold", hold.id],
+          ["decision", "hold"],
+        ] satisfies Facet[])),
     ...(hold?.by ?? []).flatMap((by): Facet[] => [
       ["approver", by],
       ["approver", by.split(" ")[0] ?? by],

@@ -91,8 +91,8 @@ async function attempt(file: string): Promise<{ database: Database; found: numbe
   try {
     const row = await database.one<{ user_version: number }>("PRAGMA user_version");
     await database.one("SELECT count(*) FROM sqlite_schema");
-    // The index can be built anew: what a power cut takes from it costs time only, and deleted pages hold no secret.
-    await database.script("PRAGMA synchronous = OFF; PRAGMA secure_delete = OFF; PRAGMA cache_size = -32768");
+    // What is deleted here is deleted because its recording is, or to be written anew.
+    await database.script("PRAGMA cache_size = -4096");
     return { database, found: row?.user_version ?? 0 };
   } catch (error) {
     await database.close().catch(() => undefined);

@@ -26,8 +26,10 @@ export class Indexer {
   readonly #events: ReturnType<typeof createEventStore>;
   /** Known and not finished, by id, in the order of their start. */
   readonly #sessions = new Map<string, SessionReader>();
-  /** Of sessions: the last that was seen. */
-  #seen = { startedMs: 0, id: "" };
+  /** Of sessions in the store: where the next look begins. */
+  #cursor = { startedMs: 0, id: "" };
+  #newestMs = 0;
+  /** There are more than one look sees. */
   #isBehind = true;
   #lookedMs = 0;
   #eventsMark: number | undefined;
@@ -86,18 +88,21 @@ export class Indexer {
     );
     for (const { id, state, ended_ms } of states) this.#sessions.get(id)?.ended(state, ended_ms ?? undefined);
     if (this.#sessions.size >= SEARCH_SESSIONS_MAX) return;
-    // Rows reach the store a moment after their session began.
-    const from = this.#isBehind ? this.#seen : { startedMs: this.#seen.startedMs - LATE_MS, id: "" };
-    const raws = await store.all<RawSession>(NEXT_SESSIONS, [from.startedMs, from.id, SEARCH_BATCH_ROWS]);
+    const { startedMs, id: after } = this.#cursor;
+    const raws = await store.all<RawSession>(NEXT_SESSIONS, [startedMs, after, SEARCH_BATCH_ROWS]);
     const done = await writer.doneAmong(raws.map(({ id }) => id));
     for (const raw of raws) {
       if (done.has(raw.id) || this.#sessions.has(raw.id)) continue;
       this.#sessions.set(raw.id, new SessionReader(sessionOf(raw), this.#parts));
     }
     const last = raws.at(-1);
-    const isOlder = last !== undefined && last.started_ms < this.#seen.startedMs;
-    if (last !== undefined && !isOlder) this.#seen = { startedMs: last.started_ms, id: last.id };
+    if (last !== undefined) this.#newestMs = Math.max(this.#newestMs, last.started_ms);
     this.#isBehind = raws.length === SEARCH_BATCH_ROWS;
+    // Rows reach the store a moment after their session began: what is recent is looked at again.
+    this.#cursor =
+      this.#isBehind && last !== undefined
+        ? { startedMs: last.started_ms, id: last.id }
+        : { startedMs: this.#newestMs - LATE_MS, id: "" };
     this.#lookedMs = nowMs;
   }
 

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { messageOf, UserError } from "../base/errors.ts";
-import { SEARCH_HEAP_MB_MAX, SEARCHES_WAITING_MAX } from "../base/limits.ts";
+import { SEARCH_HEAP_MB_MAX, SEARCH_YOUNG_HEAP_MB_MAX, SEARCHES_WAITING_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { SearchAnswer, SearchLag, SearchRequest } from "../model/search.ts";
 import type { FromWorker, ToWorker, WorkerOptions } from "./messages.ts";
@@ -56,7 +56,10 @@ export function openSearch({ stateDir, recordings, log }: SearchOptions): Search
     const started = new Worker(new URL("./worker.ts", import.meta.url), {
       workerData,
       name: "search",
-      resourceLimits: { maxOldGenerationSizeMb: SEARCH_HEAP_MB_MAX },
+      resourceLimits: {
+        maxOldGenerationSizeMb: SEARCH_HEAP_MB_MAX,
+        maxYoungGenerationSizeMb: SEARCH_YOUNG_HEAP_MB_MAX,
+      },
     });
     started.unref();
     started.on("message", hear);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { createAudit } from "../../src/audit/audit.ts";
 import { journalFiles } from "../../src/audit/journal-files.ts";
-import { readLine } from "../../src/audit/lines.ts";
+import { type Head, readLine } from "../../src/audit/lines.ts";
 import { verifyJournal } from "../../src/audit/verify.ts";
 import type { Finding } from "../../src/audit/verify-lines.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
@@ -126,9 +126,9 @@ test("a store that fails delays and stops nothing", async (t) => {
   assert.ok(audit.lost >= 1);
 });
 
-async function faultsOf(stateDir: string): Promise<readonly Finding[]> {
+async function faultsOf(stateDir: string, before?: Head): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  for await (const finding of verifyJournal(join(stateDir, "events"))) findings.push(finding);
+  for await (const finding of verifyJournal(join(stateDir, "events"), before && { before })) findings.push(finding);
   return findings;
 }
 
@@ -215,13 +215,17 @@ test("retention removes no file that a sink has not taken", async (t) => {
     audit.emit(event(at));
     await audit.flush();
   }
-  assert.deepEqual(audit.removeBefore(3), []);
+  assert.deepEqual(audit.removeBefore(3).files, []);
   audit.prepare({ ...settings(1e9, "drop-oldest"), sinks: [] })();
-  assert.deepEqual(audit.removeBefore(3), [1, 2]);
+  const { files, before } = audit.removeBefore(3);
+  assert.deepEqual(files, [1, 2]);
   assert.deepEqual(
     journalFiles(join(stateDir, "events")).map(({ first }) => first),
     [3],
   );
+  assert.equal(before.seq, 2);
+  assert.deepEqual(await faultsOf(stateDir, before), []);
+  assert.equal((await faultsOf(stateDir, { seq: 2, hash: "0".repeat(64) })).length, 1);
 });
 
 test("an event that is too long for a line loses its texts and says so", async (t) => {

@@ -1,5 +1,15 @@
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, readFileSync, renameSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { createFileSink } from "../../src/audit/file-sink.ts";
@@ -82,11 +92,22 @@ test("a folder that is gone is a failure, and no end", async (t) => {
   assert.equal((await sink.deliver(messages(1), NEVER)).kind, "failed");
 });
 
+test("a link or a pipe in the file's place is written to by nobody", async (t) => {
+  const { path, write } = given(t);
+  const other = `${path}.other`;
+  writeFileSync(other, "not ours");
+  symlinkSync(other, path);
+  assert.equal((await write(1)).kind, "failed");
+  assert.equal(readFileSync(other, "utf8"), "not ours");
+  unlinkSync(path);
+  execFileSync("mkfifo", [path]);
+  assert.equal((await write(1)).kind, "failed");
+});
+
 test("a second sink on the same file adds to it", async (t) => {
-  const { path, open, write, text } = given(t);
+  const { open, write, text } = given(t);
   await write(1);
   await open().deliver(messages(2), NEVER);
   await write(3);
-  appendFileSync(path, "");
   assert.equal(text(), '{"seq":1}\n{"seq":2}\n{"seq":3}\n');
 });

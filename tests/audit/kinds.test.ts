@@ -14,6 +14,7 @@ const DOCS = `${ROOT}docs/events.md`;
 const FORMS = [
   /\bkind: "([a-z]+\.[a-z.]+)"/g,
   /\b(?:say|#say|told\.event|this\.event)\(\s*"([a-z]+\.[a-z.]+)"/g,
+  /\btell\(this\.sessionId, "([a-z]+\.[a-z.]+)"/g,
   /\btell\(parts, "([a-z]+\.[a-z.]+)"/g,
   /\brefuse\(client, parts, "([a-z]+\.[a-z.]+)"/g,
   /#tell\(asker, "([a-z]+\.[a-z.]+)"/g,

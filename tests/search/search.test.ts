@@ -230,3 +230,45 @@ test("what looks like SQL or a full-text operator is only text", async (t) => {
   for (const query of hostile) assert.deepEqual((await ask(w, query)).entries, [], query);
   assert.equal((await ask(w, "nothing")).entries.length, 1);
 });
+
+test("what was held is found as such whatever came of it, by who answered and by the hold", async (t) => {
+  const w = await world(t);
+  const recording = open(w, "s1");
+  const asked = [{ operation: operation("public.a"), text: "delete from a" }];
+  recording.asked(1, asked, { kind: "hold", rules: ["deletes"], message: "Wait", policy: "p1" } as never, "hold-1");
+  const approval = { hold: "hold-1", by: ["alice (sre)"] };
+  recording.decided(1, { ...deny, kind: "allow", rules: ["deletes"], approval } as never);
+  recording.answered(answer(1));
+  await end(w, recording);
+  for (const query of ["decision:hold", "approver:alice", 'approver:"alice (sre)"', "hold:hold-1 decision:allow"]) {
+    assert.equal((await ask(w, query)).entries.length, 1, query);
+  }
+});
+
+test("more sessions than one look sees are all found, and so are those that come later", async (t) => {
+  const w = await world(t);
+  const row = (n: number) => ({
+    ...{ id: `gone${n}`, agent: "bulk", connection: "orders", protocol: "postgres", pid: 1, uid: 0, user: "u" },
+    ...{
+      executable: "/x",
+      address: "a",
+      port: 1,
+      startedMs: Date.now(),
+      endedMs: Date.now(),
+      statements: 0,
+      denied: 0,
+    },
+    ...({ masked: 0, rows: 0, bytesIn: 0, bytesOut: 0, state: "ended", file: "2026-01-31/gone.0001.rec" } as const),
+  });
+  for (let n = 0; n < 2_500; n++) w.store.sessions.put(row(n));
+  const recording = open(w, "real");
+  said(recording, 1, "select needle_7731");
+  await end(w, recording);
+  let found = await ask(w, "needle_7731");
+  for (let tries = 0; found.entries.length === 0 && tries < 20; tries++) found = await ask(w, "needle_7731");
+  assert.equal(found.entries.length, 1);
+  const later = open(w, "later");
+  said(later, 1, "select needle_7732");
+  await end(w, later);
+  assert.equal((await ask(w, "needle_7732")).entries.length, 1);
+});

@@ -9,8 +9,8 @@ const LINES_MAX = 400;
 
 /** Files that may be longer, each with its reason. */
 const LONG: Readonly<Record<string, string>> = {
-  "src/base/limits.ts": "every maximum of the program, in one place",
-  "src/control/ports.ts": "all that control asks of the daemon, as one face",
+  "src/base/limits.ts": "every maximum with its reason",
+  "src/control/ports.ts": "what control asks of the daemon, port by port",
   "src/main.ts": "builds every part and joins them, one after the other",
   "src/path/driver.ts": "decide, record, settle, forward: the order is the promise, and stands in one place",
   "src/policy/evaluate.ts": "one closure per kind of CEL node; the switch is the evaluator",

@@ -166,8 +166,11 @@ test("a rule in shadow stops nothing; events, recordings and the status tell wha
     if (told.length === 0) await wait(25);
   }
   assert.deepEqual(
-    told.map(({ fields }) => fields),
-    [{ rules: "trial", would: "deny", decision: "allow" }],
+    told.map(({ fields }) => {
+      const { rules, would, decision, protocol } = fields as Record<string, unknown>;
+      return { rules, would, decision, protocol };
+    }),
+    [{ rules: "trial", would: "deny", decision: "allow", protocol: "postgres" }],
   );
   const [session] = await world.daemon.json<{ id: string }[]>(["sessions", "--limit", "1"]);
   const { entries } = await world.daemon.json<{ entries: SessionEntry[] }>(["sessions", "show", session?.id ?? ""]);

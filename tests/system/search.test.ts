@@ -12,9 +12,10 @@ import { after, before, test } from "node:test";
 import { zstdDecompressSync } from "node:zlib";
 import type { SessionEntry } from "../../src/control/ports.ts";
 import type { SearchAnswer } from "../../src/model/search.ts";
+import { LABEL_ATTACKS } from "../kit/attacks.ts";
 import { SALLYPORT } from "../kit/daemon.ts";
 import { finder } from "../leaks/needles.ts";
-import { database } from "./forms.ts";
+import { database, isRefused, rowsOf } from "./forms.ts";
 import { CARD, OPEN, PASSWORD, rowsAsAgent, SSN, SteeredAgent, startWorld, type World } from "./world.ts";
 
 /** Cards are hidden; e-mail addresses are looked for and shown to `ci`; nobody asks about bank accounts. */
@@ -136,6 +137,18 @@ test("rows in binary form are kept as bytes, masked all the same", async () => {
     rows.some(([first]) => typeof first === "object" && first?.hex === "00000001"),
     JSON.stringify(rows),
   );
+});
+
+test("attacks that want a value in another form leave none in what is kept of their rows either", async () => {
+  for (const form of ["simple", "text", "binary"] as const) {
+    const reports = await rowsAsAgent(world, await rowsOf(LABEL_ATTACKS, form));
+    assert.ok(
+      reports.some((report) => !isRefused(report)),
+      "control: some of them bring rows",
+    );
+  }
+  const found = await search("table:customers", "--limit", "1000");
+  assert.ok(found.entries.length > 20, `${found.entries.length}`);
 });
 
 test("a session that runs is followed to its end", async () => {

@@ -5,7 +5,6 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { isDeepStrictEqual } from "node:util";
 import { capture, type Outcome, SALLYPORT } from "../kit/daemon.ts";
 import { GUARDED, PASSWORD, SteeredAgent, startWorld, type World } from "./world.ts";
 
@@ -322,7 +321,10 @@ test("a secret that cannot be read is named to the operator, and to the agent on
       const { stderr } = await world.psql("SELECT 1;\n");
       assert.match(stderr, /FATAL/);
       assert.ok(!stderr.includes("secrets"), stderr);
-      await audited(world, ({ kind, fields }) => kind === "upstream.failed" && isDeepStrictEqual(fields, { code }));
+      await audited(
+        world,
+        ({ kind, fields }) => kind === "upstream.failed" && (fields as Record<string, unknown>)["code"] === code,
+      );
     }
     writeFileSync(secret, `${PASSWORD}\n`, { mode: 0o600 });
     assert.equal((await world.psql("SELECT count(*) FROM customers;\n")).stdout, "3\n", "mended without a restart");

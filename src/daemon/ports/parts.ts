@@ -54,7 +54,7 @@ export interface PortParts {
   readonly dataKeys: DataKeys;
   readonly sessionKeys: SessionKeys;
   readonly recorder: Pick<Recorder, "reindex" | "lag" | "uncompressed">;
-  readonly search: Pick<Search, "search" | "reindex">;
+  readonly search: Pick<Search, "search" | "reindex" | "lag">;
   /** Events emitted before are in the store. */
   readonly flushEvents: () => Promise<void>;
   readonly interception: Interception;

@@ -179,8 +179,9 @@ export class Answers {
     while (at < end && bytes[at] === SERVER.dataRow) {
       const length = frameBytes(bytes, at, end, BYTES_MAX);
       if (length === undefined || at + length > end) break;
-      if (plan.masks !== undefined) maskRow(bytes, at, at + length, plan, this.#outlet, tally, capture);
-      else if (capture !== undefined && !capture.isCut) captureRow(bytes, at, at + length, capture);
+      const keeping = capture?.isCut === false ? capture : undefined;
+      if (plan.masks !== undefined) maskRow(bytes, at, at + length, plan, this.#outlet, tally, keeping);
+      else if (keeping !== undefined) captureRow(bytes, at, at + length, keeping);
       at += length;
       rows++;
     }
