@@ -48,7 +48,7 @@ for (const [name, from, texts] of places) {
     const w = await world(t);
     await recorded(w);
     const row = await rowOf(w, "s1");
-    const read = replay({ recordings: w.dir, rowOf: () => rowOf(w, "s1") }, row, from, undefined);
+    const read = replay({ recordings: w.dir, keys: () => undefined, rowOf: () => rowOf(w, "s1") }, row, from, undefined);
     const shown = (await all(read)).filter(({ kind }) => kind === "decision" || kind === "answer");
     assert.deepEqual(
       shown.map(({ text }) => text),
@@ -61,7 +61,7 @@ test("segments before the place are not read: they may even be gone", async (t) 
   const w = await world(t);
   await recorded(w);
   const row = await rowOf(w, "s1");
-  const world_ = { recordings: w.dir, rowOf: () => rowOf(w, "s1") };
+  const world_ = { recordings: w.dir, keys: () => undefined, rowOf: () => rowOf(w, "s1") };
   const read = replay(world_, row, { kind: "ms", ms: 122_000 }, undefined);
   const first = read.next();
   await first;
@@ -76,7 +76,7 @@ test("a session that runs is followed: each entry once, until it ends", async (t
   recording.flush();
   const leaving = new AbortController();
   const read = replay(
-    { recordings: w.dir, rowOf: () => rowOf(w, "s1") },
+    { recordings: w.dir, keys: () => undefined, rowOf: () => rowOf(w, "s1") },
     await rowOf(w, "s1"),
     undefined,
     leaving.signal,
@@ -100,7 +100,7 @@ test("whoever leaves ends the following", async (t) => {
   const recording = w.recorder.open(start("s1"));
   const leaving = new AbortController();
   const read = replay(
-    { recordings: w.dir, rowOf: () => rowOf(w, "s1") },
+    { recordings: w.dir, keys: () => undefined, rowOf: () => rowOf(w, "s1") },
     await rowOf(w, "s1"),
     undefined,
     leaving.signal,
