@@ -33,7 +33,7 @@ export function createFileSink(target: FileTarget, writeBytes?: WriteBytes): Sin
     segment = undefined;
     cutTorn(path);
     const opened = openSegment(path, "append", writeBytes);
-    if (gid !== undefined && opened.size === 0) chownSync(path, -1, gid);
+    if (gid !== undefined && opened.size === 0) giveTo(path, gid);
     inode = inodeOf(path) ?? 0;
     segment = opened;
     return opened;
@@ -83,6 +83,16 @@ export function createFileSink(target: FileTarget, writeBytes?: WriteBytes): Sin
     } finally {
       closeSync(fd);
     }
+  }
+}
+
+/** The service lacks CAP_CHOWN on purpose: it may give files to its own groups only. */
+function giveTo(path: string, gid: number): void {
+  try {
+    chownSync(path, -1, gid);
+  } catch (cause) {
+    const remedy = "where systemd runs the daemon, add SupplementaryGroups= of that group to its unit";
+    throw new Error(`Cannot give ${path} to group ${gid}: ${messageOf(cause)}; ${remedy}`, { cause });
   }
 }
 

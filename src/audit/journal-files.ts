@@ -72,18 +72,28 @@ export function* linesOf(path: string, offset = 0, until = Number.POSITIVE_INFIN
 export function lastLine(path: string): { readonly bytes: Buffer; readonly end: number } | undefined {
   const fd = openSync(path, "r");
   try {
-    const { size } = fstatSync(fd);
-    // Two lines of the greatest length hold a whole one and a torn one behind it.
-    const length = Math.min(size, 2 * (EVENT_BYTES_MAX + 1));
-    const tail = Buffer.alloc(length);
-    readSync(fd, tail, 0, length, size - length);
-    const end = tail.lastIndexOf(LINE_BREAK);
+    const end = lastBreak(fd, fstatSync(fd).size);
     if (end === -1) return undefined;
-    const start = end === 0 ? 0 : tail.lastIndexOf(LINE_BREAK, end - 1) + 1;
-    return { bytes: tail.subarray(start, end), end: size - length + end + 1 };
+    // A line that an event became fits in; of a longer one, its end is enough to see that it is none.
+    const from = Math.max(0, end - EVENT_BYTES_MAX - 1);
+    const tail = Buffer.alloc(end - from);
+    readSync(fd, tail, 0, tail.length, from);
+    return { bytes: tail.subarray(tail.lastIndexOf(LINE_BREAK) + 1), end: end + 1 };
   } finally {
     closeSync(fd);
   }
+}
+
+/** Where the last line break stands before `size`; -1: nowhere. However much a crash left behind it. */
+function lastBreak(fd: number, size: number): number {
+  const chunk = Buffer.alloc(CHUNK_BYTES);
+  for (let end = size; end > 0; end -= CHUNK_BYTES) {
+    const from = Math.max(0, end - CHUNK_BYTES);
+    const length = readSync(fd, chunk, 0, end - from, from);
+    const at = chunk.subarray(0, length).lastIndexOf(LINE_BREAK);
+    if (at !== -1) return from + at;
+  }
+  return -1;
 }
 
 /** 0 where it is gone. */

@@ -82,7 +82,6 @@ export class Pump {
   /** Another one: what a delivery under way will say does not count. */
   #generation = 0;
   #wake: () => void = () => {};
-  readonly ended: Promise<void>;
 
   constructor(parts: PumpParts, start: { readonly place: Place; readonly cursor: Cursor }) {
     this.#parts = parts;
@@ -97,9 +96,7 @@ export class Pump {
     this.#warnings = new Warnings(parts.log);
     this.#save("now"); // where a new sink began must not move with the journal's end
     parts.sink.onBroken = (reason) => this.#broke(reason);
-    this.ended = this.#run().catch((error: unknown) => {
-      parts.log.error(`The sink ${this.settings.name} stopped by a fault`, { error: messageOf(error) });
-    });
+    void this.#run();
   }
 
   /** Events that are not acknowledged, on disk. */
@@ -167,29 +164,36 @@ export class Pump {
     this.#save("now");
   }
 
+  /** A fault of ours or of the disk is one more reason to try again later. */
   async #run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      const waitMs = this.#resumeMs - performance.now();
-      if (this.#failures > 0 && waitMs > 0) {
-        this.#save("now");
-        await this.#sleep(waitMs);
-        continue;
+      try {
+        await this.#step();
+      } catch (error) {
+        this.#failed(messageOf(error), undefined);
       }
-      this.#settle();
-      const entries = this.#reader.next(this.#batchMax, SINK_BATCH_BYTES);
-      const [first] = entries;
-      this.#oldestMs = first?.event?.atMs;
-      if (first === undefined) {
-        this.#save("now");
-        const dueMs = this.#settling.dueMs;
-        await this.#sleep(dueMs === undefined ? undefined : dueMs - this.#parts.clock.nowMs());
-        continue;
-      }
-      const generation = this.#generation;
-      const batch = this.#messages(entries);
-      const outcome = batch.length === 0 ? NOTHING : await this.#deliver(batch);
-      if (generation === this.#generation) this.#heed(entries, batch, outcome);
     }
+  }
+
+  async #step(): Promise<void> {
+    const waitMs = this.#resumeMs - performance.now();
+    if (this.#failures > 0 && waitMs > 0) {
+      this.#save("now");
+      return this.#sleep(waitMs);
+    }
+    this.#settle();
+    const entries = this.#reader.next(this.#batchMax, SINK_BATCH_BYTES);
+    const [first] = entries;
+    this.#oldestMs = first?.event?.atMs;
+    if (first === undefined) {
+      this.#save("now");
+      const dueMs = this.#settling.dueMs;
+      return this.#sleep(dueMs === undefined ? undefined : dueMs - this.#parts.clock.nowMs());
+    }
+    const generation = this.#generation;
+    const batch = this.#messages(entries);
+    const outcome = batch.length === 0 ? NOTHING : await this.#deliver(batch);
+    if (generation === this.#generation) this.#heed(entries, batch, outcome);
   }
 
   async #deliver(batch: readonly Message[]): Promise<Outcome> {

@@ -1,6 +1,6 @@
 /** One sink's way through the journal, against receivers that a test scripts. */
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { readCursor } from "../../src/audit/cursor.ts";
@@ -197,6 +197,21 @@ test("a line that was damaged on the disk is a dead letter, and the next ones go
   await until("it is through", () => pump.status().behind.events === 0);
   assert.deepEqual(batches.flat(), [1, 3]);
   assert.equal(pump.status().deadLettered, 1);
+});
+
+test("a journal that cannot be read for a while is read again later", async (t) => {
+  const journal = openJournal(t);
+  journal.append(events(1, 3));
+  const file = journal.pathOf(1);
+  renameSync(file, `${file}.away`);
+  mkdirSync(file); // reading it is EISDIR
+  const { pump, batches } = given(t, { answer: () => ({ kind: "taken" }), journal });
+  await until("it fails", () => pump.status().retried > 1);
+  assert.match(pump.status().lastError?.message ?? "", /EISDIR/);
+  rmdirSync(file);
+  renameSync(`${file}.away`, file);
+  await until("it is through", () => pump.status().behind.events === 0);
+  assert.deepEqual(batches.flat(), [1, 2, 3]);
 });
 
 test("a journal that somebody cut holds no sink up", async (t) => {

@@ -5,7 +5,7 @@ import { type TestContext, test } from "node:test";
 import { runCommandLine } from "../../src/control/cli/program.ts";
 import { readDuration, readMoment } from "../../src/control/cli/words.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
-import { type FakeDaemon, fakeDaemon, MEMBER } from "./fake-daemon.ts";
+import { type FakeDaemon, fakeDaemon, MEMBER, SINKS } from "./fake-daemon.ts";
 
 async function sallyport(daemon: FakeDaemon, ...args: readonly string[]) {
   let out = "";
@@ -186,6 +186,24 @@ test("events watch --json gives one object a line", async (t) => {
     lines.map((line) => JSON.parse(line)),
     EVENTS,
   );
+});
+
+test("events sinks shows how far each has come, and its last error", async (t) => {
+  const { code, out } = await sallyport(await fakeDaemon(t), "events", "sinks");
+  assert.equal(code, 0);
+  assert.match(out, /name +kind +state +delivered +behind +KiB +since +retried +refused +skipped +unsettled\n/);
+  assert.match(out, /siem +syslog \(ocsf\) +failing +120 +7 +4 +1 min 1 s +3 +1 +0 +20\n/);
+  assert.match(out, /siem: .* connect ECONNREFUSED 192\.0\.2\.9:6514\n/);
+});
+
+test("events sinks --json gives all that is known", async (t) => {
+  const { out } = await sallyport(await fakeDaemon(t), "--json", "events", "sinks");
+  assert.deepEqual(JSON.parse(out), SINKS);
+});
+
+test("events sinks says where to name some when there is none", async (t) => {
+  const daemon = await fakeDaemon(t, () => ({ sinks: async () => [] }));
+  assert.match((await sallyport(daemon, "events", "sinks")).out, /no sinks: name some under `events`/);
 });
 
 const durations = [
