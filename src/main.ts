@@ -6,7 +6,7 @@ import { type Accepted, NAMES_CONNECTION } from "ebpf-loader";
 import { createAudit } from "./audit/audit.ts";
 import type { Clock } from "./base/clock.ts";
 import { codeOf, messageOf, UserError } from "./base/errors.ts";
-import { ORIGIN_AGE_MS, RESOLVE_EVERY_MS } from "./base/limits.ts";
+import { ORIGIN_AGE_MS, RESOLVE_EVERY_MS, RETENTION_EVERY_MS } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
 import { outputOf } from "./config/recording.ts";
 import { Containers } from "./containers/containers.ts";
@@ -26,6 +26,7 @@ import { reloadResult } from "./daemon/ports/daemon.ts";
 import { createPorts } from "./daemon/ports.ts";
 import { openRecordings } from "./daemon/recording.ts";
 import { refuseWhileRunning, removeEverything } from "./daemon/removal.ts";
+import { Retention } from "./daemon/retention.ts";
 import { Runs, secretFiles } from "./daemon/runs.ts";
 import { ServiceManager } from "./daemon/service.ts";
 import { Sightings } from "./daemon/sightings.ts";
@@ -143,6 +144,14 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const { recorder } = recordings;
     const search = openSearch({ stateDir, recordings: recordings.recordings, log });
     life.atEnd(() => search.close());
+    const retention = new Retention({
+      ...{ clock, dir: recordings.recordings, index: store.sessions, holds: store.legalHolds, emit },
+      rules: () => inForce().settings.recording.retention,
+      labelsOf: (name) => inForce().connections.find((connection) => connection.name === name)?.labels ?? {},
+      flush: () => audit.flush(),
+      checkpoint: () => recordings.checkpointer.checkpoint(),
+      forget: (sessions) => search.forget(sessions),
+    });
     for (const protocol of protocols) await protocol.prepare();
 
     // the kernel
@@ -308,7 +317,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       return reloading;
     };
     const parts: MeteredParts = {
-      ...{ metrics, audit, protocols, process: processMeter, ...recordings },
+      ...{ metrics, audit, protocols, process: processMeter, retention, ...recordings },
       outbox: () => new Map(audit.sinks().map(({ name, behind }) => [name, behind.events])),
       ...{ stateDir, runDir, configFile, startedMs, clock, agents, sessions, interception, names, vault },
       ...{ credentialOf, authority, runs, emit, reload, sightings, containers, tagging, holds },
@@ -356,6 +365,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       },
       log,
     );
+    life.every(RETENTION_EVERY_MS, async () => void (await retention.run()), log);
     life.every(RESOLVE_EVERY_MS, plan, log);
     const { policy } = inForce();
     for (const { file, line, message } of policy.warnings) log.warn(message, file === "" ? {} : { file, line });

@@ -171,6 +171,14 @@ export const CHECKPOINT_ROOTS_MAX = 250;
 export const CHECKPOINT_LINE_MAX = 512 * 1024;
 /** Findings of one verification that become events. */
 export const EVIDENCE_TOLD_MAX = 100;
+/** Recordings that one run of retention deletes; the rest waits for the next. */
+export const RETENTION_DELETES_MAX = 10_000;
+/** Retention looks for what is to go this often. */
+export const RETENTION_EVERY_MS = 3_600_000;
+/** Rules of retention: a class of connections each. */
+export const RETENTION_RULES_MAX = 64;
+/** Why a recording is kept, as a person gives it. */
+export const LEGAL_HOLD_REASON_MAX = 1_024;
 /** What a verifier unpacks of a bundle. */
 export const BUNDLE_BYTES_MAX = 64 * 1024 * 1024 * 1024;
 /** Lines between two checkpoints whose hashes a verifier keeps: what one interval can bring, with room. */

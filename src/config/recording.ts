@@ -5,12 +5,18 @@
 import { OUTPUT_BYTES_MAX, OUTPUT_ROWS_MAX } from "../base/limits.ts";
 import type { Connection } from "../model/connection.ts";
 import type { OutputCaps } from "../model/session.ts";
+import type { RetentionRule } from "../recorder/retention.ts";
 import type { Finding } from "./problems.ts";
 
 export interface RawRecording {
   readonly durability?: RecordingSettings["durability"];
   readonly whenFull?: RecordingSettings["whenFull"];
   readonly seal?: boolean;
+  readonly retention?: readonly {
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly keepDays?: number;
+    readonly keepBytes?: number | string;
+  }[];
   readonly output?: RawOutput;
   readonly outputs?: readonly (RawOutput & { readonly connection?: string; readonly label?: string })[];
 }
@@ -27,6 +33,8 @@ export interface RecordingSettings {
   readonly whenFull: "deny" | "continue";
   /** Whether recordings are sealed with a data key of the vault. */
   readonly seal: boolean;
+  /** How long, and how much; the first whose labels a connection has counts. Without one recordings stay for ever. */
+  readonly retention: readonly RetentionRule[];
   /** Of connections that none of `outputs` fits; undefined: nothing is kept of their rows. */
   readonly output: OutputCaps | undefined;
   /** The first that fits counts. */
@@ -39,12 +47,27 @@ export interface RecordingSettings {
 
 /** Without `rows`, bytes alone are a cap, and the other way round; 0 of either keeps nothing. */
 const ROWS_DEFAULT = 1_000;
+const DAY_MS = 86_400_000;
 const BYTES_DEFAULT = 256 * 1024;
 
 export function readRecording(raw: RawRecording, report: (finding: Finding) => void): RecordingSettings {
   const { durability = "write", whenFull = "deny", seal = false } = raw;
   return {
     ...{ durability, whenFull, seal },
+    retention: (raw.retention ?? []).map(({ labels = {}, keepDays, keepBytes }, index) => {
+      if (keepDays === undefined && keepBytes === undefined) {
+        report({
+          path: ["recording", "retention", index],
+          at: "value",
+          message: "must say keepDays, keepBytes or both",
+        });
+      }
+      return {
+        connections: labels,
+        ...(keepDays === undefined ? {} : { keepMs: keepDays * DAY_MS }),
+        ...(keepBytes === undefined ? {} : { keepBytes: sizeOf(keepBytes) }),
+      };
+    }),
     output: raw.output === undefined ? undefined : capsOf(raw.output, ["recording", "output"], report),
     outputs: (raw.outputs ?? []).map((entry, index) => {
       const path = ["recording", "outputs", index];
@@ -86,6 +109,6 @@ function capsOf(
 /** The schema has checked its form. */
 function sizeOf(size: number | string): number {
   if (typeof size === "number") return size;
-  const unit = size.endsWith("MiB") ? 1024 * 1024 : size.endsWith("KiB") ? 1024 : 1;
+  const unit = size.endsWith("GiB") ? 2 ** 30 : size.endsWith("MiB") ? 1024 * 1024 : size.endsWith("KiB") ? 1024 : 1;
   return Number.parseInt(size, 10) * unit;
 }

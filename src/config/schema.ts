@@ -9,6 +9,7 @@ import {
   OUTPUT_BYTES_MAX,
   OUTPUT_ROWS_MAX,
   PEM_BYTES_MAX,
+  RETENTION_RULES_MAX,
   SETTINGS_LIST_MAX,
 } from "../base/limits.ts";
 import { eventsSchema } from "./event-schema.ts";
@@ -219,6 +220,23 @@ export const settingsSchema = {
         durability: { type: "string", enum: ["write", "fsync"] },
         whenFull: { type: "string", enum: ["deny", "continue"] },
         seal: { type: "boolean" },
+        retention: {
+          type: "array",
+          maxItems: RETENTION_RULES_MAX,
+          items: {
+            type: "object",
+            additionalProperties: false,
+            properties: {
+              labels: texts,
+              keepDays: { type: "integer", minimum: 1, maximum: 36_500 },
+              keepBytes: {
+                type: "string",
+                pattern: "^[1-9][0-9]{0,5} ?(KiB|MiB|GiB)$",
+                description: 'a size, e.g. "500MiB" or "20GiB"',
+              },
+            },
+          },
+        },
         output: { type: "object", additionalProperties: false, properties: output },
         outputs: {
           type: "array",

@@ -13,6 +13,7 @@ import type { Explanation } from "../policy/explanation.ts";
 import type { ApprovalPorts } from "./approvals.ts";
 import type { EvidenceLine, EvidencePorts, OfflineVerification } from "./evidence-ports.ts";
 import type { ExplainRequest, PolicyCheck, PolicyPorts, PolicyStatus, PolicyTestResult } from "./policy-ports.ts";
+import type { RetentionPorts } from "./retention-ports.ts";
 import type { RunPorts } from "./runs.ts";
 
 /** Who is at the other end of the API's socket, from the kernel. */
@@ -42,6 +43,7 @@ export interface ControlPorts {
   readonly connections: ConnectionPorts;
   readonly sessions: SessionPorts;
   readonly evidence: EvidencePorts;
+  readonly retention: RetentionPorts;
   readonly search: SearchPorts;
   readonly policy: PolicyPorts;
   readonly trust: { export(): Promise<TrustExport> };

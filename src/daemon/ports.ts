@@ -10,6 +10,7 @@ import { daemonPorts } from "./ports/daemon.ts";
 import { evidencePorts } from "./ports/evidence.ts";
 import type { PortParts } from "./ports/parts.ts";
 import { policyPorts } from "./ports/policy.ts";
+import { retentionPorts } from "./ports/retention.ts";
 import { sessionPorts } from "./ports/sessions.ts";
 import { trustEnvironment } from "./trust.ts";
 
@@ -33,6 +34,7 @@ export function createPorts(parts: PortParts): ControlPorts {
     connections: connectionPorts(parts),
     sessions: sessionPorts(parts),
     evidence: evidencePorts(parts),
+    retention: retentionPorts(parts),
     search: {
       search: async (request) => {
         await Promise.all([parts.index.flush(), parts.flushEvents()]); // both are written behind the data path

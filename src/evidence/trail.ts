@@ -48,7 +48,7 @@ export interface TrailOptions {
 }
 
 /** Tombstones of recordings, as retention writes them. */
-export const DELETED_KIND = "recording.delete";
+const DELETED_KIND = "recording.delete";
 const GAP_KIND = "recording.gap";
 /** Of a session that ended because it could not be recorded. */
 const UNRECORDED_CODE = "RECORDING_FAILED";

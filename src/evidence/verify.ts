@@ -51,6 +51,7 @@ export async function* verifyEvidence(options: VerifyOptions): AsyncGenerator<Ev
   for (const day of await listDays(options.recordings)) {
     for (const session of (await storedIn(join(options.recordings, day))).values()) {
       stored.add(session.sessionId);
+      if (known.deleted.has(session.sessionId)) continue; // its tombstone is signed; a crash left files of it
       if (options.sessionId !== undefined && session.sessionId !== options.sessionId) continue;
       const verdict = yield* sessionFindings(session, known, options, counted);
       counts.sessions += 1;

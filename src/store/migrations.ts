@@ -61,6 +61,9 @@ const STEPS: readonly string[] = [
   `CREATE TABLE data_keys (
      id TEXT PRIMARY KEY, created_ms INTEGER NOT NULL, nonce BLOB NOT NULL, sealed BLOB,
      destroyed_ms INTEGER, reason TEXT NOT NULL
+   ) WITHOUT ROWID;
+   CREATE TABLE legal_holds (
+     session_id TEXT PRIMARY KEY, reason TEXT NOT NULL, uid INTEGER NOT NULL, since_ms INTEGER NOT NULL
    ) WITHOUT ROWID;`,
 ];
 

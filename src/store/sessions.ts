@@ -58,6 +58,8 @@ export interface SessionStore {
   get(id: string): Promise<SessionRow | undefined>;
   /** Newest first. */
   list(query?: SessionQuery): Promise<readonly SessionRow[]>;
+  /** All of them, by id, a page at a time. */
+  each(): AsyncIterable<SessionRow>;
   /** Forgets one session, or all, before its rows are put again from the recordings. */
   forget(id: string | "all"): Promise<void>;
 }
@@ -134,12 +136,26 @@ export function createSessionStore(database: Database, log: Log): SessionStore {
       );
       return raws.map(sessionOf);
     },
+    async *each() {
+      for (let last = ""; ; ) {
+        const raws = await database.all<RawSession>(`${SELECT_SESSIONS} WHERE id > ? ORDER BY id LIMIT ?`, [
+          last,
+          PAGE_ROWS,
+        ]);
+        yield* raws.map(sessionOf);
+        const next = raws.at(-1)?.id;
+        if (next === undefined) return;
+        last = next;
+      }
+    },
     async forget(id) {
       if (id === "all") await database.run("DELETE FROM sessions");
       else await database.run("DELETE FROM sessions WHERE id = ?", [id]);
     },
   };
 }
+
+const PAGE_ROWS = 1_000;
 
 /** A listing without a limit of its own is a page; none is longer than LISTED_ROWS_MAX. */
 export function rowLimit(asked: number | undefined): number {

@@ -6,6 +6,7 @@ import { createDataKeyStore, type DataKeyStore } from "./data-keys.ts";
 import { openDatabase } from "./database.ts";
 import { createEventStore, type EventStore } from "./events.ts";
 import { createHoldStore, type HoldStore } from "./holds.ts";
+import { createLegalHoldStore, type LegalHoldStore } from "./legal-holds.ts";
 import { migrate } from "./migrations.ts";
 import { createSecretStore, type SecretStore } from "./secrets.ts";
 import { createSessionStore, type SessionStore } from "./sessions.ts";
@@ -19,6 +20,7 @@ export interface Store {
   readonly holds: HoldStore;
   readonly secrets: SecretStore;
   readonly dataKeys: DataKeyStore;
+  readonly legalHolds: LegalHoldStore;
   /** Writes what waits, then closes. */
   close(): Promise<void>;
 }
@@ -44,6 +46,7 @@ export async function openStore(stateDir: string, log: Log): Promise<Store> {
     holds: createHoldStore(database),
     secrets: createSecretStore(database),
     dataKeys: createDataKeyStore(database),
+    legalHolds: createLegalHoldStore(database),
     async close() {
       await sessions.flush();
       await database.close();

@@ -682,7 +682,7 @@ interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
     metrics: {},
     sockets: { allow: [] },
     recording: {
-      ...{ durability: "write", whenFull: "deny", seal: false },
+      ...{ durability: "write", whenFull: "deny", seal: false, retention: [] },
       output: { rows: 100, bytes: 65_536 },
       outputs: [{ of: { label: ["environment", "prod"] } }],
     },
@@ -706,7 +706,7 @@ for (const [name, text] of empty) {
       egress: { allow: [], deny: [] },
       names: { servers: [] },
       metrics: { listen: undefined },
-      recording: { durability: "write", whenFull: "deny", seal: false, output: undefined, outputs: [] },
+      recording: { durability: "write", whenFull: "deny", seal: false, retention: [], output: undefined, outputs: [] },
       sockets: { allow: [] },
       events: { decisions: "refused", outbox: { bytesMax: 1_073_741_824, whenFull: "drop-oldest" }, sinks: [] },
       interception: { port: 61_917 },

@@ -137,3 +137,23 @@ test("data keys are listed with what became of them, and destroyed with a reason
     /DATA_KEY_UNKNOWN/,
   );
 });
+
+test("retention says what would go and deletes only when told; holds need a reason", async (t) => {
+  const daemon = await fakeDaemon(t);
+  assert.match(
+    (await sallyport(daemon, ["sessions", "retention"])).out,
+    /s1 .*age, rule 1\nwould delete 1 recording\n/,
+  );
+  assert.deepEqual(daemon.calls, []);
+  assert.match((await sallyport(daemon, ["sessions", "retention", "--now"])).out, /deleted 1 recording\n/);
+  assert.equal((await sallyport(daemon, ["sessions", "hold", "s1"])).code, 2);
+  assert.equal((await sallyport(daemon, ["sessions", "hold", "s1", "--reason", "case"])).out, "held s1\n");
+  assert.equal((await sallyport(daemon, ["sessions", "unhold", "s1"])).out, "released s1\n");
+  assert.match((await sallyport(daemon, ["sessions", "holds"])).out, /s1 .*case 4711/);
+  assert.match((await sallyport(daemon, ["sessions", "hold", "none", "--reason", "x"])).err, /SESSION_UNKNOWN/);
+  assert.deepEqual(daemon.calls.slice(0, 3), [
+    ["retention.run"],
+    ["retention.hold", "s1", "case"],
+    ["retention.unhold", "s1"],
+  ]);
+});

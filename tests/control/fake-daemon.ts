@@ -18,6 +18,7 @@ import type {
   SessionListing,
   SinkListing,
 } from "../../src/control/ports.ts";
+import type { DeletionListing } from "../../src/control/retention-ports.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
 import type { ExplainedOperation, Explanation } from "../../src/policy/explanation.ts";
 import type { Change } from "../../src/policy/replay.ts";
@@ -184,6 +185,10 @@ const VERIFIED: EvidenceSummary & { readonly kind: "summary" } = {
   last: { number: 2, atMs: 1_700_000_000_000 },
 };
 
+const DELETION: DeletionListing = {
+  ...{ id: "s1", agent: "ci", connection: "orders", endedMs: 1_700_000_000_000, bytes: 4096, why: "age", rule: 0 },
+};
+
 /** Starts one that ends with the test. `overrides` replace single ports. */
 export async function fakeDaemon(
   context: TestContext,
@@ -323,6 +328,19 @@ export async function fakeDaemon(
         note("evidence.destroyDataKey", id, reason);
         if (id === "none") throw new UserError("DATA_KEY_UNKNOWN", "Cannot destroy none", "See them");
       },
+    },
+    retention: {
+      plan: async () => [DELETION],
+      run: async () => {
+        note("retention.run");
+        return [DELETION];
+      },
+      holds: async () => [{ sessionId: "s1", reason: "case 4711", uid: 0, sinceMs: 1_700_000_000_000 }],
+      hold: async (id, reason) => {
+        note("retention.hold", id, reason);
+        if (id === "none") throw new UserError("SESSION_UNKNOWN", "Cannot find it", "List them");
+      },
+      unhold: async (id) => note("retention.unhold", id),
     },
     policy: {
       check: async (files) => ({

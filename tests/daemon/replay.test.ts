@@ -48,7 +48,12 @@ for (const [name, from, texts] of places) {
     const w = await world(t);
     await recorded(w);
     const row = await rowOf(w, "s1");
-    const read = replay({ recordings: w.dir, keys: () => undefined, rowOf: () => rowOf(w, "s1") }, row, from, undefined);
+    const read = replay(
+      { recordings: w.dir, keys: () => undefined, rowOf: () => rowOf(w, "s1") },
+      row,
+      from,
+      undefined,
+    );
     const shown = (await all(read)).filter(({ kind }) => kind === "decision" || kind === "answer");
     assert.deepEqual(
       shown.map(({ text }) => text),

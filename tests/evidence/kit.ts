@@ -76,7 +76,7 @@ async function life(
         recording.flush();
         recording.answered(answer(at));
       }
-      await recording.end(summary);
+      await recording.end({ ...summary, endedAtMs: clock.nowMs() });
       tell({ kind: "session.end", sessionId: id });
     },
     restart: async (more = {}) => {

@@ -6,6 +6,7 @@ import type { Caller, ControlPorts, ReplayFrom, SessionEntry } from "../ports.ts
 import { isChildOf } from "./callers.ts";
 import { EVIDENCE_ROUTES } from "./evidence-routes.ts";
 import { ApiFault, unknownThing } from "./faults.ts";
+import { RETENTION_ROUTES } from "./retention-routes.ts";
 import {
   addBody,
   approveBody,
@@ -249,6 +250,7 @@ export const ROUTES: readonly Route[] = [
     },
   },
   ...EVIDENCE_ROUTES,
+  ...RETENTION_ROUTES,
   {
     method: "GET",
     path: "/v1/search",

@@ -22,6 +22,7 @@ import type { Authority } from "../../vault/authority.ts";
 import type { DataKeys } from "../../vault/data-keys.ts";
 import type { Vault } from "../../vault/vault.ts";
 import type { Configuration } from "../configuration.ts";
+import type { Retention } from "../retention.ts";
 import type { Runs } from "../runs.ts";
 import type { Sightings } from "../sightings.ts";
 import type { Tagging } from "../tagging.ts";
@@ -52,6 +53,7 @@ export interface PortParts {
   /** The folder of the audit trail, and the public part of the key that signs it, in PEM. */
   readonly evidence: { readonly events: string; readonly publicKey: string };
   readonly dataKeys: DataKeys;
+  readonly retention: Pick<Retention, "plan" | "run" | "hold" | "unhold" | "listHolds">;
   readonly sessionKeys: SessionKeys;
   readonly recorder: Pick<Recorder, "reindex" | "lag" | "uncompressed">;
   readonly search: Pick<Search, "search" | "reindex" | "lag">;

@@ -10,6 +10,7 @@ import { entryText, INDENT } from "../entry-text.ts";
 import { count, duration, moment, printable, table } from "../show.ts";
 import type { Colours, OpenShell, Shell } from "../world.ts";
 import { addSessionEvidenceCommands } from "./evidence.ts";
+import { addRetentionCommands } from "./retention.ts";
 
 /** A pause in a replay is no longer than this; how long it was is said. */
 const PAUSE_MS_MAX = 3_000;
@@ -45,6 +46,7 @@ export function addSessionCommands(program: Command, open: OpenShell): void {
     .addHelpText("after", "\nExample:\n  sudo sallyport sessions reindex")
     .action((_options: object, command: Command) => reindex(open(command)));
   addSessionEvidenceCommands(sessions, open);
+  addRetentionCommands(sessions, open);
 }
 
 async function reindex(shell: Shell): Promise<void> {

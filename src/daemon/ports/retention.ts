@@ -1,0 +1,24 @@
+/** What the API may ask about how long recordings are kept, bound to the retention of this daemon. */
+import type { RetentionPorts } from "../../control/retention-ports.ts";
+import { type PortParts, tell } from "./parts.ts";
+
+export function retentionPorts(parts: PortParts): RetentionPorts {
+  const { retention, clock } = parts;
+  return {
+    plan: () => retention.plan(),
+    async run(caller) {
+      const gone = await retention.run();
+      tell(parts, "recording.retention", `Retention was asked for: ${gone.length} recordings went`, caller);
+      return gone;
+    },
+    holds: () => retention.listHolds(),
+    async hold(sessionId, reason, caller) {
+      await retention.hold({ sessionId, reason, uid: caller.uid, sinceMs: clock.nowMs() });
+      tell(parts, "recording.hold", `The recording of ${sessionId} is kept: ${reason}`, caller);
+    },
+    async unhold(sessionId, caller) {
+      await retention.unhold(sessionId);
+      tell(parts, "recording.unhold", `The recording of ${sessionId} is no longer kept against the settings`, caller);
+    },
+  };
+}

@@ -1,0 +1,157 @@
+/**
+ * Deletes recordings that are to go: a tombstone into the trail first, then the files, then what indexes them. The rest
+ * stays provable, since a checkpoint signs the tombstones. Which are to go is planned by recorder/retention.ts.
+ */
+import { readdir, rmdir, stat, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import type { Clock } from "../base/clock.ts";
+import { UserError } from "../base/errors.ts";
+import { RETENTION_DELETES_MAX } from "../base/limits.ts";
+import type { AuditEvent } from "../model/event.ts";
+import { listDays } from "../recorder/files.ts";
+import { type Deletion, planRetention, type RetentionRule, type StoredSession } from "../recorder/retention.ts";
+import type { LegalHold, LegalHoldStore } from "../store/legal-holds.ts";
+import type { SessionRow, SessionStore } from "../store/sessions.ts";
+
+export interface RetentionParts {
+  readonly clock: Clock;
+  /** `<state>/recordings` */
+  readonly dir: string;
+  readonly index: SessionStore;
+  readonly holds: LegalHoldStore;
+  readonly rules: () => readonly RetentionRule[];
+  /** Of a connection, as the settings have them now; none where it is not in them any more. */
+  readonly labelsOf: (connection: string) => Readonly<Record<string, string>>;
+  readonly emit: (event: AuditEvent) => void;
+  /** What was emitted is in the trail, or counted as lost. */
+  readonly flush: () => Promise<void>;
+  /** Signs what was told until now. */
+  readonly checkpoint: () => Promise<void>;
+  /** Sessions are gone: whoever indexes them forgets them. */
+  readonly forget: (sessions: readonly string[]) => Promise<void>;
+}
+
+export interface PlannedDeletion extends Deletion {
+  readonly agent: string;
+  readonly connection: string;
+  readonly endedMs: number;
+  readonly bytes: number;
+}
+
+export class Retention {
+  readonly #parts: RetentionParts;
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: RetentionParts) {
+    this.#parts = parts;
+  }
+
+  /** What would go now, oldest first. Changes nothing. */
+  async plan(): Promise<readonly PlannedDeletion[]> {
+    const { index, holds, rules, labelsOf, dir, clock } = this.#parts;
+    if (rules().length === 0) return [];
+    await index.flush();
+    const held = new Set((await holds.all()).map(({ sessionId }) => sessionId));
+    const sizes = await sizesIn(dir);
+    const rows = new Map<string, SessionRow>();
+    const stored: StoredSession[] = [];
+    for await (const row of index.each()) {
+      const { id, connection, state } = row;
+      rows.set(id, row);
+      const endedMs = state === "open" ? undefined : (row.endedMs ?? row.startedMs);
+      stored.push({
+        ...{ id, labels: labelsOf(connection), endedMs, bytes: sizes.get(id) ?? 0 },
+        held: held.has(id) ? "held" : "free",
+      });
+    }
+    return planRetention(stored, rules(), clock.nowMs()).flatMap((deletion) => {
+      const row = rows.get(deletion.id);
+      if (row === undefined) return [];
+      const { agent, connection, startedMs, endedMs = startedMs } = row;
+      return [{ ...deletion, agent, connection, endedMs, bytes: sizes.get(deletion.id) ?? 0 }];
+    });
+  }
+
+  /** Deletes what is planned, so many at most; one run at a time. Returns what went. */
+  run(): Promise<readonly PlannedDeletion[]> {
+    const next = this.#running.catch(() => {}).then(() => this.#delete());
+    this.#running = next;
+    return next;
+  }
+
+  listHolds(): Promise<readonly LegalHold[]> {
+    return this.#parts.holds.all();
+  }
+
+  /** Throws SESSION_UNKNOWN. */
+  async hold(hold: LegalHold): Promise<void> {
+    const { index, holds } = this.#parts;
+    await index.flush();
+    if ((await index.get(hold.sessionId)) === undefined) throw unknownSession(hold.sessionId);
+    await holds.put(hold);
+  }
+
+  /** Throws SESSION_UNKNOWN where it is not held. */
+  async unhold(sessionId: string): Promise<void> {
+    if (!(await this.#parts.holds.remove(sessionId))) throw unknownSession(sessionId);
+  }
+
+  async #delete(): Promise<readonly PlannedDeletion[]> {
+    const { clock, dir, index, emit, flush, checkpoint, forget } = this.#parts;
+    const planned = (await this.plan()).slice(0, RETENTION_DELETES_MAX);
+    if (planned.length === 0) return [];
+    for (const { id, agent, connection, why, rule, bytes } of planned) {
+      const message = `The recording of ${id} is deleted: ${why === "age" ? "it is older" : "there is more"} than the settings keep`;
+      emit({
+        ...{ atMs: clock.nowMs(), kind: "recording.delete", agent, sessionId: id, connection, message },
+        fields: { why, rule, bytes },
+      });
+    }
+    // signed before the first file goes: after a crash the trail tells of more than is gone, never of less
+    await flush();
+    await checkpoint();
+    const files = await filesIn(dir);
+    for (const { id } of planned) {
+      for (const file of (files.get(id) ?? []).toReversed()) await unlink(file);
+      await turn();
+    }
+    await forget(planned.map(({ id }) => id));
+    for (const { id } of planned) await index.forget(id);
+    for (const day of await listDays(dir)) await rmdir(join(dir, day)).catch(() => undefined); // those that are empty
+    return planned;
+  }
+}
+
+const SEGMENT = /^([A-Za-z0-9][A-Za-z0-9_-]{0,63})\.\d{4,9}\.rec(\.zst)?$/;
+
+/** By session, in the order of their segments. */
+async function filesIn(dir: string): Promise<ReadonlyMap<string, readonly string[]>> {
+  const files = new Map<string, string[]>();
+  for (const day of await listDays(dir)) {
+    for (const name of (await readdir(join(dir, day))).sort()) {
+      const id = SEGMENT.exec(name)?.[1];
+      if (id === undefined) continue;
+      const own = files.get(id);
+      if (own === undefined) files.set(id, [join(dir, day, name)]);
+      else own.push(join(dir, day, name));
+    }
+  }
+  return files;
+}
+
+async function sizesIn(dir: string): Promise<ReadonlyMap<string, number>> {
+  const sizes = new Map<string, number>();
+  for (const [id, files] of await filesIn(dir)) {
+    for (const file of files) {
+      const found = await stat(file).catch(() => undefined); // compressed meanwhile: the next run sees it
+      sizes.set(id, (sizes.get(id) ?? 0) + (found?.size ?? 0));
+    }
+  }
+  return sizes;
+}
+
+function unknownSession(id: string): UserError {
+  const message = `Cannot find session ${JSON.stringify(id)}, or it is not held`;
+  return new UserError("SESSION_UNKNOWN", message, "List them: sallyport sessions, sallyport sessions holds");
+}

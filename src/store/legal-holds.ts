@@ -1,0 +1,36 @@
+/** Sessions whose recordings may not be deleted, whatever the settings say. Rows only. */
+import type { Database } from "./database.ts";
+
+export interface LegalHold {
+  readonly sessionId: string;
+  /** As the person gave it. */
+  readonly reason: string;
+  readonly uid: number;
+  readonly sinceMs: number;
+}
+
+export interface LegalHoldStore {
+  /** Replaces an earlier one of the same session. */
+  put(hold: LegalHold): Promise<void>;
+  /** False: there was none. */
+  remove(sessionId: string): Promise<boolean>;
+  /** Oldest first. */
+  all(): Promise<readonly LegalHold[]>;
+}
+
+export function createLegalHoldStore(database: Database): LegalHoldStore {
+  return {
+    async put({ sessionId, reason, uid, sinceMs }) {
+      await database.run("INSERT OR REPLACE INTO legal_holds VALUES (?, ?, ?, ?)", [sessionId, reason, uid, sinceMs]);
+    },
+    remove: async (sessionId) => (await database.run("DELETE FROM legal_holds WHERE session_id = ?", [sessionId])) > 0,
+    async all() {
+      const raws = await database.all<{ session_id: string; reason: string; uid: number; since_ms: number }>(
+        "SELECT * FROM legal_holds ORDER BY since_ms, session_id",
+      );
+      return raws.map(({ session_id, reason, uid, since_ms }) => {
+        return { sessionId: session_id, reason, uid, sinceMs: since_ms };
+      });
+    },
+  };
+}
