@@ -10,6 +10,7 @@ import type { AuthorityFiles } from "../kit/certificate.ts";
 
 const RECEIVER = fileURLToPath(new URL("receiver.ts", import.meta.url));
 const START_MS = 10_000;
+const STOPPED_MS = 200;
 
 export interface Receiver {
   readonly name: string;
@@ -17,7 +18,9 @@ export interface Receiver {
   /** One number a line, or one event. */
   readonly out: string;
   start(): Promise<void>;
-  /** SIGKILL, and over when it is gone. */
+  /**
+   * SIGSTOP, a while in which its kernel goes on taking bytes that it will never read, then SIGKILL. Over when it is gone.
+   */
   kill(): Promise<void>;
 }
 
@@ -69,6 +72,8 @@ function receiver(name: string, port: number, out: string, [file = "", ...args]:
       child = undefined;
       if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
       const ended = once(running, "exit");
+      running.kill("SIGSTOP");
+      await wait(STOPPED_MS);
       running.kill("SIGKILL");
       await ended;
     },

@@ -21,3 +21,9 @@ test("control: where a sink is not given all, the trial says which events it lac
     ["otlp", "webhook", "syslog", "file"].map((name) => `${name} lacks 200 events, the first is 2`),
   );
 });
+
+test("control: without sending again, syslog loses what its receiver's kernel had taken and the receiver had not read", async () => {
+  const report = await trial({ events: 1_500, kills: 2, rate: 1_000, resendBytes: 1, drainMs: 500 });
+  const lacking = report.sinks.filter(({ missing }) => missing.length > 0).map(({ name }) => name);
+  assert.deepEqual(lacking, ["syslog"]);
+});

@@ -45,7 +45,7 @@ function pageOf(
   return `# Sinks and what arrives
 
 One journal, four sinks: Debian's own rsyslog over TLS, an OTLP collector (protobuf) and a webhook over TLS, and a file. Every
-receiver is killed with SIGKILL ${kills} times while events go on and started again on the same port; the file is moved away
+receiver is stopped for a moment, in which its kernel goes on taking bytes for it, and killed (SIGKILL), ${kills} times while events go on, and started again on the same port; the file is moved away
 under its writer as often. The process that emits is killed ${emitterKills} times. The collector and the webhook answer 503 and 429 now and
 then, take a batch and hang up without an answer, and the collector rejects single events (those count as told, not as lost).
 Afterwards every line of the journal must have arrived everywhere. "Came again" is the price of at-least-once: the same \`seq\`.

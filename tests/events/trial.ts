@@ -12,6 +12,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { SinkStatus } from "../../src/audit/pump.ts";
 import { verifyJournal } from "../../src/audit/verify.ts";
+import { SYSLOG_RESEND_BYTES } from "../../src/base/limits.ts";
 import type { EventSettings, SinkSettings } from "../../src/model/sink.ts";
 import { journalEvents } from "../audit/kit.ts";
 import { makeCertificate } from "../kit/certificate.ts";
@@ -29,6 +30,8 @@ export interface TrialOptions {
   readonly rate: number;
   /** For a control: what the sinks are given of all. */
   readonly kinds?: readonly string[];
+  /** For a control: what is sent again to syslog. */
+  readonly resendBytes?: number;
   /** How long a receiver may take to write down what it got. */
   readonly drainMs?: number;
 }
@@ -68,7 +71,7 @@ export async function trial(options: TrialOptions): Promise<TrialReport> {
     receivers.push(rsyslog(folder, await freePort(), tls));
     for (const receiver of receivers) await receiver.start();
     const settings = join(folder, "settings.json");
-    writeFileSync(settings, JSON.stringify(settingsFor(folder, receivers, tls.caFile, options.kinds ?? [])));
+    writeFileSync(settings, JSON.stringify(settingsFor(folder, receivers, tls.caFile, options)));
     const stateDir = join(folder, "state");
     mkdirSync(stateDir, { mode: 0o700 });
     const start = () => startEmitter([stateDir, settings, String(options.events), String(options.rate)]);
@@ -116,7 +119,7 @@ function settingsFor(
   folder: string,
   receivers: readonly Receiver[],
   ca: string,
-  kinds: readonly string[],
+  { kinds = [], resendBytes = SYSLOG_RESEND_BYTES }: TrialOptions,
 ): EventSettings {
   const tls = { ca, name: "receiver.example" };
   const port = (name: string) => receivers.find((receiver) => receiver.name === name)?.port ?? 0;
@@ -130,7 +133,7 @@ function settingsFor(
       host: "127.0.0.1",
       port: port("syslog"),
       tls,
-      resendBytes: 16 * 1024 * 1024,
+      resendBytes,
     },
     {
       ...{ ...common, name: "otlp", kind: "otlp", encoding: "protobuf", headers: [], tls },
