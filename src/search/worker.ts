@@ -12,15 +12,13 @@ import { ask } from "./ask.ts";
 import { isDamage, openIndex, removeIndex } from "./index-file.ts";
 import { Indexer } from "./indexer.ts";
 import type { FromWorker, ToWorker, WorkerOptions } from "./messages.ts";
+import { createPace } from "./pace.ts";
 import { IndexWriter } from "./writer.ts";
 
-/** Of the time that it works, so much longer it rests. */
-const REST = 2;
-const REST_MS_MAX = 2_000;
 /** After a failure that is not damage: a disk that is full. */
 const FAILED_REST_MS = 5_000;
 /** Of threads; the data path's is 0. */
-const NICE = 10;
+const NICE = 19;
 
 interface Opened {
   readonly writing: Database;
@@ -50,13 +48,13 @@ class IndexThread {
   }
 
   async run(): Promise<void> {
+    const pace = createPace();
     while (!this.#isClosing) {
       const beganMs = performance.now();
       const did = await this.#inTurn(() => this.#step(0));
       tell({ kind: "lag", lag: this.#opened.indexer.lag() });
       const workedMs = performance.now() - beganMs;
-      const restMs =
-        did === "worked" ? Math.min(REST_MS_MAX, workedMs * REST) : did === "idle" ? SEARCH_LOOK_MS : FAILED_REST_MS;
+      const restMs = did === "worked" ? pace(workedMs) : did === "idle" ? SEARCH_LOOK_MS : FAILED_REST_MS;
       await this.#rest(restMs);
     }
   }
