@@ -433,9 +433,11 @@ export const SEARCH_CARRY_BYTES_MAX = 256 * 1024;
 export const SEARCH_SESSIONS_MAX = 10_000;
 /** Events, and rows of the index, that are written at once. */
 export const SEARCH_BATCH_ROWS = 1_000;
-/** The indexer's heap: a segment decoded, and its rows. What is young is kept small, or it is most of what the thread takes. */
+/** The indexer's heap: a segment decoded, and its rows. What is young is kept small, or it is most of what the process takes. */
 export const SEARCH_HEAP_MB_MAX = 96;
 export const SEARCH_YOUNG_HEAP_MB_MAX = 6;
+/** What the index may need to end in order; then it is ended. */
+export const SEARCH_CLOSE_MS = 5_000;
 /** How often the indexer looks for something new, and how often into segments that are still written. */
 export const SEARCH_LOOK_MS = 2_000;
 export const SEARCH_OPEN_LOOK_MS = 30_000;

@@ -1,7 +1,7 @@
-/** What the daemon's thread and the index's say to each other. Plain values, copied between them. */
+/** What the daemon and the index say to each other. Plain values, copied between them. */
 import type { SearchAnswer, SearchLag, SearchRequest } from "../model/search.ts";
 
-/** Handed to the index's thread when it starts. */
+/** Handed to the index's process when it starts. */
 export interface WorkerOptions {
   /** `<state>/search.db` */
   readonly file: string;

@@ -1,6 +1,6 @@
 /**
- * How long the index's thread rests after a piece of work: longer while the daemon itself is busy, so that what is indexed
- * costs those nothing who wait for a database. Reads what the kernel says of the daemon's first thread.
+ * How long the index rests after a piece of work: longer while the daemon itself is busy, so that what is indexed
+ * costs those nothing who wait for a database. Reads what the kernel says of the first thread of the daemon, its parent.
  */
 import { readFileSync } from "node:fs";
 
@@ -14,7 +14,10 @@ const BUSY_SHARE = 0.3;
 const TICK_MS = 10;
 
 /** A function that says how long to rest after `workedMs` of work. */
-export function createPace(busyMs = firstThreadMs, nowMs = () => performance.now()): (workedMs: number) => number {
+export function createPace(
+  busyMs = () => firstThreadMs(),
+  nowMs = () => performance.now(),
+): (workedMs: number) => number {
   let before = { busy: busyMs(), at: nowMs() };
   return (workedMs) => {
     const now = { busy: busyMs(), at: nowMs() };
@@ -24,9 +27,9 @@ export function createPace(busyMs = firstThreadMs, nowMs = () => performance.now
   };
 }
 
-/** What the process's first thread, which has the process's own number, has computed so far. */
-function firstThreadMs(): number {
-  const stat = readFileSync(`/proc/self/task/${process.pid}/stat`, "utf8");
+/** What the daemon's first thread, which has the process's own number, has computed so far. */
+export function firstThreadMs(pid = process.ppid): number {
+  const stat = readFileSync(`/proc/${pid}/task/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // from the third on
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }

@@ -1,11 +1,14 @@
 /**
- * Search as the daemon sees it: a thread of its own that reads what is recorded, and questions to it. Costs the data path
- * nothing: nobody hands it anything, and when it fails it is started again. Bounded: so many questions may wait.
+ * Search as the daemon sees it: a process of its own that reads what is recorded, and questions to it. Costs the data path
+ * nothing: nobody hands it anything, it has memory and a low priority of its own, and when it fails it is started again.
+ * Bounded: so many questions may wait.
  */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
+import { fileURLToPath } from "node:url";
 import { messageOf, UserError } from "../base/errors.ts";
-import { SEARCH_HEAP_MB_MAX, SEARCH_YOUNG_HEAP_MB_MAX, SEARCHES_WAITING_MAX } from "../base/limits.ts";
+import { SEARCH_CLOSE_MS, SEARCH_HEAP_MB_MAX, SEARCH_YOUNG_HEAP_MB_MAX, SEARCHES_WAITING_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { SearchAnswer, SearchLag, SearchRequest } from "../model/search.ts";
 import type { FromWorker, ToWorker, WorkerOptions } from "./messages.ts";
@@ -22,7 +25,15 @@ export interface Search {
   close(): Promise<void>;
 }
 
-/** A thread that failed is started again after so long, twice as long each time. */
+const WORKER = fileURLToPath(new URL("./worker.ts", import.meta.url));
+const FLAGS = [
+  `--max-old-space-size=${SEARCH_HEAP_MB_MAX}`,
+  `--max-semi-space-size=${SEARCH_YOUNG_HEAP_MB_MAX}`,
+  "--disable-warning=ExperimentalWarning",
+];
+/** All of its threads. Not the least there is, or a search would wait for whatever else the host does. */
+const NICE = 10;
+/** One that failed is started again after so long, twice as long each time. */
 const RESTART_MS = 1_000;
 const RESTART_MS_MAX = 600_000;
 
@@ -39,7 +50,7 @@ export interface SearchOptions {
 }
 
 export function openSearch({ stateDir, recordings, log }: SearchOptions): Search {
-  const workerData: WorkerOptions = {
+  const options: WorkerOptions = {
     file: join(stateDir, "search.db"),
     store: join(stateDir, "sallyport.db"),
     recordings,
@@ -52,19 +63,19 @@ export function openSearch({ stateDir, recordings, log }: SearchOptions): Search
   let isClosing = false;
   let worker = start();
 
-  function start(): Worker {
-    const started = new Worker(new URL("./worker.ts", import.meta.url), {
-      workerData,
-      name: "search",
-      resourceLimits: {
-        maxOldGenerationSizeMb: SEARCH_HEAP_MB_MAX,
-        maxYoungGenerationSizeMb: SEARCH_YOUNG_HEAP_MB_MAX,
-      },
+  function start(): ChildProcess {
+    const started = fork(WORKER, [JSON.stringify(options)], {
+      execPath: "nice",
+      execArgv: ["-n", String(NICE), process.execPath, ...FLAGS],
+      env: {}, // the daemon's own may hold secrets
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      serialization: "advanced",
     });
     started.unref();
+    started.channel?.unref();
     started.on("message", hear);
-    started.on("error", (error) => log.error("The search index failed", { error: messageOf(error) }));
-    started.on("exit", () => {
+    started.on("error", (error) => log.error("The search index cannot be started", { error: messageOf(error) }));
+    started.on("close", () => {
       for (const { reject } of waiting.values()) reject(failed());
       waiting.clear();
       if (isClosing) return;
@@ -110,11 +121,11 @@ export function openSearch({ stateDir, recordings, log }: SearchOptions): Search
       const text = `Cannot search: ${SEARCHES_WAITING_MAX} searches wait already`;
       return Promise.reject(new UserError("SEARCH_BUSY", text, "Try again in a moment", { exitCode: 3 }));
     }
-    if (isClosing || worker.threadId < 0) return Promise.reject(failed());
+    if (isClosing || !worker.connected) return Promise.reject(failed());
     const id = ++lastId;
     return new Promise((resolve, reject) => {
       waiting.set(id, { resolve, reject });
-      worker.postMessage({ ...message, id } satisfies ToWorker);
+      worker.send({ ...message, id } satisfies ToWorker, (error) => error && waiting.get(id)?.reject(failed()));
     });
   }
 
@@ -135,11 +146,13 @@ export function openSearch({ stateDir, recordings, log }: SearchOptions): Search
       if (isClosing) return;
       isClosing = true;
       clearTimeout(restart);
-      if (worker.threadId < 0) return;
-      const ended = new Promise((resolve) => worker.once("exit", resolve));
+      if (!worker.connected) return;
+      const ended = once(worker, "close");
       worker.ref();
-      worker.postMessage({ kind: "close" } satisfies ToWorker);
+      worker.send({ kind: "close" } satisfies ToWorker);
+      const kill = setTimeout(() => worker.kill("SIGKILL"), SEARCH_CLOSE_MS);
       await ended;
+      clearTimeout(kill);
     },
   };
 }

@@ -1,10 +1,7 @@
 /**
- * The index's thread: reads what is recorded at leisure, answers searches, and builds the index anew where it is damaged.
- * Runs at a low priority and rests longer than it works, so that it never stands in the way of what it indexes.
+ * The index's process: reads what is recorded at leisure, answers searches, and builds the index anew where it is damaged.
+ * Rests longer than it works, so that it never stands in the way of what it indexes. Ends with the daemon.
  */
-import { readlinkSync } from "node:fs";
-import { setPriority } from "node:os";
-import { parentPort, workerData } from "node:worker_threads";
 import { codeOf, messageOf, UserError } from "../base/errors.ts";
 import { SEARCH_CATCH_UP_MS, SEARCH_LOOK_MS } from "../base/limits.ts";
 import { type Database, openDatabase } from "../store/database.ts";
@@ -17,8 +14,6 @@ import { IndexWriter } from "./writer.ts";
 
 /** After a failure that is not damage: a disk that is full. */
 const FAILED_REST_MS = 5_000;
-/** Of threads; the data path's is 0. */
-const NICE = 19;
 
 interface Opened {
   readonly writing: Database;
@@ -27,7 +22,7 @@ interface Opened {
   readonly indexer: Indexer;
 }
 
-class IndexThread {
+class IndexProcess {
   readonly #options: WorkerOptions;
   readonly #store: Database;
   #opened: Opened;
@@ -42,9 +37,9 @@ class IndexThread {
     this.#opened = opened;
   }
 
-  static async start(options: WorkerOptions): Promise<IndexThread> {
+  static async start(options: WorkerOptions): Promise<IndexProcess> {
     const store = await openDatabase(options.store);
-    return new IndexThread(options, store, await open(options, store));
+    return new IndexProcess(options, store, await open(options, store));
   }
 
   async run(): Promise<void> {
@@ -66,7 +61,7 @@ class IndexThread {
       await this.#turn;
       await close(this.#opened);
       await this.#store.close();
-      parentPort?.close();
+      process.disconnect();
       return;
     }
     const { id } = message;
@@ -174,23 +169,14 @@ async function close({ writing, reading }: Opened): Promise<void> {
 }
 
 function tell(message: FromWorker): void {
-  parentPort?.postMessage(message);
+  if (process.connected) process.send?.(message);
 }
 
 function warn(message: string, fields: Readonly<Record<string, string>>): void {
   tell({ kind: "warn", message, fields });
 }
 
-/** Linux gives each thread a priority of its own, and node no call for it: it is a process id to the kernel. */
-function step(nice: number): void {
-  try {
-    setPriority(Number(readlinkSync("/proc/thread-self").split("/").at(-1)), nice);
-  } catch (error) {
-    warn("The search index runs at the daemon's own priority", { error: messageOf(error) });
-  }
-}
-
-step(NICE);
-const thread = await IndexThread.start(workerData as WorkerOptions);
-parentPort?.on("message", (message: ToWorker) => void thread.hear(message));
-await thread.run();
+process.once("disconnect", () => process.exit()); // the daemon is gone, however it went
+const index = await IndexProcess.start(JSON.parse(process.argv[2] ?? "") as WorkerOptions);
+process.on("message", (message: ToWorker) => void index.hear(message));
+await index.run();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createPace } from "../../src/search/pace.ts";
+import { createPace, firstThreadMs } from "../../src/search/pace.ts";
 
 test("the index rests twice as long as it worked while the daemon is at leisure, and far longer while it is busy", () => {
   let [busy, now] = [0, 0];
@@ -19,7 +19,7 @@ test("the index rests twice as long as it worked while the daemon is at leisure,
 });
 
 test("what the kernel says of a thread that computes is that it is busy", () => {
-  const pace = createPace();
+  const pace = createPace(() => firstThreadMs(process.pid));
   const end = performance.now() + 300;
   while (performance.now() < end);
   assert.ok(pace(10) > 20);
