@@ -34,7 +34,7 @@ export interface TrailKnowledge {
   readonly roots: ReadonlyMap<string, SignedRoot>;
   /** Sessions of which the trail tells that they began. */
   readonly started: ReadonlySet<string>;
-  /** Sessions whose recording was deleted in order. */
+  /** Sessions whose recording was deleted in order: their tombstones are signed. */
   readonly deleted: ReadonlySet<string>;
   /** Sessions of which the trail tells that the disk did not take all of their recording. */
   readonly gaps: ReadonlySet<string>;
@@ -47,6 +47,7 @@ export interface TrailOptions {
   readonly anchor?: Checkpoint;
 }
 
+const BEGINNING: Head = { seq: 0, hash: NO_HASH };
 /** Tombstones of recordings, as retention writes them. */
 const DELETED_KIND = "recording.delete";
 const GAP_KIND = "recording.gap";
@@ -60,7 +61,8 @@ export async function* verifyTrail({
   anchor,
 }: TrailOptions): AsyncGenerator<EvidenceFinding, TrailKnowledge> {
   const reading = new Reading(publicKey, anchor);
-  const journal = verifyJournal(dir, { each: (event, hash) => reading.take(event, hash) });
+  // nothing removes a trail's beginning in order: where it does not begin with the first event, somebody did
+  const journal = verifyJournal(dir, { before: BEGINNING, each: (event, hash) => reading.take(event, hash) });
   let step = await journal.next();
   for (; !step.done; step = await journal.next()) {
     yield findingOf(step.value);
@@ -78,6 +80,8 @@ class Reading {
   readonly #roots = new Map<string, SignedRoot>();
   readonly #started = new Set<string>();
   readonly #deleted = new Set<string>();
+  /** Tombstones that no checkpoint has signed yet: anybody could have written them. */
+  #unsigned: { readonly sessionId: string; readonly seq: number }[] = [];
   readonly #gaps = new Set<string>();
   #findings: EvidenceFinding[] = [];
   /** Of the lines since the one that the last checkpoint names. */
@@ -102,7 +106,7 @@ class Reading {
     if (kind === CHECKPOINT_KIND) this.#checkpoint(event);
     else if (sessionId !== undefined) {
       if (kind === "session.start") this.#started.add(sessionId);
-      if (kind === DELETED_KIND) this.#deleted.add(sessionId);
+      if (kind === DELETED_KIND) this.#unsigned.push({ sessionId, seq });
       if (kind === GAP_KIND || event.fields?.["code"] === UNRECORDED_CODE) this.#gaps.add(sessionId);
     }
     this.#hashes.set(seq, hash);
@@ -169,6 +173,8 @@ class Reading {
     this.#last = checkpoint;
     this.#lastSeq = event.seq;
     this.#checkpoints += 1;
+    for (const { sessionId, seq } of this.#unsigned) if (seq <= checkpoint.seq) this.#deleted.add(sessionId);
+    this.#unsigned = this.#unsigned.filter(({ seq }) => seq > checkpoint.seq);
     for (const seq of this.#hashes.keys()) {
       if (seq >= checkpoint.seq) break;
       this.#hashes.delete(seq);
@@ -191,7 +197,6 @@ class Reading {
   }
 }
 
-/** A chain that begins with a line whose file before was removed in order is believed; the journal says so. */
 function findingOf({ kind, file, line, seq, reason }: Finding): EvidenceFinding {
   const place = line === 0 ? file : `${file}, line ${line}`;
   const message = `${place}, event ${seq}: ${reason}`;
