@@ -74,7 +74,7 @@ export async function openRecordings(parts: RecordingParts): Promise<Recordings>
   });
   life.every(CHECKPOINT_EVERY_MS, () => checkpointer.checkpoint(), log);
   life.every(DATA_KEY_AGE_MS / 24, () => dataKeys.rotate(), log);
-  const { interrupted } = await recorder.recoverOpen();
+  const { interrupted } = await recorder.recoverOpen((checkpointer.last?.atMs ?? 0) - CHECKPOINT_EVERY_MS); // what it signs is a moment older than it
   if (interrupted > 0) {
     const message = `${interrupted} sessions were interrupted`;
     emit({ atMs: clock.nowMs(), kind: "recording.recovered", message, fields: { interrupted } });

@@ -26,7 +26,7 @@ import { type Checkpoint, checkpointIn, isSignedBy, rootsIn } from "./checkpoint
 import type { EvidenceFinding } from "./finding.ts";
 import { readPublicKey } from "./host-key.ts";
 import { storedIn, verifySession } from "./recordings.ts";
-import type { SignedRoot } from "./trail.ts";
+import { type SignedRoot, signedRoot } from "./signed-root.ts";
 
 const FORMAT = "sallyport-bundle/1";
 const PLACES = /^(manifest\.json|(checkpoints|transcript)\.jsonl|recording\.proto|recording\/[\w-][\w.-]*)$/;
@@ -143,7 +143,7 @@ export async function verifyBundle({ file, publicKey, scratch, read }: BundleChe
         message,
       });
     }
-    const root = await signedRoot(folder, manifest, key, findings);
+    const root = await newestRoot(folder, manifest, key, findings);
     const stored = (await storedIn(join(folder, "recording"))).get(sessionId);
     if (stored === undefined) throw unreadable(file, "it holds no recording");
     const keys: SessionKeys = (id) => {
@@ -167,13 +167,13 @@ export async function verifyBundle({ file, publicKey, scratch, read }: BundleChe
 }
 
 /** The newest signed word in it; of a checkpoint that this key did not sign nothing is taken. */
-async function signedRoot(
+async function newestRoot(
   folder: string,
   { sessionId }: Manifest,
   key: ReturnType<typeof readPublicKey>,
   findings: EvidenceFinding[],
 ): Promise<SignedRoot | undefined> {
-  let newest: SignedRoot | undefined;
+  const signed: Checkpoint[] = [];
   const text = await readFile(join(folder, "checkpoints.jsonl"), "utf8").catch(() => "");
   for (const line of text.split("\n").filter((one) => one !== "")) {
     const checkpoint = checkpointOf(line);
@@ -182,9 +182,12 @@ async function signedRoot(
       findings.push({ verdict: "tampered", kind: "signature", where, message: "this host's key did not sign it" });
       continue;
     }
-    const { number, atMs: signedMs } = checkpoint;
+    signed.push(checkpoint);
+  }
+  let newest: SignedRoot | undefined;
+  for (const checkpoint of signed.sort((one, other) => one.number - other.number)) {
     for (const root of rootsIn(checkpoint)) {
-      if (root.sessionId === sessionId && number > (newest?.number ?? 0)) newest = { ...root, number, signedMs };
+      if (root.sessionId === sessionId) newest = signedRoot(newest, root, checkpoint.number, checkpoint.atMs);
     }
   }
   return newest;

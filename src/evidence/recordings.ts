@@ -9,10 +9,10 @@ import { messageOf } from "../base/errors.ts";
 import { FIRST_LINK, hexOf, type Link } from "../recorder/block.ts";
 import { readSegment, readTwin, type StoredSegment, segmentName } from "../recorder/files.ts";
 import { checkPreamble, decodeRecord, isTornPreamble } from "../recorder/format.ts";
-import type { Root } from "../recorder/recorder.ts";
 import type { SessionKeys } from "../recorder/seal.ts";
 import { isBeginningOf, piecesOf, type SegmentPiece } from "../recorder/segment.ts";
 import type { EvidenceFinding } from "./finding.ts";
+import type { SignedRoot } from "./signed-root.ts";
 
 /** Where one session's segments lie, and which there are. */
 export interface StoredSession {
@@ -47,7 +47,7 @@ export async function storedIn(folder: string): Promise<ReadonlyMap<string, Stor
 
 export interface SessionEvidence {
   /** The newest signed word; undefined: there is none. */
-  readonly root: Root | undefined;
+  readonly root: SignedRoot | undefined;
   /** More may be written while it is looked at. */
   readonly isLive: boolean;
   readonly keys?: SessionKeys;
@@ -107,6 +107,8 @@ class Walk {
   #signed: "no" | "met" | "passed" | "passed within" = "no";
   /** The end stands at the signed block or before it. */
   #isEndSigned = false;
+  /** Signed before a crash, and not met yet. */
+  readonly #crashed: Set<SignedRoot>;
   #isBlamed = false;
   /** The block before: where it stands and its first record. */
   #before: { readonly file: string; readonly offset: number; readonly from: number } | undefined;
@@ -114,6 +116,7 @@ class Walk {
   constructor(sessionId: string, evidence: SessionEvidence) {
     this.#sessionId = sessionId;
     this.#evidence = evidence;
+    this.#crashed = new Set(evidence.root?.before);
   }
 
   get verdict(): SessionVerdict {
@@ -199,6 +202,9 @@ class Walk {
   #meet(segment: number, hash: Link): void {
     const { root } = this.#evidence;
     if (root === undefined) return;
+    for (const one of this.#crashed) {
+      if (one.segment === segment && one.hash === hexOf(hash)) this.#crashed.delete(one);
+    }
     if (this.#signed !== "no") {
       if (segment === root.segment) this.#signed = "passed within";
       else if (this.#signed === "met") this.#signed = "passed";
@@ -215,6 +221,10 @@ class Walk {
       if (!isLive) yield { verdict: "unproved", kind: "unsigned", where: this.#sessionId, message };
       return;
     }
+    for (const { number, sequence } of this.#crashed) {
+      const signed = `what checkpoint ${number} signed, records 1 to ${sequence}, is not what was found after a crash and signed anew`;
+      yield this.#blame(this.#expected <= sequence ? "truncated" : "changed", signed);
+    }
     if (this.#signed === "no") {
       const signed = `what was signed, records 1 to ${root.sequence}, is not what stands here`;
       if (this.#expected <= root.sequence) {
@@ -226,7 +236,7 @@ class Walk {
   }
 
   /** What was written behind the newest signed block of a recording that is not being written. */
-  *#after(root: Root): Generator<EvidenceFinding, void> {
+  *#after(root: SignedRoot): Generator<EvidenceFinding, void> {
     const isReadable = this.#expected > root.sequence + 1; // else its data key is not at hand
     const records = isReadable ? range(root.sequence + 1, this.#expected - 1) : "sealed records";
     const isFull = root.state === "closed" && this.#signed === "passed within";

@@ -7,7 +7,6 @@ import { type Head, type JournalEvent, NO_HASH } from "../audit/lines.ts";
 import { verifyJournal } from "../audit/verify.ts";
 import type { Finding } from "../audit/verify-lines.ts";
 import { TRAIL_HASHES_MAX } from "../base/limits.ts";
-import type { Root } from "../recorder/recorder.ts";
 import {
   CHECKPOINT_KIND,
   type Checkpoint,
@@ -19,13 +18,7 @@ import {
   rootsIn,
 } from "./checkpoint.ts";
 import type { EvidenceFinding } from "./finding.ts";
-
-/** The newest signed word on one recording. */
-export interface SignedRoot extends Root {
-  /** Of the checkpoint. */
-  readonly number: number;
-  readonly signedMs: number;
-}
+import { type SignedRoot, signedRoot } from "./signed-root.ts";
 
 export interface TrailKnowledge {
   readonly lines: number;
@@ -179,7 +172,9 @@ class Reading {
       if (seq >= checkpoint.seq) break;
       this.#hashes.delete(seq);
     }
-    for (const root of rootsIn(checkpoint)) this.#roots.set(root.sessionId, { ...root, number, signedMs: event.atMs });
+    for (const root of rootsIn(checkpoint)) {
+      this.#roots.set(root.sessionId, signedRoot(this.#roots.get(root.sessionId), root, number, event.atMs));
+    }
   }
 
   #isOver({ seq, hash }: Checkpoint): boolean {

@@ -59,7 +59,7 @@ async function life(
   t.after(() => journal.close());
   const scrub = (text: string) => text;
   const recorder = await createRecorder({ dir: recordings, clock, scrub, index, log: quietLog(), ...options });
-  await recorder.recoverOpen();
+  await recorder.recoverOpen(last?.atMs ?? 0);
   const trail = {
     head: () => journal.head,
     emit: (event: AuditEvent) => journal.append([event]),

@@ -489,6 +489,55 @@ test("a recording that a crash left is signed as it was found, and cutting it af
   );
 });
 
+test("what was signed before a crash has to stand there after it, whatever was signed as it was found", async (t) => {
+  const world = await host(t);
+  const hands: readonly ((file: string) => void)[] = [
+    (file) => rebuild(file, (blocks) => relink(blocks.toSpliced(2, 1), 2)),
+    (file) => rebuild(file, (blocks) => blocks.slice(0, -2)),
+  ];
+  for (const at of hands.keys()) {
+    const recording = world.recorder.open(start(`open-${at}`));
+    world.tell({ kind: "session.start", sessionId: `open-${at}` });
+    for (const id of [1, 2, 3, 4]) {
+      recording.asked(id, [ask(`SELECT ${id}`)], allow);
+      recording.flush();
+    }
+  }
+  await world.checkpointer.checkpoint();
+  for (const [at, change] of hands.entries()) change(rec(world, `open-${at}`)); // the daemon is dead
+  const next = await world.restart();
+  await next.checkpointer.checkpoint();
+  const { findings } = await next.verify();
+  for (const at of hands.keys()) {
+    const named = findings.filter(({ verdict, where }) => verdict === "tampered" && where === `open-${at}`);
+    assert.ok(named.length > 0, `${at}: ${JSON.stringify(findings)}`);
+  }
+});
+
+test("what ended after the last checkpoint before a crash is signed at the next start", async (t) => {
+  const world = await host(t);
+  await recorded(world);
+  await world.session("late", 2);
+  const next = await world.restart();
+  await next.checkpointer.checkpoint();
+  assert.deepEqual((await next.verify()).findings, []);
+  rebuild(rec(next, "late"), (blocks) => blocks.slice(0, -1));
+  assert.deepEqual(
+    (await next.verify()).findings.map(({ kind, where }) => [kind, where]),
+    [["truncated", "late"]],
+  );
+});
+
+test("an index that is built anew signs nothing anew", async (t) => {
+  const world = await host(t);
+  world.recorder.open(start("crashed")).flush();
+  world.tell({ kind: "session.start", sessionId: "crashed" });
+  const next = await world.restart();
+  next.recorder.takeRoots();
+  await next.recorder.reindex();
+  assert.deepEqual(next.recorder.takeRoots(), []);
+});
+
 test("a sealed recording is verified without its key", async (t) => {
   const secret = randomBytes(32);
   const world = await host(t, { dataKey: () => ({ id: "k1", secret }) });
