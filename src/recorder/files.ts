@@ -36,6 +36,16 @@ export function compressedName(file: string): string {
   return `${file}.zst`;
 }
 
+/** All names that a segment's bytes may have: as written, compressed, and compressed in part when a crash came. */
+export function namesOf(file: string): readonly string[] {
+  return [file, compressedName(file), freshName(file)];
+}
+
+/** Of a compressed one that is not complete. */
+export function freshName(file: string): string {
+  return `${compressedName(file)}.new`;
+}
+
 /** Newest first. */
 export async function listDays(dir: string): Promise<readonly string[]> {
   const names = await readdir(dir).catch((error: unknown) => {
