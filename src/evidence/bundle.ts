@@ -147,7 +147,7 @@ export async function verifyBundle({ file, publicKey, scratch, read }: BundleChe
     const stored = (await storedIn(join(folder, "recording"))).get(sessionId);
     if (stored === undefined) throw unreadable(file, "it holds no recording");
     const keys: SessionKeys = (id) => {
-      const text = manifest.keys[id];
+      const text = Object.hasOwn(manifest.keys, id) ? manifest.keys[id] : undefined;
       return text === undefined ? undefined : Buffer.from(text, "base64");
     };
     const reading = verifySession(stored, { root, isLive: false, keys });
@@ -231,12 +231,23 @@ async function unpack(file: string, folder: string): Promise<Manifest> {
         return isPlain && PLACES.test(path);
       },
     });
-    const manifest = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8")) as Manifest;
-    if (manifest.format !== FORMAT) throw new Error(`its format is ${String(manifest.format).slice(0, 40)}`);
-    return manifest;
+    return manifestIn(await readFile(join(folder, "manifest.json"), "utf8"));
   } catch (error) {
     throw unreadable(file, codeOf(error) === "ENOENT" ? "it is not there, or has no manifest" : messageOf(error));
   }
+}
+
+/** Throws where it lacks what a verification asks of it. */
+function manifestIn(text: string): Manifest {
+  const manifest = JSON.parse(text) as Manifest;
+  if (manifest.format !== FORMAT) throw new Error(`its format is ${String(manifest.format).slice(0, 40)}`);
+  const { sessionId, startedMs, files, keys } = manifest;
+  const areTexts = [files, keys].every((one) => {
+    return typeof one === "object" && one !== null && Object.values(one).every((value) => typeof value === "string");
+  });
+  if (typeof sessionId !== "string" || typeof startedMs !== "number" || !areTexts)
+    throw new Error("its manifest is no manifest");
+  return manifest;
 }
 
 function unreadable(file: string, why: string): UserError {

@@ -143,3 +143,26 @@ test("what is no bundle, and one that wants to write elsewhere, is refused and l
   assert.deepEqual(readdirSync(scratch), ["x.tar"]);
   assert.equal(existsSync(join(scratch, "..", "escaped")), false);
 });
+
+const noManifests: readonly string[] = [
+  "null",
+  "[]",
+  '{"format":"sallyport-bundle/1"}',
+  '{"format":"sallyport-bundle/1","sessionId":"a","startedMs":1,"files":null,"keys":{}}',
+  '{"format":"sallyport-bundle/1","sessionId":"a","startedMs":1,"files":{},"keys":{"k":7}}',
+  '{"format":"sallyport-bundle/1","sessionId":"../a","startedMs":1,"files":{},"keys":{}}',
+];
+
+for (const manifest of noManifests) {
+  test(`a manifest that is none is refused with one clear error: ${manifest}`, async (t) => {
+    const [scratch, evil] = [folder(t), folder(t)];
+    const file = join(scratch, "x.tar");
+    mkdirSync(join(evil, "recording"));
+    writeFileSync(join(evil, "recording", "a.0001.rec"), "");
+    writeFileSync(join(evil, "manifest.json"), manifest);
+    await create({ file, cwd: evil }, ["manifest.json", "recording"]);
+    const publicKey = publicPart(hostKey(randomBytes(32)));
+    await assert.rejects(verifyBundle({ file, publicKey, scratch, read: outlined }), { code: "BUNDLE_UNREADABLE" });
+    assert.deepEqual(readdirSync(scratch), ["x.tar"]);
+  });
+}

@@ -1,6 +1,6 @@
 /** What the API may ask about evidence, bound to trail, recordings and keys of this daemon. */
 import { hostname } from "node:os";
-import { UserError } from "../../base/errors.ts";
+import { codeOf, UserError } from "../../base/errors.ts";
 import { EVIDENCE_TOLD_MAX } from "../../base/limits.ts";
 import type { EvidenceLine, EvidencePorts } from "../../control/evidence-ports.ts";
 import { bundle } from "../../evidence/bundle.ts";
@@ -50,8 +50,12 @@ export function evidencePorts(parts: PortParts): EvidencePorts {
     },
     dataKeys: async () => dataKeys.list(),
     async destroyDataKey(id, reason, caller) {
-      await dataKeys.destroy(id, reason);
-      tell(parts, "recording.key.destroy", `The data key ${id} was destroyed: ${reason}`, caller);
+      const told = () => tell(parts, "recording.key.destroy", `The data key ${id} was destroyed: ${reason}`, caller);
+      await dataKeys.destroy(id, reason).catch((error: unknown) => {
+        if (codeOf(error) === "DATA_KEY_LEFT") told(); // nobody reads with it any more
+        throw error;
+      });
+      told();
     },
   };
 
