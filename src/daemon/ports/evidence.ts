@@ -7,7 +7,6 @@ import { bundle } from "../../evidence/bundle.ts";
 import { checkpointEvent, keyIdOf } from "../../evidence/checkpoint.ts";
 import { readPublicKey } from "../../evidence/host-key.ts";
 import type { VerifyOptions } from "../../evidence/verify.ts";
-import { readRecording } from "../../recorder/read.ts";
 import { entriesOf } from "../entries.ts";
 import { anchorIn, evidenceLines } from "../evidence.ts";
 import { type PortParts, tell } from "./parts.ts";
@@ -40,12 +39,11 @@ export function evidencePorts(parts: PortParts): EvidencePorts {
       if (row === undefined) return undefined;
       await checkpointer.checkpoint();
       const { startedMs, state } = row;
-      const entries = readRecording(recordings, sessionId, { keys: parts.sessionKeys });
       return bundle({
         ...{ sessionId, startedMs, state, recordings, events, publicKey },
         ...{ host: hostname(), nowMs: clock.nowMs(), keys: parts.sessionKeys, scratch: stateDir },
         keyIds: dataKeys.list().map(({ id }) => id),
-        entries: entriesOf(entries, startedMs, state),
+        read: (entries) => entriesOf(entries, startedMs, state),
       });
     },
     dataKeys: async () => dataKeys.list(),
