@@ -4,13 +4,13 @@
  */
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { setImmediate as turn } from "node:timers/promises";
 import { messageOf } from "../base/errors.ts";
 import { FIRST_LINK, hexOf, type Link } from "../recorder/block.ts";
 import { readSegment, readTwin, type StoredSegment, segmentName } from "../recorder/files.ts";
 import { checkPreamble, decodeRecord, isTornPreamble } from "../recorder/format.ts";
 import type { SessionKeys } from "../recorder/seal.ts";
 import { isBeginningOf, piecesOf, type SegmentPiece } from "../recorder/segment.ts";
+import { Turns } from "../store/turns.ts";
 import type { EvidenceFinding } from "./finding.ts";
 import type { SignedRoot } from "./signed-root.ts";
 
@@ -73,7 +73,6 @@ export async function* verifySession(
     } catch (error) {
       yield* walk.unreadable(file, messageOf(error));
     }
-    await turn(); // a recording may have gigabytes, and others want the thread
   }
   yield* walk.end();
   return walk.verdict;
@@ -99,6 +98,7 @@ function* placesOf(listed: readonly number[], signed: number): Generator<Place, 
 class Walk {
   readonly #sessionId: string;
   readonly #evidence: SessionEvidence;
+  readonly #turns = new Turns();
   #link: Link | undefined = FIRST_LINK;
   #expected = 1;
   #bytes = 0;
@@ -141,7 +141,7 @@ class Walk {
     yield this.#blame("changed", `${basename(file)} cannot be read: ${why}`);
   }
 
-  *segment(stored: StoredSegment, segment: number, isLast: boolean): Generator<EvidenceFinding, void> {
+  async *segment(stored: StoredSegment, segment: number, isLast: boolean): AsyncGenerator<EvidenceFinding, void> {
     const { bytes, beginning } = stored;
     const file = basename(stored.file);
     this.#bytes += bytes.length;
@@ -163,6 +163,7 @@ class Walk {
         yield* this.#piece(piece, file, segment, isUnlinked, isLast);
         isUnlinked = false;
       }
+      await this.#turns.due();
     }
     if (isUnlinked) yield this.#blame("changed", `${file} does not follow the segment before it`);
   }
