@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { ARCHIVE_BYTES_MIN } from "../../src/base/limits.ts";
+import { refuseHeldKey } from "../../src/daemon/held-key.ts";
 import { Retention, type RetentionParts } from "../../src/daemon/retention.ts";
 import { readPublicKey } from "../../src/evidence/host-key.ts";
 import { verifyEvidence } from "../../src/evidence/verify.ts";
@@ -187,6 +188,16 @@ test("whoever holds a recording while a run takes it is told that it is not ther
   await retention.run();
   await assert.rejects(async () => asked.promise.then((hold) => hold), { code: "SESSION_UNKNOWN" });
   assert.deepEqual(await retention.listHolds(), []);
+});
+
+test("a data key is not destroyed while what was sealed with it is held", async (t) => {
+  const world = await host(t, { dataKey: () => ({ id: "k1", secret: randomBytes(32) }) });
+  await world.session("evidence", 1);
+  const hold = { sessionId: "evidence", reason: "case 4711", uid: 0, sinceMs: 1 };
+  await assert.rejects(refuseHeldKey("k1", [hold], world.recordings), { code: "DATA_KEY_HELD" });
+  await refuseHeldKey("k2", [hold], world.recordings);
+  await refuseHeldKey("k1", [{ ...hold, sessionId: "gone" }], world.recordings);
+  await refuseHeldKey("k1", [], world.recordings);
 });
 
 function beginning(): Buffer {

@@ -9,6 +9,7 @@ import { readPublicKey } from "../../evidence/host-key.ts";
 import type { VerifyOptions } from "../../evidence/verify.ts";
 import { entriesOf } from "../entries.ts";
 import { anchorIn, evidenceLines } from "../evidence.ts";
+import { refuseHeldKey } from "../held-key.ts";
 import { type PortParts, tell } from "./parts.ts";
 
 export function evidencePorts(parts: PortParts): EvidencePorts {
@@ -48,6 +49,7 @@ export function evidencePorts(parts: PortParts): EvidencePorts {
     },
     dataKeys: async () => dataKeys.list(),
     async destroyDataKey(id, reason, caller) {
+      await refuseHeldKey(id, await parts.retention.listHolds(), recordings);
       const told = () => tell(parts, "recording.key.destroy", `The data key ${id} was destroyed: ${reason}`, caller);
       await dataKeys.destroy(id, reason).catch((error: unknown) => {
         if (codeOf(error) === "DATA_KEY_LEFT") told(); // nobody reads with it any more
