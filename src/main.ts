@@ -149,6 +149,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       rules: () => inForce().settings.recording.retention,
       labelsOf: (name) => inForce().connections.find((connection) => connection.name === name)?.labels ?? {},
       flush: () => audit.flush(),
+      trail: audit,
       checkpoint: () => recordings.checkpointer.checkpoint(),
       forget: (sessions) => search.forget(sessions),
     });

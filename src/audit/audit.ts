@@ -29,6 +29,8 @@ export interface Audit {
   readonly lost: number;
   /** Those that the journal has not, and never will. */
   readonly lostOfJournal: number;
+  /** Why the journal cannot be written now; undefined: it can. */
+  readonly failure: string | undefined;
   /** The newest line of the journal. */
   readonly head: Head;
   /** Reads what settings name, and changes nothing before the answer is called. Throws SINK_TLS, SINK_GROUP. */
@@ -133,6 +135,9 @@ export function createAudit(options: AuditOptions): Audit {
     },
     get lostOfJournal() {
       return queue.lost + overflowed;
+    },
+    get failure() {
+      return queue.failure;
     },
     get head() {
       return journal.head;

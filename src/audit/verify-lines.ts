@@ -1,4 +1,5 @@
 /** One file of a journal against the chain: what does not fit, and which line is to blame. Reads nothing itself. */
+import type { Turns } from "../store/turns.ts";
 import { type Head, type JournalEvent, NO_HASH } from "./lines.ts";
 
 export interface Finding {
@@ -22,14 +23,18 @@ export interface Line {
 }
 
 /** `first`: the number it should begin with. `before`: the line before it, where that is known. */
-export function checkLines(
+export async function checkLines(
   file: string,
   lines: readonly Line[],
   first: number,
   before: Head | undefined,
-): { readonly findings: readonly Finding[]; readonly head: Head | undefined } {
+  turns: Turns,
+): Promise<{ readonly findings: readonly Finding[]; readonly head: Head | undefined }> {
   const walk = new Walk(file, lines, first, before);
-  for (let index = 0; index < lines.length; index++) walk.step(index);
+  for (let index = 0; index < lines.length; index++) {
+    walk.step(index);
+    await turns.due();
+  }
   return { findings: walk.findings, head: walk.head };
 }
 

@@ -3,9 +3,9 @@
  * only, also a copied folder on another machine. A chain alone cannot tell that its end was cut, or that all of it was
  * written anew: for that `head` and `before` are what was known elsewhere (a signed checkpoint, a sink's last line).
  */
-import { setImmediate as turn } from "node:timers/promises";
 import { JOURNAL_LINES_MAX } from "../base/limits.ts";
-import { type JournalFile, journalFiles, linesOf } from "./journal-files.ts";
+import { Turns } from "../store/turns.ts";
+import { type JournalFile, journalFiles, linesOf, sizeOf } from "./journal-files.ts";
 import { type Head, hashOf, type JournalEvent, readLine } from "./lines.ts";
 import { checkLines, type Finding, type Line } from "./verify-lines.ts";
 
@@ -28,14 +28,15 @@ export interface Verified {
 /** Every finding, file by file; what it returns at the end is how far it came. Throws errno errors. */
 export async function* verifyJournal(dir: string, options: VerifyOptions = {}): AsyncGenerator<Finding, Verified> {
   const files = journalFiles(dir);
+  const turns = new Turns();
   let head = options.before;
   let before: JournalFile | undefined;
   let lines = 0;
   let isHeadSeen = options.head === undefined;
   for (const file of files) {
-    const read = readFile(file, options);
+    const read = await readFile(file, options, turns);
     yield* joint(before, file, read.lines[0], head);
-    const checked = checkLines(nameOf(file), read.lines, file.first, head);
+    const checked = await checkLines(nameOf(file), read.lines, file.first, head, turns);
     yield* checked.findings;
     if (read.torn !== undefined) yield read.torn;
     const known = read.lines.find(({ event }) => event?.seq === options.head?.seq);
@@ -46,7 +47,7 @@ export async function* verifyJournal(dir: string, options: VerifyOptions = {}): 
     lines += read.lines.length;
     head = checked.head ?? head;
     before = file;
-    await turn(); // others may want the thread
+    await turns.due();
   }
   const wanted = options.head;
   if (!isHeadSeen && wanted !== undefined) {
@@ -57,9 +58,14 @@ export async function* verifyJournal(dir: string, options: VerifyOptions = {}): 
   return { files: files.length, lines, head };
 }
 
-function readFile(file: JournalFile, { each }: VerifyOptions): { readonly lines: Line[]; readonly torn?: Finding } {
+async function readFile(
+  file: JournalFile,
+  { each }: VerifyOptions,
+  turns: Turns,
+): Promise<{ readonly lines: Line[]; readonly torn?: Finding }> {
   const lines: Line[] = [];
-  for (const { bytes, state } of linesOf(file.path)) {
+  // as it is now: a trail that is written meanwhile has whole lines at any turn
+  for (const { bytes, state } of linesOf(file.path, 0, sizeOf(file.path))) {
     if (state === "torn") {
       const at = about(file, lines.length + 1, (lines.at(-1)?.event?.seq ?? file.first - 1) + 1);
       return { lines, torn: { ...at, kind: "truncated", reason: "its last line was cut" } };
@@ -69,6 +75,7 @@ function readFile(file: JournalFile, { each }: VerifyOptions): { readonly lines:
     lines.push({ line: lines.length + 1, hash, event });
     if (event !== undefined) each?.(event, hash);
     if (lines.length >= JOURNAL_LINES_MAX) break;
+    await turns.due();
   }
   return { lines };
 }

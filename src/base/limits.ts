@@ -16,6 +16,8 @@ export const UNREAD_FREE_BYTES = 256 * 1024;
 export const READ_BYTES_MIN = 4 * 1024;
 /** A read that was at work for longer lets others have their turn before the next one of its socket; libuv would do 32 in a row. */
 export const TURN_MS_MAX = 5;
+/** A verification lets sessions have their turn after so much work: they are on the same thread, and it may take minutes. */
+export const WORK_MS_MAX = 5;
 /** A StartupMessage; PostgreSQL's own limit (MAX_STARTUP_PACKET_LENGTH). */
 export const STARTUP_BYTES_MAX = 10_000;
 /** A statement's text: hostile ones (lists of a hundred thousand constants) block the thread for 2 µs a byte. */

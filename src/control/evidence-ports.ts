@@ -14,7 +14,7 @@ export interface EvidencePorts {
   /** One session and what proves it, as a tar file. Undefined when there is none. */
   bundle(sessionId: string): Promise<AsyncIterable<Uint8Array> | undefined>;
   dataKeys(): Promise<readonly DataKeyListing[]>;
-  /** What was sealed with it can never be read again. Throws DATA_KEY_UNKNOWN. */
+  /** What was sealed with it can never be read again. Throws DATA_KEY_UNKNOWN, DATA_KEY_HELD, DATA_KEY_LEFT. */
   destroyDataKey(id: string, reason: string, caller: Caller): Promise<void>;
 }
 

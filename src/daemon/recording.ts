@@ -5,6 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import { CHECKPOINT_EVERY_MS, DATA_KEY_AGE_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { RecordingSettings } from "../config/recording.ts";
+import { removeLeftBundles } from "../evidence/bundle.ts";
 import { Checkpointer } from "../evidence/checkpointer.ts";
 import { hostKey, publicPart } from "../evidence/host-key.ts";
 import { newestCheckpoint } from "../evidence/newest.ts";
@@ -45,6 +46,7 @@ export interface Recordings {
 export async function openRecordings(parts: RecordingParts): Promise<Recordings> {
   const { stateDir, clock, log, life, store, vault, audit, scrub, settings, emit } = parts;
   const [recordings, events] = [join(stateDir, "recordings"), join(stateDir, "events")];
+  removeLeftBundles(stateDir);
   const dataKeys = await openDataKeys(store.dataKeys, vault.derivedKey("recordings"), clock);
   const sessionKeys: SessionKeys = (id, sessionId) => {
     const secret = dataKeys.secretOf(id);
@@ -74,7 +76,7 @@ export async function openRecordings(parts: RecordingParts): Promise<Recordings>
   });
   life.every(CHECKPOINT_EVERY_MS, () => checkpointer.checkpoint(), log);
   life.every(DATA_KEY_AGE_MS / 24, () => dataKeys.rotate(), log);
-  const { interrupted } = await recorder.recoverOpen();
+  const { interrupted } = await recorder.recoverOpen((checkpointer.last?.atMs ?? 0) - CHECKPOINT_EVERY_MS); // what it signs is a moment older than it
   if (interrupted > 0) {
     const message = `${interrupted} sessions were interrupted`;
     emit({ atMs: clock.nowMs(), kind: "recording.recovered", message, fields: { interrupted } });

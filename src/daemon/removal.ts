@@ -10,6 +10,7 @@ import { removePinned } from "ebpf-loader";
 import { messageOf, UserError } from "../base/errors.ts";
 import { createLog } from "../base/log.ts";
 import { LIBRARY, removeHooks } from "../containers/installation.ts";
+import { removeLeftBundles } from "../evidence/bundle.ts";
 import { isPopulated, processesOf, removeCgroup } from "../kernel/cgroups.ts";
 import { findCgroupRoot, pinDirOf } from "../kernel/interception.ts";
 import { openStore } from "../store/store.ts";
@@ -95,6 +96,7 @@ export async function removeEverything(options: RemovalOptions): Promise<readonl
     rmSync(path, { recursive: true, force: true });
     removed.push(path);
   }
+  if (existsSync(stateDir)) removeLeftBundles(stateDir);
   for (const folder of [stateDir, runDir]) removeIfEmpty(folder);
   return removed;
 }

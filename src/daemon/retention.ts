@@ -2,14 +2,15 @@
  * Deletes recordings that are to go: a tombstone into the trail first, then the files, then what indexes them. The rest
  * stays provable, since a checkpoint signs the tombstones. Which are to go is planned by recorder/retention.ts.
  */
-import { readdir, rmdir, stat, unlink } from "node:fs/promises";
+import { readdir, rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
+import type { Audit } from "../audit/audit.ts";
 import type { Clock } from "../base/clock.ts";
 import { UserError } from "../base/errors.ts";
 import { RETENTION_DELETES_MAX } from "../base/limits.ts";
 import type { AuditEvent } from "../model/event.ts";
-import { listDays } from "../recorder/files.ts";
+import { listDays, namesOf } from "../recorder/files.ts";
 import { type Deletion, planRetention, type RetentionRule, type StoredSession } from "../recorder/retention.ts";
 import type { LegalHold, LegalHoldStore } from "../store/legal-holds.ts";
 import type { SessionRow, SessionStore } from "../store/sessions.ts";
@@ -26,6 +27,7 @@ export interface RetentionParts {
   readonly emit: (event: AuditEvent) => void;
   /** What was emitted is in the trail, or counted as lost. */
   readonly flush: () => Promise<void>;
+  readonly trail: Pick<Audit, "failure" | "lostOfJournal">;
   /** Signs what was told until now. */
   readonly checkpoint: () => Promise<void>;
   /** Sessions are gone: whoever indexes them forgets them. */
@@ -73,9 +75,13 @@ export class Retention {
     });
   }
 
-  /** Deletes what is planned, so many at most; one run at a time. Returns what went. */
+  /** Deletes what is planned, so many at most; one run at a time. Returns what went. Throws TOMBSTONE_UNWRITTEN. */
   run(): Promise<readonly PlannedDeletion[]> {
-    const next = this.#running.catch(() => {}).then(() => this.#delete());
+    return this.#inTurn(() => this.#delete());
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const next = this.#running.catch(() => {}).then(work);
     this.#running = next;
     return next;
   }
@@ -84,12 +90,14 @@ export class Retention {
     return this.#parts.holds.all();
   }
 
-  /** Throws SESSION_UNKNOWN. */
-  async hold(hold: LegalHold): Promise<void> {
+  /** Behind a run that goes on: what that takes is not there to be held. Throws SESSION_UNKNOWN. */
+  hold(hold: LegalHold): Promise<void> {
     const { index, holds } = this.#parts;
-    await index.flush();
-    if ((await index.get(hold.sessionId)) === undefined) throw unknownSession(hold.sessionId);
-    await holds.put(hold);
+    return this.#inTurn(async () => {
+      await index.flush();
+      if ((await index.get(hold.sessionId)) === undefined) throw unknownSession(hold.sessionId);
+      await holds.put(hold);
+    });
   }
 
   /** Throws SESSION_UNKNOWN where it is not held. */
@@ -98,9 +106,13 @@ export class Retention {
   }
 
   async #delete(): Promise<readonly PlannedDeletion[]> {
-    const { clock, dir, index, emit, flush, checkpoint, forget } = this.#parts;
+    const { clock, dir, index, emit, flush, trail, checkpoint, forget } = this.#parts;
     const planned = (await this.plan()).slice(0, RETENTION_DELETES_MAX);
     if (planned.length === 0) return [];
+    const lost = trail.lostOfJournal;
+    const refuseUnkept = () => {
+      if (trail.failure !== undefined || trail.lostOfJournal !== lost) throw tombstoneUnwritten(trail.failure);
+    };
     for (const { id, agent, connection, why, rule, bytes } of planned) {
       const message = `The recording of ${id} is deleted: ${why === "age" ? "it is older" : "there is more"} than the settings keep`;
       emit({
@@ -110,10 +122,15 @@ export class Retention {
     }
     // signed before the first file goes: after a crash the trail tells of more than is gone, never of less
     await flush();
+    refuseUnkept();
     await checkpoint();
+    refuseUnkept();
     const files = await filesIn(dir);
     for (const { id } of planned) {
-      for (const file of (files.get(id) ?? []).toReversed()) await unlink(file);
+      for (const file of (files.get(id) ?? []).toReversed()) {
+        // under whatever name it has by now: it may be compressed at this moment
+        for (const name of namesOf(file)) await rm(name, { force: true });
+      }
       await turn();
     }
     await forget(planned.map(({ id }) => id));
@@ -123,18 +140,18 @@ export class Retention {
   }
 }
 
-const SEGMENT = /^([A-Za-z0-9][A-Za-z0-9_-]{0,63})\.\d{4,9}\.rec(\.zst)?$/;
+const SEGMENT = /^(([A-Za-z0-9][A-Za-z0-9_-]{0,63})\.\d{4,9}\.rec)(\.zst(\.new)?)?$/;
 
-/** By session, in the order of their segments. */
+/** By session, in the order of their segments: each file's name as it is without being compressed. */
 async function filesIn(dir: string): Promise<ReadonlyMap<string, readonly string[]>> {
   const files = new Map<string, string[]>();
   for (const day of await listDays(dir)) {
     for (const name of (await readdir(join(dir, day))).sort()) {
-      const id = SEGMENT.exec(name)?.[1];
-      if (id === undefined) continue;
-      const own = files.get(id);
-      if (own === undefined) files.set(id, [join(dir, day, name)]);
-      else own.push(join(dir, day, name));
+      const [, segment, id] = SEGMENT.exec(name) ?? [];
+      if (segment === undefined || id === undefined) continue;
+      const [own, file] = [files.get(id), join(dir, day, segment)];
+      if (own === undefined) files.set(id, [file]);
+      else if (own.at(-1) !== file) own.push(file);
     }
   }
   return files;
@@ -143,7 +160,7 @@ async function filesIn(dir: string): Promise<ReadonlyMap<string, readonly string
 async function sizesIn(dir: string): Promise<ReadonlyMap<string, number>> {
   const sizes = new Map<string, number>();
   for (const [id, files] of await filesIn(dir)) {
-    for (const file of files) {
+    for (const file of files.flatMap(namesOf)) {
       const found = await stat(file).catch(() => undefined); // compressed meanwhile: the next run sees it
       sizes.set(id, (sizes.get(id) ?? 0) + (found?.size ?? 0));
     }
@@ -154,4 +171,13 @@ async function sizesIn(dir: string): Promise<ReadonlyMap<string, number>> {
 function unknownSession(id: string): UserError {
   const message = `Cannot find session ${JSON.stringify(id)}, or it is not held`;
   return new UserError("SESSION_UNKNOWN", message, "List them: sallyport sessions, sallyport sessions holds");
+}
+
+function tombstoneUnwritten(failure: string | undefined): UserError {
+  const why = failure ?? "too many events wait for their receivers";
+  return new UserError(
+    "TOMBSTONE_UNWRITTEN",
+    `Cannot delete recordings: the audit trail does not take their tombstones: ${why}`,
+    "Make room on the disk of the state folder, or bring the receivers of events back; it is tried again each hour",
+  );
 }

@@ -9,9 +9,9 @@
  *   recording.proto     the format
  */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createReadStream, readdirSync, rmSync } from "node:fs";
 import { copyFile, link, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
 import { create, extract } from "tar";
@@ -19,16 +19,18 @@ import type { JournalEvent } from "../audit/lines.ts";
 import { verifyJournal } from "../audit/verify.ts";
 import { codeOf, messageOf, UserError } from "../base/errors.ts";
 import { BUNDLE_BYTES_MAX } from "../base/limits.ts";
-import { findDay } from "../recorder/files.ts";
+import { compressedName, findDay } from "../recorder/files.ts";
 import { type ReadEntry, readRecording } from "../recorder/read.ts";
 import type { SessionKeys } from "../recorder/seal.ts";
 import { type Checkpoint, checkpointIn, isSignedBy, rootsIn } from "./checkpoint.ts";
 import type { EvidenceFinding } from "./finding.ts";
 import { readPublicKey } from "./host-key.ts";
 import { storedIn, verifySession } from "./recordings.ts";
-import type { SignedRoot } from "./trail.ts";
+import { type SignedRoot, signedRoot } from "./signed-root.ts";
 
 const FORMAT = "sallyport-bundle/1";
+/** Of the folder in which one is put together. */
+const FOLDER = "bundle-";
 const PLACES = /^(manifest\.json|(checkpoints|transcript)\.jsonl|recording\.proto|recording\/[\w-][\w.-]*)$/;
 
 export interface Manifest {
@@ -59,15 +61,15 @@ export interface BundleSource {
   readonly keys: SessionKeys;
   /** Ids of the data keys that the recording names. */
   readonly keyIds: readonly string[];
-  /** The recording as it reads. */
-  readonly entries: AsyncIterable<unknown>;
+  /** The recording as a transcript has it. */
+  readonly read: (entries: AsyncIterable<ReadEntry>) => AsyncIterable<unknown>;
   /** Where it is put together; on the file system of the recordings, so that nothing is copied. */
   readonly scratch: string;
 }
 
 /** The bundle's bytes. What was put together for it is gone when the reading ends, however it ends. Throws SESSION_UNKNOWN. */
 export async function* bundle(source: BundleSource): AsyncGenerator<Uint8Array, void> {
-  const folder = await mkdtemp(join(source.scratch, "bundle-"));
+  const folder = await mkdtemp(join(source.scratch, FOLDER));
   try {
     const files = await gather(source, folder);
     for await (const chunk of create({ cwd: folder, portable: true, noDirRecurse: true }, files)) yield chunk;
@@ -77,24 +79,27 @@ export async function* bundle(source: BundleSource): AsyncGenerator<Uint8Array, 
 }
 
 async function gather(source: BundleSource, folder: string): Promise<string[]> {
-  const { sessionId, recordings } = source;
+  const { sessionId, recordings, state, keys: keysOf } = source;
   const day = await findDay(recordings, sessionId);
   await mkdir(join(folder, "recording"));
   const files: string[] = [];
   for (const name of (await readdir(join(recordings, day))).sort()) {
     if (!name.startsWith(`${sessionId}.`) || name.endsWith(".new")) continue;
-    await linkOrCopy(join(recordings, day, name), join(folder, "recording", name));
-    files.push(`recording/${name}`);
+    const own = state === "open" ? copied : linked; // what runs grows, and all that is in here has to be of one moment
+    files.push(`recording/${await own(join(recordings, day), name, join(folder, "recording"))}`);
   }
   const lines = await checkpointLines(source.events, sessionId);
   await writeFile(join(folder, "checkpoints.jsonl"), lines.map((line) => `${line}\n`).join(""));
-  await writeFile(join(folder, "transcript.jsonl"), jsonLines(source.entries));
+  await writeFile(
+    join(folder, "transcript.jsonl"),
+    jsonLines(source.read(readRecording(folder, sessionId, { day: "recording", keys: keysOf }))),
+  );
   await copyFile(new URL("../recorder/recording.proto", import.meta.url), join(folder, "recording.proto"));
   files.push("checkpoints.jsonl", "transcript.jsonl", "recording.proto");
   const digests: [string, string][] = [];
   for (const name of files) digests.push([name, await digestOf(join(folder, name))]);
   const keys = source.keyIds.flatMap((id) => {
-    const key = source.keys(id, sessionId);
+    const key = keysOf(id, sessionId);
     return key === undefined ? [] : [[id, Buffer.from(key).toString("base64")] as const];
   });
   const manifest: Manifest = {
@@ -143,11 +148,11 @@ export async function verifyBundle({ file, publicKey, scratch, read }: BundleChe
         message,
       });
     }
-    const root = await signedRoot(folder, manifest, key, findings);
+    const root = await newestRoot(folder, manifest, key, findings);
     const stored = (await storedIn(join(folder, "recording"))).get(sessionId);
     if (stored === undefined) throw unreadable(file, "it holds no recording");
     const keys: SessionKeys = (id) => {
-      const text = manifest.keys[id];
+      const text = Object.hasOwn(manifest.keys, id) ? manifest.keys[id] : undefined;
       return text === undefined ? undefined : Buffer.from(text, "base64");
     };
     const reading = verifySession(stored, { root, isLive: false, keys });
@@ -159,6 +164,10 @@ export async function verifyBundle({ file, publicKey, scratch, read }: BundleChe
       const message = `transcript.jsonl is not what the recording says, from line ${line} on`;
       findings.push({ verdict: "tampered", kind: "changed", where: sessionId, message });
     }
+    if (root?.state === "open") {
+      const message = `it was open when checkpoint ${root.number} signed records 1 to ${root.sequence}: whether more followed is not proved`;
+      findings.push({ verdict: "unproved", kind: "unsigned", where: sessionId, message });
+    }
     const newest = root === undefined ? undefined : { number: root.number, atMs: root.signedMs };
     return { manifest, findings, records: step.value.records, newest };
   } finally {
@@ -167,13 +176,13 @@ export async function verifyBundle({ file, publicKey, scratch, read }: BundleChe
 }
 
 /** The newest signed word in it; of a checkpoint that this key did not sign nothing is taken. */
-async function signedRoot(
+async function newestRoot(
   folder: string,
   { sessionId }: Manifest,
   key: ReturnType<typeof readPublicKey>,
   findings: EvidenceFinding[],
 ): Promise<SignedRoot | undefined> {
-  let newest: SignedRoot | undefined;
+  const signed: Checkpoint[] = [];
   const text = await readFile(join(folder, "checkpoints.jsonl"), "utf8").catch(() => "");
   for (const line of text.split("\n").filter((one) => one !== "")) {
     const checkpoint = checkpointOf(line);
@@ -182,9 +191,12 @@ async function signedRoot(
       findings.push({ verdict: "tampered", kind: "signature", where, message: "this host's key did not sign it" });
       continue;
     }
-    const { number, atMs: signedMs } = checkpoint;
+    signed.push(checkpoint);
+  }
+  let newest: SignedRoot | undefined;
+  for (const checkpoint of signed.sort((one, other) => one.number - other.number)) {
     for (const root of rootsIn(checkpoint)) {
-      if (root.sessionId === sessionId && number > (newest?.number ?? 0)) newest = { ...root, number, signedMs };
+      if (root.sessionId === sessionId) newest = signedRoot(newest, root, checkpoint.number, checkpoint.atMs);
     }
   }
   return newest;
@@ -228,12 +240,23 @@ async function unpack(file: string, folder: string): Promise<Manifest> {
         return isPlain && PLACES.test(path);
       },
     });
-    const manifest = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8")) as Manifest;
-    if (manifest.format !== FORMAT) throw new Error(`its format is ${String(manifest.format).slice(0, 40)}`);
-    return manifest;
+    return manifestIn(await readFile(join(folder, "manifest.json"), "utf8"));
   } catch (error) {
     throw unreadable(file, codeOf(error) === "ENOENT" ? "it is not there, or has no manifest" : messageOf(error));
   }
+}
+
+/** Throws where it lacks what a verification asks of it. */
+function manifestIn(text: string): Manifest {
+  const manifest = JSON.parse(text) as Manifest;
+  if (manifest.format !== FORMAT) throw new Error(`its format is ${String(manifest.format).slice(0, 40)}`);
+  const { sessionId, startedMs, files, keys } = manifest;
+  const areTexts = [files, keys].every((one) => {
+    return typeof one === "object" && one !== null && Object.values(one).every((value) => typeof value === "string");
+  });
+  if (typeof sessionId !== "string" || typeof startedMs !== "number" || !areTexts)
+    throw new Error("its manifest is no manifest");
+  return manifest;
 }
 
 function unreadable(file: string, why: string): UserError {
@@ -263,6 +286,27 @@ async function digestOf(file: string): Promise<string> {
   return hash.digest("hex");
 }
 
-async function linkOrCopy(from: string, to: string): Promise<void> {
-  await link(from, to).catch(() => copyFile(from, to));
+async function linked(from: string, name: string, to: string): Promise<string> {
+  return link(join(from, name), join(to, name)).then(
+    () => name,
+    () => copied(from, name, to),
+  );
+}
+
+/** Returns the name that it has: it may have been compressed meanwhile. */
+async function copied(from: string, name: string, to: string): Promise<string> {
+  try {
+    await copyFile(join(from, name), join(to, name));
+    return name;
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT" || name !== basename(name, ".zst")) throw error;
+    return copied(from, compressedName(name), to);
+  }
+}
+
+/** What exports left that were cut short by a crash: it has recordings in the clear, and keys. */
+export function removeLeftBundles(scratch: string): void {
+  for (const name of readdirSync(scratch)) {
+    if (name.startsWith(FOLDER)) rmSync(join(scratch, name), { recursive: true, force: true });
+  }
 }

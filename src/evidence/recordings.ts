@@ -4,15 +4,15 @@
  */
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { setImmediate as turn } from "node:timers/promises";
 import { messageOf } from "../base/errors.ts";
 import { FIRST_LINK, hexOf, type Link } from "../recorder/block.ts";
-import { readSegment, segmentName } from "../recorder/files.ts";
-import { checkPreamble, decodeRecord } from "../recorder/format.ts";
-import type { Root } from "../recorder/recorder.ts";
+import { readSegment, readTwin, type StoredSegment, segmentName } from "../recorder/files.ts";
+import { checkPreamble, decodeRecord, isTornPreamble } from "../recorder/format.ts";
 import type { SessionKeys } from "../recorder/seal.ts";
-import { piecesOf, type SegmentPiece } from "../recorder/segment.ts";
+import { isBeginningOf, piecesOf, type SegmentPiece } from "../recorder/segment.ts";
+import { Turns } from "../store/turns.ts";
 import type { EvidenceFinding } from "./finding.ts";
+import type { SignedRoot } from "./signed-root.ts";
 
 /** Where one session's segments lie, and which there are. */
 export interface StoredSession {
@@ -47,7 +47,7 @@ export async function storedIn(folder: string): Promise<ReadonlyMap<string, Stor
 
 export interface SessionEvidence {
   /** The newest signed word; undefined: there is none. */
-  readonly root: Root | undefined;
+  readonly root: SignedRoot | undefined;
   /** More may be written while it is looked at. */
   readonly isLive: boolean;
   readonly keys?: SessionKeys;
@@ -60,29 +60,55 @@ export async function* verifySession(
 ): AsyncGenerator<EvidenceFinding, SessionVerdict> {
   const walk = new Walk(sessionId, evidence);
   const last = segments.at(-1) ?? 0;
-  for (let segment = 1; segment <= Math.max(last, evidence.root?.segment ?? 0); segment++) {
-    const file = join(folder, segmentName(sessionId, segment));
+  for (const { from, to } of placesOf(segments, evidence.root?.segment ?? 0)) {
+    const file = join(folder, segmentName(sessionId, from));
     try {
-      const found = await readSegment(file);
-      yield* found === undefined ? walk.gone(file) : walk.segment(found.file, found.bytes, segment, segment === last);
+      const twin = from === to ? await readTwin(file) : undefined; // before the other, which may be growing still
+      const found = from === to ? await readSegment(file) : undefined;
+      if (found === undefined) yield* walk.gone(file, to - from + 1);
+      else {
+        yield* walk.segment(found, from, from === last);
+        yield* walk.twin(found, twin);
+      }
     } catch (error) {
       yield* walk.unreadable(file, messageOf(error));
     }
-    await turn(); // a recording may have gigabytes, and others want the thread
   }
   yield* walk.end();
   return walk.verdict;
 }
 
+interface Place {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Each segment by itself, in order; behind what was signed a run of them that are not there is one place, however long. */
+function* placesOf(listed: readonly number[], signed: number): Generator<Place, void> {
+  for (let at = 1; at <= signed; at++) yield { from: at, to: at };
+  let next = signed + 1;
+  for (const at of listed) {
+    if (at < next) continue;
+    if (at > next) yield { from: next, to: at - 1 };
+    yield { from: at, to: at };
+    next = at + 1;
+  }
+}
+
 class Walk {
   readonly #sessionId: string;
   readonly #evidence: SessionEvidence;
+  readonly #turns = new Turns();
   #link: Link | undefined = FIRST_LINK;
   #expected = 1;
   #bytes = 0;
   #hasEnd = false;
-  /** How the signed block was met, and whether more came after it. */
-  #signed: "no" | "met" | "passed" = "no";
+  /** How the signed block was met, and whether more came after it: in its segment, or in a later one only. */
+  #signed: "no" | "met" | "passed" | "passed within" = "no";
+  /** The end stands at the signed block or before it. */
+  #isEndSigned = false;
+  /** Signed before a crash, and not met yet. */
+  readonly #crashed: Set<SignedRoot>;
   #isBlamed = false;
   /** The block before: where it stands and its first record. */
   #before: { readonly file: string; readonly offset: number; readonly from: number } | undefined;
@@ -90,15 +116,24 @@ class Walk {
   constructor(sessionId: string, evidence: SessionEvidence) {
     this.#sessionId = sessionId;
     this.#evidence = evidence;
+    this.#crashed = new Set(evidence.root?.before);
   }
 
   get verdict(): SessionVerdict {
     return { records: this.#expected - 1, bytes: this.#bytes };
   }
 
-  *gone(file: string): Generator<EvidenceFinding, void> {
+  /** `file` and those that follow it, `count` of them. */
+  *gone(file: string, count: number): Generator<EvidenceFinding, void> {
     this.#link = undefined;
-    yield this.#blame("removed", `${basename(file)} is gone, from record ${this.#expected} on`);
+    const what = count === 1 ? `${basename(file)} is` : `${basename(file)} and ${count - 1} that follow it are`;
+    yield this.#blame("removed", `${what} gone, from record ${this.#expected} on`);
+  }
+
+  /** Whoever unpacks the compressed one by hand must not see another recording. */
+  *twin({ bytes }: StoredSegment, twin: StoredSegment | undefined): Generator<EvidenceFinding, void> {
+    if (twin === undefined || twin.bytes.equals(bytes)) return;
+    yield this.#blame("changed", `${basename(twin.file)} is not what stands uncompressed beside it`);
   }
 
   *unreadable(file: string, why: string): Generator<EvidenceFinding, void> {
@@ -106,9 +141,14 @@ class Walk {
     yield this.#blame("changed", `${basename(file)} cannot be read: ${why}`);
   }
 
-  *segment(path: string, bytes: Buffer, segment: number, isLast: boolean): Generator<EvidenceFinding, void> {
-    const file = basename(path);
+  async *segment(stored: StoredSegment, segment: number, isLast: boolean): AsyncGenerator<EvidenceFinding, void> {
+    const { bytes, beginning } = stored;
+    const file = basename(stored.file);
     this.#bytes += bytes.length;
+    if (isLast && isTornPreamble(bytes)) return; // as a loss of power leaves it; what was signed is seen at the end
+    if (beginning !== undefined && !isBeginningOf(beginning, bytes)) {
+      yield this.#blame("changed", `${file}: its head stands otherwise in the clear than in what is compressed`);
+    }
     if (checkPreamble(bytes) !== "fine") {
       this.#link = undefined;
       yield this.#blame("changed", `${file} does not begin as a recording of this version does`);
@@ -123,6 +163,7 @@ class Walk {
         yield* this.#piece(piece, file, segment, isUnlinked, isLast);
         isUnlinked = false;
       }
+      await this.#turns.due();
     }
     if (isUnlinked) yield this.#blame("changed", `${file} does not follow the segment before it`);
   }
@@ -162,8 +203,16 @@ class Walk {
   #meet(segment: number, hash: Link): void {
     const { root } = this.#evidence;
     if (root === undefined) return;
-    if (this.#signed !== "no") this.#signed = "passed";
-    else if (root.segment === segment && root.hash === hexOf(hash)) this.#signed = "met";
+    for (const one of this.#crashed) {
+      if (one.segment === segment && one.hash === hexOf(hash)) this.#crashed.delete(one);
+    }
+    if (this.#signed !== "no") {
+      if (segment === root.segment) this.#signed = "passed within";
+      else if (this.#signed === "met") this.#signed = "passed";
+    } else if (root.segment === segment && root.hash === hexOf(hash)) {
+      this.#signed = "met";
+      this.#isEndSigned = this.#hasEnd;
+    }
   }
 
   *end(): Generator<EvidenceFinding, void> {
@@ -173,24 +222,30 @@ class Walk {
       if (!isLive) yield { verdict: "unproved", kind: "unsigned", where: this.#sessionId, message };
       return;
     }
+    for (const { number, sequence } of this.#crashed) {
+      const signed = `what checkpoint ${number} signed, records 1 to ${sequence}, is not what was found after a crash and signed anew`;
+      yield this.#blame(this.#expected <= sequence ? "truncated" : "changed", signed);
+    }
     if (this.#signed === "no") {
       const signed = `what was signed, records 1 to ${root.sequence}, is not what stands here`;
       if (this.#expected <= root.sequence) {
         yield this.#blame("truncated", `${signed}: it ends before record ${this.#expected}`);
       } else if (!this.#isBlamed) yield this.#blame("changed", signed);
-    } else if (this.#signed === "passed" && !isLive) {
+    } else if (this.#signed !== "met" && !isLive) {
       yield* this.#after(root);
     }
   }
 
   /** What was written behind the newest signed block of a recording that is not being written. */
-  *#after(root: Root): Generator<EvidenceFinding, void> {
-    const records = range(root.sequence + 1, this.#expected - 1);
-    if (root.state === "open") {
+  *#after(root: SignedRoot): Generator<EvidenceFinding, void> {
+    const isReadable = this.#expected > root.sequence + 1; // else its data key is not at hand
+    const records = isReadable ? range(root.sequence + 1, this.#expected - 1) : "sealed records";
+    const isFull = root.state === "closed" && this.#signed === "passed within";
+    if (root.state === "interrupted" || this.#isEndSigned || isFull) {
+      yield this.#blame("inserted", `${records} were added after its end had been signed`);
+    } else {
       const message = `${records} are newer than the last checkpoint that has it`;
       yield { verdict: "unproved", kind: "unsigned", where: this.#sessionId, message };
-    } else if (root.state === "interrupted" || this.#hasEnd) {
-      yield this.#blame("inserted", `${records} were added after its end had been signed`);
     }
   }
 
@@ -203,7 +258,7 @@ class Walk {
     if (first !== undefined && first < this.#expected) {
       return this.#blame("reordered", `${here}: record ${first} stands here out of its order, or a second time`);
     }
-    const { before } = { before: this.#before };
+    const before = this.#before;
     const place = before === undefined ? here : `${before.file}, byte ${before.offset}, from record ${before.from} on`;
     return this.#blame("changed", `${place}: what follows it was linked to something else`);
   }

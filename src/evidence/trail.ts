@@ -7,7 +7,6 @@ import { type Head, type JournalEvent, NO_HASH } from "../audit/lines.ts";
 import { verifyJournal } from "../audit/verify.ts";
 import type { Finding } from "../audit/verify-lines.ts";
 import { TRAIL_HASHES_MAX } from "../base/limits.ts";
-import type { Root } from "../recorder/recorder.ts";
 import {
   CHECKPOINT_KIND,
   type Checkpoint,
@@ -19,13 +18,7 @@ import {
   rootsIn,
 } from "./checkpoint.ts";
 import type { EvidenceFinding } from "./finding.ts";
-
-/** The newest signed word on one recording. */
-export interface SignedRoot extends Root {
-  /** Of the checkpoint. */
-  readonly number: number;
-  readonly signedMs: number;
-}
+import { type SignedRoot, signedRoot } from "./signed-root.ts";
 
 export interface TrailKnowledge {
   readonly lines: number;
@@ -34,7 +27,7 @@ export interface TrailKnowledge {
   readonly roots: ReadonlyMap<string, SignedRoot>;
   /** Sessions of which the trail tells that they began. */
   readonly started: ReadonlySet<string>;
-  /** Sessions whose recording was deleted in order. */
+  /** Sessions whose recording was deleted in order: their tombstones are signed. */
   readonly deleted: ReadonlySet<string>;
   /** Sessions of which the trail tells that the disk did not take all of their recording. */
   readonly gaps: ReadonlySet<string>;
@@ -47,6 +40,7 @@ export interface TrailOptions {
   readonly anchor?: Checkpoint;
 }
 
+const BEGINNING: Head = { seq: 0, hash: NO_HASH };
 /** Tombstones of recordings, as retention writes them. */
 const DELETED_KIND = "recording.delete";
 const GAP_KIND = "recording.gap";
@@ -60,7 +54,8 @@ export async function* verifyTrail({
   anchor,
 }: TrailOptions): AsyncGenerator<EvidenceFinding, TrailKnowledge> {
   const reading = new Reading(publicKey, anchor);
-  const journal = verifyJournal(dir, { each: (event, hash) => reading.take(event, hash) });
+  // nothing removes a trail's beginning in order: where it does not begin with the first event, somebody did
+  const journal = verifyJournal(dir, { before: BEGINNING, each: (event, hash) => reading.take(event, hash) });
   let step = await journal.next();
   for (; !step.done; step = await journal.next()) {
     yield findingOf(step.value);
@@ -78,6 +73,8 @@ class Reading {
   readonly #roots = new Map<string, SignedRoot>();
   readonly #started = new Set<string>();
   readonly #deleted = new Set<string>();
+  /** Tombstones that no checkpoint has signed yet: anybody could have written them. */
+  #unsigned: { readonly sessionId: string; readonly seq: number }[] = [];
   readonly #gaps = new Set<string>();
   #findings: EvidenceFinding[] = [];
   /** Of the lines since the one that the last checkpoint names. */
@@ -102,7 +99,7 @@ class Reading {
     if (kind === CHECKPOINT_KIND) this.#checkpoint(event);
     else if (sessionId !== undefined) {
       if (kind === "session.start") this.#started.add(sessionId);
-      if (kind === DELETED_KIND) this.#deleted.add(sessionId);
+      if (kind === DELETED_KIND) this.#unsigned.push({ sessionId, seq });
       if (kind === GAP_KIND || event.fields?.["code"] === UNRECORDED_CODE) this.#gaps.add(sessionId);
     }
     this.#hashes.set(seq, hash);
@@ -169,11 +166,15 @@ class Reading {
     this.#last = checkpoint;
     this.#lastSeq = event.seq;
     this.#checkpoints += 1;
+    for (const { sessionId, seq } of this.#unsigned) if (seq <= checkpoint.seq) this.#deleted.add(sessionId);
+    this.#unsigned = this.#unsigned.filter(({ seq }) => seq > checkpoint.seq);
     for (const seq of this.#hashes.keys()) {
       if (seq >= checkpoint.seq) break;
       this.#hashes.delete(seq);
     }
-    for (const root of rootsIn(checkpoint)) this.#roots.set(root.sessionId, { ...root, number, signedMs: event.atMs });
+    for (const root of rootsIn(checkpoint)) {
+      this.#roots.set(root.sessionId, signedRoot(this.#roots.get(root.sessionId), root, number, event.atMs));
+    }
   }
 
   #isOver({ seq, hash }: Checkpoint): boolean {
@@ -191,7 +192,6 @@ class Reading {
   }
 }
 
-/** A chain that begins with a line whose file before was removed in order is believed; the journal says so. */
 function findingOf({ kind, file, line, seq, reason }: Finding): EvidenceFinding {
   const place = line === 0 ? file : `${file}, line ${line}`;
   const message = `${place}, event ${seq}: ${reason}`;

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
-import { listDays } from "../recorder/files.ts";
+import { findDay, listDays } from "../recorder/files.ts";
 import type { SessionKeys } from "../recorder/seal.ts";
 import type { EvidenceFinding } from "./finding.ts";
 import { type StoredSession, storedIn, verifySession } from "./recordings.ts";
@@ -43,24 +43,29 @@ export async function* verifyEvidence(options: VerifyOptions): AsyncGenerator<Ev
     counts[finding.verdict] += 1;
     return finding;
   };
+  // listed before the trail is read: what begins meanwhile would be in the one and not in the other
+  const listed: StoredSession[] = [];
+  for (const day of await listDays(options.recordings)) {
+    listed.push(...(await storedIn(join(options.recordings, day))).values());
+  }
   const trail = verifyTrail({ ...options, dir: options.events });
   let step = await trail.next();
   for (; !step.done; step = await trail.next()) yield counted(step.value);
   const known = step.value;
-  const stored = new Set<string>();
-  for (const day of await listDays(options.recordings)) {
-    for (const session of (await storedIn(join(options.recordings, day))).values()) {
-      stored.add(session.sessionId);
-      if (known.deleted.has(session.sessionId)) continue; // its tombstone is signed; a crash left files of it
-      if (options.sessionId !== undefined && session.sessionId !== options.sessionId) continue;
-      const verdict = yield* sessionFindings(session, known, options, counted);
-      counts.sessions += 1;
-      counts.records += verdict.records;
-      counts.bytes += verdict.bytes;
-      options.progress?.(counts);
+  for (const session of listed) {
+    if (options.sessionId !== undefined && session.sessionId !== options.sessionId) continue;
+    if (known.deleted.has(session.sessionId)) {
+      yield* leftFindings(session, known, options, counted);
+      continue;
     }
+    const verdict = yield* sessionFindings(session, known, options, counted);
+    counts.sessions += 1;
+    counts.records += verdict.records;
+    counts.bytes += verdict.bytes;
+    options.progress?.(counts);
   }
-  for (const finding of removedIn(known, stored, options)) yield counted(finding);
+  const stored = new Set(listed.map(({ sessionId }) => sessionId));
+  for await (const finding of removedIn(known, stored, options)) yield counted(finding);
   const { last } = known;
   return {
     ...{ events: known.lines, checkpoints: known.checkpoints, ...counts },
@@ -88,15 +93,42 @@ async function* sessionFindings(
   return step.value;
 }
 
+/** Of a recording that has its tombstone: a crash may have left all of it, or its beginning. More is somebody's work. */
+async function* leftFindings(
+  session: StoredSession,
+  { roots }: TrailKnowledge,
+  { keys }: VerifyOptions,
+  counted: (finding: EvidenceFinding) => EvidenceFinding,
+) {
+  const { sessionId } = session;
+  const evidence = { root: roots.get(sessionId), isLive: false, ...(keys === undefined ? {} : { keys }) };
+  let worst: EvidenceFinding | undefined;
+  for await (const finding of verifySession(session, evidence)) {
+    const isWork = finding.verdict === "tampered" && !LEFT_BY_CRASH.has(finding.kind);
+    if (isWork || worst === undefined) worst = finding;
+    if (isWork) break;
+  }
+  if (worst !== undefined) {
+    const verdict = LEFT_BY_CRASH.has(worst.kind) ? "unproved" : worst.verdict;
+    const message = `it was deleted in order, and what is here is not what was signed: ${worst.message}`;
+    yield counted({ verdict, kind: worst.kind, where: sessionId, message });
+  }
+  await turn();
+}
+
+/** Files are deleted from the last to the first. */
+const LEFT_BY_CRASH: ReadonlySet<EvidenceFinding["kind"]> = new Set(["removed", "truncated"]);
+
 /** Sessions that the trail knows and that are not there, though nobody deleted them in order. */
-function* removedIn(
+async function* removedIn(
   known: TrailKnowledge,
   stored: ReadonlySet<string>,
-  { sessionId: only }: VerifyOptions,
-): Generator<EvidenceFinding, void> {
+  { sessionId: only, recordings }: VerifyOptions,
+): AsyncGenerator<EvidenceFinding, void> {
   for (const sessionId of new Set([...known.started, ...known.roots.keys()])) {
     if (stored.has(sessionId) || known.deleted.has(sessionId)) continue;
     if (only !== undefined && only !== sessionId) continue;
+    if (await isThere(recordings, sessionId)) continue; // it began after they were listed
     const signed = known.roots.get(sessionId);
     if (signed !== undefined) {
       const message = `its recording is gone: ${signed.sequence} records of it were signed, and nobody deleted it in order`;
@@ -108,4 +140,11 @@ function* removedIn(
       yield { verdict: "unproved", kind: "removed", where: sessionId, message };
     }
   }
+}
+
+async function isThere(recordings: string, sessionId: string): Promise<boolean> {
+  return findDay(recordings, sessionId).then(
+    () => true,
+    () => false,
+  );
 }

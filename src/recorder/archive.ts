@@ -6,10 +6,10 @@ import { constants } from "node:fs";
 import { open, readFile, rename, stat, unlink } from "node:fs/promises";
 import { promisify } from "node:util";
 import { zstdCompress } from "node:zlib";
-import { messageOf } from "../base/errors.ts";
+import { codeOf, messageOf } from "../base/errors.ts";
 import { ARCHIVE_BYTES_MIN, ARCHIVE_WAITING_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
-import { compressedName, skippableFrame } from "./files.ts";
+import { compressedName, freshName, skippableFrame } from "./files.ts";
 import { beginningOf } from "./segment.ts";
 
 export interface Archive {
@@ -55,7 +55,7 @@ async function archive(file: string): Promise<void> {
   if ((await stat(file)).size < ARCHIVE_BYTES_MIN) return;
   const raw = await readFile(file);
   const compressed = await compress(raw);
-  const fresh = `${compressedName(file)}.new`;
+  const fresh = freshName(file);
   const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
   const handle = await open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
   try {
@@ -68,5 +68,8 @@ async function archive(file: string): Promise<void> {
     await handle.close();
   }
   await rename(fresh, compressedName(file));
-  await unlink(file);
+  await unlink(file).catch(async (error: unknown) => {
+    if (codeOf(error) !== "ENOENT") throw error;
+    await unlink(compressedName(file)); // the recording was deleted meanwhile, and must not come back
+  });
 }

@@ -36,6 +36,16 @@ export function compressedName(file: string): string {
   return `${file}.zst`;
 }
 
+/** All names that a segment's bytes may have: as written, compressed, and compressed in part when a crash came. */
+export function namesOf(file: string): readonly string[] {
+  return [file, compressedName(file), freshName(file)];
+}
+
+/** Of a compressed one that is not complete. */
+export function freshName(file: string): string {
+  return `${compressedName(file)}.new`;
+}
+
 /** Newest first. */
 export async function listDays(dir: string): Promise<readonly string[]> {
   const names = await readdir(dir).catch((error: unknown) => {
@@ -63,24 +73,41 @@ export async function findDay(dir: string, sessionId: string): Promise<string> {
   throw unknownSession(sessionId);
 }
 
-/** The whole of a segment as it was written; undefined where there is none. `file`: its name without ".zst". */
-export async function readSegment(
-  file: string,
-): Promise<{ readonly file: string; readonly bytes: Buffer } | undefined> {
+export interface StoredSegment {
+  /** With ".zst" where it is compressed. */
+  readonly file: string;
+  /** As it was written. */
+  readonly bytes: Buffer;
+  /** The copy of its beginning that a compressed one has in the clear; empty where that is missing. */
+  readonly beginning: Buffer | undefined;
+}
+
+/** The whole of a segment; undefined where there is none. `file`: its name without ".zst". */
+export async function readSegment(file: string): Promise<StoredSegment | undefined> {
   const found = await existing(file);
   if (found === undefined) return undefined;
-  if (found.size > SEGMENT_FILE_MAX) {
-    throw new Error(`Cannot read ${found.file}: ${found.size} bytes are more than a segment has`);
-  }
   try {
-    const stored = await readFile(found.file);
-    if (found.file === file) return { file, bytes: stored };
-    const frame = stored.subarray(skipped(stored));
-    return { file: found.file, bytes: await decompress(frame, { maxOutputLength: SEGMENT_FILE_MAX }) };
+    return await readStored(found.file, found.size, found.file === file ? "raw" : "compressed");
   } catch (error) {
     if (codeOf(error) === "ENOENT") return readSegment(file); // it was being compressed
     throw error;
   }
+}
+
+/** The compressed one where the raw one is there as well: a crash left both, and readers take the raw one. */
+export async function readTwin(file: string): Promise<StoredSegment | undefined> {
+  const [raw, compressed] = await Promise.all([sizeOf(file), sizeOf(compressedName(file))]);
+  if (raw === undefined || compressed === undefined) return undefined;
+  return readStored(compressedName(file), compressed, "compressed");
+}
+
+async function readStored(file: string, size: number, form: "raw" | "compressed"): Promise<StoredSegment> {
+  if (size > SEGMENT_FILE_MAX) throw new Error(`Cannot read ${file}: ${size} bytes are more than a segment has`);
+  const stored = await readFile(file);
+  if (form === "raw") return { file, bytes: stored, beginning: undefined };
+  const at = skipped(stored);
+  const bytes = await decompress(stored.subarray(at), { maxOutputLength: SEGMENT_FILE_MAX });
+  return { file, bytes, beginning: stored.subarray(Math.min(SKIPPABLE_HEADER_BYTES, at), at) };
 }
 
 /** As much of a segment's beginning as its head may take, without reading or decompressing the rest. */
@@ -116,10 +143,15 @@ function skipped(stored: Buffer): number {
 /** The raw file counts while it is there: the compressed one is complete only once the raw one is gone. */
 async function existing(file: string): Promise<{ readonly file: string; readonly size: number } | undefined> {
   for (const name of [file, compressedName(file)]) {
-    const found = await stat(name).catch(() => undefined);
-    if (found !== undefined) return { file: name, size: found.size };
+    const size = await sizeOf(name);
+    if (size !== undefined) return { file: name, size };
   }
   return undefined;
+}
+
+/** undefined where there is none. */
+async function sizeOf(file: string): Promise<number | undefined> {
+  return (await stat(file).catch(() => undefined))?.size;
 }
 
 export function unknownSession(sessionId: string): UserError {

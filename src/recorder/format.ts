@@ -164,16 +164,25 @@ export function checkPreamble(bytes: Buffer): "fine" | "foreign" | "newer" {
   return version === VERSION ? "fine" : "foreign";
 }
 
+/** Whether the bytes end within a preamble of this version, as a loss of power leaves a file of which only the name was kept. */
+export function isTornPreamble(bytes: Buffer): boolean {
+  return bytes.length < PREAMBLE_BYTES && preamble().subarray(0, bytes.length).equals(bytes);
+}
+
+function preamble(): Buffer {
+  const bytes = Buffer.alloc(PREAMBLE_BYTES);
+  MAGIC.copy(bytes);
+  bytes.writeUInt32BE(VERSION, MAGIC.length);
+  return bytes;
+}
+
 /** What a segment file begins with: preamble, and the head as a block of its own. */
 export function encodeHead(head: SegmentHead, link: Link): { readonly preamble: Buffer; readonly block: Buffer } {
   const message = TYPES.head.encode(TYPES.head.fromObject({ ...head })).finish();
-  const preamble = Buffer.alloc(PREAMBLE_BYTES);
-  MAGIC.copy(preamble);
-  preamble.writeUInt32BE(VERSION, MAGIC.length);
   const body = Buffer.alloc(4 + message.length);
   body.writeUInt32BE(message.length);
   body.set(message, 4);
-  return { preamble, block: blockAround(body, link) };
+  return { preamble: preamble(), block: blockAround(body, link) };
 }
 
 export function decodeHead(message: Uint8Array): SegmentHead {

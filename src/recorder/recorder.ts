@@ -37,9 +37,10 @@ export interface Recorder {
   open(start: RecordingStart, quotedIn?: QuotedIn): Recording;
   /**
    * To be called at the start of the daemon, before the first session: sessions that no daemon ended become
-   * `interrupted`, and files that the index has not heard of are indexed.
+   * `interrupted`, and files that the index has not heard of are indexed. What ended since `signedMs`, the time of the
+   * newest checkpoint, is given to the next one as it is found.
    */
-  recoverOpen(): Promise<{ readonly interrupted: number; readonly indexed: number }>;
+  recoverOpen(signedMs: number): Promise<{ readonly interrupted: number; readonly indexed: number }>;
   /** Builds the whole index anew; sessions that run are left as they are. Returns the number of sessions. */
   reindex(): Promise<number>;
   /** At this moment, over all open recordings. */
@@ -64,7 +65,7 @@ export interface Root {
   readonly sequence: number;
   /** Of the last block, in hex. */
   readonly hash: string;
-  /** `open`: more may follow in this segment. `interrupted`: nothing follows, and it has no end. */
+  /** `open`: more may follow in this segment. `interrupted`: as it was found after the daemon died; nothing follows. */
   readonly state: "open" | "closed" | "interrupted";
 }
 
@@ -150,8 +151,12 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
     });
   }
 
-  /** Reads one recording into the index. */
-  async function indexOne(sessionId: string, day: string): Promise<"ended" | "interrupted" | undefined> {
+  /** Reads one recording into the index; what was not signed by `signedMs` is to be. */
+  async function indexOne(
+    sessionId: string,
+    day: string,
+    signedMs: number,
+  ): Promise<"ended" | "interrupted" | undefined> {
     const tally = createTally(join(day, segmentName(sessionId, 1)));
     let head: Root | undefined;
     const keys = options.keys ?? (() => undefined);
@@ -165,7 +170,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
     }
     const session = tally.session();
     if (session === undefined) return undefined;
-    if (session.state !== "ended" && head !== undefined) addRoot(head);
+    if (head !== undefined && (session.endedMs ?? 0) >= signedMs) addRoot(head);
     index.put(session);
     await index.flush();
     return session.state === "ended" ? "ended" : "interrupted";
@@ -182,7 +187,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
       return recording;
     },
 
-    async recoverOpen() {
+    async recoverOpen(signedMs) {
       let interrupted = 0;
       let indexed = 0;
       const seen = new Set<string>();
@@ -192,8 +197,8 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
         if (left.length === 0) break;
         for (const row of left) {
           seen.add(row.id);
-          const day = row.file.slice(0, "YYYY-MM-DD".length);
-          const state = await indexOne(row.id, day).catch((error: unknown) => {
+          const day = dayIn(row.file);
+          const state = await indexOne(row.id, day, 0).catch((error: unknown) => {
             log.error("Cannot recover a recording", { session: row.id, error: String(error) });
             return undefined;
           });
@@ -211,10 +216,13 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
         if (day < since) break;
         for (const id of await listSessions(dir, day)) {
           if (live.has(id) || (await index.get(id)) !== undefined) continue;
-          const state = await indexOne(id, day).catch(reportSkip(log, id));
+          const state = await indexOne(id, day, signedMs).catch(reportSkip(log, id));
           if (state === "interrupted") interrupted += 1;
           if (state !== undefined) indexed += 1;
         }
+      }
+      for (const { id, file } of await index.list({ state: "ended", endedSinceMs: signedMs, limit: LISTED_ROWS_MAX })) {
+        if (!seen.has(id)) await indexOne(id, dayIn(file), signedMs).catch(reportSkip(log, id));
       }
       return { interrupted, indexed };
     },
@@ -226,7 +234,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
         for (const id of await listSessions(dir, day)) {
           if (live.has(id)) continue;
           await index.forget(id);
-          if ((await indexOne(id, day).catch(reportSkip(log, id))) !== undefined) sessions += 1;
+          if ((await indexOne(id, day, SIGNED).catch(reportSkip(log, id))) !== undefined) sessions += 1;
         }
       }
       return sessions;
@@ -273,6 +281,12 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
 }
 
 const DAY_MS = 86_400_000;
+/** An index that is built anew gives nothing to sign: what was changed meanwhile would be signed with the rest. */
+const SIGNED = Number.POSITIVE_INFINITY;
+
+function dayIn(file: string): string {
+  return file.slice(0, "YYYY-MM-DD".length);
+}
 
 /** One recording that cannot be read keeps no other from being indexed. */
 function reportSkip(log: Log, sessionId: string): (error: unknown) => undefined {

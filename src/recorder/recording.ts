@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { messageOf, UserError } from "../base/errors.ts";
-import { RECORD_PENDING_BYTES_MAX, SESSION_ROW_AGE_MS } from "../base/limits.ts";
+import { RECORD_PENDING_BYTES_MAX, RECORDED_TEXT_MAX, SESSION_ROW_AGE_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Decision, RuleName, Verdict } from "../model/decision.ts";
 import type { Asked } from "../model/operation.ts";
@@ -22,7 +22,7 @@ import {
   type RecordingSummary,
 } from "./format.ts";
 import { type Decided, Packer } from "./pack.ts";
-import type { Prepared } from "./prepare.ts";
+import { type Prepared, scrubAndCut } from "./prepare.ts";
 
 export interface Recording {
   readonly counts: RecordingCounts;
@@ -158,21 +158,33 @@ export class OpenRecording implements Recording {
   }
 
   asked(askId: number, asked: readonly Asked[], decision: Decision, hold?: string): void {
-    if (this.#pending.length > RECORD_PENDING_BYTES_MAX) {
-      this.#unrecorded += asked.length;
-      this.#goOn(new Error("too much waits for the disk already"));
-      this.#wake();
-      return;
-    }
-    const prepared = asked.map((one) => this.#world.prepare(one, this.#quotedIn));
     const atMs = this.#world.clock.nowMs();
-    for (const one of prepared) {
-      this.#pending.action(this.#next(), atMs, askId, one);
-      if (one.statement) this.#statements += 1;
+    let noted = 0;
+    try {
+      for (const one of asked) {
+        if (!this.#hasRoom()) break;
+        const prepared = this.#world.prepare(one, this.#quotedIn);
+        this.#pending.action(this.#next(), atMs, askId, prepared);
+        if (prepared.statement) this.#statements += 1;
+        noted += 1;
+      }
+    } finally {
+      this.#unrecorded += asked.length - noted;
+      if (noted < asked.length) this.#wake();
     }
+    if (noted === 0) return;
     this.#pending.decision(this.#next(), atMs, askId, decision, hold);
     this.#count(askId, decision, asked.length);
     this.#wake();
+  }
+
+  /**
+   * Whether one more record may wait. What waits is written first where it is much: one ask may have megabytes of
+   * parameters, and a block that is longer than a reader takes would hide all that follows. Throws like `flush`.
+   */
+  #hasRoom(): boolean {
+    if (this.#pending.length > RECORD_PENDING_BYTES_MAX) this.#writeOut();
+    return this.#pending.length <= RECORD_PENDING_BYTES_MAX; // else the disk takes nothing, and the session goes on
   }
 
   decided(askId: number, verdict: Verdict): void {
@@ -188,17 +200,19 @@ export class OpenRecording implements Recording {
   }
 
   answered(entry: AnswerEntry): void {
-    if (this.#pending.length > RECORD_PENDING_BYTES_MAX) {
-      this.#writeOut();
-      if (this.#pending.length > 0) return; // the disk takes nothing, and the session goes on
-    }
+    if (!this.#hasRoom()) return;
     const { error } = entry;
-    const { scrub } = this.#world;
-    const stored = error === undefined ? entry : { ...entry, error: { ...error, message: scrub(error.message) } };
+    const stored = error === undefined ? entry : { ...entry, error: { ...error, message: this.#cut(error.message) } };
     this.#pending.answer(this.#next(), this.#world.clock.nowMs(), stored);
     this.#answeredRows += entry.rows;
     for (const mask of entry.masks) this.#masked += mask.count;
     this.#wake();
+  }
+
+  /** A server's message may have megabytes: more than a record may. */
+  #cut(message: string): string {
+    const { text, truncated } = scrubAndCut(message, this.#world.scrub, RECORDED_TEXT_MAX);
+    return truncated ? `${text}…` : text;
   }
 
   output(entry: OutputEntry): void {
@@ -237,7 +251,9 @@ export class OpenRecording implements Recording {
     this.#awake = false;
     if (this.#ended) return;
     try {
-      this.#writeOut();
+      // What was allowed is about to be flushed by whoever forwards it: were it withdrawn here, nobody would hear of it.
+      if (this.#allowed.length === 0) this.#writeOut();
+      else this.#wake();
     } catch (error) {
       this.#world.log.error("Cannot write a recording", { session: this.#start.sessionId, error: messageOf(error) });
       this.#wake();

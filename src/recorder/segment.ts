@@ -29,6 +29,15 @@ export function beginningOf(bytes: Buffer): Buffer {
   return bytes.subarray(0, PREAMBLE_BYTES + head.whole.length);
 }
 
+/** Whether `copy` is preamble and head block of `bytes`. */
+export function isBeginningOf(copy: Buffer, bytes: Buffer): boolean {
+  try {
+    return beginningOf(bytes).equals(copy);
+  } catch {
+    return false;
+  }
+}
+
 /** Throws when `bytes` do not begin as a segment of this version does. */
 export function readHead(bytes: Buffer): SegmentHead {
   const block = readBlock(bytes, PREAMBLE_BYTES);

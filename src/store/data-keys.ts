@@ -1,4 +1,5 @@
 /** Data keys of sealed recordings, themselves sealed by the vault. A destroyed one leaves its name and the reason. */
+import { UserError } from "../base/errors.ts";
 import type { Database } from "./database.ts";
 
 export interface DataKeyRow {
@@ -14,8 +15,10 @@ export interface DataKeyRow {
 
 export interface DataKeyStore {
   insert(row: DataKeyRow): Promise<void>;
-  /** Nothing of the key is left in the database or its log. False: there is none of that id that is not destroyed. */
+  /** False: there is none of that id that is not destroyed. What is left of it is in the log until `scrub`. */
   destroy(id: string, atMs: number, reason: string): Promise<boolean>;
+  /** Nothing of a destroyed key is left in the database or its log. Throws DATA_KEY_LEFT where somebody reads the log. */
+  scrub(): Promise<void>;
   /** Oldest first. */
   all(): Promise<readonly DataKeyRow[]>;
 }
@@ -31,9 +34,17 @@ export function createDataKeyStore(database: Database): DataKeyStore {
         "UPDATE data_keys SET nonce = x'', sealed = NULL, destroyed_ms = ?, reason = ? WHERE id = ? AND sealed IS NOT NULL",
         [atMs, reason, id],
       );
-      // secure_delete overwrites the page in the database; the log still has it as it was
-      await database.all("PRAGMA wal_checkpoint(TRUNCATE)");
       return changed > 0;
+    },
+    async scrub() {
+      // secure_delete overwrites the page in the database; the log still has it as it was
+      const done = await database.one<{ busy: number }>("PRAGMA wal_checkpoint(TRUNCATE)");
+      if (done?.busy === 0) return;
+      throw new UserError(
+        "DATA_KEY_LEFT",
+        "The data key is destroyed, but its sealed form is still in the database's log: another program reads the database",
+        "End that program (a backup, sqlite3), then destroy the same key again",
+      );
     },
     async all() {
       const raws = await database.all<RawKey>("SELECT * FROM data_keys ORDER BY created_ms, id");

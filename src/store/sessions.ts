@@ -42,6 +42,7 @@ export interface SessionQuery {
   readonly state?: SessionState;
   /** Only sessions that started before this: for the next page. */
   readonly beforeMs?: number;
+  readonly endedSinceMs?: number;
   /** At most LISTED_ROWS_MAX; 100 unless told. */
   readonly limit?: number;
 }
@@ -129,6 +130,7 @@ export function createSessionStore(database: Database, log: Log): SessionStore {
       add("connection = ?", query.connection);
       add("state = ?", query.state);
       add("started_ms < ?", query.beforeMs);
+      add("ended_ms >= ?", query.endedSinceMs);
       const where = wheres.length === 0 ? "" : `WHERE ${wheres.join(" AND ")}`;
       const raws = await database.all<RawSession>(
         `${SELECT_SESSIONS} ${where} ORDER BY started_ms DESC, id DESC LIMIT ?`,

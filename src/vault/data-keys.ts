@@ -25,7 +25,7 @@ export interface DataKeys {
   list(): readonly DataKeyListing[];
   /** Makes a new one where the current one is older than a day. */
   rotate(): Promise<void>;
-  /** Throws DATA_KEY_UNKNOWN. What runs and is sealed with it goes on, and cannot be read either. */
+  /** Throws DATA_KEY_UNKNOWN, DATA_KEY_LEFT. What runs and is sealed with it goes on, and cannot be read either. */
   destroy(id: string, reason: string): Promise<void>;
 }
 
@@ -37,6 +37,13 @@ const TAG_BYTES = 16;
 export async function openDataKeys(store: DataKeyStore, wrapping: Uint8Array, clock: Clock): Promise<DataKeys> {
   let rows: readonly DataKeyRow[] = [];
   const secrets = new Map<string, Buffer>();
+  /** Destroyed, and perhaps still in the database's log. */
+  const left = new Set<string>();
+
+  async function scrub(): Promise<void> {
+    await store.scrub();
+    left.clear();
+  }
 
   async function make(): Promise<void> {
     const secret = randomBytes(KEY_BYTES);
@@ -77,6 +84,10 @@ export async function openDataKeys(store: DataKeyStore, wrapping: Uint8Array, cl
     },
     async destroy(id, reason) {
       const destroyedMs = clock.nowMs();
+      if (left.has(id)) {
+        await scrub();
+        return;
+      }
       if (newest()?.id === id) await make(); // there is always one for what begins now
       if (!(await store.destroy(id, destroyedMs, reason))) {
         throw new UserError(
@@ -85,9 +96,11 @@ export async function openDataKeys(store: DataKeyStore, wrapping: Uint8Array, cl
           "See them: sallyport sessions keys",
         );
       }
+      left.add(id);
       secrets.get(id)?.fill(0);
       secrets.delete(id);
       rows = rows.map((row) => (row.id === id ? { ...row, sealed: undefined, destroyedMs, reason } : row));
+      await scrub();
     },
   };
   await keys.rotate();

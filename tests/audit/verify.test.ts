@@ -228,3 +228,19 @@ test("what retention removed is no finding where its last line is known, and the
   );
   assert.equal((await verified(dir, { before: { seq: 10, hash: "f".repeat(64) } })).findings.length, 1);
 });
+
+test("sessions have their turn while a long trail is verified: it shares their thread", async (t) => {
+  const journal = openJournal(t);
+  for (let from = 1; from < 20_000; from += 1_000) journal.append(events(from, from + 999));
+  journal.close();
+  let turns = 0;
+  let timer: NodeJS.Immediate | undefined;
+  const count = () => {
+    turns += 1;
+    timer = setImmediate(count);
+  };
+  count();
+  for await (const finding of verifyJournal(journal.dir)) assert.fail(finding.reason);
+  clearImmediate(timer);
+  assert.ok(turns > 4, `${turns} turns in one file of 20,000 lines`);
+});

@@ -1,11 +1,18 @@
 /** Recordings go when the settings say so, with a signed tombstone, and what is left stays provable. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { cpSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { ARCHIVE_BYTES_MIN } from "../../src/base/limits.ts";
+import { refuseHeldKey } from "../../src/daemon/held-key.ts";
 import { Retention, type RetentionParts } from "../../src/daemon/retention.ts";
 import { readPublicKey } from "../../src/evidence/host-key.ts";
 import { verifyEvidence } from "../../src/evidence/verify.ts";
+import { createArchive } from "../../src/recorder/archive.ts";
+import { FIRST_LINK } from "../../src/recorder/block.ts";
+import { encodeHead } from "../../src/recorder/format.ts";
 import type { RetentionRule } from "../../src/recorder/retention.ts";
 import { openStore } from "../../src/store/store.ts";
 import { type Host, host } from "../evidence/kit.ts";
@@ -25,6 +32,7 @@ async function kept(t: TestContext, rules: readonly RetentionRule[], labels = { 
     labelsOf: () => labels,
     emit: (event) => world.tell(event),
     flush: async () => {},
+    trail: { failure: undefined, lostOfJournal: 0 },
     checkpoint: () => world.checkpointer.checkpoint(),
     forget: async (sessions) => void forgotten.push(...sessions),
   };
@@ -119,3 +127,83 @@ test("a file that is no recording is not touched", async (t) => {
   await retention.run();
   assert.deepEqual(readdirSync(world.day), ["old.notes.txt"]);
 });
+
+test("what a crash left of compressing goes with the recording", async (t) => {
+  const { world, retention } = await kept(t, [{ connections: {}, keepMs: DAY_MS }]);
+  await world.session("old", 1);
+  cpSync(join(world.day, "old.0001.rec"), join(world.day, "old.0001.rec.zst.new"));
+  world.clock.advance(2 * DAY_MS);
+  await retention.run();
+  assert.deepEqual(readdirSync(world.recordings), []);
+});
+
+test("a recording that is deleted while it is compressed does not come back", async (t) => {
+  const file = join(folder(t), "old.0001.rec");
+  writeFileSync(file, Buffer.concat([beginning(), randomBytes(ARCHIVE_BYTES_MIN)]));
+  const archive = createArchive(quietLog());
+  archive.add(file);
+  while (archive.waiting > 0 && !existsSync(`${file}.zst.new`)) await turn();
+  rmSync(file);
+  await archive.settled();
+  assert.deepEqual(readdirSync(join(file, "..")), []);
+});
+
+const unkept: readonly { name: string; trail: RetentionParts["trail"] }[] = [
+  { name: "cannot be written", trail: { failure: "ENOSPC", lostOfJournal: 0 } },
+  {
+    name: "is too full",
+    trail: {
+      failure: undefined,
+      get lostOfJournal() {
+        return performance.now();
+      },
+    },
+  },
+];
+
+for (const { name, trail } of unkept) {
+  test(`nothing is deleted where the trail ${name}`, async (t) => {
+    const { world, parts, store } = await kept(t, [{ connections: {}, keepMs: DAY_MS }]);
+    await world.session("old", 1);
+    world.clock.advance(2 * DAY_MS);
+    await assert.rejects(new Retention({ ...parts, trail }).run(), { code: "TOMBSTONE_UNWRITTEN" });
+    assert.ok(existsSync(join(world.day, "old.0001.rec")));
+    assert.ok((await store.sessions.get("old")) !== undefined);
+  });
+}
+
+test("whoever holds a recording while a run takes it is told that it is not there", async (t) => {
+  const { world, parts } = await kept(t, [{ connections: {}, keepMs: DAY_MS }]);
+  await world.session("old", 1);
+  world.clock.advance(2 * DAY_MS);
+  const asked = Promise.withResolvers<Promise<void>>();
+  const retention = new Retention({
+    ...parts,
+    checkpoint: async () => {
+      const hold = retention.hold({ sessionId: "old", reason: "case 4711", uid: 0, sinceMs: 1 });
+      hold.catch(() => {}); // looked at below
+      asked.resolve(hold);
+    },
+  });
+  await retention.run();
+  await assert.rejects(async () => asked.promise.then((hold) => hold), { code: "SESSION_UNKNOWN" });
+  assert.deepEqual(await retention.listHolds(), []);
+});
+
+test("a data key is not destroyed while what was sealed with it is held", async (t) => {
+  const world = await host(t, { dataKey: () => ({ id: "k1", secret: randomBytes(32) }) });
+  await world.session("evidence", 1);
+  const hold = { sessionId: "evidence", reason: "case 4711", uid: 0, sinceMs: 1 };
+  await assert.rejects(refuseHeldKey("k1", [hold], world.recordings), { code: "DATA_KEY_HELD" });
+  await refuseHeldKey("k2", [hold], world.recordings);
+  await refuseHeldKey("k1", [{ ...hold, sessionId: "gone" }], world.recordings);
+  await refuseHeldKey("k1", [], world.recordings);
+});
+
+function beginning(): Buffer {
+  const { preamble, block } = encodeHead(
+    { sessionId: "old", segment: 1, firstSequence: 1, openedMs: 1, keyId: "" },
+    FIRST_LINK,
+  );
+  return Buffer.concat([preamble, block]);
+}

@@ -5,10 +5,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { create, extract } from "tar";
-import { bundle, type Manifest, verifyBundle } from "../../src/evidence/bundle.ts";
+import { bundle, type Manifest, removeLeftBundles, verifyBundle } from "../../src/evidence/bundle.ts";
 import { hostKey, publicPart } from "../../src/evidence/host-key.ts";
-import { type ReadEntry, readRecording } from "../../src/recorder/read.ts";
+import type { ReadEntry } from "../../src/recorder/read.ts";
 import { type SessionKeys, sessionKey } from "../../src/recorder/seal.ts";
+import { allow, ask, start } from "../recorder/kit.ts";
 import { folder } from "../store/folder.ts";
 import { type Host, host } from "./kit.ts";
 
@@ -16,13 +17,19 @@ async function* outlined(entries: AsyncIterable<ReadEntry>): AsyncGenerator<unkn
   for await (const entry of entries) yield { kind: entry.kind, text: "text" in entry ? entry.text : "" };
 }
 
-async function exported(t: TestContext, world: Host, sessionId: string, keys: SessionKeys, keyIds: string[]) {
+async function exported(
+  t: TestContext,
+  world: Host,
+  sessionId: string,
+  keys: SessionKeys,
+  keyIds: string[],
+  { state, read }: { state: string; read: typeof outlined } = { state: "ended", read: outlined },
+) {
   const scratch = folder(t);
-  const entries = outlined(readRecording(world.recordings, sessionId, { keys }));
   const chunks: Uint8Array[] = [];
   const { recordings, events, publicKey } = world;
-  const about = { sessionId, startedMs: 0, state: "ended", recordings, events, publicKey, host: "ci-1", nowMs: 1 };
-  for await (const chunk of bundle({ ...about, keys, keyIds, entries, scratch })) chunks.push(chunk);
+  const about = { sessionId, startedMs: 0, state, recordings, events, publicKey, host: "ci-1", nowMs: 1 };
+  for await (const chunk of bundle({ ...about, keys, keyIds, read, scratch })) chunks.push(chunk);
   assert.deepEqual(readdirSync(scratch), [], "nothing is left of what it was put together from");
   const file = join(scratch, "alpha.tar");
   writeFileSync(file, Buffer.concat(chunks));
@@ -143,3 +150,58 @@ test("what is no bundle, and one that wants to write elsewhere, is refused and l
   assert.deepEqual(readdirSync(scratch), ["x.tar"]);
   assert.equal(existsSync(join(scratch, "..", "escaped")), false);
 });
+
+test("a session that goes on while it is exported is exported as of one moment, and its end is not said to be proved", async (t) => {
+  const world = await host(t);
+  const recording = world.recorder.open(start("alpha"));
+  const go = (id: number) => {
+    recording.asked(id, [ask(`SELECT ${id}`)], allow);
+    recording.flush();
+  };
+  go(1);
+  await world.checkpointer.checkpoint();
+  async function* read(entries: AsyncIterable<ReadEntry>): AsyncGenerator<unknown> {
+    go(2);
+    yield* outlined(entries);
+    go(3);
+  }
+  const { check } = await exported(t, world, "alpha", NO_KEYS, [], { state: "open", read });
+  const { findings, records } = await verifyBundle(check);
+  assert.deepEqual(
+    findings.map(({ verdict, kind, where }) => [verdict, kind, where]),
+    [["unproved", "unsigned", "alpha"]],
+  );
+  assert.equal(records, 3);
+});
+
+test("what an export left that a crash cut short goes at the next start", async (t) => {
+  const scratch = folder(t);
+  mkdirSync(join(scratch, "bundle-x1", "recording"), { recursive: true });
+  writeFileSync(join(scratch, "bundle-x1", "transcript.jsonl"), "in the clear");
+  writeFileSync(join(scratch, "sallyport.db"), "x");
+  removeLeftBundles(scratch);
+  assert.deepEqual(readdirSync(scratch), ["sallyport.db"]);
+});
+
+const noManifests: readonly string[] = [
+  "null",
+  "[]",
+  '{"format":"sallyport-bundle/1"}',
+  '{"format":"sallyport-bundle/1","sessionId":"a","startedMs":1,"files":null,"keys":{}}',
+  '{"format":"sallyport-bundle/1","sessionId":"a","startedMs":1,"files":{},"keys":{"k":7}}',
+  '{"format":"sallyport-bundle/1","sessionId":"../a","startedMs":1,"files":{},"keys":{}}',
+];
+
+for (const manifest of noManifests) {
+  test(`a manifest that is none is refused with one clear error: ${manifest}`, async (t) => {
+    const [scratch, evil] = [folder(t), folder(t)];
+    const file = join(scratch, "x.tar");
+    mkdirSync(join(evil, "recording"));
+    writeFileSync(join(evil, "recording", "a.0001.rec"), "");
+    writeFileSync(join(evil, "manifest.json"), manifest);
+    await create({ file, cwd: evil }, ["manifest.json", "recording"]);
+    const publicKey = publicPart(hostKey(randomBytes(32)));
+    await assert.rejects(verifyBundle({ file, publicKey, scratch, read: outlined }), { code: "BUNDLE_UNREADABLE" });
+    assert.deepEqual(readdirSync(scratch), ["x.tar"]);
+  });
+}

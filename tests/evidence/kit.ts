@@ -32,7 +32,10 @@ export interface Host {
   verify(options?: Partial<VerifyOptions>): Promise<{ findings: EvidenceFinding[]; verification: Verification }>;
 }
 
-export async function host(t: TestContext, options: Partial<RecorderOptions> = {}): Promise<Host> {
+/** `trailBytes`: a file of the trail is closed at this size. */
+type HostOptions = Partial<RecorderOptions> & { readonly trailBytes?: number };
+
+export async function host(t: TestContext, options: HostOptions = {}): Promise<Host> {
   const state = join(folder(t), "state");
   const store = await openStore(state, quietLog());
   t.after(() => store.close());
@@ -45,18 +48,18 @@ async function life(
   index: RecorderOptions["index"],
   seed: Uint8Array,
   clock: Host["clock"],
-  options: Partial<RecorderOptions>,
+  { trailBytes, ...options }: HostOptions,
 ): Promise<Host> {
   const events = join(state, "events");
   const recordings = join(state, "recordings");
   const key = hostKey(seed);
   const publicKey = publicPart(key);
-  const journal = Journal.open({ dir: events });
+  const journal = Journal.open({ dir: events, ...(trailBytes === undefined ? {} : { fileBytes: trailBytes }) });
   const last = newestCheckpoint(events);
   t.after(() => journal.close());
   const scrub = (text: string) => text;
   const recorder = await createRecorder({ dir: recordings, clock, scrub, index, log: quietLog(), ...options });
-  await recorder.recoverOpen();
+  await recorder.recoverOpen(last?.atMs ?? 0);
   const trail = {
     head: () => journal.head,
     emit: (event: AuditEvent) => journal.append([event]),

@@ -5,14 +5,16 @@ import { cpSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, wr
 import { join } from "node:path";
 import { test } from "node:test";
 import { zstdCompressSync } from "node:zlib";
+import { type JournalEvent, hashOf as lineHash } from "../../src/audit/lines.ts";
 import type { Checkpoint } from "../../src/evidence/checkpoint.ts";
 import { hostKey, publicPart, readPublicKey } from "../../src/evidence/host-key.ts";
 import { newestCheckpoint } from "../../src/evidence/newest.ts";
+import { verifyEvidence } from "../../src/evidence/verify.ts";
 import { blockAround, hashOf, readBlock } from "../../src/recorder/block.ts";
 import { skippableFrame } from "../../src/recorder/files.ts";
 import { PREAMBLE_BYTES } from "../../src/recorder/format.ts";
 import { beginningOf } from "../../src/recorder/segment.ts";
-import { allow, ask, start } from "../recorder/kit.ts";
+import { allow, ask, NOON, start } from "../recorder/kit.ts";
 import { type Host, host } from "./kit.ts";
 
 /** Byte ranges of a segment's blocks, the head first. */
@@ -209,11 +211,8 @@ const rows: readonly Row[] = [
   {
     name: "a statement in a compressed segment is changed, and compressed again",
     tamper: (world) => {
-      const file = rec(world, "beta");
-      const bytes = readFileSync(file);
-      rmSync(file);
-      bytes.write("SELECT 9", bytes.indexOf("SELECT 2"));
-      writeFileSync(`${file}.zst`, Buffer.concat([skippableFrame(beginningOf(bytes)), zstdCompressSync(bytes)]));
+      flip(rec(world, "beta"), (bytes) => bytes.indexOf("SELECT 2") + 7);
+      compress(rec(world, "beta"));
     },
     kinds: ["changed"],
     where: /^beta$/,
@@ -271,7 +270,55 @@ const rows: readonly Row[] = [
     kinds: ["inserted", "changed"],
     where: /^trail$/,
   },
+  {
+    name: "a tombstone that no checkpoint has is put behind the trail for a recording that was removed",
+    tamper: (world) => {
+      rmSync(rec(world, "alpha"));
+      editTrail(world, (lines) => {
+        const { seq } = JSON.parse(lines.at(-1) ?? "{}") as JournalEvent;
+        const prev = lineHash(Buffer.from(lines.at(-1) ?? ""));
+        const event = { atMs: NOON, kind: "recording.delete", sessionId: "alpha", message: "deleted" };
+        return [...lines, JSON.stringify({ seq: seq + 1, prev, ...event })];
+      });
+    },
+    kinds: ["removed"],
+    where: /^alpha$/,
+  },
+  {
+    name: "a bit is flipped in what a compressed segment has in the clear",
+    tamper: (world) => {
+      compress(rec(world, "beta"));
+      flip(`${rec(world, "beta")}.zst`, (bytes) => bytes.indexOf("beta") + 6);
+    },
+    kinds: ["changed"],
+    where: /^beta$/,
+  },
+  {
+    name: "beside a segment another one is put, compressed, that readers pass over and people unpack",
+    tamper: (world) => {
+      const file = rec(world, "beta");
+      const bytes = readFileSync(file);
+      flip(file, (all) => all.indexOf("SELECT 2") + 7);
+      compress(file);
+      writeFileSync(file, bytes);
+    },
+    kinds: ["changed"],
+    where: /^beta$/,
+  },
+  {
+    name: "a segment of an absurd number is put in",
+    tamper: (world) => cpSync(rec(world, "long", 4), join(world.day, "long.999999999.rec")),
+    kinds: ["removed"],
+    where: /^long$/,
+  },
 ];
+
+/** As the archive does it. */
+function compress(file: string): void {
+  const bytes = readFileSync(file);
+  rmSync(file);
+  writeFileSync(`${file}.zst`, Buffer.concat([skippableFrame(beginningOf(bytes)), zstdCompressSync(bytes)]));
+}
 
 async function recorded(world: Host): Promise<void> {
   await world.session("alpha", 3);
@@ -305,6 +352,77 @@ for (const { name, tamper, kinds, where } of rows) {
     assert.ok(named.every(({ verdict }) => verdict === "tampered"));
   });
 }
+
+test("a sealed recording that goes on behind its signed end is found without its key", async (t) => {
+  const secret = randomBytes(32);
+  const world = await host(t, { dataKey: () => ({ id: "k1", secret }) });
+  await recorded(world);
+  rebuild(rec(world, "alpha"), (blocks) => relink([...blocks, blocks[2] as Buffer], blocks.length));
+  const { findings } = await world.verify();
+  assert.deepEqual(
+    findings.map(({ verdict, kind, where }) => [verdict, kind, where]),
+    [["tampered", "inserted", "alpha"]],
+  );
+});
+
+test("the beginning of the trail, taken away with the recordings of that time, is found", async (t) => {
+  const world = await host(t, { trailBytes: 1 });
+  await world.session("alpha", 1);
+  await world.checkpointer.checkpoint();
+  await world.session("beta", 1);
+  await world.checkpointer.checkpoint();
+  assert.deepEqual((await world.verify()).findings, [], "control");
+  for (const name of readdirSync(world.events).sort().slice(0, 3)) rmSync(join(world.events, name));
+  rmSync(rec(world, "alpha"));
+  const { findings } = await world.verify();
+  assert.ok(
+    findings.some(({ verdict, kind, where }) => verdict === "tampered" && kind === "removed" && where === "trail"),
+    JSON.stringify(findings),
+  );
+});
+
+test("a recording that was deleted in order and put back as another one is found", async (t) => {
+  const world = await host(t);
+  await recorded(world);
+  world.tell({ kind: "recording.delete", sessionId: "alpha" });
+  world.tell({ kind: "recording.delete", sessionId: "long" });
+  await world.checkpointer.checkpoint();
+  rmSync(rec(world, "long", 4));
+  rmSync(rec(world, "long", 3));
+  flip(rec(world, "alpha"), (bytes) => bytes.indexOf("SELECT 2") + 7);
+  const { findings } = await world.verify();
+  assert.deepEqual(findings.map(({ verdict, kind, where }) => [verdict, kind, where]).sort(), [
+    ["tampered", "changed", "alpha"],
+    ["unproved", "removed", "long"], // as a crash leaves it: from the last segment to the first
+  ]);
+});
+
+test("a session that begins and ends while it is verified is no finding", async (t) => {
+  const world = await host(t);
+  await recorded(world);
+  const outside = { ...(newestCheckpoint(world.events) as Checkpoint), number: 99 };
+  const about = { events: world.events, recordings: world.recordings, publicKey: readPublicKey(world.publicKey) };
+  const found: string[] = [];
+  for await (const { kind, where } of verifyEvidence({ ...about, anchor: outside })) {
+    if (found.length === 0) await world.session("meanwhile", 2); // the trail was read by now
+    found.push(`${kind} ${where}`);
+  }
+  assert.deepEqual(found, ["rolled-back trail"]);
+});
+
+test("a session of which a loss of power kept the name alone is not called tampered with", async (t) => {
+  const world = await host(t);
+  await recorded(world);
+  world.recorder.open(start("fresh"));
+  world.tell({ kind: "session.start", sessionId: "fresh" });
+  truncateSync(rec(world, "fresh"), 0);
+  const next = await world.restart();
+  await next.checkpointer.checkpoint();
+  assert.deepEqual(
+    (await next.verify()).findings.map(({ verdict, where }) => [verdict, where]),
+    [["unproved", "fresh"]],
+  );
+});
 
 test("a host that was set back is found by a checkpoint that somebody outside has", async (t) => {
   const world = await host(t);
@@ -369,6 +487,58 @@ test("a recording that a crash left is signed as it was found, and cutting it af
     (await next.verify()).findings.map(({ kind, where }) => [kind, where]),
     [["truncated", "crashed"]],
   );
+});
+
+test("what was signed before a crash has to stand there after it, whatever was signed as it was found", async (t) => {
+  const world = await host(t);
+  const hands: readonly ((file: string) => void)[] = [
+    (file) => {
+      flip(file, (bytes) => bytes.indexOf("SELECT 2") + 7);
+      rebuild(file, (blocks) => relink(blocks, 1));
+    },
+    (file) => rebuild(file, (blocks) => blocks.slice(0, -2)),
+  ];
+  for (const at of hands.keys()) {
+    const recording = world.recorder.open(start(`open-${at}`));
+    world.tell({ kind: "session.start", sessionId: `open-${at}` });
+    for (const id of [1, 2, 3, 4]) {
+      recording.asked(id, [ask(`SELECT ${id}`)], allow);
+      recording.flush();
+    }
+  }
+  await world.checkpointer.checkpoint();
+  for (const [at, change] of hands.entries()) change(rec(world, `open-${at}`)); // the daemon is dead
+  const next = await world.restart();
+  await next.checkpointer.checkpoint();
+  const { findings } = await next.verify();
+  for (const at of hands.keys()) {
+    const named = findings.filter(({ where }) => where === `open-${at}`).map(({ verdict }) => verdict);
+    assert.deepEqual(named, ["tampered"], JSON.stringify(findings));
+  }
+});
+
+test("what ended after the last checkpoint before a crash is signed at the next start", async (t) => {
+  const world = await host(t);
+  await recorded(world);
+  await world.session("late", 2);
+  const next = await world.restart();
+  await next.checkpointer.checkpoint();
+  assert.deepEqual((await next.verify()).findings, []);
+  rebuild(rec(next, "late"), (blocks) => blocks.slice(0, -1));
+  assert.deepEqual(
+    (await next.verify()).findings.map(({ kind, where }) => [kind, where]),
+    [["truncated", "late"]],
+  );
+});
+
+test("an index that is built anew signs nothing anew", async (t) => {
+  const world = await host(t);
+  world.recorder.open(start("crashed")).flush();
+  world.tell({ kind: "session.start", sessionId: "crashed" });
+  const next = await world.restart();
+  next.recorder.takeRoots();
+  await next.recorder.reindex();
+  assert.deepEqual(next.recorder.takeRoots(), []);
 });
 
 test("a sealed recording is verified without its key", async (t) => {

@@ -48,7 +48,7 @@ for (const bytes of [1, 100, 5_000, 20_000, 40_000]) {
     t.after(() => store.close());
     const options = { dir, clock: handClock(), scrub: (text: string) => text, index: store.sessions, log: quietLog() };
     const recorder = await createRecorder(options);
-    assert.deepEqual(await recorder.recoverOpen(), { interrupted: 2, indexed: 2 });
+    assert.deepEqual(await recorder.recoverOpen(0), { interrupted: 2, indexed: 2 });
     for (const at of [1, 2]) {
       const row = await store.sessions.get(`s${at}`);
       assert.equal(row?.state, "interrupted");

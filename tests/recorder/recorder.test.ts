@@ -532,7 +532,7 @@ test("after a crash open sessions are interrupted and indexed from their files, 
   const before = readFileSync(file);
 
   const second = await restart();
-  assert.deepEqual(await second.recoverOpen(), { interrupted: 1, indexed: 1 });
+  assert.deepEqual(await second.recoverOpen(0), { interrupted: 1, indexed: 1 });
   const row = await index.get("s1");
   assert.deepEqual(
     {
@@ -547,7 +547,7 @@ test("after a crash open sessions are interrupted and indexed from their files, 
   );
   assert.equal((await index.get("s2"))?.state, "ended");
   assert.deepEqual(readFileSync(file), before, "evidence is not changed by recovery");
-  assert.deepEqual(await second.recoverOpen(), { interrupted: 0, indexed: 0 });
+  assert.deepEqual(await second.recoverOpen(0), { interrupted: 0, indexed: 0 });
 });
 
 test("an open session without a file is closed as interrupted, too", async (t) => {
@@ -555,7 +555,7 @@ test("an open session without a file is closed as interrupted, too", async (t) =
   recorder.open(start("s1"));
   await index.flush();
   rmSync(join(dir, DAY), { recursive: true });
-  assert.deepEqual(await (await restart()).recoverOpen(), { interrupted: 1, indexed: 1 });
+  assert.deepEqual(await (await restart()).recoverOpen(0), { interrupted: 1, indexed: 1 });
   assert.equal((await index.get("s1"))?.state, "interrupted");
 });
 
@@ -576,7 +576,7 @@ test("counts from a recording that has no end equal those of the one who wrote i
   recording.flush();
   assert.deepEqual(recording.counts, { statements: 4, denied: 3, masked: 3, rows: 7 });
   await index.flush();
-  await (await restart()).recoverOpen();
+  await (await restart()).recoverOpen(0);
   const row = await index.get("s1");
   assert.equal(row?.state, "interrupted");
   assert.deepEqual(

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import sqlite3 from "sqlite3";
 import { DATA_KEY_AGE_MS } from "../../src/base/limits.ts";
 import { openStore } from "../../src/store/store.ts";
 import { openDataKeys } from "../../src/vault/data-keys.ts";
@@ -17,7 +18,7 @@ async function world(t: TestContext) {
   const clock = handClock();
   const open = (key = wrapping) => openDataKeys(store.dataKeys, key, clock);
   const stored = () => ["", "-wal"].map((end) => readFileSync(join(state, `sallyport.db${end}`)));
-  return { clock, open, stored };
+  return { state, clock, open, stored };
 }
 
 test("a key is the same after a restart, and stands nowhere in the clear", async (t) => {
@@ -67,6 +68,28 @@ test("a key that was destroyed is gone from memory, database and log, and leaves
   const cipher = sealed.slice(at + 20, at + 60);
   assert.ok(sealed.includes(cipher), "control");
   assert.equal(after.includes(cipher), false);
+});
+
+test("a key that somebody's read of the database keeps in its log is not said to be gone, until it is", async (t) => {
+  const { state, open, stored } = await world(t);
+  const keys = await open();
+  const { id } = keys.current();
+  const reader = new sqlite3.Database(join(state, "sallyport.db"), sqlite3.OPEN_READONLY);
+  t.after(() => reader.close());
+  const ask = (sql: string) =>
+    new Promise<{ sealed: Buffer }[]>((resolve, reject) => {
+      reader.all<{ sealed: Buffer }>(sql, (error, rows) => (error === null ? resolve(rows) : reject(error)));
+    });
+  await ask("BEGIN");
+  const [row] = await ask("SELECT sealed FROM data_keys");
+  const isStored = () => stored().some((bytes) => bytes.includes(row?.sealed ?? Buffer.alloc(1)));
+  await assert.rejects(keys.destroy(id, "end of contract"), { code: "DATA_KEY_LEFT" });
+  assert.equal(keys.secretOf(id), undefined);
+  assert.ok(isStored(), "control");
+  await ask("COMMIT");
+  await keys.destroy(id, "end of contract");
+  assert.equal(isStored(), false);
+  await assert.rejects(keys.destroy(id, "again"), { code: "DATA_KEY_UNKNOWN" });
 });
 
 test("keys that another vault sealed are refused, not replaced", async (t) => {

@@ -1,15 +1,15 @@
 /** What the API may ask about evidence, bound to trail, recordings and keys of this daemon. */
 import { hostname } from "node:os";
-import { UserError } from "../../base/errors.ts";
+import { codeOf, UserError } from "../../base/errors.ts";
 import { EVIDENCE_TOLD_MAX } from "../../base/limits.ts";
 import type { EvidenceLine, EvidencePorts } from "../../control/evidence-ports.ts";
 import { bundle } from "../../evidence/bundle.ts";
 import { checkpointEvent, keyIdOf } from "../../evidence/checkpoint.ts";
 import { readPublicKey } from "../../evidence/host-key.ts";
 import type { VerifyOptions } from "../../evidence/verify.ts";
-import { readRecording } from "../../recorder/read.ts";
 import { entriesOf } from "../entries.ts";
 import { anchorIn, evidenceLines } from "../evidence.ts";
+import { refuseHeldKey } from "../held-key.ts";
 import { type PortParts, tell } from "./parts.ts";
 
 export function evidencePorts(parts: PortParts): EvidencePorts {
@@ -40,18 +40,22 @@ export function evidencePorts(parts: PortParts): EvidencePorts {
       if (row === undefined) return undefined;
       await checkpointer.checkpoint();
       const { startedMs, state } = row;
-      const entries = readRecording(recordings, sessionId, { keys: parts.sessionKeys });
       return bundle({
         ...{ sessionId, startedMs, state, recordings, events, publicKey },
         ...{ host: hostname(), nowMs: clock.nowMs(), keys: parts.sessionKeys, scratch: stateDir },
         keyIds: dataKeys.list().map(({ id }) => id),
-        entries: entriesOf(entries, startedMs, state),
+        read: (entries) => entriesOf(entries, startedMs, state),
       });
     },
     dataKeys: async () => dataKeys.list(),
     async destroyDataKey(id, reason, caller) {
-      await dataKeys.destroy(id, reason);
-      tell(parts, "recording.key.destroy", `The data key ${id} was destroyed: ${reason}`, caller);
+      await refuseHeldKey(id, await parts.retention.listHolds(), recordings);
+      const told = () => tell(parts, "recording.key.destroy", `The data key ${id} was destroyed: ${reason}`, caller);
+      await dataKeys.destroy(id, reason).catch((error: unknown) => {
+        if (codeOf(error) === "DATA_KEY_LEFT") told(); // nobody reads with it any more
+        throw error;
+      });
+      told();
     },
   };
 
