@@ -14,6 +14,7 @@ import { isPopulated, processesOf, removeCgroup } from "../kernel/cgroups.ts";
 import { findCgroupRoot, pinDirOf } from "../kernel/interception.ts";
 import { openStore } from "../store/store.ts";
 import type { Tag } from "../store/tags.ts";
+import { EXPORTS } from "./evidence.ts";
 import { UNDECIDED_FILES } from "./hooks.ts";
 
 const run = promisify(execFile);
@@ -44,6 +45,7 @@ const STATE = [
   "recordings",
   "events",
   "sinks",
+  EXPORTS,
   "daemon.lock",
   ...UNDECIDED_FILES,
 ];

@@ -67,6 +67,7 @@ export interface BundleSource {
 
 /** The bundle's bytes. What was put together for it is gone when the reading ends, however it ends. Throws SESSION_UNKNOWN. */
 export async function* bundle(source: BundleSource): AsyncGenerator<Uint8Array, void> {
+  await mkdir(source.scratch, { recursive: true, mode: 0o700 });
   const folder = await mkdtemp(join(source.scratch, "bundle-"));
   try {
     const files = await gather(source, folder);
@@ -120,12 +121,17 @@ export interface BundleCheck {
   readonly publicKey: string;
   /** A folder for what is unpacked; all of it goes again. */
   readonly scratch: string;
+  /** Of which session it has to be. */
+  readonly sessionId?: string;
+  /** A checkpoint that was kept outside, as a sink got it: of the bundle's it may be the newest. */
+  readonly anchor?: string;
   /** How a recording reads, to hold the transcript to it. */
   readonly read: (entries: AsyncIterable<ReadEntry>, manifest: Manifest) => AsyncIterable<unknown>;
 }
 
 /** Needs nothing but the file and the key. Throws BUNDLE_UNREADABLE, EVIDENCE_KEY. */
-export async function verifyBundle({ file, publicKey, scratch, read }: BundleCheck): Promise<BundleVerification> {
+export async function verifyBundle(asked: BundleCheck): Promise<BundleVerification> {
+  const { file, publicKey, scratch, read, sessionId: wanted, anchor } = asked;
   const key = readPublicKey(publicKey);
   const folder = await mkdtemp(join(scratch, "sallyport-bundle-"));
   try {
@@ -143,7 +149,11 @@ export async function verifyBundle({ file, publicKey, scratch, read }: BundleChe
         message,
       });
     }
-    const root = await signedRoot(folder, manifest, key, findings);
+    if (wanted !== undefined && wanted !== sessionId) {
+      const message = `the bundle is of session ${sessionId}, not of this one`;
+      findings.push({ verdict: "tampered", kind: "renamed", where: wanted, message });
+    }
+    const root = await signedRoot(folder, manifest, key, findings, anchor);
     const stored = (await storedIn(join(folder, "recording"))).get(sessionId);
     if (stored === undefined) throw unreadable(file, "it holds no recording");
     const keys: SessionKeys = (id) => {
@@ -152,8 +162,15 @@ export async function verifyBundle({ file, publicKey, scratch, read }: BundleChe
     };
     const reading = verifySession(stored, { root, isLive: false, keys });
     let step = await reading.next();
-    for (; !step.done; step = await reading.next()) findings.push(step.value);
-    const recorded = readRecording(folder, sessionId, { day: "recording", keys });
+    for (; !step.done; step = await reading.next()) {
+      if (root !== undefined || step.value.kind !== "unsigned") findings.push(step.value);
+    }
+    if (root === undefined) {
+      // An export is made after a checkpoint: one without was cut, or is somebody else's work.
+      const message = "no checkpoint of this key in it has the session: anybody could have made it";
+      findings.push({ verdict: "tampered", kind: "unsigned", where: sessionId, message });
+    }
+    const recorded = heldToStart(readRecording(folder, sessionId, { day: "recording", keys }), manifest, findings);
     const line = await firstDifference(join(folder, "transcript.jsonl"), jsonLines(read(recorded, manifest)));
     if (line !== undefined) {
       const message = `transcript.jsonl is not what the recording says, from line ${line} on`;
@@ -172,9 +189,10 @@ async function signedRoot(
   { sessionId }: Manifest,
   key: ReturnType<typeof readPublicKey>,
   findings: EvidenceFinding[],
+  anchor = "",
 ): Promise<SignedRoot | undefined> {
   let newest: SignedRoot | undefined;
-  const text = await readFile(join(folder, "checkpoints.jsonl"), "utf8").catch(() => "");
+  const text = `${await readFile(join(folder, "checkpoints.jsonl"), "utf8").catch(() => "")}\n${anchor}`;
   for (const line of text.split("\n").filter((one) => one !== "")) {
     const checkpoint = checkpointOf(line);
     const where = checkpoint === undefined ? "checkpoints.jsonl" : `checkpoint ${checkpoint.number}`;
@@ -230,15 +248,36 @@ async function unpack(file: string, folder: string): Promise<Manifest> {
     });
     const manifest = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8")) as Manifest;
     if (manifest.format !== FORMAT) throw new Error(`its format is ${String(manifest.format).slice(0, 40)}`);
+    const { sessionId, files, keys } = manifest;
+    if (typeof sessionId !== "string" || !isRecord(files) || !isRecord(keys)) throw new Error("its manifest is broken");
     return manifest;
   } catch (error) {
     throw unreadable(file, codeOf(error) === "ENOENT" ? "it is not there, or has no manifest" : messageOf(error));
   }
 }
 
+function isRecord(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 function unreadable(file: string, why: string): UserError {
   const message = `Cannot read the bundle ${file}: ${why}`;
   return new UserError("BUNDLE_UNREADABLE", message, "Export it again: sallyport sessions export ID --out FILE");
+}
+
+/** The manifest is signed by nobody, and the transcript's times count from what it says. */
+async function* heldToStart(
+  entries: AsyncIterable<ReadEntry>,
+  { sessionId, startedMs }: Manifest,
+  findings: EvidenceFinding[],
+): AsyncGenerator<ReadEntry, void> {
+  for await (const entry of entries) {
+    if (entry.kind === "start" && entry.atMs !== startedMs) {
+      const message = "manifest.json has another time of its start than the recording";
+      findings.push({ verdict: "tampered", kind: "changed", where: sessionId, message });
+    }
+    yield entry;
+  }
 }
 
 /** From 1; undefined where there is none. */

@@ -1,5 +1,6 @@
 /** What the API may ask about evidence, bound to trail, recordings and keys of this daemon. */
 import { hostname } from "node:os";
+import { join } from "node:path";
 import { UserError } from "../../base/errors.ts";
 import { EVIDENCE_TOLD_MAX } from "../../base/limits.ts";
 import type { EvidenceLine, EvidencePorts } from "../../control/evidence-ports.ts";
@@ -9,7 +10,7 @@ import { readPublicKey } from "../../evidence/host-key.ts";
 import type { VerifyOptions } from "../../evidence/verify.ts";
 import { readRecording } from "../../recorder/read.ts";
 import { entriesOf } from "../entries.ts";
-import { anchorIn, evidenceLines } from "../evidence.ts";
+import { anchorIn, EXPORTS, evidenceLines } from "../evidence.ts";
 import { type PortParts, tell } from "./parts.ts";
 
 export function evidencePorts(parts: PortParts): EvidencePorts {
@@ -43,7 +44,7 @@ export function evidencePorts(parts: PortParts): EvidencePorts {
       const entries = readRecording(recordings, sessionId, { keys: parts.sessionKeys });
       return bundle({
         ...{ sessionId, startedMs, state, recordings, events, publicKey },
-        ...{ host: hostname(), nowMs: clock.nowMs(), keys: parts.sessionKeys, scratch: stateDir },
+        ...{ host: hostname(), nowMs: clock.nowMs(), keys: parts.sessionKeys, scratch: join(stateDir, EXPORTS) },
         keyIds: dataKeys.list().map(({ id }) => id),
         entries: entriesOf(entries, startedMs, state),
       });
