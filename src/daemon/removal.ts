@@ -47,6 +47,7 @@ const STATE = [
   "sinks",
   EXPORTS,
   "daemon.lock",
+  "audit.jsonl", // of versions before the journal
   ...UNDECIDED_FILES,
 ];
 const RUN = ["api.sock", "trust"];

@@ -26,7 +26,7 @@ import { type Checkpoint, checkpointIn, isSignedBy, rootsIn } from "./checkpoint
 import type { EvidenceFinding } from "./finding.ts";
 import { readPublicKey } from "./host-key.ts";
 import { storedIn, verifySession } from "./recordings.ts";
-import type { SignedRoot } from "./trail.ts";
+import { newerRoot, type SignedRoot } from "./trail.ts";
 
 const FORMAT = "sallyport-bundle/1";
 const PLACES = /^(manifest\.json|(checkpoints|transcript)\.jsonl|recording\.proto|recording\/[\w-][\w.-]*)$/;
@@ -202,7 +202,9 @@ async function signedRoot(
     }
     const { number, atMs: signedMs } = checkpoint;
     for (const root of rootsIn(checkpoint)) {
-      if (root.sessionId === sessionId && number > (newest?.number ?? 0)) newest = { ...root, number, signedMs };
+      if (root.sessionId === sessionId && number >= (newest?.number ?? 0)) {
+        newest = newerRoot(newest, { ...root, number, signedMs });
+      }
     }
   }
   return newest;

@@ -7,12 +7,13 @@ import { basename, join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { messageOf } from "../base/errors.ts";
 import { FIRST_LINK, hexOf, type Link } from "../recorder/block.ts";
-import { readSegment, segmentName } from "../recorder/files.ts";
+import { readBeginning, readSegment, segmentName } from "../recorder/files.ts";
 import { checkPreamble, decodeRecord } from "../recorder/format.ts";
 import type { Root } from "../recorder/recorder.ts";
 import type { SessionKeys } from "../recorder/seal.ts";
 import { piecesOf, type SegmentPiece } from "../recorder/segment.ts";
 import type { EvidenceFinding } from "./finding.ts";
+import type { SignedRoot } from "./trail.ts";
 
 /** Where one session's segments lie, and which there are. */
 export interface StoredSession {
@@ -45,9 +46,15 @@ export async function storedIn(folder: string): Promise<ReadonlyMap<string, Stor
   );
 }
 
+/** Whether it was written before there were checkpoints. */
+export async function isOfOlderFormat({ sessionId, folder }: StoredSession): Promise<boolean> {
+  const beginning = await readBeginning(join(folder, segmentName(sessionId, 1)));
+  return beginning !== undefined && checkPreamble(beginning.bytes) === "older";
+}
+
 export interface SessionEvidence {
   /** The newest signed word; undefined: there is none. */
-  readonly root: Root | undefined;
+  readonly root: SignedRoot | undefined;
   /** More may be written while it is looked at. */
   readonly isLive: boolean;
   readonly keys?: SessionKeys;
@@ -83,6 +90,7 @@ class Walk {
   #hasEnd = false;
   /** How the signed block was met, and whether more came after it. */
   #signed: "no" | "met" | "passed" = "no";
+  #isWitnessed = false;
   #isBlamed = false;
   /** The block before: where it stands and its first record. */
   #before: { readonly file: string; readonly offset: number; readonly from: number } | undefined;
@@ -162,6 +170,8 @@ class Walk {
   #meet(segment: number, hash: Link): void {
     const { root } = this.#evidence;
     if (root === undefined) return;
+    const { witnessed } = root;
+    this.#isWitnessed ||= witnessed?.segment === segment && witnessed.hash === hexOf(hash);
     if (this.#signed !== "no") this.#signed = "passed";
     else if (root.segment === segment && root.hash === hexOf(hash)) this.#signed = "met";
   }
@@ -173,14 +183,19 @@ class Walk {
       if (!isLive) yield { verdict: "unproved", kind: "unsigned", where: this.#sessionId, message };
       return;
     }
-    if (this.#signed === "no") {
-      const signed = `what was signed, records 1 to ${root.sequence}, is not what stands here`;
-      if (this.#expected <= root.sequence) {
-        yield this.#blame("truncated", `${signed}: it ends before record ${this.#expected}`);
-      } else if (!this.#isBlamed) yield this.#blame("changed", signed);
-    } else if (this.#signed === "passed" && !isLive) {
+    const { witnessed } = root;
+    if (this.#signed === "no") yield* this.#unmet(root);
+    else if (witnessed !== undefined && !this.#isWitnessed) yield* this.#unmet(witnessed);
+    else if (this.#signed === "passed" && !isLive) {
       yield* this.#after(root);
     }
+  }
+
+  *#unmet({ sequence }: Root): Generator<EvidenceFinding, void> {
+    const signed = `what was signed, records 1 to ${sequence}, is not what stands here`;
+    if (this.#expected <= sequence) {
+      yield this.#blame("truncated", `${signed}: it ends before record ${this.#expected}`);
+    } else if (!this.#isBlamed) yield this.#blame("changed", signed);
   }
 
   /** What was written behind the newest signed block of a recording that is not being written. */

@@ -22,6 +22,8 @@ import type { EvidenceFinding } from "./finding.ts";
 
 /** The newest signed word on one recording. */
 export interface SignedRoot extends Root {
+  /** What had been signed before a daemon found it interrupted: it must stand there as well. */
+  readonly witnessed?: Root;
   /** Of the checkpoint. */
   readonly number: number;
   readonly signedMs: number;
@@ -38,6 +40,16 @@ export interface TrailKnowledge {
   readonly deleted: ReadonlySet<string>;
   /** Sessions of which the trail tells that the disk did not take all of their recording. */
   readonly gaps: ReadonlySet<string>;
+}
+
+/**
+ * A recording that was found interrupted was signed as it lay there, whoever had written it: that word takes back
+ * nothing that was signed before, and no later one replaces it.
+ */
+export function newerRoot(before: SignedRoot | undefined, root: SignedRoot): SignedRoot {
+  if (before === undefined) return root;
+  if (before.state === "interrupted") return before;
+  return root.state === "interrupted" ? { ...root, witnessed: before } : root;
 }
 
 export interface TrailOptions {
@@ -173,7 +185,10 @@ class Reading {
       if (seq >= checkpoint.seq) break;
       this.#hashes.delete(seq);
     }
-    for (const root of rootsIn(checkpoint)) this.#roots.set(root.sessionId, { ...root, number, signedMs: event.atMs });
+    for (const root of rootsIn(checkpoint)) {
+      const { sessionId } = root;
+      this.#roots.set(sessionId, newerRoot(this.#roots.get(sessionId), { ...root, number, signedMs: event.atMs }));
+    }
   }
 
   #isOver({ seq, hash }: Checkpoint): boolean {

@@ -150,8 +150,12 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
     });
   }
 
-  /** Reads one recording into the index. */
-  async function indexOne(sessionId: string, day: string): Promise<"ended" | "interrupted" | undefined> {
+  /** Reads one recording into the index. Only what a daemon that died left is signed: once, at the next start. */
+  async function indexOne(
+    sessionId: string,
+    day: string,
+    why: "recovered" | "reindexed",
+  ): Promise<"ended" | "interrupted" | undefined> {
     const tally = createTally(join(day, segmentName(sessionId, 1)));
     let head: Root | undefined;
     const keys = options.keys ?? (() => undefined);
@@ -165,7 +169,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
     }
     const session = tally.session();
     if (session === undefined) return undefined;
-    if (session.state !== "ended" && head !== undefined) addRoot(head);
+    if (session.state !== "ended" && head !== undefined && why === "recovered") addRoot(head);
     index.put(session);
     await index.flush();
     return session.state === "ended" ? "ended" : "interrupted";
@@ -193,7 +197,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
         for (const row of left) {
           seen.add(row.id);
           const day = row.file.slice(0, "YYYY-MM-DD".length);
-          const state = await indexOne(row.id, day).catch((error: unknown) => {
+          const state = await indexOne(row.id, day, "recovered").catch((error: unknown) => {
             log.error("Cannot recover a recording", { session: row.id, error: String(error) });
             return undefined;
           });
@@ -211,7 +215,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
         if (day < since) break;
         for (const id of await listSessions(dir, day)) {
           if (live.has(id) || (await index.get(id)) !== undefined) continue;
-          const state = await indexOne(id, day).catch(reportSkip(log, id));
+          const state = await indexOne(id, day, "recovered").catch(reportSkip(log, id));
           if (state === "interrupted") interrupted += 1;
           if (state !== undefined) indexed += 1;
         }
@@ -225,8 +229,8 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
       for (const day of await listDays(dir)) {
         for (const id of await listSessions(dir, day)) {
           if (live.has(id)) continue;
-          await index.forget(id);
-          if ((await indexOne(id, day).catch(reportSkip(log, id))) !== undefined) sessions += 1;
+          // A row whose recording cannot be read (damaged, of a format before, its key destroyed) is all there is of it.
+          if ((await indexOne(id, day, "reindexed").catch(reportSkip(log, id))) !== undefined) sessions += 1;
         }
       }
       return sessions;

@@ -28,6 +28,7 @@ async function lived(t: TestContext) {
   const scrub = (text: string) => text;
   await createRecorder({ dir: join(stateDir, "recordings"), clock, scrub, index: store.sessions, log });
   writeFileSync(join(runDir, "api.sock"), "");
+  writeFileSync(join(stateDir, "audit.jsonl"), "{}\n");
   mkdirSync(join(stateDir, EXPORTS, "bundle-of-a-daemon-that-died"), { recursive: true });
   return { base, stateDir, runDir, store, audit };
 }

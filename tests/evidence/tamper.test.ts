@@ -395,3 +395,69 @@ test("what is newer than the last checkpoint is said to be unproved, not to be w
     ],
   );
 });
+
+test("what a daemon that died had signed is not taken back by what a later one signs as it lies there", async (t) => {
+  const world = await host(t);
+  await recorded(world);
+  world.tell({ kind: "session.start", sessionId: "dead" });
+  const recording = world.recorder.open({ ...start("dead"), startedAtMs: world.clock.nowMs() });
+  for (let at = 1; at <= 3; at++) {
+    recording.asked(at, [ask(`SELECT ${at}`)], allow);
+    recording.flush();
+  }
+  await world.checkpointer.checkpoint();
+  rebuild(rec(world, "dead"), (blocks) => blocks.slice(0, -1));
+  const next = await world.restart(); // signs what it finds
+  await next.checkpointer.checkpoint();
+  const found = async () => (await next.verify()).findings.map(({ verdict, kind, where }) => [verdict, kind, where]);
+  assert.deepEqual(await found(), [["tampered", "truncated", "dead"]]);
+  rebuild(rec(world, "alpha"), (blocks) => blocks.slice(0, -1)); // has no end now
+  await next.recorder.reindex();
+  await next.checkpointer.checkpoint();
+  assert.deepEqual(await found(), [
+    ["tampered", "truncated", "alpha"],
+    ["tampered", "truncated", "dead"],
+  ]);
+});
+
+test("a recording that was laid there while no daemon ran is told, though the next one signs what it finds", async (t) => {
+  const world = await host(t);
+  await recorded(world);
+  const elsewhere = await host(t);
+  const recording = elsewhere.recorder.open({ ...start("forged"), startedAtMs: elsewhere.clock.nowMs() });
+  recording.asked(1, [ask("SELECT 1")], allow);
+  recording.flush();
+  cpSync(rec(elsewhere, "forged"), rec(world, "forged"));
+  await world.recorder.reindex(); // signs nothing
+  await world.checkpointer.checkpoint();
+  const unknown = (await world.verify()).findings.filter(({ where }) => where === "forged");
+  assert.ok(unknown.some(({ verdict, kind }) => verdict === "tampered" && kind === "unknown"));
+  const other = await host(t);
+  await recorded(other);
+  cpSync(rec(elsewhere, "forged"), rec(other, "forged"));
+  const next = await other.restart();
+  await next.checkpointer.checkpoint();
+  assert.deepEqual(
+    (await next.verify()).findings.map(({ verdict, kind, where }) => [verdict, kind, where]),
+    [["unproved", "unknown", "forged"]],
+  );
+});
+
+test("recordings of an earlier format are unproved, not tampered with", async (t) => {
+  const world = await host(t);
+  await recorded(world);
+  const old = Buffer.alloc(200);
+  old.write("SALLYREC");
+  old.writeUInt32BE(1, 8);
+  writeFileSync(rec(world, "older"), old);
+  assert.deepEqual(
+    (await world.verify()).findings.map(({ verdict, where }) => [verdict, where]),
+    [["unproved", "older"]],
+  );
+  writeFileSync(rec(world, "alpha"), old);
+  const { findings } = await world.verify();
+  assert.ok(
+    findings.some(({ verdict, where }) => verdict === "tampered" && where === "alpha"),
+    "what was signed has no such excuse",
+  );
+});
