@@ -147,7 +147,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const retention = new Retention({
       ...{ clock, dir: recordings.recordings, index: store.sessions, holds: store.legalHolds, emit },
       rules: () => inForce().settings.recording.retention,
-      labelsOf: (name) => inForce().connections.find((connection) => connection.name === name)?.labels ?? {},
+      labelsOf: (name) => inForce().connections.find((connection) => connection.name === name)?.labels,
       flush: () => audit.flush(),
       trail: audit,
       checkpoint: () => recordings.checkpointer.checkpoint(),

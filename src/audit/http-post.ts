@@ -48,7 +48,8 @@ async function answerOf(response: IncomingMessage): Promise<Answer> {
   let length = 0;
   for await (const part of response as AsyncIterable<Buffer>) {
     length += part.length;
-    if (length <= SINK_ANSWER_BYTES_MAX) parts.push(part);
+    if (length > SINK_ANSWER_BYTES_MAX) break; // ends the connection: whoever sends for ever gets none of our time
+    parts.push(part);
   }
   const afterMs = retryAfterMs(response.headers["retry-after"]);
   return {

@@ -61,5 +61,6 @@ function shortened(event: AuditEvent): AuditEvent {
 }
 
 function cut(value: string | number | boolean): string | number | boolean {
-  return typeof value === "string" && value.length > EVENT_TEXT_MAX ? `${value.slice(0, EVENT_TEXT_MAX)}…` : value;
+  if (typeof value !== "string" || value.length <= EVENT_TEXT_MAX) return value;
+  return `${value.slice(0, EVENT_TEXT_MAX).toWellFormed()}…`; // strict readers refuse half a character, and with it the line
 }

@@ -28,14 +28,18 @@ export function otlpBody(batch: readonly Message[], source: OtlpSource, encoding
 export function rejectedBy(
   body: Buffer,
   contentType: string,
+  sent: number,
 ): { readonly count: number; readonly reason: string } | undefined {
   if (body.length === 0) return undefined;
   const answer = contentType.includes("json")
     ? JSON.parse(body.toString("utf8"))
     : Response.toObject(Response.decode(body), { longs: String });
-  const { partialSuccess } = answer as { partialSuccess?: { rejectedLogRecords?: string; errorMessage?: string } };
-  const count = Number(partialSuccess?.rejectedLogRecords ?? 0);
-  return count > 0 ? { count, reason: partialSuccess?.errorMessage ?? "" } : undefined;
+  const { partialSuccess } = (answer ?? {}) as {
+    partialSuccess?: { rejectedLogRecords?: unknown; errorMessage?: unknown } | null;
+  };
+  // A receiver's word, and no more than was sent can be true.
+  const count = Math.min(sent, Math.trunc(Number(partialSuccess?.rejectedLogRecords ?? 0)));
+  return count > 0 ? { count, reason: String(partialSuccess?.errorMessage ?? "") } : undefined;
 }
 
 /** In the form that is its JSON: numbers of 64 bits are texts. */

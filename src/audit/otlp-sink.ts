@@ -29,7 +29,7 @@ export function createOtlpSink(target: OtlpTarget, world: SinkWorld): Sink {
       try {
         const answer = await poster.post({ ...fixed, ...secret }, body, signal);
         if (answer.status < 200 || answer.status > 299) return failureOf(answer, (status) => RETRYABLE.has(status));
-        const rejected = rejectedBy(answer.body, answer.contentType);
+        const rejected = rejectedBy(answer.body, answer.contentType, batch.length);
         return rejected === undefined ? { kind: "taken" } : { kind: "taken", rejected };
       } catch (error) {
         return error instanceof SyntaxError || error instanceof RangeError

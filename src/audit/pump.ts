@@ -79,6 +79,8 @@ export class Pump {
   #oldestMs: number | undefined;
   #retried = 0;
   #lastError: SinkStatus["lastError"];
+  /** What the log was told since it last took something. */
+  #told: string | undefined;
   /** Another one: what a delivery under way will say does not count. */
   #generation = 0;
   #wake: () => void = () => {};
@@ -252,6 +254,7 @@ export class Pump {
     this.#checkpoint = entries.findLast(({ event }) => event?.kind === CHECKPOINT)?.place.seq ?? this.#checkpoint;
     this.#done = place;
     this.#failures = 0;
+    if (delivered > 0) this.#told = undefined;
     if (this.#batchMax < SINK_BATCH_EVENTS) this.#batchMax *= 2;
     this.#cursor = { ...this.#cursor, delivered: this.#cursor.delivered + delivered };
     const reached = { place, checkpoint: this.#checkpoint };
@@ -294,8 +297,11 @@ export class Pump {
   }
 
   #note(message: string): void {
+    // A receiver that refuses each event for the same reason is one line of the log until it takes one, not one for each.
+    const isNews = this.#failures === 0 && this.#told !== message;
+    this.#told = message;
     this.#lastError = { atMs: this.#parts.clock.nowMs(), message: message.slice(0, SINK_REASON_MAX) };
-    if (this.#failures === 0) this.#parts.log.warn(`The sink ${this.settings.name} does not take events`, { message });
+    if (isNews) this.#parts.log.warn(`The sink ${this.settings.name} does not take events`, { message });
   }
 
   #bury(

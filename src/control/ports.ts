@@ -383,11 +383,14 @@ export interface DaemonModule {
   testPolicies(paths: readonly string[], settingsFile?: string): Promise<PolicyTestResult>;
   /** Without a daemon: findings, then a summary. Throws EVIDENCE_KEY, CHECKPOINT_UNREADABLE, STATE_UNREADABLE. */
   verifyOffline(asked: OfflineVerification): AsyncIterable<EvidenceLine>;
-  /** Without a daemon. Throws BUNDLE_UNREADABLE, EVIDENCE_KEY. */
+  /** Without a daemon. Throws BUNDLE_UNREADABLE, EVIDENCE_KEY, CHECKPOINT_UNREADABLE. */
   verifyBundle(asked: {
     readonly file: string;
     readonly publicKey: string;
     readonly scratch: string;
+    /** Of which session it has to be. */
+    readonly session?: string;
+    readonly anchor?: string;
   }): AsyncIterable<EvidenceLine>;
   doctorReport(examined: { readonly stateDir: string; readonly runDir: string }): Promise<DoctorReport>;
 }

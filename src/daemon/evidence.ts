@@ -13,6 +13,8 @@ import type { ReadEntry } from "../recorder/read.ts";
 import type { SessionState } from "../store/sessions.ts";
 import { entriesOf } from "./entries.ts";
 
+/** Of the state folder: where exports are put together. What a daemon that died left in it is removed at the next start. */
+export const EXPORTS = "exports";
 const PROGRESS_EVERY_MS = 1_000;
 
 export async function* verifyOffline(asked: OfflineVerification): AsyncGenerator<EvidenceLine> {
@@ -33,8 +35,16 @@ export async function* verifyBundle(asked: {
   readonly file: string;
   readonly publicKey: string;
   readonly scratch: string;
+  readonly session?: string;
+  readonly anchor?: string;
 }): AsyncGenerator<EvidenceLine> {
-  const { findings, records, newest } = await check({ ...asked, read });
+  const { session, anchor, ...rest } = asked;
+  if (anchor !== undefined) anchorIn(anchor);
+  const { findings, records, newest } = await check({
+    ...{ ...rest, read },
+    ...(session === undefined ? {} : { sessionId: session }),
+    ...(anchor === undefined ? {} : { anchor: anchor.trim().split("\n").at(-1) ?? "" }),
+  });
   for (const finding of findings) yield lineOf(finding);
   const of = (verdict: EvidenceFinding["verdict"]) => findings.filter((finding) => finding.verdict === verdict).length;
   yield {

@@ -1,11 +1,11 @@
 /** Recorder, data keys and checkpoints, as the settings in force want them. Joins; decides nothing by itself. */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Audit } from "../audit/audit.ts";
 import type { Clock } from "../base/clock.ts";
 import { CHECKPOINT_EVERY_MS, DATA_KEY_AGE_MS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { RecordingSettings } from "../config/recording.ts";
-import { removeLeftBundles } from "../evidence/bundle.ts";
 import { Checkpointer } from "../evidence/checkpointer.ts";
 import { hostKey, publicPart } from "../evidence/host-key.ts";
 import { newestCheckpoint } from "../evidence/newest.ts";
@@ -16,6 +16,7 @@ import { type SessionKeys, sessionKey } from "../recorder/seal.ts";
 import type { Store } from "../store/store.ts";
 import { type DataKeys, openDataKeys } from "../vault/data-keys.ts";
 import type { Vault } from "../vault/vault.ts";
+import { EXPORTS } from "./evidence.ts";
 import type { Life } from "./life.ts";
 import { recorderFaults } from "./test-faults.ts";
 
@@ -46,7 +47,8 @@ export interface Recordings {
 export async function openRecordings(parts: RecordingParts): Promise<Recordings> {
   const { stateDir, clock, log, life, store, vault, audit, scrub, settings, emit } = parts;
   const [recordings, events] = [join(stateDir, "recordings"), join(stateDir, "events")];
-  removeLeftBundles(stateDir);
+  // Links to recordings are in it: what retention deletes would stay there.
+  rmSync(join(stateDir, EXPORTS), { recursive: true, force: true });
   const dataKeys = await openDataKeys(store.dataKeys, vault.derivedKey("recordings"), clock);
   const sessionKeys: SessionKeys = (id, sessionId) => {
     const secret = dataKeys.secretOf(id);
@@ -81,6 +83,7 @@ export async function openRecordings(parts: RecordingParts): Promise<Recordings>
     const message = `${interrupted} sessions were interrupted`;
     emit({ atMs: clock.nowMs(), kind: "recording.recovered", message, fields: { interrupted } });
   }
+  await checkpointer.checkpoint(); // what the daemon before left is signed at once: this one may die as well
   return {
     recordings,
     recorder,

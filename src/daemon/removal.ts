@@ -10,11 +10,11 @@ import { removePinned } from "ebpf-loader";
 import { messageOf, UserError } from "../base/errors.ts";
 import { createLog } from "../base/log.ts";
 import { LIBRARY, removeHooks } from "../containers/installation.ts";
-import { removeLeftBundles } from "../evidence/bundle.ts";
 import { isPopulated, processesOf, removeCgroup } from "../kernel/cgroups.ts";
 import { findCgroupRoot, pinDirOf } from "../kernel/interception.ts";
 import { openStore } from "../store/store.ts";
 import type { Tag } from "../store/tags.ts";
+import { EXPORTS } from "./evidence.ts";
 import { UNDECIDED_FILES } from "./hooks.ts";
 
 const run = promisify(execFile);
@@ -45,7 +45,9 @@ const STATE = [
   "recordings",
   "events",
   "sinks",
+  EXPORTS,
   "daemon.lock",
+  "audit.jsonl", // of versions before the journal
   ...UNDECIDED_FILES,
 ];
 const RUN = ["api.sock", "trust"];
@@ -96,7 +98,6 @@ export async function removeEverything(options: RemovalOptions): Promise<readonl
     rmSync(path, { recursive: true, force: true });
     removed.push(path);
   }
-  if (existsSync(stateDir)) removeLeftBundles(stateDir);
   for (const folder of [stateDir, runDir]) removeIfEmpty(folder);
   return removed;
 }

@@ -22,8 +22,8 @@ export interface RetentionParts {
   readonly index: SessionStore;
   readonly holds: LegalHoldStore;
   readonly rules: () => readonly RetentionRule[];
-  /** Of a connection, as the settings have them now; none where it is not in them any more. */
-  readonly labelsOf: (connection: string) => Readonly<Record<string, string>>;
+  /** Of a connection, as the settings have them now; undefined where it is not in them any more. */
+  readonly labelsOf: (connection: string) => Readonly<Record<string, string>> | undefined;
   readonly emit: (event: AuditEvent) => void;
   /** What was emitted is in the trail, or counted as lost. */
   readonly flush: () => Promise<void>;

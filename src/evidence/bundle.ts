@@ -9,7 +9,7 @@
  *   recording.proto     the format
  */
 import { createHash } from "node:crypto";
-import { createReadStream, readdirSync, rmSync } from "node:fs";
+import { createReadStream } from "node:fs";
 import { copyFile, link, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -69,6 +69,7 @@ export interface BundleSource {
 
 /** The bundle's bytes. What was put together for it is gone when the reading ends, however it ends. Throws SESSION_UNKNOWN. */
 export async function* bundle(source: BundleSource): AsyncGenerator<Uint8Array, void> {
+  await mkdir(source.scratch, { recursive: true, mode: 0o700 });
   const folder = await mkdtemp(join(source.scratch, FOLDER));
   try {
     const files = await gather(source, folder);
@@ -125,12 +126,17 @@ export interface BundleCheck {
   readonly publicKey: string;
   /** A folder for what is unpacked; all of it goes again. */
   readonly scratch: string;
+  /** Of which session it has to be. */
+  readonly sessionId?: string;
+  /** A checkpoint that was kept outside, as a sink got it: of the bundle's it may be the newest. */
+  readonly anchor?: string;
   /** How a recording reads, to hold the transcript to it. */
   readonly read: (entries: AsyncIterable<ReadEntry>, manifest: Manifest) => AsyncIterable<unknown>;
 }
 
 /** Needs nothing but the file and the key. Throws BUNDLE_UNREADABLE, EVIDENCE_KEY. */
-export async function verifyBundle({ file, publicKey, scratch, read }: BundleCheck): Promise<BundleVerification> {
+export async function verifyBundle(asked: BundleCheck): Promise<BundleVerification> {
+  const { file, publicKey, scratch, read, sessionId: wanted, anchor } = asked;
   const key = readPublicKey(publicKey);
   const folder = await mkdtemp(join(scratch, "sallyport-bundle-"));
   try {
@@ -148,7 +154,11 @@ export async function verifyBundle({ file, publicKey, scratch, read }: BundleChe
         message,
       });
     }
-    const root = await newestRoot(folder, manifest, key, findings);
+    if (wanted !== undefined && wanted !== sessionId) {
+      const message = `the bundle is of session ${sessionId}, not of this one`;
+      findings.push({ verdict: "tampered", kind: "renamed", where: wanted, message });
+    }
+    const root = await newestRoot(folder, manifest, key, findings, anchor);
     const stored = (await storedIn(join(folder, "recording"))).get(sessionId);
     if (stored === undefined) throw unreadable(file, "it holds no recording");
     const keys: SessionKeys = (id) => {
@@ -157,8 +167,15 @@ export async function verifyBundle({ file, publicKey, scratch, read }: BundleChe
     };
     const reading = verifySession(stored, { root, isLive: false, keys });
     let step = await reading.next();
-    for (; !step.done; step = await reading.next()) findings.push(step.value);
-    const recorded = readRecording(folder, sessionId, { day: "recording", keys });
+    for (; !step.done; step = await reading.next()) {
+      if (root !== undefined || step.value.kind !== "unsigned") findings.push(step.value);
+    }
+    if (root === undefined) {
+      // An export is made after a checkpoint: one without was cut, or is somebody else's work.
+      const message = "no checkpoint of this key in it has the session: anybody could have made it";
+      findings.push({ verdict: "tampered", kind: "unsigned", where: sessionId, message });
+    }
+    const recorded = heldToStart(readRecording(folder, sessionId, { day: "recording", keys }), manifest, findings);
     const line = await firstDifference(join(folder, "transcript.jsonl"), jsonLines(read(recorded, manifest)));
     if (line !== undefined) {
       const message = `transcript.jsonl is not what the recording says, from line ${line} on`;
@@ -181,9 +198,10 @@ async function newestRoot(
   { sessionId }: Manifest,
   key: ReturnType<typeof readPublicKey>,
   findings: EvidenceFinding[],
+  anchor = "",
 ): Promise<SignedRoot | undefined> {
   const signed: Checkpoint[] = [];
-  const text = await readFile(join(folder, "checkpoints.jsonl"), "utf8").catch(() => "");
+  const text = `${await readFile(join(folder, "checkpoints.jsonl"), "utf8").catch(() => "")}\n${anchor}`;
   for (const line of text.split("\n").filter((one) => one !== "")) {
     const checkpoint = checkpointOf(line);
     const where = checkpoint === undefined ? "checkpoints.jsonl" : `checkpoint ${checkpoint.number}`;
@@ -264,6 +282,21 @@ function unreadable(file: string, why: string): UserError {
   return new UserError("BUNDLE_UNREADABLE", message, "Export it again: sallyport sessions export ID --out FILE");
 }
 
+/** The manifest is signed by nobody, and the transcript's times count from what it says. */
+async function* heldToStart(
+  entries: AsyncIterable<ReadEntry>,
+  { sessionId, startedMs }: Manifest,
+  findings: EvidenceFinding[],
+): AsyncGenerator<ReadEntry, void> {
+  for await (const entry of entries) {
+    if (entry.kind === "start" && entry.atMs !== startedMs) {
+      const message = "manifest.json has another time of its start than the recording";
+      findings.push({ verdict: "tampered", kind: "changed", where: sessionId, message });
+    }
+    yield entry;
+  }
+}
+
 /** From 1; undefined where there is none. */
 async function firstDifference(file: string, expected: AsyncIterable<string>): Promise<number | undefined> {
   let number = 0;
@@ -301,12 +334,5 @@ async function copied(from: string, name: string, to: string): Promise<string> {
   } catch (error) {
     if (codeOf(error) !== "ENOENT" || name !== basename(name, ".zst")) throw error;
     return copied(from, compressedName(name), to);
-  }
-}
-
-/** What exports left that were cut short by a crash: it has recordings in the clear, and keys. */
-export function removeLeftBundles(scratch: string): void {
-  for (const name of readdirSync(scratch)) {
-    if (name.startsWith(FOLDER)) rmSync(join(scratch, name), { recursive: true, force: true });
   }
 }

@@ -6,7 +6,7 @@ import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { messageOf } from "../base/errors.ts";
 import { FIRST_LINK, hexOf, type Link } from "../recorder/block.ts";
-import { readSegment, readTwin, type StoredSegment, segmentName } from "../recorder/files.ts";
+import { readBeginning, readSegment, readTwin, type StoredSegment, segmentName } from "../recorder/files.ts";
 import { checkPreamble, decodeRecord, isTornPreamble } from "../recorder/format.ts";
 import type { SessionKeys } from "../recorder/seal.ts";
 import { isBeginningOf, piecesOf, type SegmentPiece } from "../recorder/segment.ts";
@@ -43,6 +43,12 @@ export async function storedIn(folder: string): Promise<ReadonlyMap<string, Stor
       return [sessionId, { sessionId, folder, segments: [...segments].sort((a, b) => a - b) }];
     }),
   );
+}
+
+/** Whether it was written before there were checkpoints. */
+export async function isOfOlderFormat({ sessionId, folder }: StoredSession): Promise<boolean> {
+  const beginning = await readBeginning(join(folder, segmentName(sessionId, 1)));
+  return beginning !== undefined && checkPreamble(beginning.bytes) === "older";
 }
 
 export interface SessionEvidence {

@@ -7,7 +7,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { findDay, listDays } from "../recorder/files.ts";
 import type { SessionKeys } from "../recorder/seal.ts";
 import type { EvidenceFinding } from "./finding.ts";
-import { type StoredSession, storedIn, verifySession } from "./recordings.ts";
+import { isOfOlderFormat, type StoredSession, storedIn, verifySession } from "./recordings.ts";
 import { type TrailKnowledge, type TrailOptions, verifyTrail } from "./trail.ts";
 
 export interface VerifyOptions extends Omit<TrailOptions, "dir"> {
@@ -81,9 +81,20 @@ async function* sessionFindings(
 ) {
   const { sessionId } = session;
   const root = known.roots.get(sessionId);
+  if (root === undefined && !known.started.has(sessionId) && (await isOfOlderFormat(session))) {
+    const message =
+      "an earlier version wrote it, when nothing was signed: that nothing was changed in it cannot be proved";
+    yield counted({ verdict: "unproved", kind: "unsigned", where: sessionId, message });
+    return { records: 0, bytes: 0 };
+  }
   if (root === undefined && !known.started.has(sessionId) && !isLive(sessionId)) {
     const message = "the audit trail knows of no such session";
     yield counted({ verdict: "tampered", kind: "unknown", where: sessionId, message });
+  }
+  if (root?.state === "interrupted" && root.before.length === 0 && !known.started.has(sessionId)) {
+    const message =
+      "a daemon found it when it began, and signed it as it lay there: nothing else tells of such a session";
+    yield counted({ verdict: "unproved", kind: "unknown", where: sessionId, message });
   }
   const evidence = { root, isLive: isLive(sessionId), ...(keys === undefined ? {} : { keys }) };
   const findings = verifySession(session, evidence);

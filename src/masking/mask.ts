@@ -210,8 +210,9 @@ class ColumnMasker {
     const all = scanText(this.#detectors, text, this.#column.name, evidence);
     const masked = all.filter(({ detectors }) => detectors.some((detector) => this.#styles.has(detector)));
     if (masked.length === all.length) return all;
-    for (const { detectors, detector } of all) {
-      if (!detectors.some((one) => this.#styles.has(one))) this.#seen.add(`detector:${detector}`);
+    for (const { detectors } of all) {
+      if (detectors.some((one) => this.#styles.has(one))) continue;
+      for (const one of detectors) this.#seen.add(`detector:${one}`); // each of them is asked about by itself
     }
     return masked;
   }

@@ -6,6 +6,9 @@ export type MaskStyle = "null" | "redact" | "hash" | "partial";
 /** What kind of text a value is; `other` (numbers, dates, bytes) is never searched by detectors. */
 export type ValueKind = "text" | "json" | "text-array" | "other";
 
+/** Instead of a detector: nobody has looked into the value, since it was too long. */
+export const TOO_LONG_BY = "too-long";
+
 export interface ColumnFacts {
   /** Of the source column; "" where the server names none. */
   readonly schema: string;

@@ -49,6 +49,8 @@ export interface SearchAnswer {
   readonly looked: readonly Looked[];
   /** Sessions that fit and have no end: what they read last may not be recorded. */
   readonly interrupted: number;
+  /** Sessions that fit and could not be read in full: sealed, damaged, or the disk took no recording. */
+  readonly unread: number;
   /** What the index knew. */
   readonly lag: SearchLag;
   readonly next?: string;

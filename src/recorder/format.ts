@@ -157,11 +157,11 @@ const TYPES = {
 } as const;
 
 /** Whether `bytes` begin as a segment of this version does. */
-export function checkPreamble(bytes: Buffer): "fine" | "foreign" | "newer" {
+export function checkPreamble(bytes: Buffer): "fine" | "foreign" | "older" | "newer" {
   if (bytes.length < PREAMBLE_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return "foreign";
   const version = bytes.readUInt32BE(MAGIC.length);
   if (version > VERSION) return "newer";
-  return version === VERSION ? "fine" : "foreign";
+  return version === VERSION ? "fine" : version === 0 ? "foreign" : "older";
 }
 
 /** Whether the bytes end within a preamble of this version, as a loss of power leaves a file of which only the name was kept. */

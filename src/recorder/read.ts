@@ -176,6 +176,10 @@ function preambleProblem(file: string, bytes: Buffer): ReadEntry | undefined {
     return { kind: "damaged", file, offset: 0, torn: true, why: "it ends within its preamble" };
   }
   const preamble = checkPreamble(bytes);
+  if (preamble === "older") {
+    const why = "an earlier version wrote it, in a format that this one does not read";
+    return { kind: "damaged", file, offset: 0, torn: false, why };
+  }
   if (preamble === "fine") return undefined;
   if (preamble === "foreign") {
     return { kind: "damaged", file, offset: 0, torn: false, why: "it is not a recording of this version" };

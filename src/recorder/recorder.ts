@@ -233,7 +233,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
       for (const day of await listDays(dir)) {
         for (const id of await listSessions(dir, day)) {
           if (live.has(id)) continue;
-          await index.forget(id);
+          // A row whose recording cannot be read (damaged, of a format before, its key destroyed) is all there is of it.
           if ((await indexOne(id, day, SIGNED).catch(reportSkip(log, id))) !== undefined) sessions += 1;
         }
       }

@@ -14,8 +14,8 @@ export interface RetentionRule {
 
 export interface StoredSession {
   readonly id: string;
-  /** Of its connection, as the recording has them. */
-  readonly labels: Readonly<Record<string, string>>;
+  /** Of its connection, as the settings have them now; undefined: it is not in them any more. */
+  readonly labels: Readonly<Record<string, string>> | undefined;
   /** Undefined: it is open. */
   readonly endedMs: number | undefined;
   /** Of all its files. */
@@ -30,6 +30,15 @@ export interface Deletion {
   readonly why: "age" | "size";
 }
 
+/**
+ * A connection that was removed or renamed could have had any labels: what was kept for years must not fall under the
+ * rule for all others. Its recordings count for the rule that keeps longest, and go by age alone.
+ */
+function ruleOfRemoved(rules: readonly RetentionRule[]): number {
+  const ages = rules.map(({ keepMs = Number.POSITIVE_INFINITY }) => keepMs);
+  return ages.indexOf(Math.max(...ages));
+}
+
 /** Oldest end first. By size the oldest go until the rest fits; what may not go counts as well. */
 export function planRetention(
   sessions: readonly StoredSession[],
@@ -37,14 +46,25 @@ export function planRetention(
   nowMs: number,
 ): readonly Deletion[] {
   const byRule = new Map<number, StoredSession[]>();
+  const removed: StoredSession[] = [];
   for (const session of sessions) {
-    const rule = rules.findIndex(({ connections }) => has(session.labels, connections));
+    const { labels } = session;
+    if (labels === undefined) {
+      removed.push(session);
+      continue;
+    }
+    const rule = rules.findIndex(({ connections }) => has(labels, connections));
     if (rule < 0) continue;
     const own = byRule.get(rule);
     if (own === undefined) byRule.set(rule, [session]);
     else own.push(session);
   }
-  return [...byRule].flatMap(([rule, own]) => planRule(own, rules[rule] as RetentionRule, rule, nowMs));
+  const longest = ruleOfRemoved(rules);
+  const { keepMs } = rules[longest] ?? {};
+  return [
+    ...[...byRule].flatMap(([rule, own]) => planRule(own, rules[rule] as RetentionRule, rule, nowMs)),
+    ...planRule(removed, { connections: {}, ...(keepMs === undefined ? {} : { keepMs }) }, longest, nowMs),
+  ];
 }
 
 function planRule(

@@ -13,7 +13,7 @@ import type {
 import type { Database } from "../store/database.ts";
 import { type Compiled, compile } from "./compile.ts";
 import { parseQuery } from "./query.ts";
-import { LOOKS, LOOKS_PARTLY } from "./writer.ts";
+import { LACKS, LOOKS, LOOKS_PARTLY } from "./writer.ts";
 
 /** Ids of sessions in which a detector did not look. */
 const EXAMPLES_MAX = 5;
@@ -41,7 +41,8 @@ export async function ask(
     const looked = await Promise.all(compiled.detectors.map((detector) => lookedOf(database, compiled, detector)));
     const where = `FROM subjects s WHERE s.session IS NOT NULL AND s.state = 'interrupted' AND ${compiled.subjects.text}`;
     const interrupted = await database.one<{ n: number }>(`SELECT count(*) AS n ${where}`, compiled.subjects.values);
-    return { by, sessions: [], entries: [], ...found, looked, interrupted: interrupted?.n ?? 0, lag };
+    const unread = await unreadOf(database, compiled);
+    return { by, sessions: [], entries: [], ...found, looked, interrupted: interrupted?.n ?? 0, unread, lag };
   } catch (error) {
     if (codeOf(error) !== "SQLITE_INTERRUPT") throw error;
     const message = `Cannot search: more than ${SEARCH_WAIT_MS / 1_000} s would be needed`;
@@ -159,6 +160,15 @@ async function lookedOf(database: Database, { subjects }: Compiled, detector: st
     ...(row?.to_ms == null ? {} : { notLookedToMs: row.to_ms }),
     examples: examples.map(({ session }) => session),
   };
+}
+
+async function unreadOf(database: Database, { subjects }: Compiled): Promise<number> {
+  const row = await database.one<{ n: number }>(
+    `SELECT count(*) AS n FROM words w JOIN subject_facets x ON x.word = w.n JOIN subjects s ON s.n = x.subject
+     WHERE w.term = ? AND w.value = ? AND s.session IS NOT NULL AND ${subjects.text}`,
+    [...LACKS, ...subjects.values],
+  );
+  return row?.n ?? 0;
 }
 
 interface RawLooked {

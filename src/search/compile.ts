@@ -5,6 +5,7 @@
 import { UserError } from "../base/errors.ts";
 import { SEARCH_VALUES_MAX } from "../base/limits.ts";
 import { detectorsNamed } from "../masking/mask.ts";
+import { TOO_LONG_BY } from "../model/mask.ts";
 import type { SqlValue, Statements } from "../store/database.ts";
 import { ANY } from "./facets.ts";
 import type { Query, Term, Words } from "./query.ts";
@@ -89,7 +90,7 @@ export async function compile(query: Query, database: Statements): Promise<Compi
     asksEntries: what.length > 0 || query.words.length > 0,
     asksValues: terms.some(({ term, isNegated }) => VALUES.has(term) && !isNegated),
     detectors: what.flatMap(({ term, values, isNegated }) =>
-      term === "detector" && !isNegated ? values.flatMap(({ text, isPrefix }) => (isPrefix ? [] : [text])) : [],
+      term === "detector" && !isNegated ? values.flatMap(({ text }) => (text === TOO_LONG_BY ? [] : [text])) : [],
     ),
   };
 }
@@ -98,13 +99,15 @@ function isWho({ term }: Term): boolean {
   return WHO.has(term) || term.startsWith("claim.");
 }
 
-/** "secret" is several detectors; a table with its schema may have been named without. */
+/**
+ * "secret" is several detectors, and where nobody looked any of them may have had something to find; a table with its
+ * schema may have been named without.
+ */
 function expanded(term: Term): Term {
   if (term.term === "detector") {
-    const values = term.values.flatMap((value) =>
-      value.isPrefix ? [value] : [...detectorsNamed([value.text])].map((text) => ({ text, isPrefix: false })),
-    );
-    return { ...term, values };
+    const named = new Set(detectorsNamed(term.values.map(({ text }) => text)));
+    if (!term.isNegated) named.add(TOO_LONG_BY);
+    return { ...term, values: [...named].map((text) => ({ text, isPrefix: false })) };
   }
   if (term.term !== "table") return term;
   const unnamed = term.values.flatMap(({ text, isPrefix }) => {

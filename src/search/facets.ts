@@ -1,4 +1,5 @@
 /** From what a recording keeps of an operation to the facts that search knows. Reads JSON that may be of any protocol. */
+import { TOO_LONG_BY } from "../model/mask.ts";
 import type { AnswerEntry, MaskTally } from "../model/session.ts";
 import type { ActionEntry, DecisionEntry, StartEntry } from "../recorder/format.ts";
 import type { Facet, Finding } from "./row.ts";
@@ -88,8 +89,9 @@ export function facetsOfFinding({ column, by, masked, shown }: Finding): Facet[]
   return bounded([...named, ["column", column], ["column", own], ...value]);
 }
 
-/** "label:a,b" names two. */
+/** "label:a,b" names two. What was too long to be searched is found as a detector's, beside whichever is asked for. */
 function namesIn(by: string): readonly string[] {
+  if (by === TOO_LONG_BY) return [`detector:${by}`];
   if (!by.startsWith("label:")) return [by];
   return by
     .slice("label:".length)

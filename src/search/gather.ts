@@ -51,6 +51,7 @@ export class Gatherer {
   #before: number;
   #always: readonly string[] | null;
   readonly #sometimes: Set<string>;
+  #lacks = false;
 
   constructor(session: string, segment: number, carry: Carry) {
     this.#session = session;
@@ -65,6 +66,11 @@ export class Gatherer {
   get looked(): { readonly always: readonly string[]; readonly partly: readonly string[] } {
     const always = this.#always ?? [];
     return { always, partly: [...this.#sometimes].filter((detector) => !always.includes(detector)) };
+  }
+
+  /** Something that was asked and answered is not in the recording, or cannot be read: what it was is not known here. */
+  get lacks(): boolean {
+    return this.#lacks;
   }
 
   add(entry: ReadEntry): void {
@@ -87,15 +93,21 @@ export class Gatherer {
         for (const asked of this.#pending.values()) this.#row(asked, undefined);
         this.#pending.clear();
         return;
+      case "gap":
+        this.#lacks ||= entry.wentOn; // else all of it was denied
+        return;
+      case "damaged":
+        this.#lacks ||= !entry.torn; // what was torn was never acted upon
+        return;
+      case "unknown":
+      case "missing":
+      case "altered":
+      case "sealed":
+        this.#lacks = true;
+        return;
       case "start":
       case "output":
       case "terminal":
-      case "gap":
-      case "unknown":
-      case "missing":
-      case "damaged":
-      case "altered":
-      case "sealed":
       case "interrupted":
         return;
       default:

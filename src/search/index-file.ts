@@ -7,7 +7,7 @@ import { codeOf, UserError } from "../base/errors.ts";
 import { type Database, openDatabase } from "../store/database.ts";
 
 /** One more with every change of the tables or of what goes into them. */
-const VERSION = 1;
+const VERSION = 2;
 
 /**
  * `subjects`: sessions, and who else events are about. `words`: every value of every term, once. `facets` and

@@ -63,6 +63,12 @@ export class Indexer {
     await this.#parts.writer.forget(sessions);
   }
 
+  /** From the oldest session on: what is read already is passed over. */
+  lookAgain(): void {
+    this.#cursor = { startedMs: 0, id: "" };
+    this.#isBehind = true;
+  }
+
   lag(): SearchLag {
     let oldest = Math.min(this.#lookedMs, this.#eventsUpToMs);
     let segments = 0;

@@ -15,6 +15,8 @@ export type ToWorker =
   /** Everything recorded so far is in the index when it answers, as far as time allows. */
   | { readonly kind: "reindex"; readonly id: number }
   | { readonly kind: "forget"; readonly id: number; readonly sessions: readonly string[] }
+  /** Sessions of long ago are in the store again. */
+  | { readonly kind: "look-again"; readonly id: number }
   | { readonly kind: "close" };
 
 export type FromWorker =

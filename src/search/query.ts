@@ -5,6 +5,7 @@
 import { UserError } from "../base/errors.ts";
 import { SEARCH_QUERY_MAX, SEARCH_TERMS_MAX } from "../base/limits.ts";
 import { DETECTOR_NAMES } from "../masking/detectors.ts";
+import { TOO_LONG_BY } from "../model/mask.ts";
 import { SEARCH_TERMS, type SearchTerm } from "../model/search.ts";
 import { didYouMean } from "../policy/nearest.ts";
 import { readMoment } from "./moment.ts";
@@ -35,7 +36,7 @@ const DECISIONS = ["allow", "deny", "hold", "observed"];
 const FIXED: Partial<Record<SearchTerm, readonly string[]>> = {
   decision: DECISIONS,
   value: ["masked", "shown"],
-  detector: DETECTOR_NAMES,
+  detector: [...DETECTOR_NAMES, TOO_LONG_BY],
 };
 const NUMBERS: ReadonlySet<string> = new Set<SearchTerm>(["pid", "uid"]);
 const TIMES = ["since", "until"];
@@ -86,11 +87,16 @@ function termOf(name: string, written: readonly string[], place: number): Omit<T
     const remedy = near === "" ? `Terms are ${[...known, ...TIMES, "claim.NAME"].join(", ")}` : near.trim();
     throw fault(`there is no term "${name}"`, place, `${remedy}; in quotes it is text`);
   }
-  const values = written.map(valueIn);
+  const fixed = FIXED[name as SearchTerm];
+  const values = written.map(valueIn).flatMap((value) => {
+    if (fixed === undefined || !value.isPrefix) return [value];
+    // What there is of them is known: a beginning stands for names, so that the answer can tell of each.
+    const begun = fixed.filter((one) => one.startsWith(value.text));
+    return begun.length === 0 ? [{ ...value, isPrefix: false }] : begun.map((text) => ({ text, isPrefix: false }));
+  });
   for (const { text, isPrefix } of values) {
     if (text === "" && !isPrefix) throw fault(`${name}: has no value`, place, `Write ${name}:VALUE`);
-    const fixed = FIXED[name as SearchTerm];
-    if (fixed !== undefined && !isPrefix && !fixed.includes(text)) {
+    if (fixed !== undefined && !fixed.includes(text)) {
       const near = didYouMean(text, fixed).trim();
       throw fault(`"${text}" is no ${name}`, place, near === "" ? `It is one of ${fixed.join(", ")}` : near);
     }

@@ -20,6 +20,8 @@ export interface Search {
   lag(): SearchLag;
   /** Forgets all of it and begins anew; resolves when it has begun. */
   reindex(): Promise<void>;
+  /** The store has sessions that were not in it when their time was passed. */
+  lookAgain(): Promise<void>;
   /** Of sessions whose recordings are deleted. */
   forget(sessions: readonly string[]): Promise<void>;
   close(): Promise<void>;
@@ -113,7 +115,7 @@ export function openSearch({ stateDir, recordings, log }: SearchOptions): Search
 
   function asked(
     message:
-      | { readonly kind: "reindex" }
+      | { readonly kind: "reindex" | "look-again" }
       | Omit<Extract<ToWorker, { kind: "search" }>, "id">
       | Omit<Extract<ToWorker, { kind: "forget" }>, "id">,
   ): Promise<SearchAnswer | undefined> {
@@ -138,6 +140,9 @@ export function openSearch({ stateDir, recordings, log }: SearchOptions): Search
     lag: () => lag,
     async reindex() {
       await asked({ kind: "reindex" });
+    },
+    async lookAgain() {
+      await asked({ kind: "look-again" });
     },
     async forget(sessions) {
       await asked({ kind: "forget", sessions });

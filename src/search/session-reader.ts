@@ -6,7 +6,7 @@ import { facetsOfStart } from "./facets.ts";
 import { type Carry, Gatherer, NO_CARRY } from "./gather.ts";
 import type { IndexerParts } from "./indexer.ts";
 import type { Facet, Row, Subject } from "./row.ts";
-import { LOOKS, LOOKS_PARTLY } from "./writer.ts";
+import { LACKS, LOOKS, LOOKS_PARTLY } from "./writer.ts";
 
 export interface SessionToRead {
   readonly id: string;
@@ -44,6 +44,7 @@ export class SessionReader {
   #isDone = false;
   #carry: Carry = NO_CARRY;
   #facets: readonly Facet[] = [];
+  #lacks = false;
   segmentsWaiting = 1;
   /** When all that was in the files then was read. */
   readToEndMs = 0;
@@ -102,6 +103,7 @@ export class SessionReader {
       this.readToEndMs = nowMs;
       if (this.isOpen) return NOTHING;
       await this.#resume();
+      this.#lacks = true;
       await this.#write([], "done");
       return { worked: true, isFinished: true };
     }
@@ -135,6 +137,8 @@ export class SessionReader {
         isNew = true;
       }
       if (entry.kind === "start") this.#facets = facetsOfStart(entry);
+      // Whoever ended it wrote so: the end was cut off.
+      if (entry.kind === "interrupted" && this.#state === "ended") this.#lacks = true;
       gatherer.add(entry);
     }
     this.segmentsWaiting = 0;
@@ -151,11 +155,11 @@ export class SessionReader {
     if (this.#isStarted) return;
     const progress = await this.#parts.writer.progressOf(this.id);
     this.#isStarted = true;
-    if (progress === undefined) return;
-    this.#segment = progress.segment;
-    this.#sequence = progress.sequence;
-    this.#recordedMs = progress.atMs;
-    this.#carry = JSON.parse(progress.carry) as Carry;
+    // Also where nothing was written: what was read before a write that failed is read again.
+    this.#segment = progress?.segment ?? 1;
+    this.#sequence = progress?.sequence ?? 0;
+    this.#recordedMs = progress?.atMs ?? this.#session.startedMs;
+    this.#carry = progress === undefined ? NO_CARRY : (JSON.parse(progress.carry) as Carry);
   }
 
   async #write(rows: readonly Row[], how: "more" | "done", gatherer?: Gatherer): Promise<void> {
@@ -165,9 +169,16 @@ export class SessionReader {
     const carry = gatherer?.carry() ?? this.#carry;
     const late = gatherer?.take() ?? [];
     const looked = gatherer?.looked ?? { always: [], partly: [] };
+    this.#lacks ||= gatherer?.lacks ?? false;
     const subject: Subject = {
       ...{ key: `session\0${id}`, session: id, agent, connection, user, executable, pid, startedMs },
-      facets: [["session", id], ["agent", agent], ["connection", connection], ...this.#facets],
+      facets: [
+        ["session", id],
+        ["agent", agent],
+        ["connection", connection],
+        ...this.#facets,
+        ...(this.#lacks ? [LACKS] : []),
+      ],
     };
     const looks = [
       ...looked.always.map((detector): Facet => [LOOKS, detector]),

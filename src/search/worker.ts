@@ -85,6 +85,11 @@ class IndexProcess {
           await this.#reopen("somebody asked for it");
           return undefined;
         });
+      case "look-again":
+        return this.#inTurn(async () => {
+          this.#opened.indexer.lookAgain();
+          return undefined;
+        });
       case "forget":
         return this.#inTurn(async () => {
           await this.#opened.indexer.forget(message.sessions);

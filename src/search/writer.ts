@@ -222,6 +222,8 @@ function valuesOf(number: number, subject: number, row: Row): SqlValue[] {
 /** Of detectors that looked at a session all the time, or at times; no terms that anybody can ask for. */
 export const LOOKS = "looks";
 export const LOOKS_PARTLY = "looks-partly";
+/** Of a session that was not read in full, whatever it was that stood in the way. */
+export const LACKS: Facet = ["lacks", "records"];
 const FORGET_LOOKS = `DELETE FROM subject_facets WHERE subject = ? AND word IN
   (SELECT n FROM words WHERE term IN ('${LOOKS}', '${LOOKS_PARTLY}'))`;
 const columns = (count: number) => Array.from({ length: count }, (_, at) => `value ->> ${at}`).join(", ");

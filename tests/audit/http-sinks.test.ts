@@ -193,3 +193,24 @@ test("a receiver over TLS is verified by name and root, and else gets nothing", 
   for (const tls of wrong) assert.equal((await closing(t, webhook(url, tls)).deliver(BATCH, NEVER)).kind, "failed");
   assert.equal(heard.length, 1);
 });
+
+test("an answer without an end is not read to its end, and counts by its status", { timeout: 10_000 }, async (t) => {
+  let sent = 0;
+  const listening = createServer((request, response) => {
+    request.resume();
+    response.writeHead(200);
+    const more = () => {
+      while (!response.destroyed && response.write(Buffer.alloc(65_536))) sent += 65_536;
+    };
+    response.on("drain", more);
+    more();
+  }).listen(0, "127.0.0.1");
+  await once(listening, "listening");
+  t.after(() => {
+    listening.closeAllConnections();
+    listening.close();
+  });
+  const url = `http://127.0.0.1:${(listening.address() as AddressInfo).port}/`;
+  assert.deepEqual(await closing(t, webhook(url)).deliver(BATCH, NEVER), { kind: "taken" });
+  assert.ok(sent < 64 * 1024 * 1024, `${sent} bytes`);
+});

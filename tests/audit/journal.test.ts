@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Journal } from "../../src/audit/journal.ts";
 import { linesOf } from "../../src/audit/journal-files.ts";
-import { hashOf, NO_HASH, readLine } from "../../src/audit/lines.ts";
+import { hashOf, lineOf, NO_HASH, readLine } from "../../src/audit/lines.ts";
 import { verifyJournal } from "../../src/audit/verify.ts";
 import { folder, fullDisk } from "../store/folder.ts";
 import { event, events, openJournal } from "./kit.ts";
@@ -155,4 +155,14 @@ test("a folder that others may write is refused", (t) => {
   mkdirSync(dir);
   chmodSync(dir, 0o777);
   assert.throws(() => Journal.open({ dir }), { code: "STORE_FOLDER_MODE" });
+});
+
+test("an event that is too long is cut between characters: strict readers refuse half of one, and with it the line", () => {
+  const line = lineOf(
+    { atMs: 1, kind: "names.refused", message: `a${"\u{1f600}".repeat(40_000)}` },
+    { seq: 0, hash: NO_HASH },
+    undefined,
+  ).toString();
+  assert.ok(line.length < 2_000);
+  assert.ok((JSON.parse(line) as { message: string }).message.isWellFormed());
 });

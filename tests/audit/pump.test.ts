@@ -31,6 +31,7 @@ interface Given {
 }
 
 function given(t: TestContext, { answer, settings = WEBHOOK, journal = openJournal(t) }: Given) {
+  const log = quietLog();
   const dir = join(folder(t), "sinks");
   mkdirSync(dir);
   const batches: number[][] = [];
@@ -46,7 +47,7 @@ function given(t: TestContext, { answer, settings = WEBHOOK, journal = openJourn
   const cursor = { seq: 0, hash: NO_HASH, checkpoint: 0, delivered: 0, deadLettered: 0, skipped: 0 };
   const pump = new Pump(
     {
-      ...{ settings, sink, journal, dir, clock: { nowMs: () => Date.now() }, log: quietLog() },
+      ...{ settings, sink, journal, dir, clock: { nowMs: () => Date.now() }, log },
       emit: (one) => emitted.push(one),
       moved: () => {},
       format: (_event, _seq, line) => line,
@@ -59,7 +60,7 @@ function given(t: TestContext, { answer, settings = WEBHOOK, journal = openJourn
     journal.append(list);
     pump.wake();
   };
-  return { pump, sink, journal, dir, batches, emitted, append };
+  return { pump, sink, journal, dir, batches, emitted, append, log };
 }
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
@@ -105,6 +106,23 @@ test("of a refused batch only the event that is at fault goes to the dead letter
   assert.deepEqual([seq, reason, JSON.parse(text).atMs], [13, "status 400", 13]);
   const { delivered, deadLettered } = pump.status();
   assert.deepEqual([delivered, deadLettered], [39, 1]);
+});
+
+test("a receiver that refuses every event is told to the log once, and again after it took one", async (t) => {
+  let refuses = true;
+  const refused = { kind: "refused", reason: "status 400" } as const;
+  const { pump, append, log } = given(t, { answer: () => (refuses ? refused : { kind: "taken" }) });
+  append(events(1, 40));
+  await until("all is through", () => pump.status().behind.events === 0);
+  assert.equal(pump.status().deadLettered, 40);
+  assert.equal(log.lines.length, 1);
+  refuses = false;
+  append(events(41, 41));
+  await until("it is through", () => pump.status().delivered === 1);
+  refuses = true;
+  append(events(42, 42));
+  await until("it is through", () => pump.status().deadLettered === 41);
+  assert.equal(log.lines.length, 2);
 });
 
 test("what a receiver rejects without saying which is counted, kept, and not sent again", async (t) => {

@@ -1,5 +1,7 @@
 /** audit and sessions verify, export, keys: what they ask for, say and leave. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -77,7 +79,15 @@ test("without a daemon, a copy or a bundle is verified with the host's key only"
   assert.deepEqual([offline.code, asked[0]], [0, { stateDir: "/copy", publicKey: "PEM" }]);
   assert.match(offline.out, /nothing was tampered with, 1 unproved/);
   const bundle = await sallyport(daemon, ["sessions", "verify", "--bundle", "x.tar", "--key", key], main);
-  assert.deepEqual([bundle.code, asked[1]], [0, { file: "x.tar", publicKey: "PEM", scratch: tmpdir() }]);
+  const { scratch, ...rest } = asked[1] as { scratch: string };
+  assert.deepEqual([bundle.code, rest], [0, { file: "x.tar", publicKey: "PEM" }]);
+  assert.equal(existsSync(scratch), false, "what was unpacked is gone");
+  const outside = join(folder(t), "last.json");
+  writeFileSync(outside, "{}\n");
+  const whose = ["sessions", "verify", "s1", "--bundle", "x.tar", "--key", key, "--checkpoint", outside];
+  await sallyport(daemon, whose, main);
+  const { session, anchor } = asked[2] as { session: string; anchor: string };
+  assert.deepEqual([session, anchor], ["s1", "{}"], "neither is dropped without a word");
   for (const args of [
     ["audit", "verify", "--offline", "/copy"],
     ["audit", "verify", "--key", key],
@@ -104,6 +114,27 @@ test("an export is a file for its owner alone, and is never written over another
   const none = await sallyport(daemon, ["sessions", "export", "s9", "--out", `${file}.9`]);
   assert.deepEqual([none.code, existsSync(`${file}.9`)], [1, false]);
   assert.match(none.err, /SESSION_UNKNOWN/);
+});
+
+test("what an export or a verification has half made is gone when a person ends it", async (t) => {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    const half = join(folder(t), "half");
+    const program = `import { mkdirSync, writeFileSync } from "node:fs";
+      import { clearingAway } from ${JSON.stringify(new URL("../../src/control/cli/clearing.ts", import.meta.url).href)};
+      mkdirSync(${JSON.stringify(half)});
+      writeFileSync(${JSON.stringify(join(half, "x"))}, "x");
+      void clearingAway(${JSON.stringify(half)}, () => new Promise(() => setInterval(() => {}, 1_000)));
+      process.stdout.write("ready");`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    t.after(() => child.kill("SIGKILL"));
+    await once(child.stdout, "data");
+    assert.equal(existsSync(half), true, "control");
+    child.kill(signal);
+    const [, by] = await once(child, "exit");
+    assert.deepEqual([by, existsSync(half)], [signal, false]);
+  }
 });
 
 test("the host's key is for everybody who may list, the rest for admins", async (t) => {

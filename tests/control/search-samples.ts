@@ -7,7 +7,7 @@ const AT = Date.UTC(2026, 10, 1, 12);
 const LAG: SearchLag = { sessions: 0, segments: 0, events: 0, oldestMs: 0, indexedUpToMs: AT };
 
 export const NOTHING_FOUND: SearchAnswer = {
-  ...{ by: "sessions", sessions: [], entries: [], looked: [], interrupted: 0, lag: LAG },
+  ...{ by: "sessions", sessions: [], entries: [], looked: [], interrupted: 0, unread: 0, lag: LAG },
   totals: { sessions: 0, masked: 0, shown: 0 },
 };
 
@@ -21,7 +21,14 @@ const SESSION: FoundSession = {
 };
 
 export const FOUND_SESSIONS: SearchAnswer = {
-  ...{ by: "sessions", sessions: [SESSION], entries: [], totals: { sessions: 1, masked: 5, shown: 2 }, interrupted: 1 },
+  ...{
+    by: "sessions",
+    sessions: [SESSION],
+    entries: [],
+    totals: { sessions: 1, masked: 5, shown: 2 },
+    interrupted: 1,
+    unread: 2,
+  },
   looked: [
     {
       ...{ detector: "payment-card", sessions: 9, notLooked: 3, partly: 1, examples: ["s7"] },
@@ -33,7 +40,7 @@ export const FOUND_SESSIONS: SearchAnswer = {
 };
 
 export const FOUND_ENTRIES: SearchAnswer = {
-  ...{ by: "entries", sessions: [], looked: [], interrupted: 0, lag: LAG },
+  ...{ by: "entries", sessions: [], looked: [], interrupted: 0, unread: 0, lag: LAG },
   entries: [
     {
       ...{

@@ -30,8 +30,9 @@ test("search by session tells who, what was masked, what was shown, where nobody
     stdout,
     /payment-card was not looked for in 3 of 9 sessions \(2026-.* to 2026-.*\), e\.g\. s7; in 1 a part of the time/,
   );
-  assert.match(stdout, /email was looked for in all of 9 sessions/);
+  assert.match(stdout, /email was looked for in all of 9 sessions, in texts and JSON of answers; not in numbers/);
   assert.match(stdout, /1 session that fit ended in a crash/);
+  assert.match(stdout, /2 sessions that fit could not be read in full/);
   assert.match(stdout, /more: --cursor 17/);
   assert.match(stdout, /indexed up to 2026-.*; 2 sessions, 3 segments and 0 events wait, the oldest for 1 min 30 s/);
   assert.equal(stdout.includes("\u001b[2J"), false);

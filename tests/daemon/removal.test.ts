@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { createAudit } from "../../src/audit/audit.ts";
+import { EXPORTS } from "../../src/daemon/evidence.ts";
 import { leaveUndecided } from "../../src/daemon/hooks.ts";
 import { removeEverything } from "../../src/daemon/removal.ts";
 import { createRecorder } from "../../src/recorder/recorder.ts";
@@ -27,6 +28,8 @@ async function lived(t: TestContext) {
   const scrub = (text: string) => text;
   await createRecorder({ dir: join(stateDir, "recordings"), clock, scrub, index: store.sessions, log });
   writeFileSync(join(runDir, "api.sock"), "");
+  writeFileSync(join(stateDir, "audit.jsonl"), "{}\n");
+  mkdirSync(join(stateDir, EXPORTS, "bundle-of-a-daemon-that-died"), { recursive: true });
   return { base, stateDir, runDir, store, audit };
 }
 

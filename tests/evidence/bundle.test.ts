@@ -5,11 +5,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { create, extract } from "tar";
-import { bundle, type Manifest, removeLeftBundles, verifyBundle } from "../../src/evidence/bundle.ts";
+import { bundle, type Manifest, verifyBundle } from "../../src/evidence/bundle.ts";
+import { checkpointEvent } from "../../src/evidence/checkpoint.ts";
 import { hostKey, publicPart } from "../../src/evidence/host-key.ts";
 import type { ReadEntry } from "../../src/recorder/read.ts";
 import { type SessionKeys, sessionKey } from "../../src/recorder/seal.ts";
-import { allow, ask, start } from "../recorder/kit.ts";
+import { allow, ask, NOON, start } from "../recorder/kit.ts";
 import { folder } from "../store/folder.ts";
 import { type Host, host } from "./kit.ts";
 
@@ -28,7 +29,7 @@ async function exported(
   const scratch = folder(t);
   const chunks: Uint8Array[] = [];
   const { recordings, events, publicKey } = world;
-  const about = { sessionId, startedMs: 0, state, recordings, events, publicKey, host: "ci-1", nowMs: 1 };
+  const about = { sessionId, startedMs: NOON, state, recordings, events, publicKey, host: "ci-1", nowMs: 1 };
   for await (const chunk of bundle({ ...about, keys, keyIds, read, scratch })) chunks.push(chunk);
   assert.deepEqual(readdirSync(scratch), [], "nothing is left of what it was put together from");
   const file = join(scratch, "alpha.tar");
@@ -106,6 +107,15 @@ const hands: readonly { name: string; change: (unpacked: string) => void; kind: 
     kind: "unsigned",
   },
   {
+    name: "the session's start was moved in the manifest, from which the transcript's times count",
+    change: (unpacked) => {
+      const file = join(unpacked, "manifest.json");
+      const manifest = JSON.parse(readFileSync(file, "utf8")) as Manifest;
+      writeFileSync(file, JSON.stringify({ ...manifest, startedMs: manifest.startedMs - 3_600_000 }));
+    },
+    kind: "changed",
+  },
+  {
     name: "a file was exchanged",
     change: (unpacked) => writeFileSync(join(unpacked, "recording.proto"), "other"),
     kind: "changed",
@@ -129,11 +139,43 @@ for (const { name, change, kind } of hands) {
     await create({ file, cwd: unpacked }, readdirSync(unpacked));
     const { findings } = await verifyBundle(check);
     assert.ok(
-      findings.some((finding) => finding.kind === kind),
+      findings.some((finding) => finding.kind === kind && finding.verdict === "tampered"),
       JSON.stringify(findings),
     );
   });
 }
+
+test("a bundle of another session than was asked for is found", async (t) => {
+  const world = await recorded(t);
+  const { check } = await exported(t, world, "alpha", NO_KEYS, []);
+  const { findings } = await verifyBundle({ ...check, sessionId: "beta" });
+  assert.deepEqual(
+    findings.map(({ verdict, where }) => [verdict, where]),
+    [["tampered", "beta"]],
+  );
+  assert.deepEqual((await verifyBundle({ ...check, sessionId: "alpha" })).findings, []);
+});
+
+test("a bundle that was cut back to an older checkpoint is found by a newer one that was kept outside", async (t) => {
+  const world = await recorded(t);
+  const live = world.recorder.open({ ...start("gamma"), startedAtMs: NOON });
+  live.asked(1, [ask("SELECT 1")], allow);
+  await live.flush();
+  await world.checkpointer.checkpoint();
+  const { check } = await exported(t, world, "gamma", NO_KEYS, []);
+  live.asked(2, [ask("SELECT 2")], allow);
+  await live.flush();
+  await world.checkpointer.checkpoint();
+  const { last } = world.checkpointer;
+  assert.ok(last !== undefined);
+  const anchor = JSON.stringify(checkpointEvent(last));
+  const { findings } = await verifyBundle({ ...check, anchor });
+  assert.ok(
+    findings.some(({ verdict, kind }) => verdict === "tampered" && kind === "truncated"),
+    JSON.stringify(findings),
+  );
+  assert.ok((await verifyBundle(check)).findings.every(({ verdict }) => verdict === "unproved"));
+});
 
 test("what is no bundle, and one that wants to write elsewhere, is refused and leaves nothing", async (t) => {
   const scratch = folder(t);
@@ -142,6 +184,12 @@ test("what is no bundle, and one that wants to write elsewhere, is refused and l
   await assert.rejects(verifyBundle({ ...check, file }), { code: "BUNDLE_UNREADABLE" });
   writeFileSync(file, randomBytes(4096));
   await assert.rejects(verifyBundle({ ...check, file }), { code: "BUNDLE_UNREADABLE" });
+  for (const manifest of [{}, { sessionId: "a", files: [], keys: {} }, { sessionId: 5, files: {}, keys: {} }]) {
+    const broken = folder(t);
+    writeFileSync(join(broken, "manifest.json"), JSON.stringify({ format: "sallyport-bundle/1", ...manifest }));
+    await create({ file, cwd: broken }, ["manifest.json"]);
+    await assert.rejects(verifyBundle({ ...check, file }), { code: "BUNDLE_UNREADABLE" });
+  }
   const evil = folder(t);
   mkdirSync(join(evil, "recording"));
   writeFileSync(join(evil, "recording", "x"), "x");
@@ -172,15 +220,6 @@ test("a session that goes on while it is exported is exported as of one moment, 
     [["unproved", "unsigned", "alpha"]],
   );
   assert.equal(records, 3);
-});
-
-test("what an export left that a crash cut short goes at the next start", async (t) => {
-  const scratch = folder(t);
-  mkdirSync(join(scratch, "bundle-x1", "recording"), { recursive: true });
-  writeFileSync(join(scratch, "bundle-x1", "transcript.jsonl"), "in the clear");
-  writeFileSync(join(scratch, "sallyport.db"), "x");
-  removeLeftBundles(scratch);
-  assert.deepEqual(readdirSync(scratch), ["sallyport.db"]);
 });
 
 const noManifests: readonly string[] = [

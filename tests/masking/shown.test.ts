@@ -34,6 +34,14 @@ const rows: readonly (readonly [
 ])[] = [
   ["a card that is watched", `paid ${CARD}`, {}, ["payment-card"], ["detector:payment-card"], undefined],
   ["two of the same are one", `${MAIL} ${MAIL.replace("ann", "bob")}`, {}, ["email"], ["detector:email"], undefined],
+  [
+    "what two detectors find in one place",
+    `${CARD}@example.com`,
+    {},
+    ["*"],
+    ["detector:payment-card", "detector:email"],
+    undefined,
+  ],
   ["nothing", "nothing at all", {}, ["*"], [], undefined],
   ["what nobody watches", `paid ${CARD}`, {}, ["email"], [], undefined],
   [

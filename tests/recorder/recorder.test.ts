@@ -610,6 +610,21 @@ test("the index built anew from the recordings equals the one that grew with the
   assert.deepEqual(await index.list(), grown);
 });
 
+test("a recording that cannot be read keeps its row when the index is built anew", async (t) => {
+  const { dir, recorder, index } = await world(t);
+  for (const id of ["s1", "s2"]) {
+    const recording = recorder.open(start(id));
+    recording.asked(1, [ask("SELECT 1")], allow);
+    recording.flush();
+    await recording.end(summary);
+  }
+  await index.flush();
+  const before = await index.list();
+  writeFileSync(join(dir, DAY, "s1.0001.rec"), "this is no recording");
+  assert.equal(await recorder.reindex(), 1);
+  assert.deepEqual(await index.list(), before);
+});
+
 test("a session's row is put when it opens, then at most once in a while, and at its end", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const { dir, clock, log, index } = await world(t);

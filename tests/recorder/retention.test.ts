@@ -67,6 +67,24 @@ const rows: readonly {
     goes: ["b 2 age", "c 1 size"],
   },
   {
+    name: "a connection that was removed from the settings is kept as long as the longest rule says, and never goes by size",
+    sessions: [session("a", 50, { labels: undefined }), session("b", 400, { labels: undefined, bytes: 100 })],
+    rules: [
+      { connections: prod, keepMs: 365 * DAY, keepBytes: 5 },
+      { connections: all, keepMs: 30 * DAY },
+    ],
+    goes: ["b 0 age"],
+  },
+  {
+    name: "a connection that was removed stays for ever where a rule keeps some for ever",
+    sessions: [session("a", 900, { labels: undefined })],
+    rules: [
+      { connections: prod, keepBytes: 5 },
+      { connections: all, keepMs: 30 * DAY },
+    ],
+    goes: [],
+  },
+  {
     name: "all labels of a rule must fit",
     sessions: [session("a", 50)],
     rules: [{ connections: { environment: "prod", team: "x" }, keepMs: 0 }],

@@ -3,6 +3,10 @@ import assert from "node:assert/strict";
 import { readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { Gatherer, NO_CARRY } from "../../src/search/gather.ts";
+import { openIndex } from "../../src/search/index-file.ts";
+import { SessionReader } from "../../src/search/session-reader.ts";
+import { IndexWriter } from "../../src/search/writer.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { answer, deny } from "../recorder/kit.ts";
 import { ask, count, end, open, operation, said, type World, world } from "./kit.ts";
@@ -78,6 +82,53 @@ for (const [name, harm] of damages) {
     assert.ok(w.log.lines.includes("warn The search index is built anew"), w.log.lines.join("\n"));
   });
 }
+
+test("what was read before a write that failed is read again", async (t) => {
+  const w = await world(t);
+  const recording = open(w, "one");
+  said(recording, 1, "select card from cards");
+  await end(w, recording);
+  const { database } = await openIndex(join(w.state, "other.db"));
+  t.after(() => database.close());
+  /** Its first transaction finds the disk full. */
+  class Failing extends IndexWriter {
+    #failures = 0;
+    override async session(...what: Parameters<IndexWriter["session"]>): Promise<void> {
+      if (this.#failures++ === 0) throw new Error("the disk is full");
+      await super.session(...what);
+    }
+  }
+  const day = new Date().toISOString().slice(0, 10);
+  const who = { agent: "ci", connection: "orders", user: "builder", executable: "/usr/bin/psql", pid: 42 };
+  const session = { id: "one", ...who, startedMs: 1, endedMs: 2, state: "ended", day };
+  const recordings = join(w.state, "recordings");
+  const parts = { writer: new Failing(database), store: database, recordings, nowMs: () => Date.now(), warn: () => {} };
+  const reader = new SessionReader(session, parts);
+  await assert.rejects(reader.next(Date.now(), 0), /full/);
+  while (!(await reader.next(Date.now(), 0)).isFinished);
+  const found = await database.all<{ text: string }>("SELECT text FROM entries");
+  assert.deepEqual(found, [{ text: "select card from cards" }]);
+});
+
+test("operations that went on while the disk took nothing are told apart from those that were denied", () => {
+  for (const wentOn of [true, false]) {
+    const gatherer = new Gatherer("s1", 1, NO_CARRY);
+    gatherer.add({ kind: "gap", operations: 3, wentOn, sequence: 2, atMs: 1 });
+    assert.equal(gatherer.lacks, wentOn);
+  }
+});
+
+test("sessions of long ago that come back to the store are found without a restart", async (t) => {
+  const w = await world(t);
+  await recorded(w, "new");
+  await ask(w, "agent:ci");
+  const old = open(w, "old", { startedAtMs: Date.now() - 600_000 });
+  said(old, 1, "select of_old");
+  await end(w, old);
+  assert.equal((await ask(w, "session:old")).sessions.length, 0, "control: its time was passed");
+  await w.search.lookAgain();
+  assert.equal((await ask(w, "session:old")).sessions.length, 1);
+});
 
 test("an index that somebody asks for is built anew and holds the same", async (t) => {
   const w = await world(t);

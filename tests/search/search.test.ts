@@ -1,7 +1,9 @@
 /** What is recorded can be found: by words, by facts, by what was masked and shown, and nothing is said of what was not looked for. */
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { answer, deny } from "../recorder/kit.ts";
+import { allow, answer, deny } from "../recorder/kit.ts";
 import { ask, end, open, operation, said, world } from "./kit.ts";
 
 const texts = (found: Awaited<ReturnType<typeof ask>>) => found.entries.map(({ text }) => text);
@@ -140,6 +142,68 @@ test("whether an agent read what a detector finds is masked, shown, or not looke
   assert.deepEqual((await ask(w, "label:contact")).totals, { sessions: 1, masked: 0, shown: 9 });
   assert.deepEqual((await ask(w, "detector:email")).totals, { sessions: 0, masked: 0, shown: 0 });
   assert.equal((await ask(w, "detector:email")).looked[0]?.notLooked, 2);
+});
+
+test("a value that was too long to be searched is found as shown, whatever it is asked about", async (t) => {
+  const w = await world(t);
+  const long = open(w, "long");
+  long.looking(new Set(["payment-card"]), "p1");
+  long.asked(1, [{ operation: operation("public.notes"), text: "select body from notes" }], allow);
+  long.answered({ ...answer(1), shown: [{ column: "(row)", by: "too-long", count: 1 }] });
+  await end(w, long);
+  const found = await ask(w, "detector:payment-card");
+  assert.deepEqual(found.totals, { sessions: 1, masked: 0, shown: 1 });
+  assert.deepEqual(
+    found.looked.map(({ detector }) => detector),
+    ["payment-card"],
+  );
+  assert.deepEqual((await ask(w, "detector:payment-card value:masked")).totals?.sessions, 0);
+  assert.equal((await ask(w, "detector:too-long")).totals?.shown, 1);
+  assert.equal((await ask(w, "-detector:payment-card", { by: "entries" })).entries.length, 1);
+});
+
+test("a beginning of a detector's name is the detectors that begin so, and each is told where it did not look", async (t) => {
+  const w = await world(t);
+  const blind = open(w, "blind");
+  said(blind, 1, "select 1");
+  await end(w, blind);
+  const { looked } = await ask(w, "detector:p*");
+  assert.deepEqual(looked.map(({ detector, notLooked }) => [detector, notLooked]).sort(), [
+    ["payment-card", 1],
+    ["phone", 1],
+    ["private-key", 1],
+  ]);
+  const both = open(w, "both");
+  both.asked(1, [{ operation: operation("public.a"), text: "select 2" }], allow);
+  both.answered({ ...answer(1), masks: [{ column: "a", by: "detector:email", count: 4 }] });
+  await end(w, both);
+  assert.deepEqual((await ask(w, "value:*")).totals, { sessions: 1, masked: 4, shown: 0 });
+  await assert.rejects(ask(w, "detector:zzz*"), { code: "SEARCH_QUERY" });
+});
+
+test("a session that could not be read in full is counted: never is not said of what nobody has seen", async (t) => {
+  const w = await world(t);
+  for (const id of ["whole", "flipped", "cut"]) {
+    const recording = open(w, id);
+    recording.looking(new Set(["payment-card"]), "p1");
+    for (let at = 1; at <= 3; at++) {
+      said(recording, at, `select ${at}`);
+      await recording.flush();
+    }
+    if (id !== "whole") await w.search.close();
+    await end(w, recording);
+    const [file = ""] = readdirSync(join(w.state, "recordings"), { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.includes(`${id}.0001`),
+    );
+    const path = join(w.state, "recordings", file);
+    const bytes = readFileSync(path);
+    if (id === "flipped") bytes.writeUInt8(bytes.readUInt8(bytes.length - 400) ^ 0xff, bytes.length - 400);
+    if (id !== "whole") writeFileSync(path, id === "cut" ? bytes.subarray(0, bytes.length - 300) : bytes);
+    await w.reopen();
+  }
+  const found = await ask(w, "agent:ci detector:payment-card");
+  assert.deepEqual([found.sessions.length, found.looked[0]?.notLooked, found.unread], [0, 0, 2]);
+  assert.equal((await ask(w, "session:whole detector:payment-card")).unread, 0);
 });
 
 test("a session that runs is found up to now, and what comes later is found later, once", async (t) => {

@@ -1,4 +1,5 @@
 /** What a search found, as a person reads it: also what it could not know. Prints nothing by itself. */
+import { TOO_LONG_BY } from "../../model/mask.ts";
 import type { FoundEntry, FoundSession, Looked, SearchAnswer } from "../../model/search.ts";
 import { count, duration, moment, printable, printableLines, table } from "./show.ts";
 import type { Colours } from "./world.ts";
@@ -6,7 +7,7 @@ import type { Colours } from "./world.ts";
 const INDENT = "    ";
 
 export function answerLines(answer: SearchAnswer, colours: Colours): string[] {
-  const { by, sessions, entries, totals, looked, interrupted, lag, next } = answer;
+  const { by, sessions, entries, totals, looked, interrupted, unread, lag, next } = answer;
   const isNothing = sessions.length === 0 && entries.length === 0;
   return [
     ...(isNothing
@@ -25,6 +26,13 @@ export function answerLines(answer: SearchAnswer, colours: Colours): string[] {
             `${count(interrupted, "session")} that fit ended in a crash: what was read last may not be recorded`,
           ),
         ]),
+    ...(unread === 0
+      ? []
+      : [
+          colours.yellow(
+            `${count(unread, "session")} that fit could not be read in full (sealed, damaged, or the disk was full): what is in the rest is not known`,
+          ),
+        ]),
     ...(next === undefined ? [] : [colours.dim(`more: --cursor ${printable(next)}`)]),
     lagLine(lag, colours),
   ];
@@ -39,7 +47,7 @@ function sessionLines(sessions: readonly FoundSession[], colours: Colours): stri
     { title: "SHOWN", cell: (one: FoundSession) => sum(one, "shown"), align: "right" },
     {
       title: "COLUMNS",
-      cell: (one: FoundSession) => [...new Set(one.findings.map(({ column }) => column))].join(", "),
+      cell: (one: FoundSession) => [...new Set(one.findings.map(placeOf))].join(", "),
     },
   ] as const;
   const columns = [
@@ -52,6 +60,10 @@ function sessionLines(sessions: readonly FoundSession[], colours: Colours): stri
     ...(asksValues ? values : []),
   ] as const;
   return [table(sessions, columns, colours)];
+}
+
+function placeOf({ column, by }: FoundSession["findings"][number]): string {
+  return by === `detector:${TOO_LONG_BY}` ? `${column} (too long to be searched)` : column;
 }
 
 function entryLines(entry: FoundEntry, colours: Colours): string {
@@ -74,12 +86,15 @@ function entryLines(entry: FoundEntry, colours: Colours): string {
   ].join("\n");
 }
 
+/** A number, or a notice, can carry a value past every detector: an auditor has to know. */
+const WHERE = "in texts and JSON of answers; not in numbers, bytes, notices and errors";
+
 /** "Never" is said only where it was looked for. */
 function lookedLine(looked: Looked, colours: Colours): string {
   const { detector, sessions, notLooked, partly, notLookedFromMs, notLookedToMs, examples } = looked;
   const name = printable(detector);
   if (sessions === 0) return `${name}: no session fits`;
-  if (notLooked + partly === 0) return `${name} was looked for in all of ${count(sessions, "session")}`;
+  if (notLooked + partly === 0) return `${name} was looked for in all of ${count(sessions, "session")}, ${WHERE}`;
   const when =
     notLookedFromMs === undefined || notLookedToMs === undefined
       ? ""

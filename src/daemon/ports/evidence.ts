@@ -1,5 +1,6 @@
 /** What the API may ask about evidence, bound to trail, recordings and keys of this daemon. */
 import { hostname } from "node:os";
+import { join } from "node:path";
 import { codeOf, UserError } from "../../base/errors.ts";
 import { EVIDENCE_TOLD_MAX } from "../../base/limits.ts";
 import type { EvidenceLine, EvidencePorts } from "../../control/evidence-ports.ts";
@@ -8,7 +9,7 @@ import { checkpointEvent, keyIdOf } from "../../evidence/checkpoint.ts";
 import { readPublicKey } from "../../evidence/host-key.ts";
 import type { VerifyOptions } from "../../evidence/verify.ts";
 import { entriesOf } from "../entries.ts";
-import { anchorIn, evidenceLines } from "../evidence.ts";
+import { anchorIn, EXPORTS, evidenceLines } from "../evidence.ts";
 import { refuseHeldKey } from "../held-key.ts";
 import { type PortParts, tell } from "./parts.ts";
 
@@ -42,7 +43,7 @@ export function evidencePorts(parts: PortParts): EvidencePorts {
       const { startedMs, state } = row;
       return bundle({
         ...{ sessionId, startedMs, state, recordings, events, publicKey },
-        ...{ host: hostname(), nowMs: clock.nowMs(), keys: parts.sessionKeys, scratch: stateDir },
+        ...{ host: hostname(), nowMs: clock.nowMs(), keys: parts.sessionKeys, scratch: join(stateDir, EXPORTS) },
         keyIds: dataKeys.list().map(({ id }) => id),
         read: (entries) => entriesOf(entries, startedMs, state),
       });

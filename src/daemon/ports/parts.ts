@@ -56,7 +56,7 @@ export interface PortParts {
   readonly retention: Pick<Retention, "plan" | "run" | "hold" | "unhold" | "listHolds">;
   readonly sessionKeys: SessionKeys;
   readonly recorder: Pick<Recorder, "reindex" | "lag" | "uncompressed">;
-  readonly search: Pick<Search, "search" | "reindex" | "lag">;
+  readonly search: Pick<Search, "search" | "reindex" | "lookAgain" | "lag">;
   /** Events emitted before are in the store. */
   readonly flushEvents: () => Promise<void>;
   readonly interception: Interception;

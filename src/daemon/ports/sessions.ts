@@ -19,6 +19,8 @@ export function sessionPorts(parts: PortParts): SessionPorts {
     },
     reindex: async (caller) => {
       const sessions = await parts.recorder.reindex();
+      // The search index has passed their time already. A failure of its own it tells by itself, and then starts anew.
+      await parts.search.lookAgain().catch(() => undefined);
       tell(parts, "sessions.reindex", `The index was built anew from ${sessions} recordings`, caller);
       return { sessions };
     },

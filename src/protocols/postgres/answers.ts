@@ -206,7 +206,11 @@ export class Answers {
     const isWatched = plan === undefined ? this.#copyWatch !== undefined : plan.masks !== undefined;
     if (isCaptured || (isWatched && length <= WATCHED_BYTES_MAX)) return false;
     capture?.cut();
-    if (isWatched) tallyOf(answer)(plan === undefined ? "copy" : "(row)", TOO_LONG.by, "shown");
+    const tally = tallyOf(answer);
+    if (isWatched) tally(plan === undefined ? "copy" : "(row)", TOO_LONG.by, "shown");
+    for (const column of plan?.masks ?? []) {
+      if (column?.mask.shownBy !== undefined) tally(column.name, column.mask.shownBy, "shown");
+    }
     return true;
   }
 

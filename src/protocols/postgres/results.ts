@@ -5,7 +5,14 @@
 import { ProtocolError } from "../../base/errors.ts";
 import { COLUMNS_MAX, MASKED_BYTES_MAX } from "../../base/limits.ts";
 import type { DataLabels } from "../../model/connection.ts";
-import type { ColumnFacts, Masked, MaskFor, ValueKind, ValueMask } from "../../model/mask.ts";
+import {
+  type ColumnFacts,
+  type Masked,
+  type MaskFor,
+  TOO_LONG_BY,
+  type ValueKind,
+  type ValueMask,
+} from "../../model/mask.ts";
 import { type CatalogFacts, everyLabel, isResolved } from "./catalog.ts";
 import { BodyReader, HEADER_BYTES, type Outlet } from "./codec.ts";
 import { type Outputs, taintAt } from "./lineage/outputs.ts";
@@ -206,7 +213,7 @@ function int32(bytes: Buffer, at: number): number {
 
 const ROW_TYPE = Buffer.of(SERVER.dataRow);
 /** In place of a value that nobody has looked into. */
-export const TOO_LONG: Masked = Object.freeze({ value: null, by: "too-long" });
+export const TOO_LONG: Masked = Object.freeze({ value: null, by: TOO_LONG_BY });
 
 function rowFault(): ProtocolError {
   return new ProtocolError("ROW_SHAPE", "Cannot read a row: it does not fit its description");

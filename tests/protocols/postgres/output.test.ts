@@ -244,6 +244,32 @@ test("what a detector finds and the rules show is counted, and the row passes as
     .rests();
 });
 
+test("a row that is too long to be watched counts its labelled columns as shown all the same", () => {
+  const labelled: MaskFor = (column) =>
+    Object.assign(() => undefined, {
+      onlyWatches: true as const,
+      ...(column.name === "a" ? { shownBy: "label:pii" } : {}),
+    });
+  const long = server.row("y".repeat(300_000), "1");
+  reading(undefined, labelled)
+    .gets(fromServer(columns, long.subarray(0, 1_000)))
+    .does(toClient(columns, long.subarray(0, 1_000)))
+    .gets(fromServer(long.subarray(1_000), ...END))
+    .does(
+      note(2, {
+        rows: 1,
+        bytes: long.length,
+        shown: [
+          { column: "(row)", by: "too-long", count: 1 },
+          { column: "a", by: "label:pii", count: 1 },
+        ],
+        outcome: "SELECT 1",
+      }),
+      toClient(long.subarray(1_000), ...END),
+    )
+    .rests();
+});
+
 test("a row that is too long to be watched passes before all of it is here, and counts as shown unsearched", () => {
   const long = server.row("y".repeat(300_000), "1");
   reading(undefined, watchPlainly)

@@ -1,12 +1,14 @@
 /** audit verify, key, checkpoint; sessions verify, export, keys: is it as it was written, and the same for a stranger. */
 import { once } from "node:events";
-import { constants, createWriteStream, openSync, rmSync } from "node:fs";
+import { constants, createWriteStream, mkdtempSync, openSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import type { Command } from "commander";
 import { codeOf, messageOf, UserError } from "../../../base/errors.ts";
 import type { DataKeyListing, EvidenceLine, EvidenceSummary, HostKeyListing } from "../../evidence-ports.ts";
+import { clearingAway } from "../clearing.ts";
 import { step } from "../client.ts";
 import { count, moment, printable, table } from "../show.ts";
 import { Exit, type OpenShell, type Shell } from "../world.ts";
@@ -113,13 +115,23 @@ async function verify(shell: Shell, { session, checkpoint, offline, key }: Verif
   return report(shell, verifyOffline({ stateDir: offline, publicKey: await readText(key), ...asked }));
 }
 
-async function verifyBundleFile(shell: Shell, id: string | undefined, { bundle, key }: BundleOptions): Promise<void> {
+async function verifyBundleFile(
+  shell: Shell,
+  id: string | undefined,
+  { bundle, key, checkpoint }: BundleOptions,
+): Promise<void> {
   if (bundle === undefined || key === undefined) {
     throw usage("--bundle needs --key: the host's public key, as `audit key` printed it");
   }
   const { verifyBundle } = await shell.world.loadDaemon();
-  const verified = verifyBundle({ file: bundle, publicKey: await readText(key), scratch: tmpdir() });
-  return report(shell, verified, id);
+  const asked = {
+    ...{ file: bundle, publicKey: await readText(key) },
+    ...(id === undefined ? {} : { session: id }),
+    ...(checkpoint === undefined ? {} : { anchor: (await readText(checkpoint)).trim() }),
+  };
+  const scratch = mkdtempSync(join(tmpdir(), "sallyport-verify-"));
+  await clearingAway(scratch, () => report(shell, verifyBundle({ ...asked, scratch }), id));
+  rmSync(scratch, { recursive: true, force: true });
 }
 
 /** Says each finding as it comes. Ends with 1 where something was tampered with. */
@@ -161,16 +173,18 @@ async function exportBundle(shell: Shell, id: string, out: string): Promise<void
   let written = 0;
   const first = await bytes.next(); // a session that is not there makes no file
   const stream = createWriteStream("", { fd: create(file) });
-  try {
+  const write = async () => {
     for (let next = first; next.done !== true; next = await bytes.next()) {
       written += next.value.length;
       if (!stream.write(next.value)) await once(stream, "drain");
     }
     stream.end();
     await finished(stream);
+  };
+  try {
+    await clearingAway(file, write);
   } catch (cause) {
     stream.destroy();
-    rmSync(file, { force: true });
     if (cause instanceof UserError) throw cause;
     throw new UserError(
       "EXPORT_FAILED",
