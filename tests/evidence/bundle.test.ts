@@ -4,7 +4,8 @@ import { hash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { create, extract } from "tar";
+import { create, extract, Header } from "tar";
+import { BUNDLE_BYTES_MAX } from "../../src/base/limits.ts";
 import { bundle, type Manifest, removeLeftBundles, verifyBundle } from "../../src/evidence/bundle.ts";
 import { hostKey, publicPart } from "../../src/evidence/host-key.ts";
 import type { ReadEntry } from "../../src/recorder/read.ts";
@@ -181,6 +182,22 @@ test("what an export left that a crash cut short goes at the next start", async 
   writeFileSync(join(scratch, "sallyport.db"), "x");
   removeLeftBundles(scratch);
   assert.deepEqual(readdirSync(scratch), ["sallyport.db"]);
+});
+
+test("a bundle that says that it has more than a verifier unpacks is refused, and leaves nothing", async (t) => {
+  const scratch = folder(t);
+  const file = join(scratch, "x.tar");
+  const header = new Header({
+    path: "recording/alpha.0001.rec",
+    size: BUNDLE_BYTES_MAX + 1,
+    type: "File",
+    mode: 0o600,
+  });
+  header.encode();
+  writeFileSync(file, Buffer.concat([header.block ?? Buffer.alloc(0), Buffer.alloc(1024)]));
+  const publicKey = publicPart(hostKey(randomBytes(32)));
+  await assert.rejects(verifyBundle({ file, publicKey, scratch, read: outlined }), { code: "BUNDLE_UNREADABLE" });
+  assert.deepEqual(readdirSync(scratch), ["x.tar"]);
 });
 
 const noManifests: readonly string[] = [
