@@ -44,6 +44,7 @@ export const SUITES: readonly Suite[] = [
   unit("vault"),
   unit("holds"),
   unit("recorder"),
+  unit("evidence"),
   unit("audit"),
   unit("search"),
   unit("path"),

@@ -253,11 +253,11 @@ async function unpack(file: string, folder: string): Promise<Manifest> {
       preserveOwner: false,
       filter: (path, entry) => {
         bytes += entry.size ?? 0;
-        if (bytes > BUNDLE_BYTES_MAX) throw new Error(`it has more than ${BUNDLE_BYTES_MAX} bytes`);
         const isPlain = !("type" in entry) || entry.type === "File";
-        return isPlain && PLACES.test(path);
+        return bytes <= BUNDLE_BYTES_MAX && isPlain && PLACES.test(path); // an error thrown here nobody could catch
       },
     });
+    if (bytes > BUNDLE_BYTES_MAX) throw new Error(`it has more than ${BUNDLE_BYTES_MAX} bytes`);
     return manifestIn(await readFile(join(folder, "manifest.json"), "utf8"));
   } catch (error) {
     throw unreadable(file, codeOf(error) === "ENOENT" ? "it is not there, or has no manifest" : messageOf(error));

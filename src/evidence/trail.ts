@@ -43,6 +43,8 @@ export interface TrailOptions {
 const BEGINNING: Head = { seq: 0, hash: NO_HASH };
 /** Tombstones of recordings, as retention writes them. */
 const DELETED_KIND = "recording.delete";
+const HELD_KIND = "recording.hold";
+const UNHELD_KIND = "recording.unhold";
 const GAP_KIND = "recording.gap";
 /** Of a session that ended because it could not be recorded. */
 const UNRECORDED_CODE = "RECORDING_FAILED";
@@ -76,6 +78,8 @@ class Reading {
   /** Tombstones that no checkpoint has signed yet: anybody could have written them. */
   #unsigned: { readonly sessionId: string; readonly seq: number }[] = [];
   readonly #gaps = new Set<string>();
+  /** Sessions under legal hold. */
+  readonly #held = new Set<string>();
   #findings: EvidenceFinding[] = [];
   /** Of the lines since the one that the last checkpoint names. */
   readonly #hashes = new Map<number, string>();
@@ -99,7 +103,9 @@ class Reading {
     if (kind === CHECKPOINT_KIND) this.#checkpoint(event);
     else if (sessionId !== undefined) {
       if (kind === "session.start") this.#started.add(sessionId);
-      if (kind === DELETED_KIND) this.#unsigned.push({ sessionId, seq });
+      if (kind === HELD_KIND) this.#held.add(sessionId);
+      if (kind === UNHELD_KIND) this.#held.delete(sessionId);
+      if (kind === DELETED_KIND) this.#delete(sessionId, seq);
       if (kind === GAP_KIND || event.fields?.["code"] === UNRECORDED_CODE) this.#gaps.add(sessionId);
     }
     this.#hashes.set(seq, hash);
@@ -107,6 +113,14 @@ class Reading {
       if (this.#hashes.size <= TRAIL_HASHES_MAX) break;
       this.#hashes.delete(oldest);
     }
+  }
+
+  /** Whoever takes a hold out of the database has the daemon itself delete what was held, and sign that. */
+  #delete(sessionId: string, seq: number): void {
+    this.#unsigned.push({ sessionId, seq });
+    if (!this.#held.has(sessionId)) return;
+    const message = `event ${seq}: its recording was deleted under legal hold, which nobody had ended in order`;
+    this.#findings.push({ verdict: "tampered", kind: "removed", where: sessionId, message });
   }
 
   takeFindings(): readonly EvidenceFinding[] {

@@ -19,6 +19,8 @@ export interface VerifyOptions extends Omit<TrailOptions, "dir"> {
   /** Of the daemon that asks; nothing is live in a copy. */
   readonly isLive?: (sessionId: string) => boolean;
   readonly keys?: SessionKeys;
+  /** Signs what there is: called right before the trail is read, so that little is newer. */
+  readonly checkpoint?: () => Promise<void>;
   /** Hears how far it has come, now and then. */
   readonly progress?: (seen: Pick<Verification, "sessions" | "records">) => void;
 }
@@ -48,6 +50,7 @@ export async function* verifyEvidence(options: VerifyOptions): AsyncGenerator<Ev
   for (const day of await listDays(options.recordings)) {
     listed.push(...(await storedIn(join(options.recordings, day))).values());
   }
+  await options.checkpoint?.();
   const trail = verifyTrail({ ...options, dir: options.events });
   let step = await trail.next();
   for (; !step.done; step = await trail.next()) yield counted(step.value);

@@ -54,6 +54,8 @@ export class Chain {
   #leaving: { readonly segment: Segment; readonly closed: ClosedSegment }[] = [];
   /** What survives a loss of power. */
   #settled: ChainHead = { segment: 0, sequence: 0, hash: FIRST_LINK };
+  /** A sync failed: the kernel may have dropped what it had, and the next one that goes well says nothing of that. */
+  #isLost = false;
 
   constructor(options: ChainOptions) {
     this.#options = options;
@@ -97,9 +99,13 @@ export class Chain {
     if (this.#segment !== undefined) segments.push(this.#segment);
     try {
       await Promise.all(segments.map((segment) => commits.sync(segment)));
+    } catch (error) {
+      this.#isLost = true;
+      throw error;
     } finally {
       for (const { segment } of leaving) segment.close();
     }
+    if (this.#isLost) return; // nobody signs it
     this.#settled = head;
     for (const one of leaving) closed(one.closed);
   }
@@ -109,7 +115,7 @@ export class Chain {
     const segment = this.#segment;
     try {
       await this.settle();
-      if (segment !== undefined) this.#options.closed(this.#closing(segment));
+      if (segment !== undefined && !this.#isLost) this.#options.closed(this.#closing(segment));
     } finally {
       segment?.close();
       this.#segment = undefined;

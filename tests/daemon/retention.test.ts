@@ -190,6 +190,21 @@ test("whoever holds a recording while a run takes it is told that it is not ther
   assert.deepEqual(await retention.listHolds(), []);
 });
 
+test("a recording that goes because its hold was taken out of the database is found", async (t) => {
+  const { world, retention } = await kept(t, [{ connections: {}, keepMs: DAY_MS }]);
+  for (const sessionId of ["case", "other"]) {
+    await world.session(sessionId, 1);
+    await retention.hold({ sessionId, reason: "case 4711", uid: 0, sinceMs: 1 });
+    world.tell({ kind: "recording.hold", sessionId });
+  }
+  await retention.unhold("case"); // as `DELETE FROM legal_holds` does: the trail is not told
+  await retention.unhold("other");
+  world.tell({ kind: "recording.unhold", sessionId: "other" });
+  world.clock.advance(2 * DAY_MS);
+  assert.equal((await retention.run()).length, 2);
+  assert.deepEqual(await findings(world), ["removed case"]);
+});
+
 test("a data key is not destroyed while what was sealed with it is held", async (t) => {
   const world = await host(t, { dataKey: () => ({ id: "k1", secret: randomBytes(32) }) });
   await world.session("evidence", 1);

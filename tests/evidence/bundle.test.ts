@@ -4,7 +4,8 @@ import { hash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { create, extract } from "tar";
+import { create, extract, Header } from "tar";
+import { BUNDLE_BYTES_MAX } from "../../src/base/limits.ts";
 import { bundle, type Manifest, verifyBundle } from "../../src/evidence/bundle.ts";
 import { checkpointEvent } from "../../src/evidence/checkpoint.ts";
 import { hostKey, publicPart } from "../../src/evidence/host-key.ts";
@@ -220,6 +221,22 @@ test("a session that goes on while it is exported is exported as of one moment, 
     [["unproved", "unsigned", "alpha"]],
   );
   assert.equal(records, 3);
+});
+
+test("a bundle that says that it has more than a verifier unpacks is refused, and leaves nothing", async (t) => {
+  const scratch = folder(t);
+  const file = join(scratch, "x.tar");
+  const header = new Header({
+    path: "recording/alpha.0001.rec",
+    size: BUNDLE_BYTES_MAX + 1,
+    type: "File",
+    mode: 0o600,
+  });
+  header.encode();
+  writeFileSync(file, Buffer.concat([header.block ?? Buffer.alloc(0), Buffer.alloc(1024)]));
+  const publicKey = publicPart(hostKey(randomBytes(32)));
+  await assert.rejects(verifyBundle({ file, publicKey, scratch, read: outlined }), { code: "BUNDLE_UNREADABLE" });
+  assert.deepEqual(readdirSync(scratch), ["x.tar"]);
 });
 
 const noManifests: readonly string[] = [

@@ -1,7 +1,11 @@
 /** What one agent asks, and one server answers, stays within what a reader takes: nothing hides behind its own length. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
 import { RECORD_IDLE_MS } from "../../src/base/limits.ts";
+import { Chain } from "../../src/recorder/chain.ts";
+import { Packer } from "../../src/recorder/pack.ts";
+import { folder } from "../store/folder.ts";
 import { allow, answer, ask, entries, start, summary, world } from "./kit.ts";
 
 test("one ask of many megabytes is recorded whole, in as many blocks as that takes", async (t) => {
@@ -69,4 +73,30 @@ test("what was allowed and waits for its flush is not withdrawn by an idle write
   await recording.end(summary);
   const decisions = (await entries(dir, "s1")).flatMap((entry) => (entry.kind === "decision" ? [entry.decision] : []));
   assert.deepEqual(decisions, ["allow"]);
+});
+
+test("what a failed sync may have lost is given to no checkpoint, though the next sync goes well", async (t) => {
+  let failures = 0;
+  const closed: number[] = [];
+  const chain = new Chain({
+    sessionId: "s1",
+    fileOf: (segment) => join(folder(t), `s1.${segment}`),
+    sealing: undefined,
+    commits: { sync: async () => (failures-- > 0 ? assert.fail("EIO") : undefined) },
+    closed: ({ segment }) => void closed.push(segment),
+    writeBytes: undefined,
+  });
+  const records = new Packer();
+  records.frame(new Uint8Array(8));
+  chain.append(records, 1, 1, 1);
+  await chain.settle();
+  assert.equal(chain.head.sequence, 1);
+  chain.append(records, 2, 2, 1);
+  failures = 1;
+  await assert.rejects(chain.settle(), /EIO/);
+  chain.append(records, 3, 3, 1);
+  await chain.settle();
+  assert.equal(chain.head.sequence, 1);
+  await chain.close();
+  assert.deepEqual([chain.head.sequence, closed], [1, []]);
 });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { SUITES } from "../../scripts/test/suites.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const LINES_MAX = 400;
@@ -41,6 +42,18 @@ const ours = [...sources, ...scripts, ...tests, ...bpf, ...native];
 
 test("the rules look at files at all", () => {
   for (const found of [sources, scripts, tests, bpf, native]) assert.ok(found.length > 0);
+});
+
+test("every folder that has tests is a suite of the gate", () => {
+  const folders = tests
+    .filter((file) => file.endsWith(".test.ts"))
+    .map((file) => file.split("/").slice(0, 2).join("/"));
+  const suites = new Set(SUITES.map(({ folder }) => folder));
+  assert.ok(folders.length > 0);
+  assert.deepEqual(
+    [...new Set(folders)].filter((folder) => !suites.has(folder)),
+    [],
+  );
 });
 
 test("every file of src/ and scripts/ starts with a comment that says what it is", () => {

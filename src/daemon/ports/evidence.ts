@@ -21,9 +21,9 @@ export function evidencePorts(parts: PortParts): EvidencePorts {
       await index.flush();
       if (session !== undefined && (await index.get(session)) === undefined) throw unknownSession(session);
       const live = new Set(sessions.list().map(({ sessionId }) => sessionId)); // before the checkpoint: who leaves meanwhile is on both sides of it
-      await checkpointer.checkpoint();
       const options: VerifyOptions = {
         ...{ events, recordings, publicKey: readPublicKey(publicKey), keys: parts.sessionKeys },
+        checkpoint: () => checkpointer.checkpoint(),
         isLive: (id) => live.has(id) || sessions.list().some(({ sessionId }) => sessionId === id),
         ...(session === undefined ? {} : { sessionId: session }),
         ...(anchor === undefined ? {} : { anchor: anchorIn(anchor) }),

@@ -75,6 +75,12 @@ export interface PortParts {
 }
 
 /** An event that names who asked. */
-export function tell({ clock, emit }: PortParts, kind: string, message: string, caller: Caller): void {
-  emit({ atMs: clock.nowMs(), kind, message, fields: { uid: caller.uid, pid: caller.pid } });
+export function tell(
+  { clock, emit }: PortParts,
+  kind: string,
+  message: string,
+  caller: Caller,
+  about: Pick<AuditEvent, "sessionId"> = {},
+): void {
+  emit({ atMs: clock.nowMs(), kind, ...about, message, fields: { uid: caller.uid, pid: caller.pid } });
 }

@@ -14,11 +14,12 @@ export function retentionPorts(parts: PortParts): RetentionPorts {
     holds: () => retention.listHolds(),
     async hold(sessionId, reason, caller) {
       await retention.hold({ sessionId, reason, uid: caller.uid, sinceMs: clock.nowMs() });
-      tell(parts, "recording.hold", `The recording of ${sessionId} is kept: ${reason}`, caller);
+      tell(parts, "recording.hold", `The recording of ${sessionId} is kept: ${reason}`, caller, { sessionId });
     },
     async unhold(sessionId, caller) {
       await retention.unhold(sessionId);
-      tell(parts, "recording.unhold", `The recording of ${sessionId} is no longer kept against the settings`, caller);
+      const message = `The recording of ${sessionId} is no longer kept against the settings`;
+      tell(parts, "recording.unhold", message, caller, { sessionId });
     },
   };
 }
