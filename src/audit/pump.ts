@@ -9,6 +9,7 @@ import { type Log, Warnings } from "../base/log.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { SinkSettings } from "../model/sink.ts";
 import { type BackOff, pauseMs, USUAL } from "./back-off.ts";
+import { chooser } from "./choose.ts";
 import { type Cursor, writeCursor } from "./cursor.ts";
 import { keepDeadLetters } from "./dead-letters.ts";
 import type { Journal, Place } from "./journal.ts";
@@ -352,10 +353,3 @@ export class Pump {
 
 const NOTHING: Outcome = { kind: "taken" };
 const CHECKPOINT = "evidence.checkpoint";
-
-/** "*" is any run of characters. */
-function chooser(globs: readonly string[]): (kind: string) => boolean {
-  if (globs.length === 0) return () => true;
-  const forms = globs.map((glob) => new RegExp(`^${glob.replaceAll(".", "\\.").replaceAll("*", ".*")}$`));
-  return (kind) => forms.some((form) => form.test(kind));
-}

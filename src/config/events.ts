@@ -1,5 +1,7 @@
 /** `events` of the settings as plain values: what belongs to which kind of sink, sizes, and paths. Reads no file. */
 import { dirname, resolve } from "node:path";
+import { chooser } from "../audit/choose.ts";
+import { EVENT_KINDS } from "../audit/kinds.ts";
 import { OUTBOX_BYTES, SINK_FILE_BYTES, SINK_FILES_KEPT, SYSLOG_RESEND_BYTES } from "../base/limits.ts";
 import type { EventSettings, SecretRef, SinkCommon, SinkSettings, SinkTls } from "../model/sink.ts";
 import { AddressError, parseAddress } from "./address.ts";
@@ -44,6 +46,10 @@ export function readEvents(raw: RawEvents, file: string, report: Report): EventS
   const { decisions = "refused", outbox = {}, sinks = [] } = raw;
   const named = sinks.map(({ name }, index) => ({ key: name, path: ["events", "sinks", index, "name"] }));
   checkDistinct(named, () => "is another sink's as well", report);
+  const files = sinks.flatMap(({ path }, index) =>
+    path === undefined ? [] : [{ key: resolve(dirname(file), path), path: ["events", "sinks", index, "path"] }],
+  );
+  checkDistinct(files, () => "is another sink's as well: each rotates its own", report);
   return {
     decisions,
     outbox: { bytesMax: bytesOf(outbox.size) ?? OUTBOX_BYTES, whenFull: outbox.full ?? "drop-oldest" },
@@ -58,6 +64,10 @@ function readSink(raw: RawSink, path: Path, file: string, report: Report): SinkS
   for (const key of Object.keys(raw)) {
     if (!known.has(key))
       report(invalid([...path, key], "key", `means nothing for a sink of kind "${kind}"; take it out`));
+  }
+  for (const [index, glob] of kinds.entries()) {
+    if (Object.keys(EVENT_KINDS).some(chooser([glob]))) continue;
+    report(invalid([...path, "kinds", index], "value", "is no kind of event, and none fits it (docs/events.md)"));
   }
   const lacking = needs.filter((key) => raw[key] === undefined);
   for (const key of lacking)

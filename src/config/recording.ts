@@ -52,6 +52,7 @@ const BYTES_DEFAULT = 256 * 1024;
 
 export function readRecording(raw: RawRecording, report: (finding: Finding) => void): RecordingSettings {
   const { durability = "write", whenFull = "deny", seal = false } = raw;
+  checkOrder(raw.retention ?? [], report);
   return {
     ...{ durability, whenFull, seal },
     retention: (raw.retention ?? []).map(({ labels = {}, keepDays, keepBytes }, index) => {
@@ -80,6 +81,18 @@ export function readRecording(raw: RawRecording, report: (finding: Finding) => v
       return { of, caps: capsOf(entry, path, report) };
     }),
   };
+}
+
+/** What was to be kept for long must not be deleted because a rule before it covers it: that is said, not found out. */
+function checkOrder(rules: NonNullable<RawRecording["retention"]>, report: (finding: Finding) => void): void {
+  for (const [index, { labels = {} }] of rules.entries()) {
+    const before = rules
+      .slice(0, index)
+      .findIndex((rule) => Object.entries(rule.labels ?? {}).every(([name, value]) => labels[name] === value));
+    if (before < 0) continue;
+    const message = `never counts: entry ${before + 1} comes first and covers all that it does; move it up`;
+    report({ path: ["recording", "retention", index], at: "value", message });
+  }
 }
 
 /** Undefined: nothing is kept of this connection's rows. */

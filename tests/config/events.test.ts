@@ -132,6 +132,18 @@ const bad: readonly (readonly [string, string, string, RegExp])[] = [
     /has an unknown key/,
   ],
   [
+    "a kind that there is not",
+    sinks("{ name: a, kind: file, path: /x, kinds: ['session.*', 'sesion.*'] }"),
+    "events.sinks[0].kinds[1]",
+    /is no kind of event/,
+  ],
+  [
+    "one file for two sinks",
+    sinks("{ name: a, kind: file, path: /etc/sallyport/x }", "{ name: b, kind: file, path: x }"),
+    "events.sinks[1].path",
+    /is another sink's as well/,
+  ],
+  [
     "a glob with capitals",
     sinks("{ name: a, kind: file, path: /x, kinds: [Session] }"),
     "events.sinks[0].kinds[0]",

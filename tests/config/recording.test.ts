@@ -33,6 +33,8 @@ const bad: readonly (readonly [yaml: string, message: RegExp])[] = [
   ["output: { bytes: many }", /a size up to 16 MiB/],
   ["outputs: [{ rows: 1 }]", /must name one of connection and label/],
   ["outputs: [{ connection: a, label: b=c, rows: 1 }]", /must name one of connection and label/],
+  ["retention: [{ keepDays: 30 }, { labels: { a: b }, keepDays: 400 }]", /never counts: entry 1 comes first/],
+  ["retention: [{ labels: { a: b }, keepDays: 3 }, { labels: { a: b, c: d }, keepDays: 4 }]", /never counts: entry 1/],
   ["outputs: [{ label: nothing, rows: 1 }]", /key=value/],
 ];
 for (const [yaml, message] of bad) {
@@ -43,3 +45,10 @@ for (const [yaml, message] of bad) {
     );
   });
 }
+
+test("rules of retention that go from the special to the general all count", () => {
+  const { retention } = recording(
+    "retention: [{ labels: { a: b, c: d }, keepDays: 4 }, { labels: { a: b }, keepDays: 3 }, { keepDays: 2 }]",
+  );
+  assert.equal(retention.length, 3);
+});
