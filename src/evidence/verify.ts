@@ -2,11 +2,12 @@
  * Whether trail and recordings of a state folder are as they were written. Reads only, also a copied folder on another
  * machine: it needs the host's public key and no other secret.
  */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { findDay, listDays } from "../recorder/files.ts";
 import type { SessionKeys } from "../recorder/seal.ts";
 import type { EvidenceFinding } from "./finding.ts";
+import { foreignRows, type IndexRows, rowFinding } from "./index-rows.ts";
 import { isOfOlderFormat, type StoredSession, storedIn, verifySession } from "./recordings.ts";
 import { type TrailKnowledge, type TrailOptions, verifyTrail } from "./trail.ts";
 
@@ -21,6 +22,8 @@ export interface VerifyOptions extends Omit<TrailOptions, "dir"> {
   readonly keys?: SessionKeys;
   /** Signs what there is: called right before the trail is read, so that little is newer. */
   readonly checkpoint?: () => Promise<void>;
+  /** The database's index of sessions, where it is to be looked at as well; its rows are all there. */
+  readonly index?: IndexRows;
   /** Hears how far it has come, now and then. */
   readonly progress?: (seen: Pick<Verification, "sessions" | "records">) => void;
 }
@@ -69,6 +72,10 @@ export async function* verifyEvidence(options: VerifyOptions): AsyncGenerator<Ev
   }
   const stored = new Set(listed.map(({ sessionId }) => sessionId));
   for await (const finding of removedIn(known, stored, options)) yield counted(finding);
+  if (options.index !== undefined && options.sessionId === undefined) {
+    const isStored = (id: string) => stored.has(id) || (options.isLive?.(id) ?? false);
+    for await (const finding of foreignRows(options.index, known, isStored)) yield counted(finding);
+  }
   const { last } = known;
   return {
     ...{ events: known.lines, checkpoints: known.checkpoints, ...counts },
@@ -79,7 +86,7 @@ export async function* verifyEvidence(options: VerifyOptions): AsyncGenerator<Ev
 async function* sessionFindings(
   session: StoredSession,
   known: TrailKnowledge,
-  { isLive = () => false, keys }: VerifyOptions,
+  { isLive = () => false, keys, index, recordings }: VerifyOptions,
   counted: (finding: EvidenceFinding) => EvidenceFinding,
 ) {
   const { sessionId } = session;
@@ -101,8 +108,17 @@ async function* sessionFindings(
   }
   const evidence = { root, isLive: isLive(sessionId), ...(keys === undefined ? {} : { keys }) };
   const findings = verifySession(session, evidence);
+  let isWhole = !evidence.isLive;
   let step = await findings.next();
-  for (; !step.done; step = await findings.next()) yield counted(step.value);
+  for (; !step.done; step = await findings.next()) {
+    isWhole &&= step.value.verdict !== "tampered";
+    yield counted(step.value);
+  }
+  if (index !== undefined && isWhole) {
+    const recording = { dir: recordings, sessionId, day: basename(session.folder) };
+    const finding = await rowFinding(index, recording, keys ?? (() => undefined));
+    if (finding !== undefined && !isLive(sessionId)) yield counted(finding);
+  }
   await turn();
   return step.value;
 }

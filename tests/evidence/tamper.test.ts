@@ -14,7 +14,10 @@ import { blockAround, hashOf, readBlock } from "../../src/recorder/block.ts";
 import { skippableFrame } from "../../src/recorder/files.ts";
 import { PREAMBLE_BYTES } from "../../src/recorder/format.ts";
 import { beginningOf } from "../../src/recorder/segment.ts";
+import { openDatabase } from "../../src/store/database.ts";
+import { openStore } from "../../src/store/store.ts";
 import { allow, ask, NOON, start } from "../recorder/kit.ts";
+import { folder, quietLog } from "../store/folder.ts";
 import { type Host, host } from "./kit.ts";
 
 /** Byte ranges of a segment's blocks, the head first. */
@@ -565,3 +568,56 @@ test("what is newer than the last checkpoint is said to be unproved, not to be w
     ],
   );
 });
+
+const inDatabase: readonly { name: string; sql: string; kind: string; says: RegExp }[] = [
+  {
+    name: "a session is given to another agent",
+    sql: "UPDATE sessions SET agent = 'other' WHERE id = 'alpha'",
+    kind: "changed",
+    says: /alpha .*agent other instead of ci/,
+  },
+  {
+    name: "a refusal is taken out of the counts",
+    sql: "UPDATE sessions SET statements = 1 WHERE id = 'alpha'",
+    kind: "changed",
+    says: /alpha .*statements 1 instead of 3/,
+  },
+  {
+    name: "a session is moved to another time",
+    sql: "UPDATE sessions SET started_ms = started_ms - 86400000 WHERE id = 'beta'",
+    kind: "changed",
+    says: /beta .*startedMs/,
+  },
+  {
+    name: "a session is taken out",
+    sql: "DELETE FROM sessions WHERE id = 'beta'",
+    kind: "removed",
+    says: /beta is recorded/,
+  },
+  {
+    name: "a session is put in that never was",
+    sql: "INSERT INTO sessions SELECT 'ghost', agent, connection, protocol, pid, uid, user, executable, address, port, started_ms, ended_ms, statements, denied, masked, rows, bytes_in, bytes_out, state, file FROM sessions WHERE id = 'beta'",
+    kind: "inserted",
+    says: /ghost/,
+  },
+];
+for (const { name, sql, kind, says } of inDatabase) {
+  test(`found and named in the database: ${name}`, async (t) => {
+    const state = join(folder(t), "state");
+    const store = await openStore(state, quietLog());
+    t.after(() => store.close());
+    const world = await host(t, { index: store.sessions });
+    await recorded(world);
+    await store.sessions.flush();
+    assert.deepEqual((await world.verify({ index: store.sessions })).findings, [], "control");
+    const database = await openDatabase(join(state, "sallyport.db"));
+    t.after(() => database.close());
+    await database.run(sql);
+    const { findings } = await world.verify({ index: store.sessions });
+    assert.deepEqual(
+      findings.map((finding) => [finding.verdict, finding.kind, finding.where, says.test(finding.message)]),
+      [["tampered", kind, "index", true]],
+      JSON.stringify(findings),
+    );
+  });
+}

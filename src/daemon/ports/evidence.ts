@@ -8,6 +8,7 @@ import { bundle } from "../../evidence/bundle.ts";
 import { checkpointEvent, keyIdOf } from "../../evidence/checkpoint.ts";
 import { readPublicKey } from "../../evidence/host-key.ts";
 import type { VerifyOptions } from "../../evidence/verify.ts";
+import type { SessionRow, SessionStore } from "../../store/sessions.ts";
 import { entriesOf } from "../entries.ts";
 import { anchorIn, EXPORTS, evidenceLines } from "../evidence.ts";
 import { refuseHeldKey } from "../held-key.ts";
@@ -18,12 +19,14 @@ export function evidencePorts(parts: PortParts): EvidencePorts {
   const { events, publicKey } = parts.evidence;
   return {
     async verify({ session, anchor }) {
+      const beganMs = clock.nowMs();
       await index.flush();
       if (session !== undefined && (await index.get(session)) === undefined) throw unknownSession(session);
       const live = new Set(sessions.list().map(({ sessionId }) => sessionId)); // before the checkpoint: who leaves meanwhile is on both sides of it
       const options: VerifyOptions = {
         ...{ events, recordings, publicKey: readPublicKey(publicKey), keys: parts.sessionKeys },
         checkpoint: () => checkpointer.checkpoint(),
+        index: { get: (id) => index.get(id), each: () => rowsBefore(index, beganMs) },
         isLive: (id) => live.has(id) || sessions.list().some(({ sessionId }) => sessionId === id),
         ...(session === undefined ? {} : { sessionId: session }),
         ...(anchor === undefined ? {} : { anchor: anchorIn(anchor) }),
@@ -76,6 +79,11 @@ export function evidencePorts(parts: PortParts): EvidencePorts {
       yield line;
     }
   }
+}
+
+/** What begins while it is verified is not in the trail as it was read. */
+async function* rowsBefore(index: SessionStore, beganMs: number): AsyncGenerator<SessionRow> {
+  for await (const row of index.each()) if (row.startedMs < beganMs) yield row;
 }
 
 function unknownSession(id: string): UserError {

@@ -1,0 +1,60 @@
+/**
+ * The database's index of sessions against the recordings, which are the truth: a row that says something else, one that
+ * is gone, one of a session that never was. Reads only.
+ */
+import { readRecording } from "../recorder/read.ts";
+import type { SessionKeys } from "../recorder/seal.ts";
+import { createTally } from "../recorder/tally.ts";
+import type { SessionRow, SessionStore } from "../store/sessions.ts";
+import type { EvidenceFinding } from "./finding.ts";
+import type { TrailKnowledge } from "./trail.ts";
+
+export type IndexRows = Pick<SessionStore, "get" | "each">;
+
+/** What a person goes by when they look for a session, or count what it did. */
+const COMPARED = [
+  ...(["agent", "connection", "protocol", "pid", "uid", "user", "executable", "address", "port"] as const),
+  ...(["startedMs", "statements", "denied", "masked", "rows", "state"] as const),
+] as const satisfies readonly (keyof SessionRow)[];
+
+const MEND = "build it anew: sallyport sessions reindex";
+
+/** Of one recording that is whole and not written any more; one whose records cannot be read tells nothing. */
+export async function rowFinding(
+  rows: IndexRows,
+  recording: { readonly dir: string; readonly sessionId: string; readonly day: string },
+  keys: SessionKeys,
+): Promise<EvidenceFinding | undefined> {
+  const { dir, sessionId, day } = recording;
+  const tally = createTally("");
+  for await (const entry of readRecording(dir, sessionId, { day, keys })) {
+    if (entry.kind === "sealed") return undefined;
+    tally.add(entry);
+  }
+  const recorded = tally.session();
+  if (recorded === undefined) return undefined;
+  const row = await rows.get(sessionId);
+  if (row === undefined) {
+    const message = `session ${sessionId} is recorded, and the index does not know it; ${MEND}`;
+    return { verdict: "tampered", kind: "removed", where: "index", message };
+  }
+  const differing = COMPARED.filter((name) => row[name] !== recorded[name]);
+  if (differing.length === 0) return undefined;
+  const said = differing.map((name) => `${name} ${row[name]} instead of ${recorded[name]}`).join(", ");
+  const message = `of session ${sessionId} the index says ${said}; ${MEND}`;
+  return { verdict: "tampered", kind: "changed", where: "index", message };
+}
+
+/** Rows of sessions of which neither the trail nor a recording knows. */
+export async function* foreignRows(
+  rows: IndexRows,
+  { started, roots, deleted }: TrailKnowledge,
+  isStored: (sessionId: string) => boolean,
+): AsyncGenerator<EvidenceFinding, void> {
+  for await (const { id, state } of rows.each()) {
+    if (isStored(id) || started.has(id) || roots.has(id) || deleted.has(id)) continue;
+    const message = `the index has a session ${id} that nothing else knows; ${MEND}`;
+    // a loss of power may have left the row of one that just began
+    yield { verdict: state === "interrupted" ? "unproved" : "tampered", kind: "inserted", where: "index", message };
+  }
+}
