@@ -161,12 +161,11 @@ class ColumnMasker {
     const text = decode(jsonb ? value.subarray(1) : value);
     if (text === undefined) return this.#blindly(value);
 
-    let first: string | undefined;
+    const found: MergedFinding[] = [];
     const replace: Replace = (part) => {
       const findings = this.#scan(part, EVERYTHING);
-      const [finding] = findings;
-      if (finding === undefined) return undefined;
-      first ??= this.#named(finding);
+      if (findings.length === 0) return undefined;
+      found.push(...findings);
       return { text: this.#replaceFindings(part, findings) };
     };
     const walked =
@@ -176,33 +175,28 @@ class ColumnMasker {
           ? replaceInArray(text, replace)
           : undefined;
     if (walked !== undefined) {
-      if (first === undefined) return undefined;
-      return { value: this.#encodeJson(value, walked), by: `detector:${first}` };
+      if (found.length === 0) return undefined;
+      return { value: this.#encodeJson(value, walked), by: this.#by(found) };
     }
     const findings = this.#scan(text, evidence);
-    const [finding] = findings;
-    if (finding === undefined) return undefined;
+    if (findings.length === 0) return undefined;
     // An array that cannot be parsed cannot be mended either.
     const masked = valueKind === "text-array" ? null : this.#replaceFindings(text, findings);
-    return { value: encode(masked), by: `detector:${this.#named(finding)}` };
+    return { value: encode(masked), by: this.#by(findings) };
   }
 
   /** Elements of a binary array have lengths of their own, so an array with a finding goes as a whole. */
   #searchElements(value: Uint8Array, evidence: number): Masked | undefined {
     const elements = binaryElements(value);
     if (elements === undefined) return this.#blindly(value);
-    for (const element of elements) {
-      const text = decode(element) ?? latin1(element);
-      const [finding] = this.#scan(text, evidence);
-      if (finding !== undefined) return { value: null, by: `detector:${this.#named(finding)}` };
-    }
-    return undefined;
+    const found = elements.flatMap((element) => this.#scan(decode(element) ?? latin1(element), evidence));
+    return found.length === 0 ? undefined : { value: null, by: this.#by(found) };
   }
 
   /** For bytes that are not the text they should be. */
   #blindly(value: Uint8Array): Masked | undefined {
-    const [finding] = this.#scan(latin1(value), EVERYTHING);
-    return finding === undefined ? undefined : { value: null, by: `detector:${this.#named(finding)}` };
+    const found = this.#scan(latin1(value), EVERYTHING);
+    return found.length === 0 ? undefined : { value: null, by: this.#by(found) };
   }
 
   /** What has to be masked; what is only watched is told and left where it is. */
@@ -215,6 +209,11 @@ class ColumnMasker {
       for (const one of detectors) this.#seen.add(`detector:${one}`); // each of them is asked about by itself
     }
     return masked;
+  }
+
+  /** Every detector that found something of what is masked: whoever asks about one must not be told of another alone. */
+  #by(findings: readonly MergedFinding[]): string {
+    return `detector:${[...new Set(findings.flatMap(({ detectors }) => detectors))].join(",")}`;
   }
 
   /** Of several that found the same, the first that masks. */

@@ -89,14 +89,16 @@ export function facetsOfFinding({ column, by, masked, shown }: Finding): Facet[]
   return bounded([...named, ["column", column], ["column", own], ...value]);
 }
 
-/** "label:a,b" names two. What was too long to be searched is found as a detector's, beside whichever is asked for. */
+/** "label:a,b" and "detector:a,b" name two each. What was too long to be searched is found as a detector's, beside whichever is asked for. */
 function namesIn(by: string): readonly string[] {
   if (by === TOO_LONG_BY) return [`detector:${by}`];
-  if (!by.startsWith("label:")) return [by];
+  const at = by.indexOf(":");
+  if (at < 0) return [by];
+  const term = by.slice(0, at);
   return by
-    .slice("label:".length)
+    .slice(at + 1)
     .split(",")
-    .map((label) => `label:${label}`);
+    .map((name) => `${term}:${name}`);
 }
 
 function bounded(facets: readonly Facet[]): Facet[] {

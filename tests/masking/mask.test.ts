@@ -78,6 +78,7 @@ const rows: readonly {
     value: `${number} bob@example.com`,
     styles: { ...CARDS, email: "redact" },
     becomes: `************${last} [redacted]`,
+    by: "detector:payment-card,email",
   },
   {
     name: "a labelled text",
