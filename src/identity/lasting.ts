@@ -4,6 +4,9 @@ import type { AgentIdentity, Identity } from "../model/identity.ts";
 import type { Issuer } from "../model/issuer.ts";
 import type { Tag } from "../store/tags.ts";
 
+/** The clock since boot is read to a hundredth of a second: without this it could be the first of both by that. */
+const TICK_NS = 10_000_000n;
+
 export interface LastingWorld {
   readonly clock: Clock;
   /** CLOCK_BOOTTIME in nanoseconds: a wall clock that is set back prolongs nothing. */
@@ -32,7 +35,7 @@ export class Lasting {
   begin({ cgroupId, identity }: Tag, from: "made" | "found"): void {
     if (identity === undefined) return;
     const leftMs = Math.max(0, identity.endsMs - this.#world.clock.nowMs());
-    this.#ends.set(cgroupId, this.#world.bootNs() + BigInt(Math.round(leftMs)) * 1_000_000n);
+    this.#ends.set(cgroupId, this.#world.bootNs() + BigInt(Math.round(leftMs)) * 1_000_000n + TICK_NS);
     if (from === "found") this.#lived.add(cgroupId);
   }
 
