@@ -10,6 +10,7 @@ import { parseSettingsDocument, type SettingsDocument } from "./config/document.
 import { readDoors } from "./config/doors.ts";
 import { type EgressSettings, type RawEgress, readEgress } from "./config/egress.ts";
 import { type RawEvents, readEvents } from "./config/events.ts";
+import { type IssuerSettings, type RawIdentity, readIdentity } from "./config/identity.ts";
 import { checkMatchers, type RawMatcher, readMatchers } from "./config/match.ts";
 import {
   type ConnectionSettings,
@@ -35,6 +36,8 @@ export interface Settings {
   /** Where they came from, as it was given. */
   readonly file: string;
   readonly agents: readonly AgentSettings[];
+  /** Whose tokens say who an agent is. */
+  readonly identity: { readonly issuers: readonly IssuerSettings[] };
   readonly connections: readonly ConnectionSettings[];
   readonly egress: EgressSettings;
   /** Empty: those of the host's resolv.conf. */
@@ -61,6 +64,7 @@ export interface AgentSettings {
 
 interface RawSettings {
   readonly agents?: readonly RawAgent[];
+  readonly identity?: RawIdentity;
   readonly connections?: readonly RawConnection[];
   readonly egress?: RawEgress;
   readonly names?: { readonly servers?: readonly string[] };
@@ -140,9 +144,11 @@ function convert(
     agents.map(({ match }) => match),
     report,
   );
+  const names = agents.map(({ name }) => name);
   return {
     file,
     agents,
+    identity: readIdentity(raw.identity ?? {}, names, file, report),
     connections,
     egress: readEgress(raw.egress ?? {}, report),
     names: { servers: readServers(raw.names?.servers ?? [], report) },

@@ -6,7 +6,7 @@ import { type Accepted, NAMES_CONNECTION } from "ebpf-loader";
 import { createAudit } from "./audit/audit.ts";
 import type { Clock } from "./base/clock.ts";
 import { codeOf, messageOf, UserError } from "./base/errors.ts";
-import { ORIGIN_AGE_MS, RESOLVE_EVERY_MS, RETENTION_EVERY_MS } from "./base/limits.ts";
+import { IDENTITY_EVERY_MS, ORIGIN_AGE_MS, RESOLVE_EVERY_MS, RETENTION_EVERY_MS } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
 import { outputOf } from "./config/recording.ts";
 import { Containers } from "./containers/containers.ts";
@@ -18,6 +18,7 @@ import { areAlike, type Configuration, loadConfiguration, usualSettingsFile } fr
 import { namedSettings, resolveDestinations } from "./daemon/destinations.ts";
 import { Doors } from "./daemon/doors.ts";
 import { endClosed, treeOf } from "./daemon/flows.ts";
+import { identifier } from "./daemon/identifier.ts";
 import { auditKernelEvent, isRefusal, Refusals } from "./daemon/kernel-events.ts";
 import { Life } from "./daemon/life.ts";
 import { makeFolder } from "./daemon/make-folder.ts";
@@ -39,6 +40,7 @@ import { LiveHolds } from "./holds/holds.ts";
 import { Agents } from "./identity/agents.ts";
 import { createGroupsOf } from "./identity/groups.ts";
 import { AgentStates } from "./identity/states.ts";
+import { Tokens } from "./identity/tokens.ts";
 import { bootNs } from "./kernel/boot-clock.ts";
 import { cgroupOf } from "./kernel/cgroups.ts";
 import { createResolver } from "./kernel/destinations.ts";
@@ -163,13 +165,19 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const root = cgroupRoot === undefined ? {} : { cgroupRoot };
     const interception = new Interception({ runDir, port, inherited, holder, ...root });
     life.atEnd(() => interception.close());
-    const agents = new Agents({ interception, store: store.tags, clock, emit });
+    const sessions = new Sessions();
+    const agents = new Agents({
+      ...{ interception, store: store.tags, tokens: store.tokens, clock, emit },
+      identityOver: (cgroupId, why) => sessions.stop(({ origin }) => origin.tagCgroupId === cgroupId, why),
+    });
+    const tokens = new Tokens({ clock, log });
+    tokens.configure(inForce().issuers);
     const slotOf = (name: string) => agents.slotOf(name);
     states = new AgentStates({ kernel: interception, store: store.agentStates, slotOf, clock, bootNs, emit });
     await states.restore();
     for (const warning of states.warnings()) log.warn(warning);
     const heldStates = states;
-    agents.configure(inForce().settings.agents);
+    agents.configure(inForce().settings.agents, inForce().issuers);
     await agents.restore();
     const names = createNames({
       clock,
@@ -208,7 +216,6 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     });
     await holds.recover();
     life.atEnd(() => holds.close());
-    const sessions = new Sessions();
     life.atEnd(() => sessions.drain("the daemon is going down"));
     life.atEnd(() => holds.abandonAll("the daemon is going down; send it again"));
     const environment = trustEnvironment(authority);
@@ -219,7 +226,16 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       const hidden = [stateDir, ...secretFiles(references), ...sinkSecrets(settings.events)];
       return { unixSockets: doors.unixSockets, hidden, fixed: kept };
     };
-    const runs = new Runs({ agents, sessions, cgroupRoot: interception.cgroupRoot, environment, bounds, admit });
+    const identify = identifier(tokens, clock, emit);
+    const runs = new Runs({
+      agents,
+      identify,
+      sessions,
+      cgroupRoot: interception.cgroupRoot,
+      environment,
+      bounds,
+      admit,
+    });
     const credentialOf: PathParts["credentialOf"] = (connection) => vault.credential(connection);
     const byName = new Map(protocols.map((protocol) => [protocol.name, protocol]));
     const refusals = new Refusals(clock);
@@ -228,7 +244,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     };
     const path: PathParts = {
       clock,
-      agentOf: (slot) => agents.bySlot(slot),
+      agentOf: (slot, cgroupId) => agents.agentOf(slot, cgroupId),
       isQuarantined: (agent) => heldStates.isQuarantined(agent),
       isObserved: (agent) => heldStates.isObserved(agent),
       connectionOf: (number) => inForce().byNumber.get(number),
@@ -283,7 +299,8 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         adoptSinks();
         ledger.keepShadows(new Set(next.policy.rules.flatMap(({ name, shadow }) => (shadow ? [name] : []))));
         doors.open(next.settings.sockets.allow);
-        agents.configure(next.settings.agents);
+        agents.configure(next.settings.agents, next.issuers);
+        tokens.configure(next.issuers);
         const defined = new Map(next.connections.map((connection) => [connection.name, JSON.stringify(connection)]));
         sessions.stop(({ connection }) => !defined.has(connection.name), "its connection was removed");
         const isOld = (connection: Connection) => defined.get(connection.name) !== JSON.stringify(connection);
@@ -321,7 +338,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       ...{ metrics, audit, protocols, process: processMeter, retention, ...recordings },
       outbox: () => new Map(audit.sinks().map(({ name, behind }) => [name, behind.events])),
       ...{ stateDir, runDir, configFile, startedMs, clock, agents, sessions, interception, names, vault },
-      ...{ credentialOf, authority, runs, emit, reload, sightings, containers, tagging, holds },
+      ...{ credentialOf, authority, runs, identify, emit, reload, sightings, containers, tagging, holds },
       states: heldStates,
       agentNames: () => store.agentStates.names(),
       configuration: inForce,
@@ -357,6 +374,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       interception.stopListening(); // before the drain: what comes from now on waits for the next daemon
     });
     life.every(1_000, () => tend(interception, agents), log);
+    life.every(IDENTITY_EVERY_MS, () => agents.endIdentities(), log);
     life.every(1_000, async () => doors.tend(), log);
     life.every(1_000, async () => refusals.expire().forEach(emit), log);
     life.every(

@@ -28,7 +28,7 @@ export interface EventKind {
 
 /** Fields that many kinds share. `claim.*`: one for each claim of the agent, in its name. */
 export const FIELD_GROUPS = {
-  identity: ["groups", "claim.*"],
+  identity: ["groups", "issuer", "subject", "claim.*"],
   origin: [
     ...["pid", "uid", "user", "comm", "executable", "cgroup", "cgroupId", "netns"],
     ...["sourceAddress", "sourcePort", "address", "port", "protocol"],
@@ -131,6 +131,15 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
     "success",
     ["identity"],
   ),
+  "agent.identity.expired": kind(
+    "the identity of an agent has ended, and with it what it may do",
+    ["cgroup", "cgroupId", "uid", "matcher", "container", "way", "run"],
+    "entity",
+    7,
+    "success",
+    ["identity"],
+  ),
+  "agent.identity.refused": kind("a token was not taken", ["code", "uid", "pid"], "authentication", 1, "failure"),
   "agent.sweep": kind(
     "connections from before a tag were found",
     ["uid", "cgroup", "destroyed", "unable", "kept"],

@@ -21,6 +21,8 @@ const GRAVE: Readonly<Record<string, Severity>> = {
   "names.limited": "warning",
   "namespace.refused": "warning",
   "agent.sweep": "warning",
+  "agent.identity.refused": "warning",
+  "agent.identity.expired": "notice",
   "agent.observe.start": "warning",
   "recording.recovered": "warning",
   "recording.gap": "critical",

@@ -450,3 +450,31 @@ export const REPLAY_RECORDS_AT_ONCE = 128;
 /** Whoever follows a session that runs sees what is new after this; and after so many times what reading it took. */
 export const FOLLOW_EVERY_MS = 500;
 export const FOLLOW_REST = 4;
+/** Issuers of tokens in the settings: every CI, cluster and identity provider of one host. */
+export const ISSUERS_MAX = 64;
+/** Claims and agents that one issuer names, and entries of its mapping of groups. */
+export const ISSUER_ENTRIES_MAX = 64;
+/** A token: the largest that identity providers give have some hundred groups in them; headers of HTTP end here too. */
+export const TOKEN_BYTES_MAX = 16 * 1024;
+/** Groups, and the length of one claim, that an identity takes from a token: both become facts of every decision. */
+export const TOKEN_GROUPS_MAX = 64;
+export const TOKEN_CLAIM_MAX = 1_024;
+/** An identity lasts no longer than a long working day, whatever its token or the settings say. */
+export const IDENTITY_MS_MAX = 12 * 60 * 60_000;
+/** How often identities are looked through for those that are over: a part of the second within which sessions end. */
+export const IDENTITY_EVERY_MS = 250;
+/** Tokens that are remembered until they expire, so that none is shown twice: a busy runner's for a week. */
+export const TOKENS_BOUND_MAX = 100_000;
+/** Clocks of issuers may differ by this much, if the settings say so. */
+export const CLOCK_SKEW_MS_MAX = 5 * 60_000;
+/** An issuer's answers: documents have a few KiB, key sets some more. */
+export const ISSUER_ANSWER_BYTES_MAX = 256 * 1024;
+export const ISSUER_KEYS_MAX = 100;
+/** One answer of an issuer; whoever shows a token waits for two of them at most. */
+export const ISSUER_WAIT_MS = 5_000;
+/** Keys are fetched anew when they are older, so that a withdrawn one is not taken for longer. */
+export const ISSUER_KEYS_FRESH_MS = 10 * 60_000;
+/** While their issuer does not answer, keys are used for so long after they were fetched. */
+export const ISSUER_KEYS_KEPT_MS = 60 * 60_000;
+/** Between two questions to one issuer, so that tokens with invented keys do not become a flood of them. */
+export const ISSUER_ASK_EVERY_MS = 10_000;

@@ -101,6 +101,8 @@ export type TagTarget =
 export interface TagRequest {
   readonly agent: string;
   readonly target: TagTarget;
+  /** A signed JWT that says who it is, as its issuer wrote it. */
+  readonly token?: string;
   /** What to do with connections that were made before: nobody judged those. */
   readonly connections: "end" | "report";
 }
@@ -153,6 +155,20 @@ export interface AgentStateListing {
   readonly observedUntilMs?: number;
 }
 
+/** Who an agent is by its token. */
+export interface IdentityListing {
+  /** `over`: it may do nothing more. */
+  readonly state: "valid" | "over";
+  /** Why it is over. */
+  readonly reason?: string;
+  readonly issuer: string;
+  readonly subject: string;
+  readonly groups: readonly string[];
+  readonly claims: Readonly<Record<string, string>>;
+  /** It ends with its cgroup, and then at the latest. */
+  readonly endsMs: number;
+}
+
 /** One tagged cgroup. */
 export interface AgentListing extends AgentStateListing {
   readonly groups: readonly string[];
@@ -173,6 +189,7 @@ export interface AgentListing extends AgentStateListing {
   readonly sinceMs: number;
   /** The last word of kernel or session; absent when there was none since the daemon started. */
   readonly lastSeenMs?: number;
+  readonly identity?: IdentityListing;
 }
 
 export interface ConnectionPorts {

@@ -8,9 +8,16 @@ export interface RunPorts {
    * Moves a waiting process into a cgroup of its own and tags it. `pid` was a child of the caller, of the caller's
    * uid, when it was checked; check it again after the move.
    */
-  create(request: { readonly agent: string; readonly pid: number }, caller: Caller): Promise<Run>;
+  create(request: RunRequest, caller: Caller): Promise<Run>;
   /** Undefined when no such run is known, or it belongs to another uid and the caller is no admin. */
   summary(id: string, caller: Caller): Promise<RunSummary | undefined>;
+}
+
+export interface RunRequest {
+  readonly agent: string;
+  readonly pid: number;
+  /** A signed JWT that says who it is, as its issuer wrote it. */
+  readonly token?: string;
 }
 
 export interface Run {

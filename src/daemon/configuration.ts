@@ -16,6 +16,7 @@ import {
 import { connectionNumber } from "../kernel/destinations.ts";
 import { DETECTOR_NAMES } from "../masking/detectors.ts";
 import type { Connection } from "../model/connection.ts";
+import type { Issuer } from "../model/issuer.ts";
 import { TEST_FILE } from "../policy/cases.ts";
 import { loadPolicy, type Policy, type PolicyFile } from "../policy/load.ts";
 import { protocols } from "../protocols/index.ts";
@@ -27,6 +28,7 @@ export interface Configuration {
   readonly byNumber: ReadonlyMap<number, Connection>;
   readonly policy: Policy;
   readonly references: ReadonlyMap<string, CredentialReference>;
+  readonly issuers: readonly Issuer[];
 }
 
 /** A connection that was made by command, as the vault kept it. */
@@ -52,6 +54,9 @@ export function loadConfiguration(configFile: string | undefined, added: readonl
     connections,
     byNumber: numbered(connections),
     policy: compilePolicy(settings.policies === undefined ? [] : readPolicyFolder(settings.policies), connections),
+    issuers: settings.identity.issuers.map(({ issuer, caFile }) =>
+      caFile === undefined ? issuer : { ...issuer, ca: readText(caFile, "CA_UNREADABLE") },
+    ),
     references: new Map(
       settings.connections.flatMap(({ connection, credential }) =>
         credential === undefined ? [] : [[connection.name, vaultReference(credential)]],

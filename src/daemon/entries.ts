@@ -38,7 +38,8 @@ function say(
     case "start": {
       const { origin, agent, connection, upstreamTls } = entry;
       const program = origin.executable === "" ? origin.comm : origin.executable;
-      const text = `${agent} to ${connection}: ${program}, pid ${origin.pid}, user ${origin.user}`;
+      const who = entry.issuer === "" ? agent : `${agent} (${entry.subject}, says ${entry.issuer})`;
+      const text = `${who} to ${connection}: ${program}, pid ${origin.pid}, user ${origin.user}`;
       return { kind: "start", text: upstreamTls === "verify-full" ? text : `${text}; upstream TLS: ${upstreamTls}` };
     }
     case "decision":

@@ -44,7 +44,7 @@ export class Refusals {
 }
 
 export function auditKernelEvent(event: KernelEvent, agents: Agents, clock: Clock): AuditEvent {
-  const known = agents.bySlot(event.agent);
+  const known = agents.agentOf(event.agent, event.cgroupId);
   const agent = known?.name;
   const target =
     event.path !== "" ? ` to ${event.path}` : event.address === "" ? "" : ` to ${event.address} port ${event.port}`;

@@ -4,10 +4,11 @@ import { readFileSync } from "node:fs";
 import { UserError } from "../base/errors.ts";
 import { RUN_SETTLE_MS, RUNS_REMEMBERED_MAX } from "../base/limits.ts";
 import type { Caller } from "../control/ports.ts";
-import type { Run, RunBounds, RunPorts, RunSummary } from "../control/runs.ts";
-import type { Agents } from "../identity/agents.ts";
+import type { Run, RunBounds, RunPorts, RunRequest, RunSummary } from "../control/runs.ts";
+import type { Agents, TagRequest } from "../identity/agents.ts";
 import { confine, removeCgroup } from "../kernel/cgroups.ts";
 import type { AuditEvent } from "../model/event.ts";
+import type { Identity } from "../model/identity.ts";
 import type { Sessions } from "../path/sessions.ts";
 import type { Tag } from "../store/tags.ts";
 import type { CredentialReference } from "../vault/references.ts";
@@ -37,6 +38,8 @@ export interface RunParts {
   /** Hears of the waiting process before its cgroup is tagged. */
   readonly admit?: (pid: number, cgroup: string) => void;
   readonly confine?: typeof confine;
+  /** Who shows this token as that agent. Throws TOKEN_… and ISSUER_… */
+  readonly identify: (token: string, agent: string, caller: Caller) => Promise<Identity>;
 }
 
 export class Runs implements RunPorts {
@@ -52,13 +55,15 @@ export class Runs implements RunPorts {
     return { ...this.#parts.environment, SALLYPORT_AGENT: agent };
   }
 
-  async create({ agent, pid }: { readonly agent: string; readonly pid: number }, caller: Caller): Promise<Run> {
+  async create({ agent, pid, token }: RunRequest, caller: Caller): Promise<Run> {
     const id = randomBytes(8).toString("hex");
     const startedAt = startTimeOf(pid);
     const gone = () => new UserError("RUN_PROCESS_GONE", `Cannot guard process ${pid}: it ended`, "Try again");
     if (startedAt === undefined) throw gone();
+    // before anything is moved: an issuer may take its time, and refuse
+    const identity = token === undefined ? {} : { identity: await this.#parts.identify(token, agent, caller) };
     const path = await (this.#parts.confine ?? confine)(this.#parts.cgroupRoot, `run-${id}`, pid);
-    const tag = await this.#tag(agent, path, id, caller, () => {
+    const tag = await this.#tag({ as: agent, path, kind: "run", runId: id, uid: caller.uid, ...identity }, () => {
       this.#parts.admit?.(pid, path);
       // the number may have passed to another process between the caller's word and the move
       if (startTimeOf(pid) !== startedAt) throw gone();
@@ -74,12 +79,12 @@ export class Runs implements RunPorts {
   }
 
   /** A cgroup that could not be guarded does not stay. */
-  async #tag(agent: string, path: string, runId: string, caller: Caller, check: () => void): Promise<Tag> {
+  async #tag(request: TagRequest, check: () => void): Promise<Tag> {
     try {
       check();
-      return await this.#parts.agents.tag({ as: agent, path, kind: "run", runId, uid: caller.uid });
+      return await this.#parts.agents.tag(request);
     } catch (error) {
-      removeCgroup(path);
+      removeCgroup(request.path);
       throw error;
     }
   }

@@ -12,6 +12,7 @@ import {
   HOLD_TEXT_MAX,
   RECORDED_MARGIN,
 } from "../base/limits.ts";
+import type { Agent } from "../model/identity.ts";
 import type { Asked, Fact } from "../model/operation.ts";
 import type { QuotedIn } from "../model/protocol.ts";
 import type { HoldRequest } from "./hold.ts";
@@ -115,7 +116,7 @@ export function digestOf(
 ): string {
   const what = asked.map(({ operation, text, parameters }) => [operation.actions, text, parameters ?? []]);
   const sent = createHash("sha256").update(bytes).digest("hex");
-  return keyed(key, ["hold", what, sent, agent.name, connection.name, decision.policy, enteredBy(entrance)]);
+  return keyed(key, ["hold", what, sent, ...whoIs(agent), connection.name, decision.policy, enteredBy(entrance)]);
 }
 
 /** The same of what stays equal where only literals and parameters differ; "" where a text has no shape. */
@@ -130,7 +131,13 @@ export function shapeDigestOf(
     shapes.push([operation.actions, shape]);
   }
   const rules = decision.rules.toSorted();
-  return keyed(key, ["shape", shapes, agent.name, connection.name, decision.policy, rules, enteredBy(entrance)]);
+  return keyed(key, ["shape", shapes, ...whoIs(agent), connection.name, decision.policy, rules, enteredBy(entrance)]);
+}
+
+/** What one job was approved stands for no other that runs as the same agent. */
+function whoIs({ name, identity, groups, claims }: Agent): readonly unknown[] {
+  if (identity === undefined) return [name];
+  return [name, identity.issuer, identity.subject, groups, Object.entries(claims).toSorted()];
 }
 
 /** One connection leads to every database that its login may open: the same text in another one is another action. */

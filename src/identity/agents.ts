@@ -5,13 +5,17 @@
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { UserError } from "../base/errors.ts";
-import { TAGS_MAX } from "../base/limits.ts";
+import { TAGS_MAX, TOKENS_BOUND_MAX } from "../base/limits.ts";
+import { bootNs } from "../kernel/boot-clock.ts";
 import { cgroupIdOf, cgroupOf, isPopulated, removeCgroup, resolveCgroup } from "../kernel/cgroups.ts";
 import type { Interception } from "../kernel/interception.ts";
 import { type AuditEvent, identityFields } from "../model/event.ts";
-import type { Agent } from "../model/identity.ts";
+import type { Agent, Identity } from "../model/identity.ts";
+import type { Issuer } from "../model/issuer.ts";
 import type { Matcher } from "../model/matcher.ts";
 import type { Tag, TagStore } from "../store/tags.ts";
+import type { TokenStore } from "../store/tokens.ts";
+import { Lasting } from "./lasting.ts";
 
 export interface AgentSettings {
   readonly name: string;
@@ -31,6 +35,8 @@ export interface TagRequest {
   readonly matcher?: string;
   readonly container?: string;
   readonly uid: number;
+  /** What a verified token says. It counts for this cgroup only. */
+  readonly identity?: Identity;
 }
 
 export class Agents {
@@ -39,6 +45,9 @@ export class Agents {
   readonly #clock: Clock;
   readonly #emit: (event: AuditEvent) => void;
   readonly #ownCgroup: () => string | undefined;
+  readonly #tokens: TokenStore;
+  readonly #lasting: Lasting;
+  readonly #identityOver: (cgroupId: bigint, why: string) => void;
   readonly #tags = new Map<bigint, Tag>();
   readonly #byPath = new Map<string, bigint>();
   /** Slots are never given to another name, so what was known once stays true. */
@@ -54,22 +63,36 @@ export class Agents {
     readonly emit: (event: AuditEvent) => void;
     /** Of the daemon, as a v2 path. */
     readonly ownCgroup?: () => string | undefined;
+    readonly tokens: TokenStore;
+    /** Called once, when the identity of a cgroup ends: what was let in by it has to end. */
+    readonly identityOver: (cgroupId: bigint, why: string) => void;
+    readonly bootNs?: () => bigint;
   }) {
     this.#interception = parts.interception;
     this.#store = parts.store;
     this.#clock = parts.clock;
     this.#emit = parts.emit;
     this.#ownCgroup = parts.ownCgroup ?? (() => cgroupOf(process.pid));
+    this.#tokens = parts.tokens;
+    this.#identityOver = parts.identityOver;
+    this.#lasting = new Lasting({
+      clock: parts.clock,
+      bootNs: parts.bootNs ?? bootNs,
+      isPopulated: (cgroup) => isPopulated(cgroup) === true,
+    });
   }
 
-  configure(settings: readonly AgentSettings[]): void {
+  /** `issuers`: whose identities go on; those of others end with the next `endIdentities`. */
+  configure(settings: readonly AgentSettings[], issuers: readonly Pick<Issuer, "name" | "url">[] = []): void {
     this.#settings = new Map(settings.map((agent) => [agent.name, agent]));
+    this.#lasting.keepIssuers(issuers);
   }
 
   /** Takes up what a former daemon protected. Cgroups that are gone, or whose id is another's now, are ended. */
   async restore(): Promise<void> {
     for (const tag of await this.#store.all()) {
       this.#remember(tag);
+      this.#lasting.begin(tag, "found");
       if (cgroupIdOf(tag.cgroup) === tag.cgroupId) this.#interception.tag(tag.cgroup, tag.slot);
       else await this.#forget(tag);
     }
@@ -90,6 +113,17 @@ export class Agents {
     return { slot, name, groups: settings?.groups ?? [], claims: settings?.claims ?? {} };
   }
 
+  /** Of one tagged cgroup: with what its identity says, while that lasts. */
+  agentOf(slot: number, cgroupId: bigint): Agent | undefined {
+    const agent = this.bySlot(slot);
+    const tag = this.#tags.get(cgroupId);
+    const identity = tag === undefined || tag.slot !== slot ? undefined : this.#lasting.stateOf(tag);
+    if (agent === undefined || identity === undefined) return agent;
+    if (identity.state === "over" || tag?.identity === undefined) return { ...agent, identity };
+    const groups = [...new Set([...agent.groups, ...tag.identity.groups])];
+    return { ...agent, groups, claims: { ...agent.claims, ...tag.identity.claims }, identity };
+  }
+
   list(): readonly Tag[] {
     return [...this.#tags.values()];
   }
@@ -108,10 +142,6 @@ export class Agents {
       `Cannot act as agent ${name}: the settings do not name it`,
       `Add it to agents in the settings, or use one of: ${[...this.#settings.keys()].slice(0, 20).join(", ")}`,
     );
-  }
-
-  groupsOf(name: string): readonly string[] {
-    return this.#settings.get(name)?.groups ?? [];
   }
 
   /** Whether a process in this cgroup (v2 path, "/a/b") is an agent; what was born a moment ago is, too. */
@@ -142,6 +172,14 @@ export class Agents {
     return this.#inTurn(() => this.#untag(which, uid));
   }
 
+  /** Ends the identities that are over; their agents stay guarded and may do nothing. Called several times a second. */
+  async endIdentities(): Promise<void> {
+    for (const tag of this.list()) {
+      const why = this.#lasting.whyOver(tag);
+      if (why !== undefined) await this.#inTurn(() => this.#endIdentity(tag, why));
+    }
+  }
+
   /** Ends tags whose cgroup is gone, and runs in which nobody lives any more. Called once a second. */
   async sweep(): Promise<void> {
     for (const tag of this.list()) {
@@ -169,16 +207,31 @@ export class Agents {
       throw new UserError("TAG_FULL", message, "End some with `sallyport untag`, or tag a cgroup above them all");
     }
     const { as: agent, kind, uid, runId, matcher = "", container = "" } = request;
+    if (before?.identity !== undefined) {
+      if (before.agent === agent && before.identity.token === request.identity?.token) return before;
+      throw identityRefused(path, before.identity.issuer);
+    }
     const isSame = before?.kind === "match" && before.agent === agent && before.matcher === matcher;
     if (isSame && kind === "match") return before; // found twice, by the hook and by the watcher
     const slot = await this.slotOf(agent);
     const createdMs = this.#clock.nowMs();
-    const tag: Tag = { cgroupId, cgroup: path, agent, slot, kind, runId, matcher, container, uid, createdMs };
-    await this.#store.put(tag);
+    const { identity } = request;
+    const made: Tag = { cgroupId, cgroup: path, agent, slot, kind, runId, matcher, container, uid, createdMs };
+    const tag: Tag = identity === undefined ? made : { ...made, identity };
+    if (identity !== undefined) await this.#bind(identity, request);
+    try {
+      await this.#store.put(tag);
+    } catch (error) {
+      await this.#release(identity);
+      throw error;
+    }
     this.#remember(tag);
+    this.#lasting.begin(tag, "made");
     try {
       this.#interception.tag(path, slot);
     } catch (error) {
+      this.#lasting.end(cgroupId);
+      await this.#release(identity);
       if (before === undefined) await this.#forget(tag);
       else await this.#keep(before); // guarded as before: a tag that failed must not end another
       throw error;
@@ -195,12 +248,40 @@ export class Agents {
         : this.list().find(({ cgroup }) => cgroup === which || cgroup === `${this.#interception.cgroupRoot}${which}`);
     if (tag === undefined) return false;
     await this.#forget(tag);
+    if (tag.identity !== undefined && tag.identity.over === undefined)
+      this.#identityOver(tag.cgroupId, "its identity has ended with its tag");
     this.#say("agent.untag", { ...tag, uid }, `${tag.cgroup} is not guarded any more`);
     return true;
   }
 
+  /** What was let in ends before anything is written: the disk may be full. */
+  async #endIdentity(tag: Tag, over: string): Promise<void> {
+    const { cgroupId, identity } = tag;
+    if (identity === undefined || this.#tags.get(cgroupId) !== tag) return; // it was ended or replaced meanwhile
+    const ended: Tag = { ...tag, identity: { ...identity, over } };
+    this.#remember(ended);
+    this.#identityOver(cgroupId, over);
+    this.#say("agent.identity.expired", tag, `${tag.agent} in ${tag.cgroup} may do nothing more: ${over}`);
+    await this.#store.put(ended);
+  }
+
+  /** Throws TOKEN_REPLAYED, TOKENS_FULL. */
+  async #bind({ token, tokenEndsMs }: Identity, { as: agent, uid }: TagRequest): Promise<void> {
+    const outcome = await this.#tokens.keep(token, tokenEndsMs, this.#clock.nowMs(), TOKENS_BOUND_MAX);
+    if (outcome === "kept") return;
+    const refusal = outcome === "full" ? tokensFull() : tokenReplayed();
+    const { code, message } = refusal;
+    this.#emit({ atMs: this.#clock.nowMs(), kind: "agent.identity.refused", agent, message, fields: { code, uid } });
+    throw refusal;
+  }
+
+  async #release(identity: Identity | undefined): Promise<void> {
+    if (identity !== undefined) await this.#tokens.forget(identity.token);
+  }
+
   async #forget(tag: Tag): Promise<void> {
     this.#interception.untag(tag.cgroupId);
+    this.#lasting.end(tag.cgroupId);
     this.#tags.delete(tag.cgroupId);
     if (this.#byPath.get(tag.cgroup) === tag.cgroupId) this.#byPath.delete(tag.cgroup);
     await this.#store.remove(tag.cgroupId);
@@ -228,8 +309,28 @@ export class Agents {
     const found = { ...(matcher === "" ? {} : { matcher }), ...(container === "" ? {} : { container }) };
     const how = { way: tag.kind, ...(tag.runId === undefined ? {} : { run: tag.runId }) };
     const settings = this.#settings.get(tag.agent);
-    const who = settings === undefined ? {} : identityFields(settings);
+    const { identity } = tag;
+    const who = identityFields({
+      groups: [...new Set([...(settings?.groups ?? []), ...(identity?.groups ?? [])])],
+      claims: { ...settings?.claims, ...identity?.claims },
+      ...(identity === undefined ? {} : { identity }),
+    });
     const fields = { cgroup, cgroupId: tag.cgroupId.toString(), uid, ...found, ...how, ...who };
     this.#emit({ atMs: this.#clock.nowMs(), kind, agent: tag.agent, message, fields });
   }
+}
+
+function identityRefused(path: string, issuer: string): UserError {
+  const message = `Cannot tag ${path} anew: it has an identity by issuer ${issuer}, which must end first`;
+  return new UserError("AGENT_IDENTITY", message, `End it: sallyport untag --cgroup ${path}`);
+}
+
+function tokensFull(): UserError {
+  const message = `Cannot use the token: ${TOKENS_BOUND_MAX} others that were shown have not expired yet`;
+  return new UserError("TOKENS_FULL", message, "Let issuers give tokens that live for minutes, not for days");
+}
+
+function tokenReplayed(): UserError {
+  const remedy = "Get a new one: a token counts for the first agent that shows it, and for no other";
+  return new UserError("TOKEN_REPLAYED", "Cannot use the token: it was shown before", remedy);
 }

@@ -1,5 +1,5 @@
 /** One line for the audit trail and the SIEM. Fields hold names and numbers, never row values or secrets. */
-import type { Agent } from "./identity.ts";
+import type { Agent, AgentIdentity } from "./identity.ts";
 
 export type EventFields = Readonly<Record<string, string | number | boolean>>;
 
@@ -15,8 +15,11 @@ export interface AuditEvent {
   readonly fields?: EventFields;
 }
 
-/** Who an agent is beyond its name: its groups in one text, and each claim (of a CI job, say) by its name. */
-export function identityFields({ groups, claims }: Pick<Agent, "groups" | "claims">): EventFields {
+type Who = Pick<Agent, "groups" | "claims"> & { readonly identity?: Pick<AgentIdentity, "issuer" | "subject"> };
+
+/** Who an agent is beyond its name: its groups in one text, each claim (of a CI job, say) by its name, and who says so. */
+export function identityFields({ groups, claims, identity }: Who): EventFields {
   const named = Object.entries(claims).map(([name, value]) => [`claim.${name}`, value] as const);
-  return { ...(groups.length > 0 ? { groups: groups.join(" ") } : {}), ...Object.fromEntries(named) };
+  const by = identity === undefined ? {} : { issuer: identity.issuer, subject: identity.subject };
+  return { ...(groups.length > 0 ? { groups: groups.join(" ") } : {}), ...by, ...Object.fromEntries(named) };
 }

@@ -12,7 +12,7 @@ import { detectorsNamed, type Masker } from "../masking/mask.ts";
 import type { PathMeter } from "../metrics/meter.ts";
 import type { Connection } from "../model/connection.ts";
 import type { Decision } from "../model/decision.ts";
-import type { AuditEvent, EventFields } from "../model/event.ts";
+import { type AuditEvent, type EventFields, identityFields } from "../model/event.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Asked } from "../model/operation.ts";
 import type { Origin } from "../model/origin.ts";
@@ -42,7 +42,8 @@ const CANCEL_SECRET_BYTES = 32;
 /** The parts that a connection passes; joined in main.ts, replaced by fakes in tests. */
 export interface PathParts {
   readonly clock: Clock;
-  readonly agentOf: (slot: number) => Agent | undefined;
+  /** By its number and the tagged cgroup in which it lives, which may have an identity of its own. */
+  readonly agentOf: (slot: number, cgroupId: bigint) => Agent | undefined;
   /** By the agent's name, at this moment. */
   readonly isQuarantined: (agent: string) => boolean;
   readonly isObserved: (agent: string) => boolean;
@@ -91,7 +92,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   const origin = completeOrigin(accepted.origin, parts.userOf);
 
   // 3 identity
-  const agent = parts.agentOf(accepted.origin.agent);
+  const agent = parts.agentOf(accepted.origin.agent, origin.tagCgroupId);
   if (agent === undefined) {
     return refuse(client, parts, "connection.refused", "A connection of an unknown agent was closed", accepted);
   }
@@ -99,7 +100,12 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   if (parts.isQuarantined(agent.name)) {
     // it was redirected before the kernel heard of the quarantine, and waited to be accepted
     const message = "A connection of a quarantined agent was closed";
-    return refuse(client, parts, "connection.refused", message, accepted, agent.name);
+    return refuse(client, parts, "connection.refused", message, accepted, agent);
+  }
+
+  if (agent.identity?.state === "over") {
+    const message = "A connection was closed: its agent's identity has ended";
+    return refuse(client, parts, "connection.refused", message, accepted, agent);
   }
 
   parts.meter.took("origin", performance.now() - acceptedMs);
@@ -111,7 +117,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     const why = parts.sessions.isFullFor(agent)
       ? "too many sessions are open"
       : "its connection is not in the settings any more";
-    return refuse(client, parts, "connection.refused", `A connection was closed: ${why}`, accepted, agent.name);
+    return refuse(client, parts, "connection.refused", `A connection was closed: ${why}`, accepted, agent);
   }
   const backend: Backend = { connection, protocol, address: origin.address, port: origin.port };
 
@@ -298,15 +304,18 @@ function refuse(
   kind: string,
   message: string,
   accepted: Accepted,
-  agent?: string,
+  agent?: Agent,
 ): void {
   client.destroy();
   parts.emit({
     atMs: parts.clock.nowMs(),
     kind,
     message,
-    ...(agent === undefined ? {} : { agent }),
-    fields: { source: accepted.sourceAddress, sourcePort: accepted.sourcePort, ...processFields(accepted) },
+    ...(agent === undefined ? {} : { agent: agent.name }),
+    fields: {
+      ...(agent === undefined ? {} : identityFields(agent)),
+      ...{ source: accepted.sourceAddress, sourcePort: accepted.sourcePort, ...processFields(accepted) },
+    },
   });
 }
 

@@ -10,7 +10,7 @@ import type { Policy } from "../policy/load.ts";
 
 export interface JudgeParts {
   readonly clock: Clock;
-  readonly agentOf: (slot: number) => Agent | undefined;
+  readonly agentOf: (slot: number, cgroupId: bigint) => Agent | undefined;
   readonly isObserved: (agent: string) => boolean;
   readonly policy: () => Policy;
 }
@@ -32,7 +32,7 @@ export class CurrentJudge {
   ) {
     this.#policy = parts.policy;
     this.#make = () => {
-      const now = parts.agentOf(agent.slot) ?? agent; // its groups may have changed with the settings
+      const now = parts.agentOf(agent.slot, origin.tagCgroupId) ?? agent; // its groups may have changed with the settings
       const isObserved = () => parts.isObserved(agent.name);
       return this.#for.judge({ sessionId, agent: now, origin, connection, clock: parts.clock, isObserved, ...more });
     };

@@ -83,6 +83,9 @@ export interface StartEntry {
   readonly policy: string;
   readonly upstreamTls: string;
   readonly placeholders: readonly string[];
+  /** Of the agent's token; empty without one. */
+  readonly issuer: string;
+  readonly subject: string;
 }
 
 export type RecordedOrigin = Pick<
@@ -206,6 +209,8 @@ export function encodeStart(sequence: number, start: RecordingStart): Uint8Array
       policy,
       upstreamTls: connection.tls.mode,
       placeholders: placeholders ?? [],
+      issuer: agent.identity?.issuer ?? "",
+      subject: agent.identity?.subject ?? "",
     },
   });
 }

@@ -65,6 +65,9 @@ const STEPS: readonly string[] = [
    CREATE TABLE legal_holds (
      session_id TEXT PRIMARY KEY, reason TEXT NOT NULL, uid INTEGER NOT NULL, since_ms INTEGER NOT NULL
    ) WITHOUT ROWID;`,
+  `ALTER TABLE tags ADD COLUMN identity TEXT;
+   CREATE TABLE tokens (token TEXT PRIMARY KEY, ends_ms INTEGER NOT NULL) WITHOUT ROWID;
+   CREATE INDEX tokens_by_end ON tokens (ends_ms);`,
 ];
 
 /** Brings the schema to this program's version in one transaction. Throws STORE_NEWER. */

@@ -11,11 +11,13 @@ import { migrate } from "./migrations.ts";
 import { createSecretStore, type SecretStore } from "./secrets.ts";
 import { createSessionStore, type SessionStore } from "./sessions.ts";
 import { createTagStore, type TagStore } from "./tags.ts";
+import { createTokenStore, type TokenStore } from "./tokens.ts";
 
 export interface Store {
   readonly sessions: SessionStore;
   readonly events: EventStore;
   readonly tags: TagStore;
+  readonly tokens: TokenStore;
   readonly agentStates: AgentStateStore;
   readonly holds: HoldStore;
   readonly secrets: SecretStore;
@@ -42,6 +44,7 @@ export async function openStore(stateDir: string, log: Log): Promise<Store> {
     sessions,
     events: createEventStore(database),
     tags: createTagStore(database),
+    tokens: createTokenStore(database),
     agentStates: createAgentStateStore(database),
     holds: createHoldStore(database),
     secrets: createSecretStore(database),

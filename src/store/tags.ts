@@ -1,4 +1,5 @@
 /** Which cgroups are tagged as which agent, so that a new daemon finds what the old one protected. */
+import type { Identity } from "../model/identity.ts";
 import type { Database } from "./database.ts";
 
 export interface Tag {
@@ -17,6 +18,13 @@ export interface Tag {
   /** Who asked for it. */
   readonly uid: number;
   readonly createdMs: number;
+  /** Who it is by a token. */
+  readonly identity?: TaggedIdentity;
+}
+
+/** `over`: why it has ended; the agent may do nothing more. */
+export interface TaggedIdentity extends Identity {
+  readonly over?: string;
 }
 
 export interface TagStore {
@@ -43,7 +51,7 @@ export function createTagStore(database: Database): TagStore {
         return row.slot;
       }),
     async put(tag) {
-      await database.run("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [
+      await database.run("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [
         tag.cgroupId.toString(),
         tag.cgroup,
         tag.agent,
@@ -54,6 +62,7 @@ export function createTagStore(database: Database): TagStore {
         tag.createdMs,
         tag.matcher,
         tag.container,
+        tag.identity === undefined ? null : JSON.stringify(tag.identity),
       ]);
     },
     async remove(cgroupId) {
@@ -72,6 +81,7 @@ export function createTagStore(database: Database): TagStore {
         createdMs: raw.created_ms,
         matcher: raw.matcher,
         container: raw.container,
+        ...(raw.identity === null ? {} : { identity: JSON.parse(raw.identity) as TaggedIdentity }),
       }));
     },
   };
@@ -89,4 +99,6 @@ interface RawTag {
   readonly created_ms: number;
   readonly matcher: string;
   readonly container: string;
+  /** JSON. */
+  readonly identity: string | null;
 }

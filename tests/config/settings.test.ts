@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { SETTINGS_BYTES_MAX, SETTINGS_PROBLEMS_MAX } from "../../src/base/limits.ts";
 import { formatAddress, isOneHost, parseAddress } from "../../src/config/address.ts";
+import { record } from "../../src/config/meaning.ts";
 import { SettingsError } from "../../src/config/problems.ts";
 import { settingsSchema } from "../../src/config/schema.ts";
 import { readAddedConnection, readSettings } from "../../src/config.ts";
@@ -28,6 +29,10 @@ function orders(more: Readonly<Record<string, string>> = {}): string {
   return `connections:\n${entries.map(([key, value], index) => `${index === 0 ? "  - " : "    "}${key}: ${value}`).join("\n")}\n`;
 }
 
+function issuer(keys: string): string {
+  return `identity:\n  issuers:\n    - { ${keys} }\n`;
+}
+
 function settingsError(text: string): SettingsError {
   try {
     readSettings(text, FILE, PROTOCOLS);
@@ -41,7 +46,7 @@ function settingsError(text: string): SettingsError {
 // name, text, line, column, key, what the message says
 const bad: readonly (readonly [string, string, number, number, string, RegExp])[] = [
   ["an unknown key at the top", "agentz: []\n", 1, 1, "agentz", /not a known key; did you mean "agents"/],
-  ["a key far from any", "\nwhatever: 1\n", 2, 1, "whatever", /known here: agents, connections/],
+  ["a key far from any", "\nwhatever: 1\n", 2, 1, "whatever", /known here: agents, identity, connections/],
   ["a list at the top", "- a\n", 1, 1, "", /must be a mapping/],
   ["a scalar at the top", "hello\n", 1, 1, "", /must be a mapping/],
   ["two brackets left open", "agents: [{ name: a\n", 2, 1, "", /a bracket before it is not closed/],
@@ -57,6 +62,126 @@ const bad: readonly (readonly [string, string, number, number, string, RegExp])[
   ["an agent that begins with -", 'agents:\n  - name: "-x"\n', 2, 11, "agents[0].name", /not beginning with -/],
   ["an agent with 64 letters", `agents:\n  - name: ${"a".repeat(64)}\n`, 2, 11, "agents[0].name", /1 to 63/],
   ["an agent with a path", 'agents:\n  - name: "../a"\n', 2, 11, "agents[0].name", /1 to 63/],
+  [
+    "an issuer without audience",
+    issuer("name: a, issuer: 'https://a'"),
+    3,
+    7,
+    "identity.issuers[0]",
+    /lacks the key "audience"/,
+  ],
+  [
+    "an issuer without TLS",
+    issuer("name: a, issuer: 'http://a', audience: b"),
+    3,
+    26,
+    "identity.issuers[0].issuer",
+    /must be an https URL/,
+  ],
+  [
+    "an issuer with a query",
+    issuer("name: a, issuer: 'https://a/?x', audience: b"),
+    3,
+    26,
+    "identity.issuers[0].issuer",
+    /an https URL without user, query/,
+  ],
+  [
+    "an issuer with a password",
+    issuer("name: a, issuer: 'https://u:p@a', audience: b"),
+    3,
+    26,
+    "identity.issuers[0].issuer",
+    /without user/,
+  ],
+  [
+    "an issuer that is no URL",
+    issuer("name: a, issuer: 'https://[', audience: b"),
+    3,
+    26,
+    "identity.issuers[0].issuer",
+    /is not a URL/,
+  ],
+  [
+    "tokens without signature",
+    issuer("name: a, issuer: 'https://a', audience: b, algorithms: [none]"),
+    3,
+    65,
+    "identity.issuers[0].algorithms[0]",
+    /must be one of "RS256"/,
+  ],
+  [
+    "tokens by HMAC",
+    issuer("name: a, issuer: 'https://a', audience: b, algorithms: [HS256]"),
+    3,
+    65,
+    "identity.issuers[0].algorithms[0]",
+    /did you mean "(RS|PS|ES)256"/,
+  ],
+  [
+    "too much skew",
+    issuer("name: a, issuer: 'https://a', audience: b, clockSkew: 6m"),
+    3,
+    63,
+    "identity.issuers[0].clockSkew",
+    /from 0s to 5m/,
+  ],
+  [
+    "an identity for a day",
+    issuer("name: a, issuer: 'https://a', audience: b, for: 1d"),
+    3,
+    57,
+    "identity.issuers[0].for",
+    /from 1s to 12h/,
+  ],
+  [
+    "an identity for nothing",
+    issuer("name: a, issuer: 'https://a', audience: b, for: 0s"),
+    3,
+    57,
+    "identity.issuers[0].for",
+    /from 1s/,
+  ],
+  [
+    "an identity until whenever",
+    issuer("name: a, issuer: 'https://a', audience: b, until: exp"),
+    3,
+    59,
+    "identity.issuers[0].until",
+    /"cgroup", "token"/,
+  ],
+  [
+    "groups without names",
+    issuer("name: a, issuer: 'https://a', audience: b, groups: { claim: g }"),
+    3,
+    60,
+    "identity.issuers[0].groups",
+    /lacks the key "names"/,
+  ],
+  [
+    "a claim that is a list",
+    issuer("name: a, issuer: 'https://a', audience: b, claims: [[x]]"),
+    3,
+    61,
+    "identity.issuers[0].claims[0]",
+    /a text/,
+  ],
+  [
+    "an issuer of an agent that is not there",
+    `agents: [{ name: ci }]\n${issuer("name: a, issuer: 'https://a', audience: b, agents: [cd]")}`,
+    4,
+    61,
+    "identity.issuers[0].agents[0]",
+    /no agent of the settings/,
+  ],
+  [
+    "two issuers of one name",
+    `${issuer("name: a, issuer: 'https://a', audience: b")}    - { name: a, issuer: 'https://b', audience: b }\n`,
+    4,
+    15,
+    "identity.issuers[1].name",
+    /taken by identity.issuers\[0\]/,
+  ],
   ["two agents of one name", "agents:\n  - name: ci\n  - name: ci\n", 3, 11, "agents[1].name", /taken by agents\[0\]/],
   ["a group twice", "agents:\n  - {name: ci, groups: [a, a]}\n", 2, 24, "agents[0].groups", /same entry twice/],
   ["a group that is no text", "agents:\n  - {name: ci, groups: [1]}\n", 2, 25, "agents[0].groups[0]", /quote it/],
@@ -559,6 +684,33 @@ test("egress without transport is TCP where it allows, and both where it denies"
   ]);
 });
 
+test("an issuer has what its settings say, and safe values for the rest", () => {
+  const least = issuer("name: a, issuer: 'https://a/b', audience: c");
+  const [short] = readSettings(least, FILE).identity.issuers;
+  assert.deepEqual(short, {
+    issuer: {
+      ...{ name: "a", url: "https://a/b", audience: "c", algorithms: ["RS256", "ES256", "PS256", "EdDSA"] },
+      ...{ until: "cgroup", agents: undefined, clockSkewMs: 60_000, forMs: 43_200_000, groups: undefined, claims: [] },
+      match: record([]),
+    },
+  });
+  const most = issuer(
+    "name: a, issuer: 'https://a', audience: c, algorithms: [Ed25519], clockSkew: 0s, until: token, for: 1h30m, " +
+      "groups: { claim: roles, names: { 'our team': [sre] } }, claims: [sub], match: { sub: 'x:*' }, agents: [ci], ca: ca.pem",
+  );
+  const [long] = readSettings(most, FILE).identity.issuers;
+  assert.deepEqual(long, {
+    issuer: {
+      ...{ name: "a", url: "https://a", audience: "c", algorithms: ["Ed25519"], until: "token", agents: ["ci"] },
+      ...{ clockSkewMs: 0, forMs: 5_400_000, groups: { claim: "roles", names: record([["our team", ["sre"]]]) } },
+      ...{ claims: ["sub"], match: record([["sub", "x:*"]]) },
+    },
+    caFile: "/etc/sallyport/ca.pem",
+  });
+  const [plain] = readSettings(issuer("name: a, issuer: 'https://a', audience: c, groups: g"), FILE).identity.issuers;
+  assert.deepEqual(plain?.issuer.groups, { claim: "g" });
+});
+
 test("the schema for editors is the one that settings are checked by", () => {
   const file = join(import.meta.dirname, "..", "..", "docs", "settings.schema.json");
   const written = JSON.parse(readFileSync(file, "utf8"));
@@ -678,6 +830,7 @@ interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
         return { kind: "network", address: "2001:db8::", family: 6, prefix: 32, port: 443, protocol };
       }),
     },
+    identity: { issuers: [] },
     names: { servers: [] },
     metrics: {},
     sockets: { allow: [] },
@@ -704,6 +857,7 @@ for (const [name, text] of empty) {
       agents: [],
       connections: [],
       egress: { allow: [], deny: [] },
+      identity: { issuers: [] },
       names: { servers: [] },
       metrics: { listen: undefined },
       recording: { durability: "write", whenFull: "deny", seal: false, retention: [], output: undefined, outputs: [] },

@@ -140,7 +140,8 @@ const wrong = [
   [["run", "--as", "ci", "true"], /Put "--" before/],
   [["run", "--", "-x"], /begins with -/],
   [["run", "--", ""], /Name the command/],
-  [["run", "--token-file", "t", "--", "true"], /not in this version/],
+  [["run", "--token-file", "-", "--", "true"], /the token from stdin/],
+  [["tag", "--as", "ci", "--pid", "5", "--token-file", "-"], /the token from stdin/],
   [["tag", "--as", "ci"], /exactly one of --cgroup, --pid, --container and --unit/],
   [["tag", "--as", "ci", "--pid", "5", "--cgroup", "/a"], /exactly one/],
   [["tag", "--pid", "5"], /--as/],
@@ -171,7 +172,7 @@ for (const [args, says] of wrong) {
   test(`wrong usage \`${args.join(" ")}\` ends with 2 before anything is asked`, async (t) => {
     const { code, out, err } = await inProcess(folder(t), args);
     assert.deepEqual([code, out], [2, ""]);
-    assert.match(err, /sallyport: (USAGE|TOKEN_NOT_YET): .*\n(.*\n)?remedy: /);
+    assert.match(err, /sallyport: USAGE: .*\n(.*\n)?remedy: /);
     assert.match(err, says);
   });
 }

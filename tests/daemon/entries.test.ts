@@ -82,6 +82,7 @@ const START = {
   ...at(0),
   ...{ kind: "start", sessionId: "s", agent: "ci", connection: "orders", protocol: "postgres", policy: "p" },
   ...{ origin: { comm: "psql", executable: "/usr/bin/psql", pid: 7, user: "runner" }, upstreamTls: "verify-full" },
+  ...{ issuer: "", subject: "" },
 };
 
 test("the start names agent, connection and program, and says so when the backend is not verified", async () => {
@@ -89,6 +90,11 @@ test("the start names agent, connection and program, and says so when the backen
   const [verified, plain] = await shown([START, { ...START, origin, upstreamTls: "require" }]);
   assert.equal(verified?.text, "ci to orders: /usr/bin/psql, pid 7, user runner");
   assert.equal(plain?.text, "ci to orders: psql, pid 7, user runner; upstream TLS: require");
+});
+
+test("the start names who an agent is by a token, and who says so", async () => {
+  const [line] = await shown([{ ...START, issuer: "forge", subject: "repo:acme/shop" }]);
+  assert.equal(line?.text, "ci (repo:acme/shop, says forge) to orders: /usr/bin/psql, pid 7, user runner");
 });
 
 test("a clock that was set back gives no negative offset", async () => {

@@ -4,10 +4,12 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { UserError } from "../../src/base/errors.ts";
 import { RUN_SETTLE_MS, RUNS_REMEMBERED_MAX } from "../../src/base/limits.ts";
 import type { Caller } from "../../src/control/ports.ts";
-import { Runs } from "../../src/daemon/runs.ts";
+import { type RunParts, Runs } from "../../src/daemon/runs.ts";
 import type { Agents, TagRequest } from "../../src/identity/agents.ts";
+import type { Identity } from "../../src/model/identity.ts";
 import { Sessions } from "../../src/path/sessions.ts";
 import { SAMPLE_AGENT, SAMPLE_ORIGIN } from "../kit/policy.ts";
 import { turns } from "../path/kit.ts";
@@ -19,7 +21,13 @@ const ADMIN: Caller = { role: "admin", pid: 1, uid: 0 };
 const CGROUP_ID = 2n;
 const BOUNDS = { unixSockets: "denied", hidden: ["/state"], fixed: ["/run"] } as const;
 
-function world(t: TestContext, parts: { tag?: (request: TagRequest) => unknown; moved?: () => Promise<void> } = {}) {
+interface Faked {
+  readonly tag?: (request: TagRequest) => unknown;
+  readonly moved?: () => Promise<void>;
+  readonly identify?: RunParts["identify"];
+}
+
+function world(t: TestContext, parts: Faked = {}) {
   const root = folder(t);
   const tags: TagRequest[] = [];
   const agents = {
@@ -38,7 +46,8 @@ function world(t: TestContext, parts: { tag?: (request: TagRequest) => unknown; 
   };
   const sessions = new Sessions();
   const environment = { PGSSLROOTCERT: "/ca" };
-  const runs = new Runs({ agents, sessions, cgroupRoot: root, environment, bounds: () => BOUNDS, confine });
+  const identify = parts.identify ?? (() => assert.fail("no token is shown here"));
+  const runs = new Runs({ agents, sessions, cgroupRoot: root, environment, bounds: () => BOUNDS, confine, identify });
   return { root, tags, sessions, runs };
 }
 
@@ -55,6 +64,31 @@ test("a waiting process gets a cgroup of its own that is tagged as a run", async
   const bounds = { unixSockets: "denied", hidden: [], fixed: [] };
   assert.deepEqual(run, { id: run.id, agent: "ci", cgroup: join(root, `run-${run.id}`), bounds });
   assert.deepEqual(tags, [{ as: "ci", path: run.cgroup, kind: "run", runId: run.id, uid: 1000 }]);
+});
+
+test("a run that shows a token is tagged with the identity that it says, and none is asked of one without", async (t) => {
+  const identity = { issuer: "forge", subject: "job" } as Identity;
+  const shown: unknown[] = [];
+  const { tags, runs } = world(t, {
+    identify: async (...all) => {
+      shown.push(all);
+      return identity;
+    },
+  });
+  await runs.create({ agent: "ci", pid: sleeper(t).pid, token: "token-of-the-job" }, CALLER);
+  await runs.create({ agent: "ci", pid: sleeper(t).pid }, CALLER);
+  assert.deepEqual(
+    tags.map((tag) => tag.identity),
+    [identity, undefined],
+  );
+  assert.deepEqual(shown, [["token-of-the-job", "ci", CALLER]]);
+});
+
+test("a token that is refused leaves the waiting process where it is", async (t) => {
+  const refusal = new UserError("TOKEN_EXPIRED", "it has expired", "Get a new one");
+  const { root, tags, runs } = world(t, { identify: () => Promise.reject(refusal) });
+  await assert.rejects(runs.create({ agent: "ci", pid: sleeper(t).pid, token: "x" }, CALLER), refusal);
+  assert.deepEqual([tags, readdirSync(root)], [[], []]);
 });
 
 test("only root is told which paths to hide and to keep", async (t) => {

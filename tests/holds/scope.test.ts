@@ -2,11 +2,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf, shapeDigestOf } from "../../src/holds/describe.ts";
+import type { Agent } from "../../src/model/identity.ts";
 import { SAMPLE_AGENT } from "../kit/policy.ts";
 import { ADA, answerOf, BEN, demand, EVE, request, world } from "./kit.ts";
 
 const KEY = new Uint8Array(32).fill(1);
 const REUSE = { reuseMs: 900_000 };
+
+function job(repository: string): Agent {
+  const identity = { state: "valid", issuer: "forge", subject: "repo:acme" } as const;
+  return { ...SAMPLE_AGENT, claims: { repository }, identity };
+}
 
 const others = [
   { name: "another text", it: request({ texts: ["delete from orders where id = 2"] }), sameShape: true },
@@ -19,6 +25,7 @@ const others = [
   },
   { name: "another shape", it: request({ texts: ["delete from orders where customer = 1"] }), sameShape: false },
   { name: "another agent", it: request({ changes: { agent: { ...SAMPLE_AGENT, name: "bot" } } }), sameShape: false },
+  { name: "another job of the agent", it: request({ changes: { agent: job("acme/other") } }), sameShape: false },
   {
     name: "another connection",
     it: request({ changes: { connection: { name: "x", protocol: "postgres" } } }),
@@ -37,6 +44,12 @@ for (const { name, it, sameShape } of others) {
     assert.equal(shapeDigestOf(it, KEY) === shapeDigestOf(request(), KEY), sameShape);
   });
 }
+
+test("what one job was approved stands for the same job, and for no other by one issuer and subject", () => {
+  const of = (repository: string) => shapeDigestOf(request({ changes: { agent: job(repository) } }), KEY);
+  assert.equal(of("acme/shop"), of("acme/shop"));
+  assert.notEqual(of("acme/shop"), of("acme/other"));
+});
 
 test("the same again is the same digest; under another key it is not", () => {
   assert.equal(digestOf(request(), KEY), digestOf(request(), KEY));

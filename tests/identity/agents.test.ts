@@ -64,6 +64,8 @@ async function world(t: TestContext, ownCgroup = "/daemon/inner") {
       clock: handClock(),
       emit: (event) => events.push(event),
       ownCgroup: () => ownCgroup,
+      tokens: store.tokens,
+      identityOver: () => {},
     });
   return { root, add, store: store.tags, kernel, events, make, agents: make() };
 }

@@ -58,6 +58,8 @@ async function world(t: TestContext) {
     clock: handClock(),
     emit,
     ownCgroup: () => "/daemon",
+    tokens: store.tokens,
+    identityOver: () => {},
   });
   const containers = new FakeContainers({ cgroupRoot: root, folders: () => ({}) as never });
   const log = quietLog();

@@ -368,6 +368,21 @@ for (const { name, agent, reaches } of [
   });
 }
 
+test("a connection of an agent whose identity is over is closed unheard, and the event says whose it was", async (t) => {
+  const identity = { state: "over", issuer: "forge", subject: "repo:acme/shop" } as const;
+  const asked: unknown[] = [];
+  const agentOf = (...all: unknown[]) => {
+    asked.push(all);
+    return { ...AGENT, identity };
+  };
+  const { answer, done, events, live, heard } = await world(t, { parts: { agentOf } });
+  await done;
+  await until(() => answer.ended(), "the end");
+  assert.deepEqual([kinds(events), live.list(), answer.text(), heard], [["connection.refused"], [], "", []]);
+  assert.deepEqual([events[0]?.fields?.["issuer"], events[0]?.fields?.["subject"]], ["forge", "repo:acme/shop"]);
+  assert.deepEqual(asked, [[1, 2n]]);
+});
+
 test("a connection of a quarantined agent that was redirected before is closed unheard", async (t) => {
   const { answer, done, events, live, heard } = await world(t, { parts: { isQuarantined: (agent) => agent === "ci" } });
   await done;

@@ -74,6 +74,8 @@ test("a session reads back as it was recorded, in order and complete", async (t)
       policy: "p0",
       upstreamTls: "verify-full",
       placeholders: ["password"],
+      issuer: "",
+      subject: "",
     },
     {
       kind: "action",

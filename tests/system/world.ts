@@ -187,9 +187,10 @@ export class SteeredAgent {
   readonly #waiting = new Map<number, (answer: Answer) => void>();
   #last = 0;
 
-  constructor(daemon: Daemon, as = "ci") {
+  /** `options`: further ones of `run`. */
+  constructor(daemon: Daemon, as = "ci", options: readonly string[] = []) {
     const program = fileURLToPath(new URL("../kit/clients/steered-client.mjs", import.meta.url));
-    const run = ["--run", daemon.runDir, "run", "--quiet", "--as", as, "--", process.execPath, program];
+    const run = ["--run", daemon.runDir, "run", "--quiet", "--as", as, ...options, "--", process.execPath, program];
     const child = spawn(SALLYPORT, run, { stdio: ["pipe", "pipe", "inherit"] });
     this.#child = child;
     createInterface({ input: child.stdout }).on("line", (line) => {

@@ -90,9 +90,14 @@ export const ROUTES: readonly Route[] = [
     path: "/v1/tags",
     role: "admin",
     async answer({ body, caller }, { agents }) {
-      const { agent, keepConnections = false, ...target } = tagBody(body);
+      const { agent, token, keepConnections = false, ...target } = tagBody(body);
       const connections = keepConnections ? "report" : "end";
-      return json(await agents.tag({ agent, target: targetOf(target), connections }, caller));
+      return json(
+        await agents.tag(
+          { agent, target: targetOf(target), connections, ...(token === undefined ? {} : { token }) },
+          caller,
+        ),
+      );
     },
   },
   {

@@ -8,6 +8,7 @@ import {
 } from "../../base/limits.ts";
 import type { ExplainRequest, PolicyFile, RecordedQuery } from "../policy-ports.ts";
 import type { NewConnection, TagTarget } from "../ports.ts";
+import type { RunRequest } from "../runs.ts";
 import { bodyOf } from "./bodies.ts";
 import { ApiFault } from "./faults.ts";
 
@@ -16,7 +17,9 @@ const TEXT = { type: "string", minLength: 1, maxLength: 4096 } as const;
 const SECRET = { type: "string", minLength: 1, maxLength: 65_536 } as const;
 const PID = { type: "integer", minimum: 2, maximum: 4_194_304 } as const; // PID_MAX_LIMIT; 1 is never an agent
 
-export const runBody = bodyOf<{ agent: string; pid: number }>(object({ agent: NAME, pid: PID }, ["agent", "pid"]));
+const TOKEN = { type: "string", minLength: 1, maxLength: 65_536 } as const;
+
+export const runBody = bodyOf<RunRequest>(object({ agent: NAME, pid: PID, token: TOKEN }, ["agent", "pid"]));
 
 interface Targets {
   readonly cgroup?: string;
@@ -26,8 +29,8 @@ interface Targets {
 }
 
 const TARGETS = { cgroup: TEXT, pid: PID, container: TEXT, unit: TEXT } as const;
-export const tagBody = bodyOf<Targets & { agent: string; keepConnections?: boolean }>(
-  object({ agent: NAME, keepConnections: { type: "boolean" }, ...TARGETS }, ["agent"]),
+export const tagBody = bodyOf<Targets & { agent: string; token?: string; keepConnections?: boolean }>(
+  object({ agent: NAME, token: TOKEN, keepConnections: { type: "boolean" }, ...TARGETS }, ["agent"]),
 );
 export const untagBody = bodyOf<Targets>(object(TARGETS, []));
 

@@ -23,6 +23,8 @@ export interface GuardedCommand {
   readonly agent: string;
   readonly words: readonly string[];
   readonly user?: string;
+  /** Says who the agent is; goes to the daemon and to nobody else. */
+  readonly token?: string;
   readonly newPrivileges: "allowed" | "forbidden";
   /** Whether to print one on stderr at the end. */
   readonly summary: boolean;
@@ -49,7 +51,7 @@ export async function runGuarded(shell: Shell, command: GuardedCommand): Promise
 
 async function start(shell: Shell, command: GuardedCommand, life: Life): Promise<Run> {
   const { signal } = life;
-  const { agent } = command;
+  const { agent, token, ...launched } = command;
   const query = new URLSearchParams({ agent });
   const { environment } = await shell.api.get<{ environment: Record<string, string> }>(
     `/v1/runs/environment?${query}`,
@@ -60,13 +62,17 @@ async function start(shell: Shell, command: GuardedCommand, life: Life): Promise
   const { env } = shell.world;
   const { SALLYPORT_FILES: files, SALLYPORT_IGNORED: ignored } = env; // bin/sallyport sets them
   const inherited = { ...(files === undefined ? {} : { files }), ...(ignored === undefined ? {} : { ignored }) };
-  const options = { ...command, ...inherited, json: shell.json };
+  const options = { ...launched, ...inherited, json: shell.json };
   const child = spawn(launcherFor(process.geteuid?.() ?? 0), launcherArguments(options), {
     env: {},
     stdio: ["inherit", "inherit", "inherit", "pipe"],
   });
   const pid = await life.begin(child);
-  const run = await shell.api.post<Run>("/v1/runs", { agent, pid }, { signal });
+  const run = await shell.api.post<Run>(
+    "/v1/runs",
+    { agent, pid, ...(token === undefined ? {} : { token }) },
+    { signal },
+  );
   if (!/^[A-Za-z0-9._-]{1,128}$/.test(run.id) || run.bounds === undefined) {
     throw new UserError(
       "ANSWER_BROKEN",

@@ -6,11 +6,12 @@ import type {
   AgentPorts,
   AgentStateListing,
   Caller,
+  IdentityListing,
   Quarantined,
   Swept,
   Tagged,
 } from "../../control/ports.ts";
-import type { Tag } from "../../store/tags.ts";
+import type { Tag, TaggedIdentity } from "../../store/tags.ts";
 import { endSockets, openConnections, treeOf } from "../flows.ts";
 import type { PortParts } from "./parts.ts";
 import { pathOfTarget } from "./targets.ts";
@@ -24,10 +25,11 @@ export function agentPorts(parts: PortParts): AgentPorts {
   };
   return {
     list: async () => agents.list().map((tag) => agentListing(tag, parts)),
-    tag: async ({ agent, target, connections }, caller): Promise<Tagged> => {
+    tag: async ({ agent, target, connections, token }, caller): Promise<Tagged> => {
       const path = await pathOfTarget(target, world);
       const was = agents.isTagged(path.slice(world.cgroupRoot.length));
-      const tag = await agents.tag({ as: agent, path, kind: "tag", uid: caller.uid });
+      const identity = token === undefined ? {} : { identity: await parts.identify(token, agent, caller) };
+      const tag = await agents.tag({ as: agent, path, kind: "tag", uid: caller.uid, ...identity });
       const listing = agentListing(tag, parts); // as it was found: a reset may end the process
       // what a guard of ours has seen from its beginning needs no sweep
       const swept = was ? NOTHING_SWEPT : sweep(tag.cgroup, connections);
@@ -153,10 +155,11 @@ export function stateListing(agent: string, { states }: Pick<PortParts, "states"
 function agentListing(tag: Tag, parts: PortParts): AgentListing {
   const { pids, namespaces } = treeOf(tag.cgroup);
   const sessions = parts.sessions.list().filter(({ origin }) => origin.tagCgroupId === tag.cgroupId);
+  const agent = parts.agents.agentOf(tag.slot, tag.cgroupId);
   const lastSeenMs = sessions.length > 0 ? parts.clock.nowMs() : parts.sightings.lastMs(tag.slot);
   return {
     ...stateListing(tag.agent, parts),
-    groups: parts.agents.groupsOf(tag.agent),
+    groups: agent?.groups ?? [],
     cgroup: tag.cgroup,
     kind: tag.kind,
     matcher: tag.matcher,
@@ -169,7 +172,15 @@ function agentListing(tag: Tag, parts: PortParts): AgentListing {
     sessions: sessions.length,
     sinceMs: tag.createdMs,
     ...(lastSeenMs === undefined ? {} : { lastSeenMs }),
+    ...(tag.identity === undefined
+      ? {}
+      : { identity: identityListing(tag.identity, agent?.identity?.state ?? "over") }),
   };
+}
+
+function identityListing(identity: TaggedIdentity, state: IdentityListing["state"]): IdentityListing {
+  const { issuer, subject, groups, claims, endsMs, over } = identity;
+  return { state, ...(over === undefined ? {} : { reason: over }), issuer, subject, groups, claims, endsMs };
 }
 
 function dated(atMs: number): string {

@@ -23,7 +23,7 @@ import type { DataKeys } from "../../vault/data-keys.ts";
 import type { Vault } from "../../vault/vault.ts";
 import type { Configuration } from "../configuration.ts";
 import type { Retention } from "../retention.ts";
-import type { Runs } from "../runs.ts";
+import type { RunParts, Runs } from "../runs.ts";
 import type { Sightings } from "../sightings.ts";
 import type { Tagging } from "../tagging.ts";
 
@@ -65,6 +65,7 @@ export interface PortParts {
   readonly credentialOf: CredentialSource;
   readonly authority: Authority;
   readonly runs: Runs;
+  readonly identify: RunParts["identify"];
   readonly emit: (event: AuditEvent) => void;
   readonly audit: Pick<Audit, "sinks">;
   readonly watchEvents: ControlPorts["watchEvents"];

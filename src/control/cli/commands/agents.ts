@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../../../base/errors.ts";
 import type { AgentListing, AgentStateListing, DaemonStatus, Quarantined, Swept, Tagged } from "../../ports.ts";
+import { readToken } from "../bounded-file.ts";
 import { step } from "../client.ts";
 import { count, moment, printable, table } from "../show.ts";
 import { readDuration, readMoment } from "../words.ts";
@@ -22,6 +23,7 @@ export function addAgentCommands(program: Command, open: OpenShell): void {
     .action((_options: object, command: Command) => list(open(command)));
   withTarget(program.command("tag").description("guard what already runs, and end the connections that it has made"))
     .requiredOption("--as <agent>", "the agent's name in the settings")
+    .option("--token-file <file>", "a signed token of an issuer in the settings, which says who the agent is")
     .option("--keep-connections", "leave connections from before open and say how many; their packets are dropped")
     .addHelpText(
       "after",
@@ -93,6 +95,7 @@ function listTags({ say, colours }: Shell, agents: readonly AgentListing[]): voi
         { title: "AGENT", cell: ({ agent }) => agent },
         { title: "STATE", cell: stateWords },
         { title: "GROUPS", cell: ({ groups }) => groups.join(",") },
+        { title: "IDENTITY", cell: identityWords },
         { title: "KIND", cell: ({ kind }) => kind },
         { title: "MATCHER", cell: ({ matcher }) => matcher },
         { title: "PROCESSES", cell: ({ processes }) => String(processes), align: "right" },
@@ -121,11 +124,25 @@ export function stateWords({ state, reason, observedUntilMs }: AgentStateListing
   }
 }
 
-type TagOptions = TargetOptions & { readonly as: string; readonly keepConnections?: boolean };
+/** "repo:acme/shop by github until …", "over: its identity has expired" */
+function identityWords({ identity }: AgentListing): string {
+  if (identity === undefined) return "";
+  const { state, reason, subject, issuer, endsMs } = identity;
+  if (state === "over") return `over: ${reason ?? "its identity has expired"}`;
+  return `${subject} by ${issuer} until ${moment(endsMs)}`;
+}
+
+type TagOptions = TargetOptions & {
+  readonly as: string;
+  readonly tokenFile?: string;
+  readonly keepConnections?: boolean;
+};
 
 async function tag(shell: Shell, options: TagOptions): Promise<void> {
   const keep = options.keepConnections === true ? { keepConnections: true } : {};
-  const tagged = await shell.api.post<Tagged>("/v1/tags", { agent: options.as, ...targetOf(options), ...keep });
+  const token = options.tokenFile === undefined ? {} : { token: readToken(options.tokenFile) };
+  const body = { agent: options.as, ...targetOf(options), ...token, ...keep };
+  const tagged = await shell.api.post<Tagged>("/v1/tags", body);
   told(shell, tagged, "is guarded as");
   if (shell.json) return;
   for (const line of sweptWords(tagged.swept)) shell.say(line);

@@ -1,10 +1,10 @@
 /** connections: backends and their credentials. A secret comes from a file or stdin and leaves in a body, never in argv. */
-import { closeSync, openSync, readSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { codeOf, UserError } from "../../../base/errors.ts";
+import { UserError } from "../../../base/errors.ts";
 import { PEM_BYTES_MAX, SECRET_BYTES_MAX } from "../../../base/limits.ts";
 import type { ConnectionListing, ConnectionTest } from "../../ports.ts";
+import { readBounded, tooLarge } from "../bounded-file.ts";
 import { step } from "../client.ts";
 import { printable, table } from "../show.ts";
 import { Exit, type OpenShell, type Shell } from "../world.ts";
@@ -103,7 +103,7 @@ async function add(shell: Shell, name: string, options: AddOptions): Promise<voi
   const tls = {
     ...(mode === undefined ? {} : { mode }),
     ...(tlsName === undefined ? {} : { name: tlsName }),
-    ...(tlsCa === undefined ? {} : { ca: readFile(tlsCa, PEM_BYTES_MAX).toString("utf8") }),
+    ...(tlsCa === undefined ? {} : { ca: readBounded(tlsCa, PEM_BYTES_MAX).toString("utf8") }),
   };
   const added = await shell.api.post<ConnectionListing>("/v1/connections", {
     name,
@@ -156,7 +156,7 @@ async function readPassword(shell: Shell, options: PasswordOptions): Promise<str
 }
 
 async function passwordBytes(stdin: Readable, options: PasswordOptions): Promise<Buffer | undefined> {
-  if (options.passwordFile !== undefined) return readFile(options.passwordFile, SECRET_BYTES_MAX);
+  if (options.passwordFile !== undefined) return readBounded(options.passwordFile, SECRET_BYTES_MAX);
   if (options.passwordStdin !== true) return undefined;
   const chunks: Buffer[] = [];
   let length = 0;
@@ -166,35 +166,6 @@ async function passwordBytes(stdin: Readable, options: PasswordOptions): Promise
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
-}
-
-/** Up to `bytesMax`, without trusting what stat says of pipes and devices. */
-function readFile(path: string, bytesMax: number): Buffer {
-  const buffer = Buffer.alloc(bytesMax + 1);
-  let length = 0;
-  try {
-    const fd = openSync(path, "r");
-    try {
-      for (let read = -1; read !== 0 && length <= bytesMax; length += read) {
-        read = readSync(fd, buffer, length, buffer.length - length, null);
-      }
-    } finally {
-      closeSync(fd);
-    }
-  } catch (cause) {
-    const message = `Cannot read ${path}: ${codeOf(cause)}`;
-    throw new UserError("FILE_UNREADABLE", message, "Check the path, its owner and its mode", { cause });
-  }
-  if (length > bytesMax) throw tooLarge(path, bytesMax);
-  return buffer.subarray(0, length);
-}
-
-function tooLarge(what: string, bytesMax: number): UserError {
-  return new UserError(
-    "FILE_TOO_LARGE",
-    `Cannot use ${what}: it has more than ${bytesMax} bytes`,
-    "Check that it is the right one",
-  );
 }
 
 function readLabel(text: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {

@@ -1,6 +1,7 @@
 /** run: a command as a guarded agent. */
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { UserError } from "../../../base/errors.ts";
+import { readToken } from "../bounded-file.ts";
 import { runGuarded } from "../guarded.ts";
 import { Exit, type OpenShell } from "../world.ts";
 
@@ -20,7 +21,7 @@ export function addRunCommand(program: Command, open: OpenShell): void {
     .usage("[options] -- CMD [ARG...]")
     .argument("[cmd...]", "the command, behind --")
     .option("--as <agent>", "the agent's name in the settings", "default")
-    .addOption(new Option("--token-file <file>", "a token that says who the agent is (a later version)"))
+    .option("--token-file <file>", "a signed token of an issuer in the settings, which says who the agent is")
     .option("--user <name>", "run it as this user; only root may say so (default: who calls)")
     .option("--no-new-privs", "nothing inside gains by setuid programs: no sudo")
     .option("--quiet", "no summary at the end")
@@ -31,6 +32,7 @@ Examples:
   sallyport run --as ci -- psql -h orders.db.internal -U app orders
   sallyport run --as ci -- sh -c 'npm ci && npm test'
   sudo sallyport run --as ci --user runner -- ./job.sh
+  sallyport run --as ci --token-file token.jwt -- ./job.sh
 
 The command has its stdin, stdout and stderr and no other descriptor; sockets of the internet's two families and Unix
 ones; no io_uring; no way to processes outside. Root inside, by sudo too, is without the capabilities that undo the guard,
@@ -42,20 +44,11 @@ Exit codes: CMD's own; 128+N when a signal N ended it; 125 when Sallyport failed
     )
     .action(async (words: string[], options: RunOptions, command: Command) => {
       const shell = open(command);
-      if (options.tokenFile !== undefined) {
-        throw new UserError(
-          "TOKEN_NOT_YET",
-          "Cannot use --token-file: tokens are not in this version",
-          "Name the agent with --as",
-          {
-            exitCode: 2,
-          },
-        );
-      }
       checkWords(words, shell.world.argv);
       const exitCode = await runGuarded(shell, {
         agent: options.as,
         words,
+        ...(options.tokenFile === undefined ? {} : { token: readToken(options.tokenFile) }),
         ...(options.user === undefined ? {} : { user: options.user }),
         newPrivileges: options.newPrivs ? "allowed" : "forbidden",
         summary: options.quiet !== true,

@@ -1,0 +1,70 @@
+/** How long an identity lasts: until its time, its cgroup's or its issuer's is over. Ends nothing itself. */
+import type { Clock } from "../base/clock.ts";
+import type { AgentIdentity, Identity } from "../model/identity.ts";
+import type { Issuer } from "../model/issuer.ts";
+import type { Tag } from "../store/tags.ts";
+
+/** The clock since boot is read to a hundredth of a second: without this it could be the first of both by that. */
+const TICK_NS = 10_000_000n;
+
+export interface LastingWorld {
+  readonly clock: Clock;
+  /** CLOCK_BOOTTIME in nanoseconds: a wall clock that is set back prolongs nothing. */
+  readonly bootNs: () => bigint;
+  readonly isPopulated: (cgroup: string) => boolean;
+}
+
+export class Lasting {
+  readonly #world: LastingWorld;
+  /** By cgroup: when its identity ends by the other clock. */
+  readonly #ends = new Map<bigint, bigint>();
+  /** Cgroups in which somebody has lived since they were given their identity. */
+  readonly #lived = new Set<bigint>();
+  #issuers: ReadonlySet<string> | undefined;
+
+  constructor(world: LastingWorld) {
+    this.#world = world;
+  }
+
+  /** Whose word still counts. Until this is called, everybody's. */
+  keepIssuers(issuers: readonly Pick<Issuer, "name" | "url">[]): void {
+    this.#issuers = new Set(issuers.map(({ name, url }) => `${name} ${url}`));
+  }
+
+  /** `found`: the tag is of a former daemon, so that its cgroup has had its time to be filled. */
+  begin({ cgroupId, identity }: Tag, from: "made" | "found"): void {
+    if (identity === undefined) return;
+    const leftMs = Math.max(0, identity.endsMs - this.#world.clock.nowMs());
+    this.#ends.set(cgroupId, this.#world.bootNs() + BigInt(Math.round(leftMs)) * 1_000_000n + TICK_NS);
+    if (from === "found") this.#lived.add(cgroupId);
+  }
+
+  end(cgroupId: bigint): void {
+    this.#ends.delete(cgroupId);
+    this.#lived.delete(cgroupId);
+  }
+
+  /** At this moment; undefined for a tag without one. */
+  stateOf(tag: Tag): AgentIdentity | undefined {
+    const { identity } = tag;
+    if (identity === undefined) return undefined;
+    const state = identity.over !== undefined || this.#isPast(tag.cgroupId, identity) ? "over" : "valid";
+    return { state, issuer: identity.issuer, subject: identity.subject };
+  }
+
+  /** Why one that was valid is over now; undefined: it lasts. */
+  whyOver({ cgroupId, cgroup, identity }: Tag): string | undefined {
+    if (identity === undefined || identity.over !== undefined) return undefined;
+    if (this.#isPast(cgroupId, identity)) return "its identity has expired";
+    if (this.#issuers?.has(`${identity.issuer} ${identity.issuerUrl}`) === false)
+      return "its identity has ended: its issuer is not in the settings any more";
+    if (this.#world.isPopulated(cgroup)) this.#lived.add(cgroupId);
+    else if (this.#lived.has(cgroupId)) return "its identity has ended: nobody lives in its cgroup any more";
+    return undefined;
+  }
+
+  #isPast(cgroupId: bigint, { endsMs }: Identity): boolean {
+    const endsNs = this.#ends.get(cgroupId);
+    return this.#world.clock.nowMs() >= endsMs || endsNs === undefined || this.#world.bootNs() >= endsNs;
+  }
+}
