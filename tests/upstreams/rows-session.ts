@@ -295,7 +295,7 @@ export const FLOODS: readonly Row[] = quick([
   },
   {
     name: "copies without end to a client that does not read",
-    serve: endless(server.copyOut(), server.copyData(HALF_KIB)),
+    serve: endless(server.copyOut(), server.copyData(`${HALF_KIB}\n`)),
     call: UNREADING,
     ends: LEFT,
   },
