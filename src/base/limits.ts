@@ -402,6 +402,8 @@ export const LOOP_WINDOW_MS = 15_000;
 /** Clients of the metrics endpoint at once, and the time one may take: a pair of Prometheus servers and a person. */
 export const METRICS_CONNECTIONS_MAX = 16;
 export const METRICS_REQUEST_WAIT_MS = 5_000;
+/** Room that the disk must have before a database is opened: eight times the file that SQLite maps beside it. */
+export const STORE_ROOM_BYTES_MIN = 256 * 1024;
 /** A database up to this size is checked whole before it is used: about a second. Damage of a larger one is met in use. */
 export const STORE_CHECKED_BYTES_MAX = 256 * 1024 * 1024;
 /** Of an answer's rows that a recording keeps: what settings may ask for, one row, and one entry of the file. */

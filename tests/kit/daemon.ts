@@ -85,7 +85,9 @@ export class Daemon {
       child.stdout.on("data", hear);
       child.stderr.on("data", hear);
       child.once("error", reject);
-      child.once("exit", (code) => reject(new Error(`The daemon ended with ${code}:\n${this.output}`)));
+      child.once("exit", (code, signal) =>
+        reject(new Error(`The daemon ended with ${code ?? signal}:\n${this.output}`)),
+      );
     });
     this.output = "";
   }
