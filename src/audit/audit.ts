@@ -8,7 +8,7 @@ import { messageOf } from "../base/errors.ts";
 import { EVENTS_QUEUED_MAX, OUTBOX_RESERVE_BYTES } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { AuditEvent } from "../model/event.ts";
-import type { EventSettings } from "../model/sink.ts";
+import type { EventSettings, SinkStatus } from "../model/sink.ts";
 import { createBatches } from "../store/batches.ts";
 import type { EventStore } from "../store/events.ts";
 import type { WriteBytes } from "../store/segment.ts";
@@ -16,7 +16,6 @@ import type { BackOff } from "./back-off.ts";
 import { Journal, type Removed } from "./journal.ts";
 import { JournalQueue } from "./journal-queue.ts";
 import type { Head } from "./lines.ts";
-import type { SinkStatus } from "./pump.ts";
 import type { SinkWorld } from "./sink.ts";
 import { Sinks } from "./sinks.ts";
 

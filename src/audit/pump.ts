@@ -7,7 +7,7 @@ import { messageOf } from "../base/errors.ts";
 import { CURSOR_EVERY_MS, SINK_BATCH_BYTES, SINK_BATCH_EVENTS, SINK_REASON_MAX } from "../base/limits.ts";
 import { type Log, Warnings } from "../base/log.ts";
 import type { AuditEvent } from "../model/event.ts";
-import type { SinkSettings } from "../model/sink.ts";
+import type { SinkSettings, SinkStatus } from "../model/sink.ts";
 import { type BackOff, pauseMs, USUAL } from "./back-off.ts";
 import { chooser } from "./choose.ts";
 import { type Cursor, writeCursor } from "./cursor.ts";
@@ -31,24 +31,6 @@ export interface PumpParts {
   /** The event as the sink wants it. */
   readonly format: (event: AuditEvent, seq: number, line: string) => string;
   readonly backOff?: BackOff;
-}
-
-export interface SinkStatus {
-  readonly name: string;
-  readonly kind: string;
-  readonly format: string;
-  readonly state: "current" | "behind" | "failing";
-  readonly delivered: number;
-  /** Deliveries that failed and were, or will be, tried again; since the start of the daemon, as `lastError`. */
-  readonly retried: number;
-  readonly deadLettered: number;
-  readonly skipped: number;
-  readonly behind: { readonly events: number; readonly bytes: number; readonly ageMs: number };
-  /** Sent, and sent again if the connection breaks. */
-  readonly unsettled: number;
-  /** Up to here nothing is sent again; `checkpoint`: the newest one among it, 0 for none. */
-  readonly acknowledged: { readonly seq: number; readonly hash: string; readonly checkpoint: number };
-  readonly lastError?: { readonly atMs: number; readonly message: string };
 }
 
 /** A place, and the newest checkpoint up to it. */

@@ -179,8 +179,8 @@ export const RETENTION_DELETES_MAX = 10_000;
 export const RETENTION_EVERY_MS = 3_600_000;
 /** Rules of retention: a class of connections each. */
 export const RETENTION_RULES_MAX = 64;
-/** Why a recording is kept, as a person gives it. */
-export const LEGAL_HOLD_REASON_MAX = 1_024;
+/** Why a recording is kept, or a data key destroyed, as a person gives it. */
+export const EVIDENCE_REASON_MAX = 1_024;
 /** What a verifier unpacks of a bundle. */
 export const BUNDLE_BYTES_MAX = 64 * 1024 * 1024 * 1024;
 /** Lines between two checkpoints whose hashes a verifier keeps: what one interval can bring, with room. */

@@ -9,6 +9,7 @@ import type { Log } from "../base/log.ts";
 import type { UpstreamTls } from "../model/connection.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { SearchAnswer, SearchRequest } from "../model/search.ts";
+import type { SinkStatus } from "../model/sink.ts";
 import type { Explanation } from "../policy/explanation.ts";
 import type { ApprovalPorts } from "./approvals.ts";
 import type { EvidenceLine, EvidencePorts, OfflineVerification } from "./evidence-ports.ts";
@@ -54,27 +55,7 @@ export interface ControlPorts {
   /** In the Prometheus text format. */
   metrics(): string;
   /** Where events go, and how far each has come. */
-  sinks(): Promise<readonly SinkListing[]>;
-}
-
-export interface SinkListing {
-  readonly name: string;
-  readonly kind: string;
-  readonly format: string;
-  readonly state: "current" | "behind" | "failing";
-  readonly delivered: number;
-  /** Deliveries that failed and were, or will be, tried again. */
-  readonly retried: number;
-  /** Refused for good, and kept beside the cursor. */
-  readonly deadLettered: number;
-  /** Given up because the outbox was full. */
-  readonly skipped: number;
-  readonly behind: { readonly events: number; readonly bytes: number; readonly ageMs: number };
-  /** Sent, and sent again if the connection breaks: syslog has no answers. */
-  readonly unsettled: number;
-  /** `checkpoint`: the newest signed one that it has; 0: none. */
-  readonly acknowledged: { readonly seq: number; readonly hash: string; readonly checkpoint: number };
-  readonly lastError?: { readonly atMs: number; readonly message: string };
+  sinks(): Promise<readonly SinkStatus[]>;
 }
 
 export interface HookPorts {

@@ -11,6 +11,7 @@ import { UserError } from "../base/errors.ts";
 import { RETENTION_DELETES_MAX } from "../base/limits.ts";
 import type { AuditEvent } from "../model/event.ts";
 import { listDays, namesOf } from "../recorder/files.ts";
+import { listSegments } from "../recorder/read.ts";
 import { type Deletion, planRetention, type RetentionRule, type StoredSession } from "../recorder/retention.ts";
 import type { LegalHold, LegalHoldStore } from "../store/legal-holds.ts";
 import type { SessionRow, SessionStore } from "../store/sessions.ts";
@@ -44,6 +45,8 @@ export interface PlannedDeletion extends Deletion {
 export class Retention {
   readonly #parts: RetentionParts;
   #running: Promise<unknown> = Promise.resolve();
+  /** Whoever looks at recordings: each of them resolves at its end. */
+  readonly #readers = new Set<Promise<void>>();
 
   constructor(parts: RetentionParts) {
     this.#parts = parts;
@@ -76,8 +79,25 @@ export class Retention {
   }
 
   /** Deletes what is planned, so many at most; one run at a time. Returns what went. Throws TOMBSTONE_UNWRITTEN. */
-  run(): Promise<readonly PlannedDeletion[]> {
+  async run(): Promise<readonly PlannedDeletion[]> {
+    while (this.#readers.size > 0) await Promise.all(this.#readers);
     return this.#inTurn(() => this.#delete());
+  }
+
+  /** While `lines` look at the recordings none of them is deleted: what is gone would be told as removed. */
+  async *keeping<Line>(lines: AsyncIterable<Line>): AsyncGenerator<Line, void> {
+    for (let seen: unknown; seen !== this.#running; ) {
+      seen = this.#running;
+      await this.#running.catch(() => {});
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#readers.add(promise);
+    try {
+      yield* lines;
+    } finally {
+      this.#readers.delete(promise);
+      resolve();
+    }
   }
 
   #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -107,7 +127,10 @@ export class Retention {
 
   async #delete(): Promise<readonly PlannedDeletion[]> {
     const { clock, dir, index, emit, flush, trail, checkpoint, forget } = this.#parts;
-    const planned = (await this.plan()).slice(0, RETENTION_DELETES_MAX);
+    const planned: PlannedDeletion[] = [];
+    for (const deletion of (await this.plan()).slice(0, RETENTION_DELETES_MAX)) {
+      if (await this.#isAsOld(deletion)) planned.push(deletion);
+    }
     if (planned.length === 0) return [];
     const lost = trail.lostOfJournal;
     const refuseUnkept = () => {
@@ -137,6 +160,22 @@ export class Retention {
     for (const { id } of planned) await index.forget(id);
     for (const day of await listDays(dir)) await rmdir(join(dir, day)).catch(() => undefined); // those that are empty
     return planned;
+  }
+
+  /**
+   * The database says when a session ended; its recording says when it was last written, under a signature. Whoever can
+   * only write to the database gets no tombstone for what is to be kept.
+   */
+  async #isAsOld({ id, why, rule }: PlannedDeletion): Promise<boolean> {
+    const { dir, rules, clock, emit } = this.#parts;
+    const { keepMs } = rules()[rule] ?? {};
+    if (why !== "age" || keepMs === undefined) return true;
+    const last = (await listSegments(dir, id).catch(() => [])).at(-1);
+    if (last === undefined || clock.nowMs() - last.openedMs > keepMs) return true;
+    const message = `Session ${id} is not deleted: the index says that it ended before its recording was last written`;
+    const atMs = clock.nowMs();
+    emit({ atMs, kind: "evidence.tamper", sessionId: id, message, fields: { what: "changed", where: "index" } });
+    return false;
   }
 }
 

@@ -2,9 +2,6 @@
  * The database's index of sessions against the recordings, which are the truth: a row that says something else, one that
  * is gone, one of a session that never was. Reads only.
  */
-import { readRecording } from "../recorder/read.ts";
-import type { SessionKeys } from "../recorder/seal.ts";
-import { createTally } from "../recorder/tally.ts";
 import type { SessionRow, SessionStore } from "../store/sessions.ts";
 import type { EvidenceFinding } from "./finding.ts";
 import type { TrailKnowledge } from "./trail.ts";
@@ -19,20 +16,9 @@ const COMPARED = [
 
 const MEND = "build it anew: sallyport sessions reindex";
 
-/** Of one recording that is whole and not written any more; one whose records cannot be read tells nothing. */
-export async function rowFinding(
-  rows: IndexRows,
-  recording: { readonly dir: string; readonly sessionId: string; readonly day: string },
-  keys: SessionKeys,
-): Promise<EvidenceFinding | undefined> {
-  const { dir, sessionId, day } = recording;
-  const tally = createTally("");
-  for await (const entry of readRecording(dir, sessionId, { day, keys })) {
-    if (entry.kind === "sealed") return undefined;
-    tally.add(entry);
-  }
-  const recorded = tally.session();
-  if (recorded === undefined) return undefined;
+/** `recorded`: what a whole recording that is not written any more comes to. */
+export async function rowFinding(rows: IndexRows, recorded: SessionRow): Promise<EvidenceFinding | undefined> {
+  const { id: sessionId } = recorded;
   const row = await rows.get(sessionId);
   if (row === undefined) {
     const message = `session ${sessionId} is recorded, and the index does not know it; ${MEND}`;

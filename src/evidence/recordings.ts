@@ -7,7 +7,7 @@ import { basename, join } from "node:path";
 import { messageOf } from "../base/errors.ts";
 import { FIRST_LINK, hexOf, type Link } from "../recorder/block.ts";
 import { readBeginning, readSegment, readTwin, type StoredSegment, segmentName } from "../recorder/files.ts";
-import { checkPreamble, decodeRecord, isTornPreamble } from "../recorder/format.ts";
+import { checkPreamble, decodeRecord, isTornPreamble, type RecordEntry } from "../recorder/format.ts";
 import type { SessionKeys } from "../recorder/seal.ts";
 import { isBeginningOf, piecesOf, type SegmentPiece } from "../recorder/segment.ts";
 import { Turns } from "../store/turns.ts";
@@ -57,6 +57,8 @@ export interface SessionEvidence {
   /** More may be written while it is looked at. */
   readonly isLive: boolean;
   readonly keys?: SessionKeys;
+  /** Hears of every record that can be read, once. */
+  readonly each?: (entry: RecordEntry) => void;
 }
 
 /** Every finding of one recording; what it returns at the end is how much was looked at. */
@@ -191,15 +193,19 @@ class Walk {
     }
     let first: number | undefined;
     if (piece.kind === "block") {
-      const sequences = sequencesIn(piece.messages);
-      if (sequences === undefined) yield this.#blame("changed", `${file}, byte ${offset}: a record cannot be read`);
-      else first = sequences.first;
+      const entries = entriesIn(piece.messages);
+      if (entries === undefined) yield this.#blame("changed", `${file}, byte ${offset}: a record cannot be read`);
+      else first = entries[0]?.sequence ?? 0;
       if (isUnlinked) yield this.#unlinked(file, offset, first);
       else if (first !== undefined && first > this.#expected) {
         yield this.#blame("missing", `${file}, byte ${offset}: ${range(this.#expected, first - 1)} are not there`);
       }
-      this.#hasEnd ||= sequences?.hasEnd ?? false;
-      this.#expected = Math.max(this.#expected, (sequences?.last ?? 0) + 1);
+      for (const entry of entries ?? []) {
+        if (entry.sequence < this.#expected) continue; // written again after a write that failed half way
+        this.#expected = entry.sequence + 1;
+        this.#hasEnd ||= entry.kind === "end";
+        this.#evidence.each?.(entry);
+      }
     } else if (isUnlinked) yield this.#unlinked(file, offset, undefined);
     this.#link = piece.hash;
     this.#before = { file, offset, from: first ?? this.#expected };
@@ -276,11 +282,9 @@ class Walk {
 }
 
 /** undefined where one of them is no record. */
-function sequencesIn(messages: readonly Buffer[]) {
+function entriesIn(messages: readonly Buffer[]): readonly RecordEntry[] | undefined {
   try {
-    const entries = messages.map((message) => decodeRecord(message));
-    const first = entries[0]?.sequence ?? 0;
-    return { first, last: entries.at(-1)?.sequence ?? 0, hasEnd: entries.some(({ kind }) => kind === "end") };
+    return messages.map((message) => decodeRecord(message));
   } catch {
     return undefined;
   }

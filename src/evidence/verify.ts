@@ -2,10 +2,12 @@
  * Whether trail and recordings of a state folder are as they were written. Reads only, also a copied folder on another
  * machine: it needs the host's public key and no other secret.
  */
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { findDay, listDays } from "../recorder/files.ts";
+import type { RecordEntry } from "../recorder/format.ts";
 import type { SessionKeys } from "../recorder/seal.ts";
+import { createTally } from "../recorder/tally.ts";
 import type { EvidenceFinding } from "./finding.ts";
 import { foreignRows, type IndexRows, rowFinding } from "./index-rows.ts";
 import { isOfOlderFormat, type StoredSession, storedIn, verifySession } from "./recordings.ts";
@@ -86,7 +88,7 @@ export async function* verifyEvidence(options: VerifyOptions): AsyncGenerator<Ev
 async function* sessionFindings(
   session: StoredSession,
   known: TrailKnowledge,
-  { isLive = () => false, keys, index, recordings }: VerifyOptions,
+  { isLive = () => false, keys, index }: VerifyOptions,
   counted: (finding: EvidenceFinding) => EvidenceFinding,
 ) {
   const { sessionId } = session;
@@ -106,7 +108,9 @@ async function* sessionFindings(
       "a daemon found it when it began, and signed it as it lay there: nothing else tells of such a session";
     yield counted({ verdict: "unproved", kind: "unknown", where: sessionId, message });
   }
-  const evidence = { root, isLive: isLive(sessionId), ...(keys === undefined ? {} : { keys }) };
+  const tally = createTally("");
+  const each = (entry: RecordEntry) => tally.add(entry);
+  const evidence = { root, isLive: isLive(sessionId), each, ...(keys === undefined ? {} : { keys }) };
   const findings = verifySession(session, evidence);
   let isWhole = !evidence.isLive;
   let step = await findings.next();
@@ -114,9 +118,9 @@ async function* sessionFindings(
     isWhole &&= step.value.verdict !== "tampered";
     yield counted(step.value);
   }
-  if (index !== undefined && isWhole) {
-    const recording = { dir: recordings, sessionId, day: basename(session.folder) };
-    const finding = await rowFinding(index, recording, keys ?? (() => undefined));
+  const recorded = isWhole ? tally.session() : undefined; // undefined, too, where its data key is not at hand
+  if (index !== undefined && recorded !== undefined) {
+    const finding = await rowFinding(index, recorded);
     if (finding !== undefined && !isLive(sessionId)) yield counted(finding);
   }
   await turn();

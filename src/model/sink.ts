@@ -71,3 +71,24 @@ export interface SinkTls {
 }
 
 export type SecretRef = { readonly file: string } | { readonly env: string } | { readonly systemd: string };
+
+/** How far a sink has come. */
+export interface SinkStatus {
+  readonly name: string;
+  readonly kind: string;
+  readonly format: string;
+  readonly state: "current" | "behind" | "failing";
+  readonly delivered: number;
+  /** Deliveries that failed and were, or will be, tried again; since the start of the daemon, as `lastError`. */
+  readonly retried: number;
+  /** Refused for good, and kept beside the cursor. */
+  readonly deadLettered: number;
+  /** Given up because the outbox was full. */
+  readonly skipped: number;
+  readonly behind: { readonly events: number; readonly bytes: number; readonly ageMs: number };
+  /** Sent, and sent again if the connection breaks: syslog has no answers. */
+  readonly unsettled: number;
+  /** Up to here nothing is sent again; `checkpoint`: the newest signed one among it, 0 for none. */
+  readonly acknowledged: { readonly seq: number; readonly hash: string; readonly checkpoint: number };
+  readonly lastError?: { readonly atMs: number; readonly message: string };
+}

@@ -99,13 +99,11 @@ export function openSearch({ stateDir, recordings, log }: SearchOptions): Search
         log.warn(message.message, message.fields);
         return;
       case "answer":
-        waiting.get(message.id)?.resolve(message.answer);
-        waiting.delete(message.id);
+        take(message.id)?.resolve(message.answer);
         return;
       case "failed": {
         const { code, message: text, remedy, exitCode } = message;
-        waiting.get(message.id)?.reject(new UserError(code, text, remedy, { exitCode }));
-        waiting.delete(message.id);
+        take(message.id)?.reject(new UserError(code, text, remedy, { exitCode }));
         return;
       }
       default:
@@ -127,8 +125,16 @@ export function openSearch({ stateDir, recordings, log }: SearchOptions): Search
     const id = ++lastId;
     return new Promise((resolve, reject) => {
       waiting.set(id, { resolve, reject });
-      worker.send({ ...message, id } satisfies ToWorker, (error) => error && waiting.get(id)?.reject(failed()));
+      worker.channel?.ref(); // whoever waits for an answer keeps the process alive
+      worker.send({ ...message, id } satisfies ToWorker, (error) => error && take(id)?.reject(failed()));
     });
+  }
+
+  function take(id: number): Waiting | undefined {
+    const found = waiting.get(id);
+    waiting.delete(id);
+    if (waiting.size === 0) worker.channel?.unref();
+    return found;
   }
 
   return {

@@ -16,10 +16,10 @@ import type {
   Peer,
   SessionEntry,
   SessionListing,
-  SinkListing,
 } from "../../src/control/ports.ts";
 import type { DeletionListing } from "../../src/control/retention-ports.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
+import type { SinkStatus } from "../../src/model/sink.ts";
 import type { ExplainedOperation, Explanation } from "../../src/policy/explanation.ts";
 import type { Change } from "../../src/policy/replay.ts";
 import { FOUND_ENTRIES, FOUND_SESSIONS, NOTHING_FOUND, TERMINAL } from "./search-samples.ts";
@@ -427,7 +427,7 @@ export async function fakeDaemon(
   return Object.assign(state, { runDir, socketPath, log, calls, watchers, close });
 }
 
-export const SINKS: readonly SinkListing[] = [
+export const SINKS: readonly SinkStatus[] = [
   {
     ...{ name: "siem", kind: "syslog", format: "ocsf", state: "failing", delivered: 120, retried: 3 },
     ...{ deadLettered: 1, skipped: 0, behind: { events: 7, bytes: 4_000, ageMs: 61_000 }, unsettled: 20 },

@@ -5,6 +5,7 @@ import { cpSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
+import { verifyJournal } from "../../src/audit/verify.ts";
 import { ARCHIVE_BYTES_MIN } from "../../src/base/limits.ts";
 import { refuseHeldKey } from "../../src/daemon/held-key.ts";
 import { Retention, type RetentionParts } from "../../src/daemon/retention.ts";
@@ -222,3 +223,44 @@ function beginning(): Buffer {
   );
   return Buffer.concat([preamble, block]);
 }
+
+test("a row that says another end than the recording gets no tombstone, and is told", async (t) => {
+  const { world, store, retention } = await kept(t, [{ connections: {}, keepMs: 10 * DAY_MS }]);
+  await world.session("young", 2);
+  await world.checkpointer.checkpoint();
+  await store.sessions.flush();
+  const row = await store.sessions.get("young");
+  assert.ok(row !== undefined);
+  store.sessions.put({ ...row, endedMs: 0 });
+  world.clock.advance(DAY_MS);
+  assert.deepEqual(
+    (await retention.plan()).map(({ id }) => id),
+    ["young"],
+    "control: the index alone is believed",
+  );
+  assert.deepEqual(await retention.run(), []);
+  assert.ok(existsSync(join(world.day, "young.0001.rec")));
+  const told: string[] = [];
+  for await (const _finding of verifyJournal(world.events, { each: ({ kind }) => void told.push(kind) }));
+  assert.ok(told.includes("evidence.tamper") && !told.includes("recording.delete"));
+});
+
+test("while somebody looks at recordings none of them is deleted", async (t) => {
+  const { world, retention } = await kept(t, [{ connections: {}, keepMs: DAY_MS }]);
+  await world.session("old", 1);
+  world.clock.advance(2 * DAY_MS);
+  async function* lines() {
+    yield "first";
+    yield "second";
+  }
+  const looking = retention.keeping(lines());
+  await looking.next();
+  const running = retention.run();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.ok(existsSync(join(world.day, "old.0001.rec")));
+  await looking.return(undefined); // its client left half way
+  assert.deepEqual(
+    (await running).map(({ id }) => id),
+    ["old"],
+  );
+});

@@ -1,6 +1,6 @@
 /** What is decided has to survive a loss of power: nothing leaves, and nothing else happens, before it does. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import type { SessionCommand, SessionEvent } from "../../src/model/session.ts";
 import type { DriverPorts } from "../../src/path/driver.ts";
 import { bytes, relayScript, turns, until } from "./kit.ts";
@@ -22,11 +22,17 @@ function disk() {
   return { settle, waiting, byHand };
 }
 
-test("an allowed statement leaves once its decision has settled, and not before", async (t) => {
+/** A session whose decisions settle by hand from here on. */
+async function loggedInOn(t: TestContext, script = relayScript) {
   const slow = disk();
-  const world = await start(t, { ports: { settle: slow.settle } });
+  const world = await start(t, { ports: { settle: slow.settle }, script });
   await until(() => isLoggedIn(world), "the login");
   slow.byHand();
+  return { world, slow };
+}
+
+test("an allowed statement leaves once its decision has settled, and not before", async (t) => {
+  const { world, slow } = await loggedInOn(t);
   world.client.write("select 1");
   await until(() => slow.waiting.length === 1, "a decision to settle");
   await turns(20);
@@ -53,10 +59,7 @@ test("the login begins once the decision to connect has settled", async (t) => {
 });
 
 test("what comes meanwhile waits its turn: order is kept, and the server's answers lose nothing", async (t) => {
-  const slow = disk();
-  const world = await start(t, { ports: { settle: slow.settle } });
-  await until(() => isLoggedIn(world), "the login");
-  slow.byHand();
+  const { world, slow } = await loggedInOn(t);
   world.client.write("first ");
   await until(() => slow.waiting.length === 1, "the first decision");
   world.client.write("second");
@@ -97,10 +100,7 @@ test("commands that follow one that settles are obeyed after it, in their order"
 });
 
 test("a disk that fails forwards nothing, and the client gets the session's farewell", async (t) => {
-  const slow = disk();
-  const world = await start(t, { ports: { settle: slow.settle } });
-  await until(() => isLoggedIn(world), "the login");
-  slow.byHand();
+  const { world, slow } = await loggedInOn(t);
   world.client.write("delete from t");
   await until(() => slow.waiting.length === 1, "the decision");
   slow.waiting[0]?.reject(Object.assign(new Error("disk broken"), { code: "RECORDING_FAILED" }));
@@ -111,10 +111,7 @@ test("a disk that fails forwards nothing, and the client gets the session's fare
 });
 
 test("a session that is cut while its decision settles forwards nothing", async (t) => {
-  const slow = disk();
-  const world = await start(t, { ports: { settle: slow.settle } });
-  await until(() => isLoggedIn(world), "the login");
-  slow.byHand();
+  const { world, slow } = await loggedInOn(t);
   world.client.write("delete from t");
   await until(() => slow.waiting.length === 1, "the decision");
   world.driver.cut("quarantined");
@@ -125,10 +122,7 @@ test("a session that is cut while its decision settles forwards nothing", async 
 });
 
 test("a stop that comes while a decision settles still says the farewell", async (t) => {
-  const slow = disk();
-  const world = await start(t, { ports: { settle: slow.settle } });
-  await until(() => isLoggedIn(world), "the login");
-  slow.byHand();
+  const { world, slow } = await loggedInOn(t);
   world.client.write("select 1");
   await until(() => slow.waiting.length === 1, "the decision");
   world.driver.stop("its grant ended");

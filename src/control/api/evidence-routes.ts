@@ -1,8 +1,9 @@
 /** The routes about evidence. What agents asked and got is in it: for admins until roles exist. */
-import { API_LIST_MAX, CHECKPOINT_LINE_MAX } from "../../base/limits.ts";
+import { CHECKPOINT_LINE_MAX } from "../../base/limits.ts";
 import { bodyOf } from "./bodies.ts";
 import { unknownThing } from "./faults.ts";
 import type { Route } from "./routes.ts";
+import { reasonBody } from "./shapes.ts";
 
 const ID = { type: "string", minLength: 1, maxLength: 64 } as const;
 
@@ -10,13 +11,6 @@ const verifyBody = bodyOf<{ session?: string; anchor?: string }>({
   type: "object",
   additionalProperties: false,
   properties: { session: ID, anchor: { type: "string", minLength: 2, maxLength: CHECKPOINT_LINE_MAX } },
-});
-
-const destroyBody = bodyOf<{ reason: string }>({
-  type: "object",
-  additionalProperties: false,
-  required: ["reason"],
-  properties: { reason: { type: "string", minLength: 1, maxLength: API_LIST_MAX } },
 });
 
 export const EVIDENCE_ROUTES: readonly Route[] = [
@@ -59,7 +53,7 @@ export const EVIDENCE_ROUTES: readonly Route[] = [
     path: "/v1/data-keys/:id/destroy",
     role: "admin",
     async answer({ path, body, caller }, { evidence }) {
-      await evidence.destroyDataKey(path["id"] ?? "", destroyBody(body).reason, caller);
+      await evidence.destroyDataKey(path["id"] ?? "", reasonBody(body).reason, caller);
       return { kind: "json", value: {} };
     },
   },

@@ -1,14 +1,6 @@
 /** The routes about how long recordings are kept. */
-import { LEGAL_HOLD_REASON_MAX } from "../../base/limits.ts";
-import { bodyOf } from "./bodies.ts";
 import type { Route } from "./routes.ts";
-
-const holdBody = bodyOf<{ reason: string }>({
-  type: "object",
-  additionalProperties: false,
-  required: ["reason"],
-  properties: { reason: { type: "string", minLength: 1, maxLength: LEGAL_HOLD_REASON_MAX } },
-});
+import { reasonBody } from "./shapes.ts";
 
 export const RETENTION_ROUTES: readonly Route[] = [
   {
@@ -34,7 +26,7 @@ export const RETENTION_ROUTES: readonly Route[] = [
     path: "/v1/sessions/:id/hold",
     role: "admin",
     async answer({ path, body, caller }, { retention }) {
-      await retention.hold(path["id"] ?? "", holdBody(body).reason, caller);
+      await retention.hold(path["id"] ?? "", reasonBody(body).reason, caller);
       return { kind: "json", value: {} };
     },
   },

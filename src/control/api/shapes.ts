@@ -1,6 +1,7 @@
 /** What requests may hold: a schema for each body. Only checks; routes.ts says what is done with it. */
 import {
   API_LIST_MAX,
+  EVIDENCE_REASON_MAX,
   HOLD_COMMENT_MAX,
   QUARANTINE_REASON_MAX,
   REUSE_MS_MAX,
@@ -71,6 +72,10 @@ export function targetWords(target: TagTarget): string {
 
 export const quarantineBody = bodyOf<{ reason?: string }>(
   object({ reason: { type: "string", maxLength: QUARANTINE_REASON_MAX } }, []),
+);
+/** Of what is kept, or destroyed, for good. */
+export const reasonBody = bodyOf<{ reason: string }>(
+  object({ reason: { type: "string", minLength: 1, maxLength: EVIDENCE_REASON_MAX } }, ["reason"]),
 );
 /** One of both; `untilMs` is a moment, `forMs` a time from now. */
 export const observeBody = bodyOf<{ forMs?: number; untilMs?: number }>(

@@ -31,7 +31,7 @@ export function evidencePorts(parts: PortParts): EvidencePorts {
         ...(session === undefined ? {} : { sessionId: session }),
         ...(anchor === undefined ? {} : { anchor: anchorIn(anchor) }),
       };
-      return told(evidenceLines(options));
+      return parts.retention.keeping(told(evidenceLines(options)));
     },
     key: async () => ({ id: keyIdOf(readPublicKey(publicKey)), publicKey }),
     async checkpoint() {

@@ -53,7 +53,7 @@ export interface PortParts {
   /** The folder of the audit trail, and the public part of the key that signs it, in PEM. */
   readonly evidence: { readonly events: string; readonly publicKey: string };
   readonly dataKeys: DataKeys;
-  readonly retention: Pick<Retention, "plan" | "run" | "hold" | "unhold" | "listHolds">;
+  readonly retention: Pick<Retention, "plan" | "run" | "hold" | "unhold" | "listHolds" | "keeping">;
   readonly sessionKeys: SessionKeys;
   readonly recorder: Pick<Recorder, "reindex" | "lag" | "uncompressed">;
   readonly search: Pick<Search, "search" | "reindex" | "lookAgain" | "lag">;

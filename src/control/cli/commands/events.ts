@@ -1,7 +1,7 @@
 /** events watch: the audit trail as it is written; events sinks: where it goes. */
 import type { Command } from "commander";
 import type { AuditEvent } from "../../../model/event.ts";
-import type { SinkListing } from "../../ports.ts";
+import type { SinkStatus } from "../../../model/sink.ts";
 import { type Column, duration, moment, printable, table } from "../show.ts";
 import type { OpenShell, Shell } from "../world.ts";
 
@@ -24,7 +24,7 @@ export function addEventCommands(program: Command, open: OpenShell): void {
 }
 
 async function sinks(shell: Shell): Promise<void> {
-  const listed = await shell.api.get<readonly SinkListing[]>("/v1/events/sinks");
+  const listed = await shell.api.get<readonly SinkStatus[]>("/v1/events/sinks");
   if (shell.json) return shell.say(JSON.stringify(listed));
   if (listed.length === 0) return shell.say("no sinks: name some under `events` in the settings");
   shell.say(table(listed, COLUMNS, shell.colours));
@@ -33,7 +33,7 @@ async function sinks(shell: Shell): Promise<void> {
   }
 }
 
-const COLUMNS: readonly Column<SinkListing>[] = [
+const COLUMNS: readonly Column<SinkStatus>[] = [
   { title: "name", cell: ({ name }) => name },
   { title: "kind", cell: ({ kind, format }) => `${kind} (${format})` },
   { title: "state", cell: ({ state }) => state },
