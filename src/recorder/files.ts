@@ -19,6 +19,9 @@ const HEAD_BYTES = 512;
 const SKIPPABLE_MAGIC = 0x184d_2a50;
 const SKIPPABLE_HEADER_BYTES = 8;
 
+/** What is decompressed comes in pieces of this: a usual segment in one, so that it is in memory once and not twice. */
+const CHUNK_BYTES = SEGMENT_BYTES_MAX + 64 * 1024;
+
 const decompress = promisify(zstdDecompress);
 
 /** "2026-01-31" in UTC. */
@@ -106,7 +109,7 @@ async function readStored(file: string, size: number, form: "raw" | "compressed"
   const stored = await readFile(file);
   if (form === "raw") return { file, bytes: stored, beginning: undefined };
   const at = skipped(stored);
-  const bytes = await decompress(stored.subarray(at), { maxOutputLength: SEGMENT_FILE_MAX });
+  const bytes = await decompress(stored.subarray(at), { maxOutputLength: SEGMENT_FILE_MAX, chunkSize: CHUNK_BYTES });
   return { file, bytes, beginning: stored.subarray(Math.min(SKIPPABLE_HEADER_BYTES, at), at) };
 }
 
