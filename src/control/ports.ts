@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import type { Log } from "../base/log.ts";
 import type { UpstreamTls } from "../model/connection.ts";
 import type { AuditEvent } from "../model/event.ts";
+import type { Role } from "../model/role.ts";
 import type { SearchAnswer, SearchRequest } from "../model/search.ts";
 import type { SinkStatus } from "../model/sink.ts";
 import type { Explanation } from "../policy/explanation.ts";
@@ -28,9 +29,9 @@ export interface Peer {
   readonly tagged: boolean;
 }
 
-/** A peer that may ask. `admin` is root outside of tagged cgroups; `member` belongs to the group `sallyport`. */
+/** A peer that may ask. Root outside of tagged cgroups is `admin`; who belongs to the group `sallyport` is `member`. */
 export interface Caller {
-  readonly role: "admin" | "member";
+  readonly roles: ReadonlySet<Role>;
   readonly pid: number;
   readonly uid: number;
 }

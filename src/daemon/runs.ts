@@ -92,7 +92,7 @@ export class Runs implements RunPorts {
   /** Waits a moment for sessions of the run to end, so that their counts are in. */
   async summary(id: string, caller: Caller): Promise<RunSummary | undefined> {
     const known = this.#known.get(id);
-    if (known === undefined || (caller.role !== "admin" && caller.uid !== known.uid)) return undefined;
+    if (known === undefined || (!caller.roles.has("admin") && caller.uid !== known.uid)) return undefined;
     await this.#parts.sessions.settled(({ origin }) => origin.tagCgroupId === known.cgroupId, RUN_SETTLE_MS);
     return { id, agent: known.run.agent, ...known.counts };
   }

@@ -16,8 +16,8 @@ import { turns } from "../path/kit.ts";
 import { CONNECTION } from "../path/world.ts";
 import { folder } from "../store/folder.ts";
 
-const CALLER: Caller = { role: "member", pid: 1, uid: 1000 };
-const ADMIN: Caller = { role: "admin", pid: 1, uid: 0 };
+const CALLER: Caller = { roles: new Set(["member"]), pid: 1, uid: 1000 };
+const ADMIN: Caller = { roles: new Set(["admin"]), pid: 1, uid: 0 };
 const CGROUP_ID = 2n;
 const BOUNDS = { unixSockets: "denied", hidden: ["/state"], fixed: ["/run"] } as const;
 

@@ -1,6 +1,7 @@
 /** Who may ask: decided from the kernel's word on the peer, for every request anew. Knows no routes. */
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
+import type { Role } from "../../model/role.ts";
 import type { Caller, Peer } from "../ports.ts";
 import { ApiFault } from "./faults.ts";
 
@@ -25,13 +26,20 @@ export function callerOf(socket: Socket, peerOf: (socket: Socket) => Peer | unde
     );
   }
   const { pid, uid } = peer;
-  if (uid === 0) return { role: "admin", pid, uid };
-  if (isMember(peer)) return { role: "member", pid, uid };
+  if (uid === 0) return { roles: new Set(["admin"]), pid, uid };
+  if (isMember(peer)) return { roles: new Set(["member"]), pid, uid };
   throw notPermitted();
 }
 
-export function requireAdmin(caller: Caller): void {
-  if (caller.role !== "admin") throw notPermitted("This needs root");
+/** Who may ask a route; see Route.roles. */
+export const ADMINS: readonly Role[] = ["admin"];
+export const AUDITORS: readonly Role[] = ["auditor", "admin"];
+export const RUNNERS: readonly Role[] = ["member", "admin"];
+
+/** Throws API_NOT_PERMITTED unless the caller has one of the roles. */
+export function requireRole(caller: Caller, roles: readonly Role[]): void {
+  if (roles.some((role) => caller.roles.has(role))) return;
+  throw notPermitted(roles.includes("auditor") ? "This needs the role auditor, or root" : "This needs root");
 }
 
 /** Reads passwd(5) and group(5) as they are now. Users of other name services count by their primary group only. */

@@ -1,6 +1,8 @@
-/** The routes about evidence. What agents asked and got is in it: for admins until roles exist. */
+/** The routes about evidence. What agents asked and got is in it. */
 import { CHECKPOINT_LINE_MAX } from "../../base/limits.ts";
+import { ROLES } from "../../model/role.ts";
 import { bodyOf } from "./bodies.ts";
+import { ADMINS, AUDITORS } from "./callers.ts";
 import { unknownThing } from "./faults.ts";
 import type { Route } from "./routes.ts";
 import { reasonBody } from "./shapes.ts";
@@ -17,25 +19,25 @@ export const EVIDENCE_ROUTES: readonly Route[] = [
   {
     method: "POST",
     path: "/v1/audit/verify",
-    role: "admin",
+    roles: AUDITORS,
     answer: async ({ body }, { evidence }) => ({ kind: "lines", lines: await evidence.verify(verifyBody(body)) }),
   },
   {
     method: "GET",
     path: "/v1/audit/key",
-    role: "member",
+    roles: ROLES,
     answer: async (_, { evidence }) => ({ kind: "json", value: await evidence.key() }),
   },
   {
     method: "POST",
     path: "/v1/audit/checkpoint",
-    role: "admin",
+    roles: AUDITORS,
     answer: async (_, { evidence }) => ({ kind: "json", value: (await evidence.checkpoint()) ?? {} }),
   },
   {
     method: "GET",
     path: "/v1/sessions/:id/bundle",
-    role: "admin",
+    roles: AUDITORS,
     async answer({ path }, { evidence }) {
       const bytes = await evidence.bundle(path["id"] ?? "");
       if (bytes !== undefined) return { kind: "bytes", type: "application/x-tar", bytes };
@@ -45,13 +47,13 @@ export const EVIDENCE_ROUTES: readonly Route[] = [
   {
     method: "GET",
     path: "/v1/data-keys",
-    role: "admin",
+    roles: AUDITORS,
     answer: async (_, { evidence }) => ({ kind: "json", value: await evidence.dataKeys() }),
   },
   {
     method: "POST",
     path: "/v1/data-keys/:id/destroy",
-    role: "admin",
+    roles: ADMINS,
     async answer({ path, body, caller }, { evidence }) {
       await evidence.destroyDataKey(path["id"] ?? "", reasonBody(body).reason, caller);
       return { kind: "json", value: {} };

@@ -1,9 +1,10 @@
 /** Every route of the API: who may use it and which port answers. Knows no sockets. */
 import { API_LIST_MAX } from "../../base/limits.ts";
 import { EXPOSITION_TYPE } from "../../metrics/exposition.ts";
+import { ROLES, type Role } from "../../model/role.ts";
 import type { SearchRequest } from "../../model/search.ts";
 import type { Caller, ControlPorts, ReplayFrom, SessionEntry } from "../ports.ts";
-import { isChildOf } from "./callers.ts";
+import { ADMINS, AUDITORS, isChildOf, RUNNERS } from "./callers.ts";
 import { EVIDENCE_ROUTES } from "./evidence-routes.ts";
 import { ApiFault, unknownThing } from "./faults.ts";
 import { RETENTION_ROUTES } from "./retention-routes.ts";
@@ -52,8 +53,8 @@ export interface Route {
   readonly method: "GET" | "POST" | "DELETE";
   /** "/v1/sessions/:id" */
   readonly path: string;
-  /** `member` includes admins. */
-  readonly role: Caller["role"];
+  /** Any of them does. */
+  readonly roles: readonly Role[];
   answer(asked: Asked, ports: ControlPorts): Promise<Answer>;
 }
 
@@ -61,13 +62,13 @@ export const ROUTES: readonly Route[] = [
   {
     method: "GET",
     path: "/v1/runs/environment",
-    role: "member",
+    roles: RUNNERS,
     answer: async ({ query }, { runs }) => json({ environment: await runs.environment(query.get("agent") ?? "") }),
   },
   {
     method: "POST",
     path: "/v1/runs",
-    role: "member",
+    roles: RUNNERS,
     async answer({ body, caller }, { runs }) {
       const request = runBody(body);
       if (!isChildOf(request.pid, caller)) {
@@ -80,15 +81,15 @@ export const ROUTES: readonly Route[] = [
   {
     method: "GET",
     path: "/v1/runs/:id",
-    role: "member",
+    roles: RUNNERS,
     answer: async ({ path, caller }, { runs }) =>
       found(await runs.summary(path["id"] ?? "", caller), "RUN_UNKNOWN", "Cannot find that run", "sallyport agents"),
   },
-  { method: "GET", path: "/v1/agents", role: "member", answer: async (_, { agents }) => json(await agents.list()) },
+  { method: "GET", path: "/v1/agents", roles: ROLES, answer: async (_, { agents }) => json(await agents.list()) },
   {
     method: "POST",
     path: "/v1/tags",
-    role: "admin",
+    roles: ADMINS,
     async answer({ body, caller }, { agents }) {
       const { agent, token, keepConnections = false, ...target } = tagBody(body);
       const connections = keepConnections ? "report" : "end";
@@ -103,7 +104,7 @@ export const ROUTES: readonly Route[] = [
   {
     method: "POST",
     path: "/v1/tags/remove",
-    role: "admin",
+    roles: ADMINS,
     async answer({ body, caller }, { agents }) {
       const target = targetOf(untagBody(body));
       const message = `Cannot untag ${targetWords(target)}: it is not tagged`;
@@ -113,40 +114,40 @@ export const ROUTES: readonly Route[] = [
   {
     method: "POST",
     path: "/v1/agents/:name/quarantine",
-    role: "admin",
+    roles: ADMINS,
     answer: async ({ path, body, caller }, { agents }) =>
       json(await agents.quarantine(path["name"] ?? "", quarantineBody(body).reason ?? "", caller)),
   },
   {
     method: "DELETE",
     path: "/v1/agents/:name/quarantine",
-    role: "admin",
+    roles: ADMINS,
     answer: async ({ path, caller }, { agents }) => json(await agents.release(path["name"] ?? "", caller)),
   },
   {
     method: "POST",
     path: "/v1/agents/:name/observe",
-    role: "admin",
+    roles: ADMINS,
     answer: async ({ path, body, caller }, { agents }) =>
       json(await agents.observe(path["name"] ?? "", endOf(observeBody(body), Date.now()), caller)),
   },
   {
     method: "DELETE",
     path: "/v1/agents/:name/observe",
-    role: "admin",
+    roles: ADMINS,
     answer: async ({ path, caller }, { agents }) => json(await agents.endObservation(path["name"] ?? "", caller)),
   },
   {
     method: "GET",
     path: "/v1/approvals",
-    role: "member",
+    roles: ROLES,
     answer: async ({ query, caller }, { approvals }) =>
       json(await approvals.list({ all: query.has("all"), limit: limitOf(query) }, caller)),
   },
   {
     method: "GET",
     path: "/v1/approvals/watch",
-    role: "member",
+    roles: ROLES,
     answer: async ({ caller }, { approvals }) => ({
       kind: "events",
       watch: (onEvent) => approvals.watch(caller, onEvent),
@@ -155,7 +156,7 @@ export const ROUTES: readonly Route[] = [
   {
     method: "GET",
     path: "/v1/approvals/:id",
-    role: "member",
+    roles: ROLES,
     answer: async ({ path, caller }, { approvals }) =>
       found(
         await approvals.show(path["id"] ?? "", caller),
@@ -169,27 +170,27 @@ export const ROUTES: readonly Route[] = [
   {
     method: "POST",
     path: "/v1/approvals/:id/approve",
-    role: "member",
+    roles: ROLES,
     answer: async ({ path, body, caller }, { approvals }) =>
       json(await approvals.approve(path["id"] ?? "", approveBody(body), caller)),
   },
   {
     method: "POST",
     path: "/v1/approvals/:id/deny",
-    role: "member",
+    roles: ROLES,
     answer: async ({ path, body, caller }, { approvals }) =>
       json(await approvals.deny(path["id"] ?? "", denyBody(body), caller)),
   },
   {
     method: "GET",
     path: "/v1/connections",
-    role: "member",
+    roles: ROLES,
     answer: async (_, { connections }) => json(await connections.list()),
   },
   {
     method: "POST",
     path: "/v1/connections",
-    role: "admin",
+    roles: ADMINS,
     async answer({ body, caller }, { connections }) {
       const { password, tls = {}, labels = {}, ...rest } = addBody(body);
       const secret = password === undefined ? {} : { password: Buffer.from(password) };
@@ -199,7 +200,7 @@ export const ROUTES: readonly Route[] = [
   {
     method: "POST",
     path: "/v1/connections/:name/rotate",
-    role: "admin",
+    roles: ADMINS,
     async answer({ path, body, caller }, { connections }) {
       await connections.rotate(path["name"] ?? "", Buffer.from(passwordBody(body).password), caller);
       return json({});
@@ -208,13 +209,13 @@ export const ROUTES: readonly Route[] = [
   {
     method: "POST",
     path: "/v1/connections/:name/test",
-    role: "admin",
+    roles: ADMINS,
     answer: async ({ path }, { connections }) => json(await connections.test(path["name"] ?? "")),
   },
   {
     method: "DELETE",
     path: "/v1/connections/:name",
-    role: "admin",
+    roles: ADMINS,
     async answer({ path, caller }, { connections }) {
       await connections.remove(path["name"] ?? "", caller);
       return json({});
@@ -223,7 +224,7 @@ export const ROUTES: readonly Route[] = [
   {
     method: "GET",
     path: "/v1/sessions",
-    role: "member",
+    roles: ROLES,
     async answer({ query }, { sessions }) {
       const agent = query.get("agent");
       return json(await sessions.list({ limit: limitOf(query), ...(agent === null ? {} : { agent }) }));
@@ -232,20 +233,20 @@ export const ROUTES: readonly Route[] = [
   {
     method: "POST",
     path: "/v1/sessions/reindex",
-    role: "admin",
+    roles: ADMINS,
     answer: async ({ caller }, { sessions }) => json(await sessions.reindex(caller)),
   },
-  // What an agent asked and got is more than that it was there: recordings are for admins until roles exist.
+  // What an agent asked and got is more than that it was there.
   {
     method: "GET",
     path: "/v1/sessions/:id",
-    role: "admin",
+    roles: AUDITORS,
     answer: async ({ path }, { sessions }) => found(await sessions.show(path["id"] ?? ""), ...NO_SESSION),
   },
   {
     method: "GET",
     path: "/v1/sessions/:id/entries",
-    role: "admin",
+    roles: AUDITORS,
     async answer({ path, query, gone }, { sessions }) {
       const from = fromOf(query);
       const how = { ...(from === undefined ? {} : { from }), ...(query.has("follow") ? { follow: gone } : {}) };
@@ -259,13 +260,13 @@ export const ROUTES: readonly Route[] = [
   {
     method: "GET",
     path: "/v1/search",
-    role: "admin",
+    roles: AUDITORS,
     answer: async ({ query }, { search }) => json(await search.search(searchOf(query))),
   },
   {
     method: "POST",
     path: "/v1/search/reindex",
-    role: "admin",
+    roles: ADMINS,
     async answer(_, { search }) {
       await search.reindex();
       return json({});
@@ -274,13 +275,13 @@ export const ROUTES: readonly Route[] = [
   {
     method: "POST",
     path: "/v1/policy/check",
-    role: "admin",
+    roles: ADMINS,
     answer: async ({ body }, { policy }) => json(await policy.check(policyBody(body).files)),
   },
   {
     method: "POST",
     path: "/v1/policy/explain",
-    role: "admin",
+    roles: AUDITORS,
     async answer({ body }, { policy }) {
       const request = explainBody(body);
       return json(
@@ -293,7 +294,7 @@ export const ROUTES: readonly Route[] = [
   {
     method: "POST",
     path: "/v1/policy/replay",
-    role: "admin",
+    roles: AUDITORS,
     async answer({ body }, { policy }) {
       const { files, ...query } = replayBody(body);
       return { kind: "lines", lines: await policy.replay(files, query) };
@@ -302,29 +303,29 @@ export const ROUTES: readonly Route[] = [
   {
     method: "POST",
     path: "/v1/policy/suggest",
-    role: "admin",
+    roles: ADMINS,
     answer: async ({ body }, { policy }) => json(await policy.suggest(suggestBody(body))),
   },
-  { method: "GET", path: "/v1/policy", role: "member", answer: async (_, { policy }) => json(await policy.status()) },
-  { method: "GET", path: "/v1/trust", role: "member", answer: async (_, { trust }) => json(await trust.export()) },
-  { method: "GET", path: "/v1/status", role: "member", answer: async (_, { daemon }) => json(await daemon.status()) },
+  { method: "GET", path: "/v1/policy", roles: ROLES, answer: async (_, { policy }) => json(await policy.status()) },
+  { method: "GET", path: "/v1/trust", roles: ROLES, answer: async (_, { trust }) => json(await trust.export()) },
+  { method: "GET", path: "/v1/status", roles: ROLES, answer: async (_, { daemon }) => json(await daemon.status()) },
   {
     method: "GET",
     path: "/v1/metrics",
-    role: "member",
+    roles: ROLES,
     answer: async (_, ports) => ({ kind: "text", text: ports.metrics(), type: EXPOSITION_TYPE }),
   },
-  { method: "GET", path: "/v1/doctor", role: "member", answer: async (_, { daemon }) => json(await daemon.doctor()) },
+  { method: "GET", path: "/v1/doctor", roles: ROLES, answer: async (_, { daemon }) => json(await daemon.doctor()) },
   {
     method: "POST",
     path: "/v1/settings/reload",
-    role: "admin",
+    roles: ADMINS,
     answer: async ({ caller }, { daemon }) => json(await daemon.reload(caller)),
   },
   {
     method: "POST",
     path: "/v1/shutdown",
-    role: "admin",
+    roles: ADMINS,
     async answer({ body, caller }, { daemon }) {
       const value = await daemon.shutdown({ remove: removeBody(body).remove ?? false }, caller);
       return { kind: "json", value, afterwards: () => daemon.leave() };
@@ -333,14 +334,14 @@ export const ROUTES: readonly Route[] = [
   {
     method: "POST",
     path: "/v1/hooks/oci",
-    role: "admin",
+    roles: ADMINS,
     answer: async ({ body }, { hooks }) => json(await hooks.oci(ociStateBody(body))),
   },
-  { method: "GET", path: "/v1/events/sinks", role: "admin", answer: async (_, ports) => json(await ports.sinks()) },
+  { method: "GET", path: "/v1/events/sinks", roles: AUDITORS, answer: async (_, ports) => json(await ports.sinks()) },
   {
     method: "GET",
     path: "/v1/events/watch",
-    role: "admin",
+    roles: AUDITORS,
     answer: async (_, { watchEvents }) => ({ kind: "events", watch: watchEvents }),
   },
 ];

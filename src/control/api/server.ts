@@ -20,7 +20,7 @@ import {
 import type { Log } from "../../base/log.ts";
 import type { ControlPorts } from "../ports.ts";
 import { readBody } from "./bodies.ts";
-import { callerOf, groupId, type Membership, membershipFrom, requireAdmin } from "./callers.ts";
+import { callerOf, groupId, type Membership, membershipFrom, requireRole } from "./callers.ts";
 import { ApiFault, faultOf } from "./faults.ts";
 import { type Answer, ROUTES, type Route } from "./routes.ts";
 
@@ -67,7 +67,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
     try {
       const caller = callerOf(request.socket, (socket) => ports.peer(socket), isMember);
       const { route, path, query } = routeOf(request);
-      if (route.role === "admin") requireAdmin(caller);
+      requireRole(caller, route.roles);
       const leaving = new AbortController();
       response.once("close", () => leaving.abort());
       const body = await readBody(request);
