@@ -1,0 +1,75 @@
+/** A notice in words for a chat. Whatever an agent could have written is spelled out; making it inert is for each kind of chat. */
+import { NOTIFY_TEXT_MAX, NOTIFY_VALUE_MAX } from "../base/limits.ts";
+import { spellOut } from "../base/printable.ts";
+import type { Notice } from "./notice.ts";
+
+export interface Spoken {
+  /** One sentence. */
+  readonly title: string;
+  readonly facts: readonly { readonly name: string; readonly value: string }[];
+  /** All of the statements, with their line breaks, or none. */
+  readonly statements: readonly string[];
+  /** Why it is not to be answered there, or how it is over; undefined: it can be answered. */
+  readonly closed?: string;
+}
+
+/** Statements that do not fit are left out whole, and then nobody answers by that message: who answers has seen all. */
+export function speak({ type, data }: Notice): Spoken {
+  if (type === "test") return { title: data.message, facts: [], statements: [], closed: "" };
+  const statements = (data.statements ?? []).flatMap(({ text, parameters }) => {
+    const values = parameters.map((value) => (value === null ? "NULL" : JSON.stringify(value))).join(", ");
+    const whole = linesOf(values === "" ? text : `${text}\nwith ${values}`);
+    return whole === "" ? [] : [whole];
+  });
+  const isWhole = statements.join("\n").length <= NOTIFY_TEXT_MAX;
+  const isOpen = data.state === "waiting";
+  const look = `See all of it, and answer: sallyport approvals show ${data.hold}`;
+  const closed = isOpen ? (isWhole ? undefined : look) : "";
+  return {
+    title: shortened(spellOut(titleOf(type, data))),
+    facts: factsOf(data).map(([name, value]) => ({ name, value: shortened(spellOut(value)) })),
+    statements: isWhole ? statements : [],
+    ...(closed === undefined ? {} : { closed }),
+  };
+}
+
+function titleOf(
+  type: Notice["type"],
+  { agent, connection, message, state, deniedBy, approvedBy }: Notice["data"],
+): string {
+  const what = `an action of ${agent} on ${connection}`;
+  switch (type) {
+    case "hold.held":
+      return `Held: ${what}. ${message}`;
+    case "hold.answered":
+      return `${approvedBy.at(-1) ?? "Somebody"} approved ${what}`;
+    case "hold.expired":
+      return `Nobody answered in time for ${what}`;
+    default:
+      return deniedBy === undefined ? `Over (${state}): ${what}` : `${deniedBy} denied ${what}`;
+  }
+}
+
+function factsOf(data: Notice["data"]): readonly (readonly [string, string])[] {
+  const facts: readonly (readonly [string, string])[] = [
+    ["Hold", data.hold],
+    ["Rule", data.rules.join(", ")],
+    ["Actions", data.actions.join(", ")],
+    ["Tables", data.tables.join(", ")],
+    ["May answer", data.approvers.join("; ")],
+    ["Approved by", data.approvedBy.join(", ")],
+    ["Needs", data.missing ?? ""],
+    ["Result", data.result ?? ""],
+    ["Expires", data.state === "waiting" ? data.expiresAt : ""],
+    ["Digest", data.digest],
+  ];
+  return facts.filter(([, value]) => value !== "");
+}
+
+function linesOf(text: string): string {
+  return text.replaceAll("\r\n", "\n").replaceAll("\t", "  ").split("\n").map(spellOut).join("\n");
+}
+
+function shortened(text: string): string {
+  return text.length <= NOTIFY_VALUE_MAX ? text : `${text.slice(0, NOTIFY_VALUE_MAX - 1)}…`;
+}
