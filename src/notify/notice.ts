@@ -6,14 +6,23 @@ import { demandWords, missing } from "../holds/entitled.ts";
 import type { HoldRecord, HoldState } from "../holds/record.ts";
 import type { Moment, NotifyTarget } from "../model/notify.ts";
 
-export interface Notice {
-  readonly type: `hold.${Moment}` | "test";
+export type Notice = HoldNotice | TestNotice;
+
+export interface HoldNotice {
+  readonly type: `hold.${Moment}`;
   /** ISO 8601, of the moment. */
   readonly timestamp: string;
-  readonly data: NoticeData;
+  readonly data: HeldData;
 }
 
-export interface NoticeData {
+/** To try a target: nothing of it can be answered. */
+interface TestNotice {
+  readonly type: "test";
+  readonly timestamp: string;
+  readonly data: { readonly message: string };
+}
+
+export interface HeldData {
   readonly hold: string;
   readonly state: HoldState;
   readonly agent: string;
@@ -42,22 +51,12 @@ export interface NoticeData {
 /** As much of a digest as a person copies from a listing. */
 export const DIGEST_SHOWN = 12;
 
-export function noticeOf(record: HoldRecord, moment: Moment, atMs: number, show: NotifyTarget["show"]): Notice {
+export function noticeOf(record: HoldRecord, moment: Moment, atMs: number, show: NotifyTarget["show"]): HoldNotice {
   return { type: `hold.${moment}`, timestamp: isoOf(atMs), data: dataOf(record, show) };
 }
 
-/** To try a target: nothing of it can be answered. */
-export function testNotice(atMs: number): Notice {
-  const timestamp = isoOf(atMs);
-  return {
-    ...{ type: "test", timestamp },
-    data: {
-      ...{ hold: "none", state: "expired", agent: "none", connection: "none", protocol: "none", rules: [] },
-      message: "A test: held actions of this host are told here",
-      ...{ actions: [], tables: [], approvers: [], digest: "", openedAt: timestamp, expiresAt: timestamp },
-      approvedBy: [],
-    },
-  };
+export function testNotice(atMs: number): TestNotice {
+  return { type: "test", timestamp: isoOf(atMs), data: { message: "A test: held actions of this host are told here" } };
 }
 
 /** What a change is to those who are told; undefined: nothing. `votes`: how many had approved when it was last told. */
@@ -77,7 +76,7 @@ export function concerns({ groups }: Pick<NotifyTarget, "groups">, { demands }: 
   return groups.length === 0 || demands.some(({ approvers }) => approvers.some((group) => groups.includes(group)));
 }
 
-function dataOf(record: HoldRecord, show: NotifyTarget["show"]): NoticeData {
+function dataOf(record: HoldRecord, show: NotifyTarget["show"]): HeldData {
   const { id, state, agent, connection, protocol, rules, message, statements, tables, demands } = record;
   const { digest, openedMs, expiresMs, votes, denied, result } = record;
   const lacking = state === "waiting" ? missing(record) : undefined;

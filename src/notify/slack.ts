@@ -26,21 +26,16 @@ const BLOCK = "sallyport";
 
 /** The body of the message. Buttons carry the hold and the digest that they stand under. */
 export function slackMessage(notice: Notice): object {
-  const { title, facts, statements, closed } = speak(notice);
-  const { hold, digest } = notice.data;
+  const { title, facts, statements, answerable, note } = speak(notice);
   const fields = facts.map(({ name, value }) => plain(`${name}\n${value}`));
-  const button = (action: Said["answer"], text: string, style: string) => {
-    return { type: "button", action_id: action, style, text: plain(text), value: `${hold} ${digest}` };
-  };
-  const answers = [button("approve", "Approve", "primary"), button("deny", "Deny", "danger")];
   return {
     text: title.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;"),
     blocks: [
       { type: "section", text: plain(title) },
       ...(fields.length === 0 ? [] : [{ type: "section", fields }]),
       ...(statements.length === 0 ? [] : [preformatted(statements.join("\n"))]),
-      ...(closed === undefined ? [{ type: "actions", block_id: BLOCK, elements: answers }] : []),
-      ...(closed === undefined || closed === "" ? [] : [{ type: "section", text: plain(closed) }]),
+      ...(answerable === undefined ? [] : [buttonsFor(`${answerable.hold} ${answerable.digest}`)]),
+      ...(note === undefined ? [] : [{ type: "section", text: plain(note) }]),
     ],
   };
 }
@@ -84,6 +79,16 @@ function payloadOf(body: Buffer): string {
   const [[name, payload] = ["", ""], second] = fields;
   if (name !== "payload" || second !== undefined) throw formRefused("it is not one form field of the name payload");
   return payload;
+}
+
+function buttonsFor(value: string): object {
+  const button = (action: Said["answer"], text: string, style: string) => {
+    return { type: "button", action_id: action, style, text: plain(text), value };
+  };
+  return {
+    ...{ type: "actions", block_id: BLOCK },
+    elements: [button("approve", "Approve", "primary"), button("deny", "Deny", "danger")],
+  };
 }
 
 function plain(text: string): object {

@@ -26,14 +26,14 @@ const ORDER_FORM = /^(approve|deny) ([a-z2-9]{10}) ([0-9a-f]{12,64})(?: (.+))?$/
 
 /** The body of the message; without buttons, which an outgoing webhook knows nothing of. */
 export function teamsMessage(notice: Notice): object {
-  const { title, facts, statements, closed } = speak(notice);
-  const { hold, digest } = notice.data;
-  const how = closed ?? `To answer: @Sallyport approve ${hold} ${digest}, or: @Sallyport deny ${hold} ${digest}`;
+  const { title, facts, statements, answerable, note } = speak(notice);
+  const order = answerable === undefined ? "" : `${answerable.hold} ${answerable.digest}`;
+  const how = order === "" ? note : `To answer: @Sallyport approve ${order}, or: @Sallyport deny ${order}`;
   const body = [
     runs({ text: title, weight: "Bolder" }),
     ...facts.map(({ name, value }) => runs({ text: `${name}: `, isSubtle: true }, { text: value })),
     ...statements.flatMap((text) => text.split("\n").map((line) => runs({ text: line, fontType: "Monospace" }))),
-    ...(how === "" ? [] : [runs({ text: how })]),
+    ...(how === undefined ? [] : [runs({ text: how })]),
   ];
   const content = {
     $schema: "http://adaptivecards.io/schemas/adaptive-card.json",

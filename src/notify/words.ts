@@ -1,7 +1,7 @@
 /** A notice in words for a chat. Whatever an agent could have written is spelled out; making it inert is for each kind of chat. */
 import { NOTIFY_TEXT_MAX, NOTIFY_VALUE_MAX } from "../base/limits.ts";
 import { spellOut } from "../base/printable.ts";
-import type { Notice } from "./notice.ts";
+import type { HeldData, HoldNotice, Notice } from "./notice.ts";
 
 export interface Spoken {
   /** One sentence. */
@@ -9,34 +9,37 @@ export interface Spoken {
   readonly facts: readonly { readonly name: string; readonly value: string }[];
   /** All of the statements, with their line breaks, or none. */
   readonly statements: readonly string[];
-  /** Why it is not to be answered there, or how it is over; undefined: it can be answered. */
-  readonly closed?: string;
+  /** What an answer to it must name; absent: it is not to be answered there. */
+  readonly answerable?: { readonly hold: string; readonly digest: string };
+  /** Why it is not, though it waits. */
+  readonly note?: string;
 }
 
 /** Statements that do not fit are left out whole, and then nobody answers by that message: who answers has seen all. */
 export function speak({ type, data }: Notice): Spoken {
-  if (type === "test") return { title: data.message, facts: [], statements: [], closed: "" };
-  const statements = (data.statements ?? []).flatMap(({ text, parameters }) => {
-    const values = parameters.map((value) => (value === null ? "NULL" : JSON.stringify(value))).join(", ");
-    const whole = linesOf(values === "" ? text : `${text}\nwith ${values}`);
-    return whole === "" ? [] : [whole];
-  });
+  if (type === "test") return { title: data.message, facts: [], statements: [] };
+  const { hold, digest, state } = data;
+  const statements = statementsOf(data);
   const isWhole = statements.join("\n").length <= NOTIFY_TEXT_MAX;
-  const isOpen = data.state === "waiting";
-  const look = `See all of it, and answer: sallyport approvals show ${data.hold}`;
-  const closed = isOpen ? (isWhole ? undefined : look) : "";
   return {
     title: shortened(spellOut(titleOf(type, data))),
     facts: factsOf(data).map(([name, value]) => ({ name, value: shortened(spellOut(value)) })),
     statements: isWhole ? statements : [],
-    ...(closed === undefined ? {} : { closed }),
+    ...(state === "waiting" && isWhole ? { answerable: { hold, digest } } : {}),
+    ...(state === "waiting" && !isWhole ? { note: `See all of it, and answer: sallyport approvals show ${hold}` } : {}),
   };
 }
 
-function titleOf(
-  type: Notice["type"],
-  { agent, connection, message, state, deniedBy, approvedBy }: Notice["data"],
-): string {
+function statementsOf({ statements = [] }: HeldData): readonly string[] {
+  const texts = statements.map(({ text, parameters }) => {
+    const values = parameters.map((value) => (value === null ? "NULL" : JSON.stringify(value))).join(", ");
+    return linesOf(values === "" ? text : `${text}\nwith ${values}`);
+  });
+  return texts.filter((text) => text !== "");
+}
+
+function titleOf(type: HoldNotice["type"], data: HeldData): string {
+  const { agent, connection, message, state, deniedBy, approvedBy } = data;
   const what = `an action of ${agent} on ${connection}`;
   switch (type) {
     case "hold.held":
@@ -45,12 +48,14 @@ function titleOf(
       return `${approvedBy.at(-1) ?? "Somebody"} approved ${what}`;
     case "hold.expired":
       return `Nobody answered in time for ${what}`;
-    default:
+    case "hold.ended":
       return deniedBy === undefined ? `Over (${state}): ${what}` : `${deniedBy} denied ${what}`;
+    default:
+      return type satisfies never;
   }
 }
 
-function factsOf(data: Notice["data"]): readonly (readonly [string, string])[] {
+function factsOf(data: HeldData): readonly (readonly [string, string])[] {
   const facts: readonly (readonly [string, string])[] = [
     ["Hold", data.hold],
     ["Rule", data.rules.join(", ")],
