@@ -9,7 +9,7 @@ import type { Moment, NotifyTarget } from "../model/notify.ts";
 export type Notice = HoldNotice | TestNotice;
 
 export interface HoldNotice {
-  readonly type: `hold.${Moment}`;
+  readonly type: `notice.${Moment}`;
   /** ISO 8601, of the moment. */
   readonly timestamp: string;
   readonly data: HeldData;
@@ -17,7 +17,7 @@ export interface HoldNotice {
 
 /** To try a target: nothing of it can be answered. */
 interface TestNotice {
-  readonly type: "test";
+  readonly type: "notice.test";
   readonly timestamp: string;
   readonly data: { readonly message: string };
 }
@@ -52,11 +52,15 @@ export interface HeldData {
 export const DIGEST_SHOWN = 12;
 
 export function noticeOf(record: HoldRecord, moment: Moment, atMs: number, show: NotifyTarget["show"]): HoldNotice {
-  return { type: `hold.${moment}`, timestamp: isoOf(atMs), data: dataOf(record, show) };
+  return { type: `notice.${moment}`, timestamp: isoOf(atMs), data: dataOf(record, show) };
 }
 
 export function testNotice(atMs: number): TestNotice {
-  return { type: "test", timestamp: isoOf(atMs), data: { message: "A test: held actions of this host are told here" } };
+  return {
+    type: "notice.test",
+    timestamp: isoOf(atMs),
+    data: { message: "A test: held actions of this host are told here" },
+  };
 }
 
 /** What a change is to those who are told; undefined: nothing. `votes`: how many had approved when it was last told. */

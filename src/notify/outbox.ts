@@ -130,7 +130,7 @@ export class Outbox {
 
   #isNews({ notice, queuedMs }: Message): boolean {
     const { clock, isWaiting } = this.#parts;
-    if (notice.type === "hold.held") return isWaiting(notice.data.hold);
+    if (notice.type === "notice.held") return isWaiting(notice.data.hold);
     if (Math.abs(clock.nowMs() - queuedMs) < NOTIFY_KEPT_MS) return true;
     this.#lose("they could not be delivered in time");
     return false;

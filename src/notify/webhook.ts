@@ -64,8 +64,7 @@ export function webhookKey(secret: Buffer): Buffer {
 function readAnswer(body: Buffer, name: string): Said {
   const said = objectOf(body);
   const unknown = Object.keys(said).find((key) => !KEYS.has(key));
-  if (unknown !== undefined || said["type"] !== "hold.answer")
-    throw formRefused("it is no hold.answer, or says more than one");
+  if (unknown !== undefined || said["type"] !== "answer") throw formRefused("it is no answer, or says more than one");
   const { answer, comment } = said;
   if (answer !== "approve" && answer !== "deny") throw formRefused("its answer is neither approve nor deny");
   return {

@@ -17,7 +17,7 @@ export interface Spoken {
 
 /** Statements that do not fit are left out whole, and then nobody answers by that message: who answers has seen all. */
 export function speak({ type, data }: Notice): Spoken {
-  if (type === "test") return { title: data.message, facts: [], statements: [] };
+  if (type === "notice.test") return { title: data.message, facts: [], statements: [] };
   const { hold, digest, state } = data;
   const statements = statementsOf(data);
   const isWhole = statements.join("\n").length <= NOTIFY_TEXT_MAX;
@@ -42,13 +42,13 @@ function titleOf(type: HoldNotice["type"], data: HeldData): string {
   const { agent, connection, message, state, deniedBy, approvedBy } = data;
   const what = `an action of ${agent} on ${connection}`;
   switch (type) {
-    case "hold.held":
+    case "notice.held":
       return `Held: ${what}. ${message}`;
-    case "hold.answered":
+    case "notice.answered":
       return `${approvedBy.at(-1) ?? "Somebody"} approved ${what}`;
-    case "hold.expired":
+    case "notice.expired":
       return `Nobody answered in time for ${what}`;
-    case "hold.ended":
+    case "notice.ended":
       return deniedBy === undefined ? `Over (${state}): ${what}` : `${deniedBy} denied ${what}`;
     default:
       return type satisfies never;

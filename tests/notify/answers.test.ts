@@ -65,7 +65,7 @@ test("a signed denial ends it, with its comment", async (t) => {
   ]);
   const { id, digest, answer } = await open();
   const body = JSON.stringify({
-    type: "hold.answer",
+    type: "answer",
     hold: id,
     digest,
     answer: "deny",

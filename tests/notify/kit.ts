@@ -124,7 +124,7 @@ export function webhookPost(sending: Sending & { readonly id?: string } = {}, bo
 
 export function webhookAnswer(sending: Sending = {}): Readonly<Record<string, unknown>> {
   const { hold = HOLD, digest = DIGEST, answer = "approve", user = "anna" } = sending;
-  return { type: "hold.answer", hold, digest, answer, user };
+  return { type: "answer", hold, digest, answer, user };
 }
 
 export function webhookBody(sending: Sending = {}): string {

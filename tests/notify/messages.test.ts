@@ -13,7 +13,7 @@ const ADA = { uid: 2001, name: "ada (sre)", groups: ["sre"], atMs: NOW };
 
 test("a webhook gets one documented shape, with ids alone unless told", () => {
   assert.deepEqual(messageOf({ kind: "webhook" }, noticeOf(record(), "held", NOW, "ids")), {
-    type: "hold.held",
+    type: "notice.held",
     timestamp: "2026-01-31T12:00:00.000Z",
     data: {
       ...{ hold: HOLD, state: "waiting", agent: "ci", connection: "orders", protocol: "postgres" },

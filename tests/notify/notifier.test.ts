@@ -57,7 +57,7 @@ test("what waits and how it ended is told, signed so that the receiver can verif
   await until("it was told", () => heard.length === 1);
   await holds.deny(id, {}, ADA);
   await until("its end was told", () => heard.length === 2);
-  assert.deepEqual(typesOf(heard), ["hold.held", "hold.ended"]);
+  assert.deepEqual(typesOf(heard), ["notice.held", "notice.ended"]);
   const [first] = heard;
   assert.equal(first?.path, "/hook/hunter2");
   const { "webhook-id": messageId, "webhook-timestamp": time, "webhook-signature": signature } = first?.headers ?? {};
@@ -79,7 +79,7 @@ test("who is told of each approval and of ends by time hears these, in their ord
   await holds.approve(hold.id, {}, ADA);
   hold.finished("DELETE 1");
   await until("it was told", () => heard.length > 0);
-  assert.deepEqual(typesOf(heard), ["hold.answered"]);
+  assert.deepEqual(typesOf(heard), ["notice.answered"]);
 });
 
 test("what was let go by an approval that stands, or had no room to wait, is not told", async (t) => {
@@ -93,7 +93,7 @@ test("what was let go by an approval that stands, or had no room to wait, is not
   await open(request({ texts: ["x".repeat(100_000)] }));
   const last = await open(request({ texts: ["delete from customers"] }));
   await until("the last was told", () => heard.some(({ body }) => body.includes(last.id)));
-  assert.deepEqual(typesOf(heard), ["hold.held", "hold.ended", "hold.held"]);
+  assert.deepEqual(typesOf(heard), ["notice.held", "notice.ended", "notice.held"]);
 });
 
 test("each target hears of what its groups may answer", async (t) => {
@@ -281,7 +281,7 @@ test("a test message says at once whether it was taken", async (t) => {
   const { heard, url, ca } = await receiver(t, ok);
   const { notifier } = await given(t, [to("ops", ca), to("bad", undefined)], { ops: url, bad: url });
   assert.equal(await notifier.test("ops"), undefined);
-  assert.deepEqual(typesOf(heard), ["test"]);
+  assert.deepEqual(typesOf(heard), ["notice.test"]);
   assert.match((await notifier.test("bad")) ?? "", /certificate/);
   await assert.rejects(notifier.test("none"), { code: "NOTIFY_TARGET" });
 });

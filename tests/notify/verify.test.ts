@@ -240,7 +240,7 @@ test("webhook: keys that are not known, and comments that drive terminals, are r
   assert.equal(read("webhook", posted({ comment: "ticket 4711" })).comment, "ticket 4711");
   const wrong = [
     { forMs: 60_000 },
-    { type: "hold.held" },
+    { type: "notice.held" },
     { comment: "\u001b[2J" },
     { comment: "x".repeat(501) },
     { comment: 1 },
