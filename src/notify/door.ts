@@ -85,28 +85,33 @@ export class AnswersDoor {
   }
 
   async #reply(request: IncomingMessage): Promise<Reply> {
+    const body = await bodyOf(request);
     const name = ROUTE.exec(request.url ?? "")?.[1];
     if (name === undefined || request.method !== "POST") return { status: 404, body: {} };
-    const body = await bodyOf(request).catch(() => undefined); // its sender has gone: there is nobody to tell
     if (body === undefined) return { status: 413, body: {} };
     return this.#answers.take(name, { headers: request.headersDistinct, body });
   }
 }
 
-/** Exactly as it came; undefined: it is too large, and the rest is not read. */
+/**
+ * Exactly as it came; undefined: it is too large, or its sender has gone. What comes behind the limit is read and dropped
+ * until the request's time is over: closing on a peer that still writes would lose the refusal on its way.
+ */
 async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
-  if (Number(request.headers["content-length"] ?? 0) > NOTIFY_BODY_BYTES_MAX) return undefined;
   const parts: Buffer[] = [];
   let length = 0;
-  for await (const part of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    length += part.length;
-    if (length > NOTIFY_BODY_BYTES_MAX) return undefined;
-    parts.push(part);
+  try {
+    for await (const part of request as AsyncIterable<Buffer>) {
+      length += part.length;
+      if (length <= NOTIFY_BODY_BYTES_MAX) parts.push(part);
+    }
+  } catch {
+    return undefined;
   }
-  return Buffer.concat(parts);
+  return length <= NOTIFY_BODY_BYTES_MAX ? Buffer.concat(parts) : undefined;
 }
 
-/** Each answer is a connection of its own: what was not read of one must not be taken for the next. */
+/** One request a connection: a proxy before it must not be led to mix two. */
 function say(response: ServerResponse, { status, body }: Reply): void {
   const bytes = Buffer.from(JSON.stringify(body));
   const headers = { "content-type": "application/json", "content-length": bytes.length, connection: "close" };

@@ -25,14 +25,13 @@ export interface Said {
   readonly comment?: string;
 }
 
-/** The form is read only after the same `proof` was found to be new: it stays equal where the same answer is sent again. */
+/** Of which signature and time are good. */
 export interface Signed {
+  /** Equal where the same answer is sent again, and of no other. */
   readonly proof: string;
+  /** Throws NOTIFY_FORM. */
   read(): Said;
 }
-
-/** Throws NOTIFY_SIGNATURE and NOTIFY_TIME; `read` throws NOTIFY_FORM. The key is wiped by whoever calls. */
-export type Verify = (incoming: Incoming, key: Uint8Array, nowMs: number) => Signed;
 
 export function hmac(key: Uint8Array, ...parts: readonly (string | Uint8Array)[]): Buffer {
   const hash = createHmac("sha256", key);
@@ -86,7 +85,9 @@ export function objectOf(bytes: Uint8Array): Readonly<Record<string, unknown>> {
     throw formRefused("it is not JSON"); // without a cause: that would quote it
   }
   if (json.isAmbiguous) throw formRefused("it says something twice, or in a way that can be read otherwise");
-  return asObject(json.value) ?? raise(formRefused("it is no JSON object"));
+  const value = asObject(json.value);
+  if (value === undefined) throw formRefused("it is no JSON object");
+  return value;
 }
 
 /** Undefined: it is none. */
@@ -105,7 +106,3 @@ export function textOf(value: unknown, form: RegExp, what: string): string {
 export const HOLD_FORM = /^[a-z2-9]{10}$/;
 export const DIGEST_FORM = /^[0-9a-f]{12,64}$/;
 export const COMMENT_FORM = new RegExp(`^[^\\p{Cc}\\p{Cf}]{0,${HOLD_COMMENT_MAX}}$`, "u");
-
-function raise(error: Error): never {
-  throw error;
-}

@@ -1,6 +1,7 @@
 /**
- * Slack: messages with buttons for an incoming webhook, and presses of them as its interactivity sends them. Texts go out as
- * plain text, which Slack reads no markup or mention from. Source: docs.slack.dev, "Verifying requests from Slack", "block_actions payload".
+ * Slack: messages with buttons for an incoming webhook, and presses of them as its interactivity sends them. Texts go out
+ * as plain text, in which Slack reads no markup and no mention. Source: docs.slack.dev, "Verifying requests from Slack",
+ * "block_actions payload".
  */
 import type { Notice } from "./notice.ts";
 import {
@@ -40,7 +41,7 @@ export function slackMessage(notice: Notice): object {
   };
 }
 
-/** One press of one of our buttons. See Verify. */
+/** One press of one of our buttons. Throws NOTIFY_SIGNATURE, NOTIFY_TIME. */
 export function verifySlack(incoming: Incoming, key: Uint8Array, nowMs: number): Signed {
   const { body } = incoming;
   const timestamp = headerOf(incoming, "x-slack-request-timestamp");

@@ -1,6 +1,7 @@
 /**
  * Microsoft Teams: adaptive cards for a Workflows webhook, and what people write to its outgoing webhook. Cards are made of
- * text runs, in which Teams reads no markup. Source: learn.microsoft.com, "Create Outgoing Webhooks", "Post a workflow when a webhook request is received".
+ * text runs, in which Teams reads no markup. Source: learn.microsoft.com, "Create Outgoing Webhooks", "Create incoming
+ * webhooks with Workflows".
  */
 import { UserError } from "../base/errors.ts";
 import type { Notice } from "./notice.ts";
@@ -47,7 +48,10 @@ export function teamsMessage(notice: Notice): object {
   };
 }
 
-/** One message to the outgoing webhook, of a user of that tenant. Its time stands in what is signed. See Verify. */
+/**
+ * One message to the outgoing webhook, of a user of that tenant. Its time stands in what is signed.
+ * Throws NOTIFY_SIGNATURE, NOTIFY_TIME, NOTIFY_FORM.
+ */
 export function verifyTeams(incoming: Incoming, key: Uint8Array, nowMs: number, tenant: string): Signed {
   const { body } = incoming;
   const given = /^HMAC ([A-Za-z0-9+/]{43}=)$/.exec(headerOf(incoming, "authorization"))?.[1] ?? "";

@@ -37,7 +37,10 @@ export function webhookHeaders(
   return { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${signature}` };
 }
 
-/** One answer. Of several signatures one must be good: a sender that changes its key signs with both. See Verify. */
+/**
+ * One answer. Of several signatures one must be good: a sender that changes its key signs with both.
+ * Throws NOTIFY_SIGNATURE, NOTIFY_TIME.
+ */
 export function verifyWebhook(incoming: Incoming, key: Uint8Array, nowMs: number, name: string): Signed {
   const { body } = incoming;
   const id = headerOf(incoming, "webhook-id");

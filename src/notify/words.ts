@@ -21,11 +21,13 @@ export function speak({ type, data }: Notice): Spoken {
   const { hold, digest, state } = data;
   const statements = statementsOf(data);
   const isWhole = statements.join("\n").length <= NOTIFY_TEXT_MAX;
+  const isOpen = state === "waiting" && isWhole;
+  const facts = [...factsOf(data), ["Digest", isOpen ? digest : ""] as const].filter(([, value]) => value !== "");
   return {
     title: shortened(spellOut(titleOf(type, data))),
-    facts: factsOf(data).map(([name, value]) => ({ name, value: shortened(spellOut(value)) })),
+    facts: facts.map(([name, value]) => ({ name, value: shortened(spellOut(value)) })),
     statements: isWhole ? statements : [],
-    ...(state === "waiting" && isWhole ? { answerable: { hold, digest } } : {}),
+    ...(isOpen ? { answerable: { hold, digest } } : {}),
     ...(state === "waiting" && !isWhole ? { note: `See all of it, and answer: sallyport approvals show ${hold}` } : {}),
   };
 }
@@ -56,7 +58,7 @@ function titleOf(type: HoldNotice["type"], data: HeldData): string {
 }
 
 function factsOf(data: HeldData): readonly (readonly [string, string])[] {
-  const facts: readonly (readonly [string, string])[] = [
+  return [
     ["Hold", data.hold],
     ["Rule", data.rules.join(", ")],
     ["Actions", data.actions.join(", ")],
@@ -66,9 +68,7 @@ function factsOf(data: HeldData): readonly (readonly [string, string])[] {
     ["Needs", data.missing ?? ""],
     ["Result", data.result ?? ""],
     ["Expires", data.state === "waiting" ? data.expiresAt : ""],
-    ["Digest", data.digest],
   ];
-  return facts.filter(([, value]) => value !== "");
 }
 
 function linesOf(text: string): string {

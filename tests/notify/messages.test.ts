@@ -31,7 +31,7 @@ for (const kind of kinds) {
     const ended = record({ state: "executed", endedMs: NOW, result: "DELETE 5", reason: "because of hunter2" });
     for (const one of [record(), ended]) {
       const text = JSON.stringify(messageOf({ kind }, noticeOf(one, "held", NOW, "ids")));
-      assert.ok(text.includes(DIGEST) && text.includes("sql.delete") && text.includes("public.orders"), text);
+      assert.ok(text.includes(HOLD) && text.includes("sql.delete") && text.includes("public.orders"), text);
       for (const word of ["where id", "psql", "runner", "DELETE 5", "hunter2", `${DIGEST}c`])
         assert.ok(!text.includes(word));
     }
@@ -80,9 +80,10 @@ test("what does not fit whole is not shown in part, and cannot be answered by th
   assert.equal(buttons(blocks(long(NOTIFY_TEXT_MAX), "held", "statements"))?.length, 2);
   const cut = blocks(long(NOTIFY_TEXT_MAX + 1), "held", "statements");
   assert.equal(buttons(cut), undefined);
-  assert.ok(JSON.stringify(cut).includes(`sallyport approvals show ${HOLD}`) && !JSON.stringify(cut).includes("xxx"));
+  const text = JSON.stringify(cut);
+  assert.ok(text.includes(`sallyport approvals show ${HOLD}`) && !text.includes("xxx") && !text.includes(DIGEST), text);
   const card = JSON.stringify(messageOf({ kind: "teams" }, noticeOf(long(5_000), "held", NOW, "statements")));
-  assert.ok(card.includes("sallyport approvals show") && !card.includes("approve abcdefghij"), card);
+  assert.ok(card.includes("sallyport approvals show") && !card.includes(DIGEST), card);
 });
 
 const HOSTILE = "<!channel> [go](https://evil.example) <https://evil.example|ok> *x* \u202eevil\u001b[2J";

@@ -132,15 +132,18 @@ for (const [name, code, headers] of failures) {
   });
 }
 
-test("a receiver that asks for a long pause gets it", async (t) => {
-  const { heard, url, ca } = await receiver(t, (_request, response) => {
+test("a receiver that asks for a long pause gets it, while another is tried again and again", async (t) => {
+  const patient = await receiver(t, (_request, response) => {
     response.writeHead(429, { "retry-after": "200" }).end();
   });
-  const { open, status } = await given(t, [to("ops", ca)], { ops: url });
+  const hurried = await receiver(t, (_request, response) => void response.writeHead(500).end());
+  const targets = [to("ops", patient.ca), to("dev", hurried.ca)];
+  const { open, status } = await given(t, targets, { ops: patient.url, dev: hurried.url });
   await open();
-  await until("it was tried", () => status()?.retried === 1);
-  await new Promise((resolve) => setTimeout(resolve, 50)); // with the usual pauses that would be some twenty tries
-  assert.equal(heard.length, 1);
+  await until("the one was tried", () => status()?.retried === 1);
+  const before = hurried.heard.length;
+  await until("the other was tried again", () => hurried.heard.length >= before + 5);
+  assert.equal(patient.heard.length, 1);
 });
 
 test("a receiver that leads elsewhere is not followed", async (t) => {
