@@ -1,4 +1,4 @@
-/** TLS towards sinks, and towards whoever is told of held actions: the server is verified, always. Reads the PEM files that the settings name. */
+/** TLS towards receivers of events and notices: the server is verified, always. Reads the PEM files that the settings name. */
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { type ConnectionOptions, checkServerIdentity } from "node:tls";

@@ -35,13 +35,13 @@ export function createNotify(parts: NotifyParts): Notify {
   const world = { readSecret, nowMs: clock.nowMs, version: VERSION };
   const notifier = new Notifier({ clock, log, emit, world, holds });
   const targets = () => settings().targets;
-  const humanOf = async (user: string): Promise<Person | undefined> => {
+  const personOf = async (user: string): Promise<Person | undefined> => {
     const uid = uidOf(user);
     return uid === undefined ? undefined : { uid, user, groups: await groupsOf(uid) };
   };
   const answers = new Answers({
     ...{ clock, emit, readSecret, holds, targets },
-    humanOf: async (account, target) => humanOf(target.answers[account] ?? ""),
+    humanOf: async (account, target) => personOf(target.answers[account] ?? ""),
   });
   const door = new AnswersDoor(answers, log);
   return {

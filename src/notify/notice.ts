@@ -49,7 +49,7 @@ export interface HeldData {
 }
 
 /** As much of a digest as a person copies from a listing. */
-export const DIGEST_SHOWN = 12;
+const DIGEST_SHOWN = 12;
 
 export function noticeOf(record: HoldRecord, moment: Moment, atMs: number, show: NotifyTarget["show"]): HoldNotice {
   return { type: `notice.${moment}`, timestamp: isoOf(atMs), data: dataOf(record, show) };
@@ -63,10 +63,13 @@ export function testNotice(atMs: number): TestNotice {
   };
 }
 
-/** What a change is to those who are told; undefined: nothing. `votes`: how many had approved when it was last told. */
+/**
+ * What a change is to those who are told; undefined: nothing. `votesBefore`: how many had approved when it was last told;
+ * undefined: it was not, as long as nobody is asked (an approval that stands let it go, or there was no room for it to wait).
+ */
 export function momentOf({ state, votes, endedMs }: HoldRecord, votesBefore: number | undefined): Moment | undefined {
-  if (endedMs !== undefined) return state === "expired" ? "expired" : "ended";
   if (votesBefore === undefined) return state === "waiting" ? "held" : undefined;
+  if (endedMs !== undefined) return state === "expired" ? "expired" : "ended";
   return votes.length > votesBefore ? "answered" : undefined;
 }
 

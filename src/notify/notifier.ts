@@ -88,11 +88,9 @@ export class Notifier {
     else for (const record of holds.list()) if (this.#votes.has(record.id)) this.#tell(outbox, record, "held");
   }
 
-  /** What nobody was asked for is not told: an approval that stands let it go, or there was no room for it to wait. */
   #changed(record: HoldRecord): void {
-    const votesBefore = this.#votes.get(record.id);
-    const moment = momentOf(record, votesBefore);
-    if (moment === undefined || (votesBefore === undefined && moment !== "held")) return;
+    const moment = momentOf(record, this.#votes.get(record.id));
+    if (moment === undefined) return;
     if (record.endedMs === undefined) this.#votes.set(record.id, record.votes.length);
     else this.#votes.delete(record.id);
     for (const outbox of this.#outboxes.values()) this.#tell(outbox, record, moment);

@@ -30,9 +30,13 @@ export interface OutboxParts {
 export class Outbox {
   readonly #parts: OutboxParts;
   readonly #stop = new AbortController();
-  #queue: Message[] = [];
+  /** The first of them is on its way. */
+  readonly #queue: Message[] = [];
   #isRunning = false;
+  /** In a row. */
   #failures = 0;
+  /** It was told that it takes nothing, and it has taken nothing since. */
+  #isFailing = false;
   #sent = 0;
   #retried = 0;
   #lost = 0;
@@ -51,7 +55,7 @@ export class Outbox {
 
   push(message: Message): void {
     if (this.#queue.length >= NOTIFY_QUEUED_MAX) {
-      this.#queue.shift();
+      this.#queue.splice(1, 1);
       this.#lose(`${NOTIFY_QUEUED_MAX} messages wait for it already`);
     }
     this.#queue.push(message);
@@ -61,7 +65,7 @@ export class Outbox {
   status(): NotifyStatus {
     const { name, kind, answers } = this.target;
     return {
-      ...{ name, kind, state: this.#failures === 0 ? "current" : "failing" },
+      ...{ name, kind, state: this.#isFailing ? "failing" : "current" },
       takesAnswers: Object.keys(answers).length > 0,
       ...{ queued: this.#queue.length, sent: this.#sent, retried: this.#retried, lost: this.#lost },
       ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
@@ -94,7 +98,7 @@ export class Outbox {
     const { signal } = this.#stop;
     for (let next = this.#queue[0]; next !== undefined && !signal.aborted; next = this.#queue[0]) {
       if (this.#isNews(next)) await this.#try(next, signal);
-      else this.#drop(next);
+      else this.#queue.shift();
     }
     this.#isRunning = false;
   }
@@ -106,13 +110,14 @@ export class Outbox {
       case "taken":
       case "sent":
         this.#failures = 0;
+        this.#isFailing = false;
         this.#sent += 1;
-        this.#drop(message);
+        this.#queue.shift();
         return;
       case "refused":
         this.#note(outcome.reason);
         this.#lose(outcome.reason);
-        this.#drop(message);
+        this.#queue.shift();
         return;
       case "failed": {
         this.#note(outcome.reason);
@@ -136,11 +141,6 @@ export class Outbox {
     return false;
   }
 
-  /** Unless it went to make room meanwhile. */
-  #drop(message: Message): void {
-    if (this.#queue[0] === message) this.#queue.shift();
-  }
-
   #lose(reason: string): void {
     this.#lost += 1;
     this.#untold += 1;
@@ -151,7 +151,8 @@ export class Outbox {
   #note(reason: string): void {
     const message = reason.slice(0, SINK_REASON_MAX);
     this.#lastError = { atMs: this.#parts.clock.nowMs(), message };
-    if (this.#failures > 0) return;
+    if (this.#isFailing) return;
+    this.#isFailing = true;
     this.#parts.log.warn(`${this.target.name} does not take messages about held actions`, { message });
     this.#say("notify.failed", `${this.target.name} does not take messages about held actions: ${message}`, {
       reason: message,

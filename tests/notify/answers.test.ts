@@ -83,7 +83,7 @@ const refused: readonly (readonly [string, object, string, number])[] = [
   ["an account that stands for root", { user: "ROOT" }, "NOTIFY_ACCOUNT", 403],
   ["one of no group of the rule", { user: "EVE" }, "APPROVAL_NOT_PERMITTED", 403],
   ["whoever started the agent, though a member", { user: "STARTER" }, "APPROVAL_NOT_PERMITTED", 403],
-  ["another hold's digest", { digest: "ffffffffffff" }, "APPROVAL_DIGEST", 422],
+  ["a digest that is none's", { digest: "ffffffffffff" }, "APPROVAL_DIGEST", 422],
   ["a hold that is none", { hold: "zzzzzzzzzz" }, "APPROVAL_UNKNOWN", 422],
   ["another target's secret", { secret: SECRETS["other-slack"] }, "NOTIFY_SIGNATURE", 401],
   ["what was signed long ago", { atMs: 0 }, "NOTIFY_TIME", 401],
@@ -127,6 +127,18 @@ for (const [kind, send] of [
     assert.equal(told("notify.refused").filter((fields) => fields?.["code"] === "NOTIFY_REPLAYED").length, 3);
   });
 }
+
+test("the digest of one hold lets no other go", async (t) => {
+  const { open, nowMs, codeOf } = await given(t);
+  const one = await open();
+  const other = await open(request({ texts: ["delete from orders where id = 2"] }));
+  const press = (digest: string) =>
+    slackPress({ atMs: nowMs(), hold: one.id, digest: digest.slice(0, 12), user: "ADA" });
+  assert.deepEqual(await codeOf("ops", press(other.digest)), [422, "APPROVAL_DIGEST"]);
+  assert.deepEqual([await answerOf(one.answer), await answerOf(other.answer)], ["waits", "waits"]);
+  assert.deepEqual(await codeOf("ops", press(one.digest)), [200, undefined]);
+  assert.deepEqual([await answerOf(one.answer), await answerOf(other.answer)], ["approved", "waits"]);
+});
 
 test("two of the same answer at once count once", async (t) => {
   const { open, nowMs, codeOf } = await given(t);

@@ -137,6 +137,7 @@ const moments: readonly (readonly [string, HoldRecord, number | undefined, Momen
   ["given up", record({ state: "abandoned", endedMs: NOW }), 0, "ended"],
   ["over by time", record({ state: "expired", endedMs: NOW }), 0, "expired"],
   ["let go by an approval that stands", record({ reuses: "x", state: "approved" }), undefined, undefined],
+  ["denied before it could wait", record({ state: "denied", endedMs: NOW }), undefined, undefined],
 ];
 for (const [name, one, votes, moment] of moments) {
   test(`${name} is told as ${moment ?? "nothing"}`, () => assert.equal(momentOf(one, votes), moment));
