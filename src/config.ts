@@ -20,11 +20,13 @@ import {
   readConnection,
   record,
 } from "./config/meaning.ts";
+import { type RawNotify, readNotify } from "./config/notify.ts";
 import { type Finding, formatPath, SettingsError } from "./config/problems.ts";
 import { type RawRecording, type RecordingSettings, readRecording } from "./config/recording.ts";
 import { addedConnectionSchema, settingsSchema } from "./config/schema.ts";
 import { type NameServer, readListen, readServers } from "./config/servers.ts";
 import type { Matcher } from "./model/matcher.ts";
+import type { NotifySettings } from "./model/notify.ts";
 import type { EventSettings } from "./model/sink.ts";
 
 export type { ConnectionSettings, CredentialReference, ProtocolTraits } from "./config/meaning.ts";
@@ -49,6 +51,8 @@ export interface Settings {
   readonly recording: RecordingSettings;
   /** What is told of operations, and where events go. */
   readonly events: EventSettings;
+  /** Whom held actions are told to, and who answers from there. */
+  readonly notify: NotifySettings;
   /** Undefined: metrics are told over the API alone. */
   readonly metrics: { readonly listen: NameServer | undefined };
   readonly interception: { readonly port: number; readonly cgroupRoot?: string };
@@ -72,6 +76,7 @@ interface RawSettings {
   readonly policies?: string;
   readonly recording?: RawRecording;
   readonly events?: RawEvents;
+  readonly notify?: RawNotify;
   readonly metrics?: { readonly listen: string };
   readonly interception?: { readonly port?: number; readonly cgroupRoot?: string };
 }
@@ -156,6 +161,7 @@ function convert(
     recording: readRecording(raw.recording ?? {}, report),
     ...(raw.policies === undefined ? {} : { policies: resolve(dirname(file), raw.policies) }),
     events: readEvents(raw.events ?? {}, file, report),
+    notify: readNotify(raw.notify ?? {}, file, report),
     metrics: { listen: readListen(raw.metrics?.listen, report) },
     interception: {
       port: raw.interception?.port ?? LISTENER_PORT_DEFAULT,

@@ -23,6 +23,7 @@ import { auditKernelEvent, isRefusal, Refusals } from "./daemon/kernel-events.ts
 import { Life } from "./daemon/life.ts";
 import { makeFolder } from "./daemon/make-folder.ts";
 import { type MeteredParts, metricsText } from "./daemon/metrics.ts";
+import { createNotify, notifySecrets } from "./daemon/notify.ts";
 import { reloadResult } from "./daemon/ports/daemon.ts";
 import { createPorts } from "./daemon/ports.ts";
 import { openRecordings } from "./daemon/recording.ts";
@@ -41,6 +42,7 @@ import { Agents } from "./identity/agents.ts";
 import { createGroupsOf } from "./identity/groups.ts";
 import { AgentStates } from "./identity/states.ts";
 import { Tokens } from "./identity/tokens.ts";
+import { createUidOf } from "./identity/users.ts";
 import { bootNs } from "./kernel/boot-clock.ts";
 import { cgroupOf } from "./kernel/cgroups.ts";
 import { createResolver } from "./kernel/destinations.ts";
@@ -218,12 +220,20 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     life.atEnd(() => holds.close());
     life.atEnd(() => sessions.drain("the daemon is going down"));
     life.atEnd(() => holds.abandonAll("the daemon is going down; send it again"));
+    const groupsOf = createGroupsOf(clock);
+    const notify = createNotify({
+      ...{ clock, log, emit, readSecret, holds, groupsOf, uidOf: createUidOf() },
+      settings: () => inForce().settings.notify,
+    });
+    life.atLeave(() => notify.close());
+    notify.notifier.prepare(inForce().settings.notify)();
     const environment = trustEnvironment(authority);
     const admit = (pid: number, cgroup: string) => doors.admit(pid, cgroup);
     const bounds = (): RunBounds => {
       const { references, settings } = inForce();
       const kept = [runDir, configFile, settings.policies].flatMap((path) => (path === undefined ? [] : [path]));
-      const hidden = [stateDir, ...secretFiles(references), ...sinkSecrets(settings.events)];
+      const ours = [...sinkSecrets(settings.events), ...notifySecrets(settings.notify)];
+      const hidden = [stateDir, ...secretFiles(references), ...ours];
       return { unixSockets: doors.unixSockets, hidden, fixed: kept };
     };
     const identify = identifier(tokens, clock, emit);
@@ -289,7 +299,9 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         const next = loadConfiguration(configFile, await vault.list());
         const planned = await resolveDestinations(next, resolve, log);
         const adoptSinks = audit.prepare(next.settings.events);
+        const adoptTargets = notify.notifier.prepare(next.settings.notify);
         await endpoint.change(next.settings.metrics.listen);
+        await notify.door.change(next.settings.notify.listen);
         // from here on nothing waits, and what can fail comes first: all of it is in force, or none
         const closed = names.adopt(namedSettings(next), planned);
         if (!areAlike(inForce(), next)) holds.endStanding();
@@ -297,6 +309,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         configuration = next;
         loadedMs = clock.nowMs();
         adoptSinks();
+        adoptTargets();
         ledger.keepShadows(new Set(next.policy.rules.flatMap(({ name, shadow }) => (shadow ? [name] : []))));
         doors.open(next.settings.sockets.allow);
         agents.configure(next.settings.agents, next.issuers);
@@ -318,7 +331,9 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         say("settings.load", `Settings and policy ${policy} are in force`, { policy });
         if (policy !== before) say("policy.change", `Policy ${policy} replaces ${before}`, { policy, before });
       } catch (error) {
-        await endpoint.change(inForce().settings.metrics.listen).catch(() => {}); // told by the error that came first
+        // told by the error that came first
+        await endpoint.change(inForce().settings.metrics.listen).catch(() => {});
+        await notify.door.change(inForce().settings.notify.listen).catch(() => {});
         const policy = inForce().policy.version;
         say("settings.rejected", `What was in force stays: ${messageOf(error)}`, { policy });
         throw error;
@@ -346,7 +361,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       ...{ ledger, search, flushEvents: () => audit.flush() },
       index: store.sessions,
       userOf: path.userOf,
-      groupsOf: createGroupsOf(clock),
+      ...{ groupsOf, notifier: notify.notifier },
       watchEvents: (onEvent) => {
         watchers.on("event", onEvent);
         return () => watchers.off("event", onEvent);
@@ -362,6 +377,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const endpoint = new MetricsEndpoint(parts.metricsText, log);
     life.atLeave(() => endpoint.close());
     await endpoint.change(inForce().settings.metrics.listen);
+    await notify.door.change(inForce().settings.notify.listen);
     const door = service.apiSocket === undefined ? {} : { listenFd: service.apiSocket };
     const socketPath = join(runDir, "api.sock");
     const api = await startControlServer({ socketPath, ports: createPorts(parts), log, ...door });
@@ -377,6 +393,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     life.every(IDENTITY_EVERY_MS, () => agents.endIdentities(), log);
     life.every(1_000, async () => doors.tend(), log);
     life.every(1_000, async () => refusals.expire().forEach(emit), log);
+    life.every(1_000, async () => notify.tend(), log);
     life.every(
       1_000,
       async () => {

@@ -30,6 +30,10 @@ const GRAVE: Readonly<Record<string, Severity>> = {
   "hold.waiting": "notice",
   "hold.approved": "notice",
   "hold.denied": "notice",
+  "notify.answered": "notice",
+  "notify.refused": "warning",
+  "notify.failed": "warning",
+  "notify.lost": "warning",
   "action.shadow": "notice",
   "refusals.untold": "notice",
 };

@@ -14,6 +14,7 @@ import {
 } from "../base/limits.ts";
 import { eventsSchema } from "./event-schema.ts";
 import { identitySchema } from "./identity-schema.ts";
+import { notifySchema } from "./notify-schema.ts";
 import { label, name, path, reference, text } from "./schema-parts.ts";
 
 const labels = { type: "array", maxItems: 64, uniqueItems: true, items: label } as const;
@@ -261,6 +262,7 @@ export const settingsSchema = {
       },
     },
     events: eventsSchema,
+    notify: notifySchema,
     metrics: {
       type: "object",
       additionalProperties: false,

@@ -14,6 +14,7 @@ import type { SinkStatus } from "../model/sink.ts";
 import type { Explanation } from "../policy/explanation.ts";
 import type { ApprovalPorts } from "./approvals.ts";
 import type { EvidenceLine, EvidencePorts, OfflineVerification } from "./evidence-ports.ts";
+import type { NotifyPorts } from "./notify-ports.ts";
 import type { ExplainRequest, PolicyCheck, PolicyPorts, PolicyStatus, PolicyTestResult } from "./policy-ports.ts";
 import type { RetentionPorts } from "./retention-ports.ts";
 import type { RunPorts } from "./runs.ts";
@@ -42,6 +43,7 @@ export interface ControlPorts {
   readonly runs: RunPorts;
   readonly agents: AgentPorts;
   readonly approvals: ApprovalPorts;
+  readonly notify: NotifyPorts;
   readonly connections: ConnectionPorts;
   readonly sessions: SessionPorts;
   readonly evidence: EvidencePorts;

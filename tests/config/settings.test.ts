@@ -833,6 +833,7 @@ interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
     identity: { issuers: [] },
     names: { servers: [] },
     metrics: {},
+    notify: { targets: [] },
     sockets: { allow: [] },
     recording: {
       ...{ durability: "write", whenFull: "deny", seal: false, retention: [] },
@@ -860,6 +861,7 @@ for (const [name, text] of empty) {
       identity: { issuers: [] },
       names: { servers: [] },
       metrics: { listen: undefined },
+      notify: { listen: undefined, targets: [] },
       recording: { durability: "write", whenFull: "deny", seal: false, retention: [], output: undefined, outputs: [] },
       sockets: { allow: [] },
       events: { decisions: "refused", outbox: { bytesMax: 1_073_741_824, whenFull: "drop-oldest" }, sinks: [] },

@@ -561,6 +561,7 @@ test("help of every command has an example", async (t) => {
     "release",
     "observe",
     "events",
+    "notify",
     "connections",
     "sessions",
     "policy",

@@ -19,6 +19,7 @@ import type {
 } from "../../src/control/ports.ts";
 import type { DeletionListing } from "../../src/control/retention-ports.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
+import type { NotifyStatus } from "../../src/model/notify.ts";
 import type { SinkStatus } from "../../src/model/sink.ts";
 import type { ExplainedOperation, Explanation } from "../../src/policy/explanation.ts";
 import type { Change } from "../../src/policy/replay.ts";
@@ -273,6 +274,15 @@ export async function fakeDaemon(
         return () => {};
       },
     },
+    notify: {
+      list: async () => TARGETS,
+      test: async (name) => {
+        note("notify.test", name);
+        return name === "ops"
+          ? { ok: true, detail: "taken" }
+          : { ok: false, detail: "it answered with status 404\u001b[2J" };
+      },
+    },
     connections: {
       list: async () => [CONNECTION],
       add: async ({ password, ...rest }) => {
@@ -433,6 +443,13 @@ export const SINKS: readonly SinkStatus[] = [
     ...{ deadLettered: 1, skipped: 0, behind: { events: 7, bytes: 4_000, ageMs: 61_000 }, unsettled: 20 },
     acknowledged: { seq: 100, hash: "ab".repeat(32), checkpoint: 90 },
     lastError: { atMs: 1_767_225_600_000, message: "connect ECONNREFUSED 192.0.2.9:6514" },
+  },
+];
+
+export const TARGETS: readonly NotifyStatus[] = [
+  {
+    ...{ name: "ops", kind: "slack", state: "failing", takesAnswers: true, queued: 2, sent: 7, retried: 3, lost: 1 },
+    lastError: { atMs: 1_767_225_600_000, message: "it answered with status 500" },
   },
 ];
 

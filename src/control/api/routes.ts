@@ -7,6 +7,7 @@ import type { Caller, ControlPorts, ReplayFrom, SessionEntry } from "../ports.ts
 import { ADMINS, AUDITORS, isChildOf, RUNNERS } from "./callers.ts";
 import { EVIDENCE_ROUTES } from "./evidence-routes.ts";
 import { ApiFault, unknownThing } from "./faults.ts";
+import { NOTIFY_ROUTES } from "./notify-routes.ts";
 import { RETENTION_ROUTES } from "./retention-routes.ts";
 import {
   addBody,
@@ -257,6 +258,7 @@ export const ROUTES: readonly Route[] = [
   },
   ...EVIDENCE_ROUTES,
   ...RETENTION_ROUTES,
+  ...NOTIFY_ROUTES,
   {
     method: "GET",
     path: "/v1/search",

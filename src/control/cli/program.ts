@@ -10,6 +10,7 @@ import { addEventCommands } from "./commands/events.ts";
 import { addAuditCommands } from "./commands/evidence.ts";
 import { addHooksCommands } from "./commands/hooks.ts";
 import { addManualCommands } from "./commands/manual.ts";
+import { addNotifyCommands } from "./commands/notify.ts";
 import { addPolicyCommands } from "./commands/policy.ts";
 import { addRunCommand } from "./commands/run.ts";
 import { addSearchCommand } from "./commands/search.ts";
@@ -59,6 +60,7 @@ export function createProgram(world: World): Command {
   addRunCommand(program, open);
   addAgentCommands(program, open);
   addApprovalCommands(program, open);
+  addNotifyCommands(program, open);
   addConnectionCommands(program, open);
   addSessionCommands(program, open);
   addSearchCommand(program, open);

@@ -10,6 +10,7 @@ import type { AgentStates } from "../../identity/states.ts";
 import type { Interception } from "../../kernel/interception.ts";
 import type { AuditEvent } from "../../model/event.ts";
 import type { Names } from "../../names/names.ts";
+import type { Notifier } from "../../notify/notifier.ts";
 import type { Sessions } from "../../path/sessions.ts";
 import type { CredentialSource } from "../../path/upstream.ts";
 import type { Ledger } from "../../policy/ledger.ts";
@@ -45,6 +46,7 @@ export interface PortParts {
   readonly tagging: Pick<Tagging, "takeHookCall">;
   readonly sessions: Sessions;
   readonly holds: LiveHolds;
+  readonly notifier: Pick<Notifier, "status" | "test">;
   /** The name of a user, or "". */
   readonly userOf: (uid: number) => string;
   readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
