@@ -1,5 +1,6 @@
 /** The identity that a verified token makes by its issuer's settings. Verifies nothing. */
 import { createHash } from "node:crypto";
+import { CLOCK_SKEW_MS_MAX } from "../base/limits.ts";
 import type { Identity } from "../model/identity.ts";
 import type { TokenTerms } from "../model/issuer.ts";
 import { type Claims, checked, checkMatch, factsOf, groupsOf } from "./token-claims.ts";
@@ -30,7 +31,7 @@ export function identityOf(
   return {
     ...{ issuer: terms.name, issuerUrl: terms.url, subject: checked(value, claim) },
     ...{ groups: groupsOf(claims, terms), claims: factsOf(claims, facts) },
-    ...{ token: hashOf([terms.url, ...id]), tokenEndsMs: tokenEndsMs + terms.clockSkewMs, endsMs },
+    ...{ token: hashOf([terms.url, ...id]), tokenEndsMs: tokenEndsMs + CLOCK_SKEW_MS_MAX, endsMs },
   };
 }
 

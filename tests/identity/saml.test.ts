@@ -1,7 +1,7 @@
 /** SAML responses of an honest provider: what is taken, what it makes, and what is meant for others or for another time. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { TOKEN_GROUPS_MAX } from "../../src/base/limits.ts";
+import { CLOCK_SKEW_MS_MAX, TOKEN_GROUPS_MAX } from "../../src/base/limits.ts";
 import type { SamlProvider } from "../../src/model/issuer.ts";
 import { attribute, ENTITY, RECIPIENT, SAML_AUDIENCE } from "../kit/saml.ts";
 import {
@@ -288,14 +288,14 @@ test("an identity by SAML lasts as the settings say, at most until its session e
     const { endsMs, tokenEndsMs } = await verifier(settings(more)).identify(encoded(signed(xml)), "ci");
     return [endsMs - clock.nowMs(), tokenEndsMs - clock.nowMs()];
   };
-  assert.deepEqual(await ends({ forMs: 1_800_000 }), [1_800_000, 300_000 + SKEW_MS]);
+  assert.deepEqual(await ends({ forMs: 1_800_000 }), [1_800_000, 300_000 + CLOCK_SKEW_MS_MAX]);
   assert.deepEqual(await ends({ until: "token" }, response({ endsMs: 240_000 })), [
     240_000,
-    240_000 + SKEW_MS,
+    240_000 + CLOCK_SKEW_MS_MAX,
   ]);
   const session = new Date(clock.nowMs() + 900_000).toISOString();
   const brief = changed(response(), "<saml:AuthnStatement ", `<saml:AuthnStatement SessionNotOnOrAfter="${session}" `);
-  assert.deepEqual(await ends({}, brief), [900_000, 300_000 + SKEW_MS]);
+  assert.deepEqual(await ends({}, brief), [900_000, 300_000 + CLOCK_SKEW_MS_MAX]);
 });
 
 test("a certificate that is taken out of the settings makes its signatures worthless", async () => {
