@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deflateRawSync, gzipSync } from "node:zlib";
+import fc from "fast-check";
+import { codeOf } from "../../src/base/errors.ts";
 import { SAML_BYTES_MAX, XML_DEPTH_MAX, XML_NODES_MAX } from "../../src/base/limits.ts";
 import { attribute, ENVELOPED, EXCLUSIVE, naiveSubjects } from "../kit/saml.ts";
 import {
@@ -19,6 +21,7 @@ import {
   signature,
   signed,
   signedWhole,
+  verifier,
 } from "./saml-documents.ts";
 
 /** So that it is the signature of the whole by which a reader is fooled. */
@@ -420,3 +423,20 @@ const notXml: readonly (readonly [string, Make])[] = [
 for (const [name, make] of notXml) {
   test(`a SAML response ${name} is refused with TOKEN_MALFORMED`, () => refused(make(), "TOKEN_MALFORMED"));
 }
+
+test("whatever part of a signed response takes the place of another, it says the same or is refused by a code", async () => {
+  const whole = signed();
+  const tokens = verifier();
+  const untouched = await tokens.identify(encoded(whole), "ci");
+  const place = fc.record({ at: fc.nat(whole.length), length: fc.nat(40) });
+  await fc.assert(
+    fc.asyncProperty(place, place, async (from, to) => {
+      const moved = whole.slice(from.at, from.at + from.length);
+      const damaged = whole.slice(0, to.at) + moved + whole.slice(to.at + to.length);
+      const outcome = await tokens.identify(encoded(damaged), "ci").catch((error: unknown) => codeOf(error));
+      if (typeof outcome === "string") assert.match(outcome, /^TOKEN_/);
+      else assert.deepEqual(outcome, untouched);
+    }),
+    { numRuns: 300 },
+  );
+});
