@@ -10,7 +10,7 @@ import { parseSettingsDocument, type SettingsDocument } from "./config/document.
 import { readDoors } from "./config/doors.ts";
 import { type EgressSettings, type RawEgress, readEgress } from "./config/egress.ts";
 import { type RawEvents, readEvents } from "./config/events.ts";
-import { type IssuerSettings, type RawIdentity, readIdentity } from "./config/identity.ts";
+import { type IdentitySettings, type RawIdentity, readIdentity } from "./config/identity.ts";
 import { checkMatchers, type RawMatcher, readMatchers } from "./config/match.ts";
 import {
   type ConnectionSettings,
@@ -39,7 +39,7 @@ export interface Settings {
   readonly file: string;
   readonly agents: readonly AgentSettings[];
   /** Whose tokens say who an agent is. */
-  readonly identity: { readonly issuers: readonly IssuerSettings[] };
+  readonly identity: IdentitySettings;
   readonly connections: readonly ConnectionSettings[];
   readonly egress: EgressSettings;
   /** Empty: those of the host's resolv.conf. */

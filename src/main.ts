@@ -173,13 +173,13 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       identityOver: (cgroupId, why) => sessions.stop(({ origin }) => origin.tagCgroupId === cgroupId, why),
     });
     const tokens = new Tokens({ clock, log });
-    tokens.configure(inForce().issuers);
+    tokens.configure(inForce().issuers, inForce().providers);
     const slotOf = (name: string) => agents.slotOf(name);
     states = new AgentStates({ kernel: interception, store: store.agentStates, slotOf, clock, bootNs, emit });
     await states.restore();
     for (const warning of states.warnings()) log.warn(warning);
     const heldStates = states;
-    agents.configure(inForce().settings.agents, inForce().issuers);
+    agents.configure(inForce().settings.agents, [...inForce().issuers, ...inForce().providers]);
     await agents.restore();
     const names = createNames({
       clock,
@@ -312,8 +312,8 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         adoptTargets();
         ledger.keepShadows(new Set(next.policy.rules.flatMap(({ name, shadow }) => (shadow ? [name] : []))));
         doors.open(next.settings.sockets.allow);
-        agents.configure(next.settings.agents, next.issuers);
-        tokens.configure(next.issuers);
+        agents.configure(next.settings.agents, [...next.issuers, ...next.providers]);
+        tokens.configure(next.issuers, next.providers);
         const defined = new Map(next.connections.map((connection) => [connection.name, JSON.stringify(connection)]));
         sessions.stop(({ connection }) => !defined.has(connection.name), "its connection was removed");
         const isOld = (connection: Connection) => defined.get(connection.name) !== JSON.stringify(connection);

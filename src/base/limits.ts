@@ -458,6 +458,14 @@ export const ISSUERS_MAX = 64;
 export const ISSUER_ENTRIES_MAX = 64;
 /** A token: the largest that identity providers give have some hundred groups in them; headers of HTTP end here too. */
 export const TOKEN_BYTES_MAX = 16 * 1024;
+/** A SAML response in base64: it has its certificate in it, and may have some hundred groups. What the API takes as a token. */
+export const SAML_BYTES_MAX = 64 * 1024;
+/** Elements within each other; usual responses have 10. */
+export const XML_DEPTH_MAX = 32;
+/** Elements, attributes and texts: 400 groups. Verifying blocks the thread for some 0.05 ms for each, signature and certificate. */
+export const XML_NODES_MAX = 1_024;
+/** Certificates of one identity provider: the one in use and the next, of two servers. Each may be tried. */
+export const SAML_CERTIFICATES_MAX = 4;
 /** Groups, and the length of one claim, that an identity takes from a token: both become facts of every decision. */
 export const TOKEN_GROUPS_MAX = 64;
 export const TOKEN_CLAIM_MAX = 1_024;

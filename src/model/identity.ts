@@ -26,7 +26,7 @@ export interface Identity {
   readonly claims: Readonly<Record<string, string>>;
   /** A hash that is the same for the same token only. */
   readonly token: string;
-  /** Until when the token could be shown again. */
+  /** Until when the token could be shown again, whatever skew another entry or later settings allow. */
   readonly tokenEndsMs: number;
   readonly endsMs: number;
 }

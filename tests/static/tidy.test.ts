@@ -28,6 +28,7 @@ const LONG: Readonly<Record<string, string>> = {
   "tests/control/cli.test.ts": "rows and one fake daemon",
   "tests/control/fake-daemon.ts": "one port after the other",
   "tests/evidence/tamper.test.ts": "rows",
+  "tests/identity/saml-forgery.test.ts": "rows",
   "tests/kit/attacks.ts": "rows",
   "tests/protocols/postgres/analysis.test.ts": "rows",
   "tests/protocols/postgres/extended.test.ts": "one playbook a row",

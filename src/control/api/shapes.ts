@@ -5,6 +5,7 @@ import {
   HOLD_COMMENT_MAX,
   QUARANTINE_REASON_MAX,
   REUSE_MS_MAX,
+  SAML_BYTES_MAX,
   STATEMENT_BYTES_MAX,
 } from "../../base/limits.ts";
 import type { ExplainRequest, PolicyFile, RecordedQuery } from "../policy-ports.ts";
@@ -18,7 +19,7 @@ const TEXT = { type: "string", minLength: 1, maxLength: 4096 } as const;
 const SECRET = { type: "string", minLength: 1, maxLength: 65_536 } as const;
 const PID = { type: "integer", minimum: 2, maximum: 4_194_304 } as const; // PID_MAX_LIMIT; 1 is never an agent
 
-const TOKEN = { type: "string", minLength: 1, maxLength: 65_536 } as const;
+const TOKEN = { type: "string", minLength: 1, maxLength: SAML_BYTES_MAX } as const;
 
 export const runBody = bodyOf<RunRequest>(object({ agent: NAME, pid: PID, token: TOKEN }, ["agent", "pid"]));
 

@@ -23,7 +23,10 @@ export function addAgentCommands(program: Command, open: OpenShell): void {
     .action((_options: object, command: Command) => list(open(command)));
   withTarget(program.command("tag").description("guard what already runs, and end the connections that it has made"))
     .requiredOption("--as <agent>", "the agent's name in the settings")
-    .option("--token-file <file>", "a signed token of an issuer in the settings, which says who the agent is")
+    .option(
+      "--token-file <file>",
+      "a signed token or SAML response of an issuer in the settings, which says who the agent is",
+    )
     .option("--keep-connections", "leave connections from before open and say how many; their packets are dropped")
     .addHelpText(
       "after",
