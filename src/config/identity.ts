@@ -62,10 +62,7 @@ function readIssuer(
   const path: Path = ["identity", "issuers", index];
   const { name, audience, algorithms = ALGORITHMS_DEFAULT, until = "cgroup", claims = [], match = {}, agents } = raw;
   if (!URL.canParse(raw.issuer)) report(invalid([...path, "issuer"], "value", "is not a URL"));
-  for (const [at, agent] of (agents ?? []).entries()) {
-    if (known.length === 0 || known.includes(agent)) continue;
-    report(invalid([...path, "agents", at], "value", "is no agent of the settings; add it to agents, or take it out"));
-  }
+  checkAgents(agents ?? [], known, [...path, "agents"], report);
   const issuer: Issuer = {
     ...{ name, url: raw.issuer, audience, algorithms, until, agents },
     clockSkewMs: bounded(
@@ -91,7 +88,16 @@ function groupsOf(raw: RawIssuer["groups"]): Issuer["groups"] {
   return { claim: raw.claim, names: record(Object.entries(raw.names)) };
 }
 
-function bounded(
+/** Without names in the settings every name is an agent's. */
+export function checkAgents(agents: readonly string[], known: readonly string[], path: Path, report: Report): void {
+  for (const [at, agent] of agents.entries()) {
+    if (known.length === 0 || known.includes(agent)) continue;
+    report(invalid([...path, at], "value", "is no agent of the settings; add it to agents, or take it out"));
+  }
+}
+
+/** A time as people write it; `maxWords` says the longest. */
+export function bounded(
   text: string | undefined,
   byDefault: number,
   min: number,

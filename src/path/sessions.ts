@@ -19,6 +19,8 @@ export interface LiveSession {
   stop(reason: string): void;
   /** Ends it once that cuts nothing short; "end" includes what was let in and has not asked anything yet. */
   drain(reason: string, fresh: "wait" | "end"): void;
+  /** As `stop`, of what lost its right: what its backend still runs is cancelled, and a client that does not listen is cut off. */
+  expel(reason: string): void;
   /** Ends it at once, without waiting for anybody; what its backend still runs is cancelled. */
   cut(reason: string): void;
   /** Asks the policy in force for the session's `connect` again; denied, the session ends. */
@@ -92,6 +94,12 @@ export class Sessions {
   stop(which: (session: LiveSession) => boolean, reason: string): number {
     const chosen = this.list().filter(which);
     for (const session of chosen) session.stop(reason);
+    return chosen.length;
+  }
+
+  expel(which: (session: LiveSession) => boolean, reason: string): number {
+    const chosen = this.list().filter(which);
+    for (const session of chosen) session.expel(reason);
     return chosen.length;
   }
 

@@ -116,6 +116,7 @@ async function world(t: TestContext, making: Making = {}) {
   const parts: PathParts = {
     clock,
     agentOf: (slot) => (slot === 1 ? AGENT : undefined),
+    ungranted: () => undefined,
     isQuarantined: () => false,
     isObserved: () => false,
     connectionOf: (number) => (number === 77 ? connection : undefined),
@@ -381,6 +382,16 @@ test("a connection of an agent whose identity is over is closed unheard, and the
   assert.deepEqual([kinds(events), live.list(), answer.text(), heard], [["connection.refused"], [], "", []]);
   assert.deepEqual([events[0]?.fields?.["issuer"], events[0]?.fields?.["subject"]], ["forge", "repo:acme/shop"]);
   assert.deepEqual(asked, [[1, 2n]]);
+});
+
+test("a connection of a revoked agent is closed unheard", async (t) => {
+  const { answer, done, events, live, heard } = await world(t, {
+    parts: { agentOf: () => ({ ...AGENT, revoked: true }) },
+  });
+  await done;
+  await until(() => answer.ended(), "the end");
+  assert.deepEqual([kinds(events), live.list(), answer.text(), heard], [["connection.refused"], [], "", []]);
+  assert.match(events[0]?.message ?? "", /its agent was revoked/);
 });
 
 test("a connection of a quarantined agent that was redirected before is closed unheard", async (t) => {

@@ -26,6 +26,7 @@ function live(sessionId: string, stop: (reason: string) => void = () => {}): Liv
     origin: SAMPLE_ORIGIN,
     stop,
     drain: () => {},
+    expel: (reason) => stop(`expelled: ${reason}`),
     cut: (reason) => stop(`cut: ${reason}`),
     recheck: () => stop("asked again"),
     cancelHeld: () => false,

@@ -7,6 +7,7 @@ import type { Caller, ControlPorts, ReplayFrom, SessionEntry } from "../ports.ts
 import { ADMINS, AUDITORS, isChildOf, RUNNERS } from "./callers.ts";
 import { EVIDENCE_ROUTES } from "./evidence-routes.ts";
 import { ApiFault, unknownThing } from "./faults.ts";
+import { GRANT_ROUTES } from "./grant-routes.ts";
 import { RETENTION_ROUTES } from "./retention-routes.ts";
 import {
   addBody,
@@ -255,6 +256,7 @@ export const ROUTES: readonly Route[] = [
       return { kind: "lines", lines };
     },
   },
+  ...GRANT_ROUTES,
   ...EVIDENCE_ROUTES,
   ...RETENTION_ROUTES,
   {

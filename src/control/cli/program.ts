@@ -8,6 +8,7 @@ import { addConnectionCommands } from "./commands/connections.ts";
 import { addDaemonCommands } from "./commands/daemon.ts";
 import { addEventCommands } from "./commands/events.ts";
 import { addAuditCommands } from "./commands/evidence.ts";
+import { addGrantCommands } from "./commands/grants.ts";
 import { addHooksCommands } from "./commands/hooks.ts";
 import { addManualCommands } from "./commands/manual.ts";
 import { addPolicyCommands } from "./commands/policy.ts";
@@ -59,6 +60,7 @@ export function createProgram(world: World): Command {
   addRunCommand(program, open);
   addAgentCommands(program, open);
   addApprovalCommands(program, open);
+  addGrantCommands(program, open);
   addConnectionCommands(program, open);
   addSessionCommands(program, open);
   addSearchCommand(program, open);
