@@ -857,6 +857,7 @@ for (const [name, text] of empty) {
       agents: [],
       connections: [],
       egress: { allow: [], deny: [] },
+      grants: undefined,
       identity: { issuers: [] },
       names: { servers: [] },
       metrics: { listen: undefined },

@@ -148,7 +148,12 @@ test("a next daemon observes for what is left, and not at all when it is over", 
 test("a stored end that lies too far away counts as the longest that may be", async (t) => {
   const { calls, clock, make, store } = await world(t);
   const untilMs = clock.nowMs() + OBSERVE_MS_MAX * 10;
-  await store.agentStates.put({ agent: "ci", quarantine: undefined, revocation: undefined, observation: { untilMs, uid: 0 } });
+  await store.agentStates.put({
+    agent: "ci",
+    quarantine: undefined,
+    revocation: undefined,
+    observation: { untilMs, uid: 0 },
+  });
   await make().restore();
   assert.equal(calls.at(-1)?.value, BOOT_NS + BigInt(OBSERVE_MS_MAX) * 1_000_000n);
 });

@@ -234,6 +234,35 @@ test("a client that comes while the audit trail is full is refused before any lo
   assert.deepEqual([heard, servers.length], [[], 0]);
 });
 
+test("a client without a grant is refused in its protocol before any login, also where its agent is observed", async (t) => {
+  const asked: unknown[] = [];
+  const ungranted = (...all: unknown[]) => {
+    asked.push(all);
+    return "its grant brief has ended";
+  };
+  const { answer, done, heard, servers, events } = await world(t, { parts: { ungranted, isObserved: () => true } });
+  await until(() => answer.text() === "no", "the refusal");
+  await done;
+  assert.deepEqual([heard, servers.length, asked], [[], 0, [[AGENT, 2n, "orders"]]]);
+  const denied = events.find(({ kind }) => kind === "action.deny");
+  assert.equal(denied?.message, "This agent may not reach this connection now: its grant brief has ended");
+  assert.deepEqual([denied?.fields?.["rules"], denied?.fields?.["actions"]], ["built-in:grant", "connect"]);
+});
+
+test("a session that lost its right says its farewell, and its backend hears that what runs is unwanted, once", async (t) => {
+  const { client, answer, done, live, heard, ended } = await world(t);
+  client.write("select mail");
+  await until(() => answer.text() !== "", "the answer");
+  for (let round = 0; round < 2; round++) live.expel(() => true, "its grant brief has ended");
+  await done;
+  await until(() => answer.ended(), "the client's end");
+  assert.match(answer.text(), /bye$/);
+  await until(() => heard.includes("cancel upstream key\n"), "the cancel upstream");
+  await turns(50); // in which a second one would have been heard
+  assert.equal(heard.filter((text) => text.startsWith("cancel")).length, 1);
+  assert.match(ended[0]?.message ?? "", /ci left orders: its grant brief has ended/);
+});
+
 test("what is allowed is told where the settings say so, and not else", async (t) => {
   const { client, answer, done, events } = await world(t, { parts: { toldDecisions: () => "all" } });
   client.write("select mail");

@@ -4,11 +4,11 @@ import { UserError } from "../../../base/errors.ts";
 import type { AgentListing, AgentStateListing, DaemonStatus, Quarantined, Swept, Tagged } from "../../ports.ts";
 import { readToken } from "../bounded-file.ts";
 import { step } from "../client.ts";
-import { connectionWords } from "./grants.ts";
-import { addRevokeCommands } from "./revoke.ts";
 import { count, moment, printable, table } from "../show.ts";
 import { readDuration, readMoment } from "../words.ts";
 import type { OpenShell, Shell } from "../world.ts";
+import { connectionWords } from "./grants.ts";
+import { addRevokeCommands } from "./revoke.ts";
 
 interface TargetOptions {
   readonly cgroup?: string;

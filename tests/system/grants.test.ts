@@ -1,0 +1,204 @@
+/** Grants and revocations through a real daemon to PostgreSQL: what is over is cut in time, said and told, and comes back only anew. */
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import type { GrantList, GrantListing } from "../../src/control/grant-ports.ts";
+import type { AgentListing, Revoked } from "../../src/control/ports.ts";
+import { until } from "../path/kit.ts";
+import { makeCgroup } from "./flows.ts";
+import { OPEN, SteeredAgent, startWorld, type World } from "./world.ts";
+
+const GRANTS = `
+grants:
+  - { name: brief, agents: [ci], connections: [orders], for: 3s }
+  - { name: long, agents: [bot], connections: "*", for: 1h }
+  - { name: builders, agents: [dev], connections: [orders], when: '"builders" in agent.groups' }
+`;
+/** From the end of a grant to the end of what it let in; what is above a second is room for a loaded machine's clock. */
+const CUT_MS = 1_250;
+/** A query that nobody cancels would run for so long. */
+const SLEEP = "SELECT pg_sleep(300)";
+
+let world: World;
+
+before(async () => {
+  world = await startWorld({ policies: { "open.yaml": OPEN }, more: GRANTS, agents: ["bot", "dev", "ops"] });
+});
+after(() => world?.stop());
+
+async function reload(settings: string): Promise<void> {
+  writeFileSync(world.daemon.configFile, settings);
+  const { code, stderr } = await world.daemon.cli(["reload"]);
+  assert.equal(code, 0, stderr);
+}
+
+type Event = Readonly<Record<string, unknown>>;
+const fieldsOf = (event: Event | undefined) => (event?.["fields"] ?? {}) as Readonly<Record<string, unknown>>;
+
+/** The last of a kind for which it holds; the journal is written behind the deed. */
+async function told(kind: string, holds: (event: Event) => boolean): Promise<Event> {
+  const found = () => world.daemon.events().findLast((event) => event["kind"] === kind && holds(event));
+  await until(() => found() !== undefined, `${kind} is told`);
+  return found() ?? assert.fail();
+}
+
+/** Queries that sleep, as the server itself lists them. */
+async function sleeping(): Promise<string> {
+  const sql = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep(%'";
+  return (await world.direct(sql)).stdout.trim();
+}
+
+async function untilSleeping(many: number): Promise<void> {
+  const end = performance.now() + 10_000;
+  while ((await sleeping()) !== String(many)) assert.ok(performance.now() < end, `${many} queries should sleep`);
+}
+
+async function steered(t: { after(end: () => unknown): void }, as: string): Promise<SteeredAgent> {
+  const agent = new SteeredAgent(world.daemon, as);
+  t.after(() => agent.leave());
+  return agent;
+}
+
+test("a grant of 3 seconds cuts an idle connection and a running query within a second of its end, and events say why", async (t) => {
+  const agent = await steered(t, "ci");
+  assert.deepEqual([await agent.open("idle", world.url), await agent.open("busy", world.url)], [{}, {}]);
+  assert.deepEqual((await agent.ask("idle", "SELECT 1 AS one")).rows, [[1]]);
+  const running = agent.ask("busy", SLEEP);
+  await untilSleeping(1);
+
+  for (const ended of [await agent.gone("idle"), await running]) {
+    assert.deepEqual([ended.code, ended.severity], ["57P01", "FATAL"]);
+    assert.match(ended.message ?? "", /its grant brief has ended/);
+  }
+  await untilSleeping(0); // the backend was told, and does not sleep on for nobody
+
+  const over = await told("grant.ended", (event) => fieldsOf(event)["grant"] === "brief");
+  const { why, connections, until: ends, cgroup } = fieldsOf(over);
+  assert.deepEqual([over["agent"], why, connections], ["ci", "has ended", "orders"]);
+  assert.match(String(cgroup), /run-/);
+  const endsMs = Date.parse(String(ends));
+  const isCut = ({ message }: Event) => String(message).endsWith("its grant brief has ended");
+  await told("session.end", isCut);
+  await until(() => world.daemon.events().filter((e) => e["kind"] === "session.end" && isCut(e)).length === 2, "both");
+  const cuts = world.daemon.events().filter((event) => event["kind"] === "session.end" && isCut(event));
+  for (const atMs of [over, ...cuts].map((event) => Number(event["atMs"]))) {
+    t.diagnostic(`${atMs - endsMs} ms after the grant's end`);
+    assert.ok(atMs >= endsMs && atMs - endsMs < CUT_MS, `${atMs - endsMs} ms after the grant's end`);
+  }
+
+  const next = await agent.open("next", world.url);
+  assert.match(`${next.code} ${next.message}`, /^42501 .*its grant brief has ended/);
+  const refused = await told("action.deny", (event) => fieldsOf(event)["rules"] === "built-in:grant");
+  assert.deepEqual([refused["agent"], refused["connection"]], ["ci", "orders"]);
+});
+
+test("who has no grant is refused in the protocol's words, and a condition that is not met is no grant", async (t) => {
+  const refused = [
+    ["ops", /no grant of ops covers connection orders/],
+    ["dev", /its grant builders does not count: its condition is not met/],
+  ] as const;
+  for (const [as, why] of refused) {
+    const agent = await steered(t, as);
+    const { code, message } = await agent.open("one", world.url);
+    assert.equal(code, "42501", as);
+    assert.match(message ?? "", why);
+  }
+});
+
+test("a grant by a person opens until it is ended, outlives the daemon, and is listed with who gave it", async (t) => {
+  const given = await world.daemon.json<GrantListing>([
+    "grants",
+    "give",
+    "ops",
+    "orders",
+    "--for",
+    "1h",
+    "--reason",
+    "ticket 4711",
+  ]);
+  assert.deepEqual([given.state, given.uid, given.reason], ["in force", 0, "ticket 4711"]);
+  const agent = await steered(t, "ops");
+  assert.deepEqual(await agent.open("before", world.url), {});
+  await world.daemon.kill();
+  await world.daemon.up();
+  assert.deepEqual(await agent.open("after", world.url), {});
+  const [listed] = (await world.daemon.json<AgentListing[]>(["agents"])).filter((one) => one.agent === "ops");
+  assert.deepEqual(listed?.grants, [{ id: given.id, connections: ["orders"], endsMs: given.endsMs }]);
+
+  const ended = await world.daemon.cli(["grants", "end", given.id, "--reason", "done"]);
+  assert.equal(ended.code, 0, ended.stderr);
+  assert.match((await agent.gone("after")).message ?? "", new RegExp(`its grant ${given.id} was ended by a person`));
+  const { uid, reason, why } = fieldsOf(await told("grant.ended", (event) => fieldsOf(event)["grant"] === given.id));
+  assert.deepEqual([uid, reason, why], [0, "done", "was ended by a person"]);
+  const { grants } = await world.daemon.json<GrantList>(["grants", "--all"]);
+  assert.deepEqual(grants.find(({ id }) => id === given.id)?.state, "over");
+  assert.match((await agent.open("late", world.url)).message ?? "", /was ended by a person/);
+});
+
+test("a grant that is taken out of the settings cuts what it let in, and one that stays does not", async (t) => {
+  const before = readFileSync(world.daemon.configFile, "utf8");
+  const agent = await steered(t, "bot");
+  assert.deepEqual(await agent.open("idle", world.url), {});
+  t.after(() => reload(before));
+  await reload(before.replace("name: brief", "name: short"));
+  assert.deepEqual((await agent.ask("idle", "SELECT 1 AS one")).rows, [[1]]);
+  await reload(before.replace(/\n.*name: long.*/, ""));
+  assert.match(
+    (await agent.gone("idle")).message ?? "",
+    /its grant long has ended: it is not in the settings any more/,
+  );
+  assert.match((await agent.open("next", world.url)).message ?? "", /no grant of bot covers connection orders/);
+});
+
+test("a revoked agent is cut off with its farewell, stays nobody over a restart, and is itself again when run anew", async (t) => {
+  const agent = await steered(t, "bot");
+  assert.deepEqual([await agent.open("idle", world.url), await agent.open("busy", world.url)], [{}, {}]);
+  const running = agent.ask("busy", SLEEP);
+  await untilSleeping(1);
+  const given = await world.daemon.json<GrantListing>(["grants", "give", "bot", "*", "--for", "1h"]);
+  const done = await world.daemon.json<Revoked>(["agents", "revoke", "bot", "--reason", "its token leaked"]);
+  assert.deepEqual([done.tags, done.sessions, done.grants], [1, 2, 1]);
+  for (const ended of [await agent.gone("idle"), await running]) {
+    assert.match(`${ended.code} ${ended.message}`, /^57P01 .*its agent was revoked/);
+  }
+  await untilSleeping(0);
+  await told("grant.ended", (event) => fieldsOf(event)["grant"] === given.id);
+  const revoked = await told("agent.revoked", () => true);
+  assert.deepEqual([revoked["agent"], revoked["message"]], ["bot", "bot is revoked: its token leaked"]);
+
+  assert.notEqual((await agent.open("next", world.url)).code, undefined);
+  const refused = await told("connection.refused", ({ message }) => /its agent was revoked/.test(String(message)));
+  assert.equal(refused["agent"], "bot");
+  await world.daemon.kill();
+  await world.daemon.up();
+  assert.notEqual((await agent.open("after the restart", world.url)).code, undefined);
+  assert.match((await world.daemon.cli(["agents"])).stdout, /bot .* revoked/);
+
+  const anew = await steered(t, "bot");
+  assert.deepEqual(await anew.open("one", world.url), {});
+  assert.notEqual((await agent.open("still nobody", world.url)).code, undefined);
+});
+
+test("what a matcher makes a revoked agent stays nobody until the agent is reinstated", async (t) => {
+  const before = readFileSync(world.daemon.configFile, "utf8");
+  const first = makeCgroup("grants-matched");
+  t.after(() => first.remove());
+  t.after(() => reload(before));
+  const matcher = `{ name: ops, match: { cgroup: "/grants-matched-*" } }`;
+  await reload(before.replace("{ name: ops }", matcher));
+  const shown = async () => {
+    const all = await world.daemon.json<AgentListing[]>(["agents"]);
+    return all.filter(({ kind }) => kind === "match").map(({ revoked }) => revoked ?? false);
+  };
+  assert.deepEqual(await shown(), [false]);
+  assert.equal((await world.daemon.cli(["agents", "revoke", "ops"])).code, 0);
+  const second = makeCgroup("grants-matched-anew");
+  t.after(() => second.remove());
+  const found = () => world.daemon.events().filter((event) => fieldsOf(event)["way"] === "match");
+  await until(() => found().length === 2, "the birth");
+  assert.deepEqual(await shown(), [true, true]);
+  assert.equal((await world.daemon.cli(["agents", "reinstate", "ops"])).code, 0);
+  assert.deepEqual(await shown(), [false, false]);
+  const again = await world.daemon.cli(["agents", "reinstate", "ops"]);
+  assert.deepEqual([again.code, /AGENT_NOT_REVOKED/.test(again.stderr)], [1, true]);
+});
