@@ -218,7 +218,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const grants = new Grants({
       ...{ clock, bootNs, bootId: bootId(), store: store.grants, emit, agents },
       isBorn: (cgroupId) => interception.tags().some((tag) => tag.cgroupId === cgroupId),
-      flows: () => sessions.list(),
+      flows: () => sessions.list().filter((session) => session.hasEntered()), // the others will be asked
     });
     grants.configure(inForce().settings.grants);
     await grants.restore();

@@ -50,7 +50,7 @@ export class GivenGrants {
   }
 
   heldBy(agent: string, now: Now): readonly Holding[] {
-    return this.all(now).filter((holding) => holding.agent === agent);
+    return [...this.#given.values()].filter(({ grant }) => grant.agent === agent).map((given) => holdingOf(given, now));
   }
 
   /** Kept before it counts. Throws GRANT_TIME, GRANTS_FULL and what the store throws. */

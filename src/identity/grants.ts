@@ -98,11 +98,8 @@ export class Grants {
   async give(gift: Gift): Promise<Holding> {
     if (this.terms === undefined) {
       const message = `Cannot give ${gift.agent} a grant: the settings have none, so that rules alone decide`;
-      throw new UserError(
-        "GRANTS_OFF",
-        message,
-        "Write `grants: []` into the settings and reload: then agents need one",
-      );
+      const remedy = "Write `grants: []` into the settings and reload: then agents need one";
+      throw new UserError("GRANTS_OFF", message, remedy);
     }
     const holding = await this.#given.give(gift, this.#now());
     const { grant, agent, connections, sinceMs } = holding;
@@ -185,13 +182,8 @@ export class Grants {
     const { grant, agent, tag, over = "" } = holding;
     const of: EventFields = tag === undefined ? {} : { cgroup: tag.cgroup, cgroupId: tag.cgroupId.toString() };
     const fields = { ...grantFields(holding), why: over, ...of, ...by };
-    this.#parts.emit({
-      atMs: nowMs,
-      kind: "grant.ended",
-      agent,
-      message: `Grant ${grant} of ${agent} ${over}`,
-      fields,
-    });
+    const message = `Grant ${grant} of ${agent} ${over}`;
+    this.#parts.emit({ atMs: nowMs, kind: "grant.ended", agent, message, fields });
   }
 
   #now(): Now {

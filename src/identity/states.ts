@@ -58,10 +58,12 @@ export class AgentStates {
 
   /** For every start: nobody shall forget who is not stopped, or who is. */
   warnings(): string[] {
-    return this.list().map(({ agent, quarantine, revocation, observation }) => {
-      if (quarantine !== undefined) return `${agent} is quarantined: everything of it is denied`;
-      if (revocation !== undefined) return `${agent} is revoked: what matchers make it may do nothing`;
-      return `${agent} is observed until ${new Date(observation?.untilMs ?? 0).toISOString()}: nothing that rules deny is stopped`;
+    return this.list().flatMap(({ agent, quarantine, revocation, observation }) => {
+      if (quarantine !== undefined) return [`${agent} is quarantined: everything of it is denied`];
+      const revoked = revocation === undefined ? [] : [`${agent} is revoked: what matchers make it may do nothing`];
+      if (observation === undefined) return revoked;
+      const until = new Date(observation.untilMs).toISOString();
+      return [...revoked, `${agent} is observed until ${until}: nothing that rules deny is stopped`];
     });
   }
 

@@ -296,7 +296,9 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     if (isNew) stop(`the policy asks for an approval of this connection now: ${decision.message}`);
   };
   const cancelHeld = (why: string) => driver.cancelHeld(why);
-  parts.sessions.add({ sessionId, agent, connection, origin, stop, expel, cut, recheck, drain, cancelHeld });
+  const hasEntered = () => entrance !== undefined;
+  const ends = { stop, drain, expel, cut };
+  parts.sessions.add({ sessionId, agent, connection, origin, hasEntered, recheck, cancelHeld, ...ends });
   parts.emit(told.event("session.start", `${agent.name} connected to ${connection.name}`));
 
   // 10 one summary, whatever happened

@@ -16,6 +16,8 @@ export interface LiveSession {
   readonly agent: Agent;
   readonly connection: Connection;
   readonly origin: Origin;
+  /** Whether it has asked for its connection, and was not without a grant for that. */
+  hasEntered(): boolean;
   stop(reason: string): void;
   /** Ends it once that cuts nothing short; "end" includes what was let in and has not asked anything yet. */
   drain(reason: string, fresh: "wait" | "end"): void;

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Accepted, Origin as KernelOrigin } from "ebpf-loader";
+import { EXPEL_WAIT_MS } from "../../src/base/limits.ts";
 import { createMasker } from "../../src/masking/mask.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
 import type { Connection } from "../../src/model/connection.ts";
@@ -249,6 +250,18 @@ test("a client without a grant is refused in its protocol before any login, also
   assert.deepEqual([denied?.fields?.["rules"], denied?.fields?.["actions"]], ["built-in:grant", "connect"]);
 });
 
+test("a session has entered once it was let ask for its connection", async (t) => {
+  const refused = await world(t, { parts: { ungranted: () => "none" } });
+  const seen = refused.live.list().map((session) => session.hasEntered());
+  await refused.done;
+  const { client, answer, done, live } = await world(t);
+  client.write("select mail");
+  await until(() => answer.text() !== "", "the answer");
+  assert.deepEqual([seen, live.list().map((session) => session.hasEntered())], [[false], [true]]);
+  client.end();
+  await done;
+});
+
 test("a session that lost its right says its farewell, and its backend hears that what runs is unwanted, once", async (t) => {
   const { client, answer, done, live, heard, ended } = await world(t);
   client.write("select mail");
@@ -261,6 +274,21 @@ test("a session that lost its right says its farewell, and its backend hears tha
   await turns(50); // in which a second one would have been heard
   assert.equal(heard.filter((text) => text.startsWith("cancel")).length, 1);
   assert.match(ended[0]?.message ?? "", /ci left orders: its grant brief has ended/);
+});
+
+test("a client that does not leave after its farewell is cut off", async (t) => {
+  const { client, answer, done, live } = await world(t);
+  client.write("select mail");
+  await until(() => answer.text() !== "", "the answer");
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  live.expel(() => true, "its grant brief has ended");
+  await done;
+  await until(() => answer.ended(), "our end");
+  const isCutOff = () => !client.write("x") || client.destroyed;
+  t.mock.timers.tick(EXPEL_WAIT_MS - 1);
+  for (let round = 0; round < 20; round++, await turns(1)) assert.equal(isCutOff(), false);
+  t.mock.timers.tick(1);
+  await until(isCutOff, "the reset");
 });
 
 test("what is allowed is told where the settings say so, and not else", async (t) => {

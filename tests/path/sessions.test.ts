@@ -24,6 +24,7 @@ function live(sessionId: string, stop: (reason: string) => void = () => {}): Liv
     agent: SAMPLE_AGENT,
     connection,
     origin: SAMPLE_ORIGIN,
+    hasEntered: () => true,
     stop,
     drain: () => {},
     expel: (reason) => stop(`expelled: ${reason}`),

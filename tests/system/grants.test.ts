@@ -14,6 +14,12 @@ grants:
   - { name: long, agents: [bot], connections: "*", for: 1h }
   - { name: builders, agents: [dev], connections: [orders], when: '"builders" in agent.groups' }
 `;
+const HOLDS = `
+rules:
+  - name: deletes
+    on: sql.delete
+    hold: { approvers: [sre], expires: 10m, message: "Deletes need a reviewer" }
+`;
 /** From the end of a grant to the end of what it let in; what is above a second is room for a loaded machine's clock. */
 const CUT_MS = 1_250;
 /** A query that nobody cancels would run for so long. */
@@ -22,7 +28,11 @@ const SLEEP = "SELECT pg_sleep(300)";
 let world: World;
 
 before(async () => {
-  world = await startWorld({ policies: { "open.yaml": OPEN }, more: GRANTS, agents: ["bot", "dev", "ops"] });
+  world = await startWorld({
+    policies: { "open.yaml": OPEN, "holds.yaml": HOLDS },
+    more: GRANTS,
+    agents: ["bot", "dev", "ops"],
+  });
 });
 after(() => world?.stop());
 
@@ -133,6 +143,18 @@ test("a grant by a person opens until it is ended, outlives the daemon, and is l
   const { grants } = await world.daemon.json<GrantList>(["grants", "--all"]);
   assert.deepEqual(grants.find(({ id }) => id === given.id)?.state, "over");
   assert.match((await agent.open("late", world.url)).message ?? "", /was ended by a person/);
+});
+
+test("what waits for an approval is given up when the grant ends, and never reaches the backend", async (t) => {
+  const given = await world.daemon.json<GrantListing>(["grants", "give", "ops", "orders", "--for", "1h"]);
+  const agent = await steered(t, "ops");
+  assert.deepEqual(await agent.open("held", world.url), {});
+  const asked = agent.ask("held", "DELETE FROM orders WHERE id = 1");
+  const waiting = fieldsOf(await told("hold.waiting", (event) => event["agent"] === "ops"))["hold"];
+  assert.equal((await world.daemon.cli(["grants", "end", given.id])).code, 0);
+  assert.notEqual((await asked).code, undefined);
+  await told("hold.abandoned", (event) => fieldsOf(event)["hold"] === waiting);
+  assert.equal((await world.direct("SELECT count(*) FROM orders WHERE id = 1")).stdout.trim(), "1");
 });
 
 test("a grant that is taken out of the settings cuts what it let in, and one that stays does not", async (t) => {
