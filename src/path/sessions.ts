@@ -99,6 +99,7 @@ export class Sessions {
     return chosen.length;
   }
 
+  /** As `stop`, of those that lost their right. */
   expel(which: (session: LiveSession) => boolean, reason: string): number {
     const chosen = this.list().filter(which);
     for (const session of chosen) session.expel(reason);

@@ -1,7 +1,11 @@
 /** Grants and revocations through a real daemon to PostgreSQL: what is over is cut in time, said and told, and comes back only anew. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { type IncomingMessage, request } from "node:http";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { after, before, type TestContext, test } from "node:test";
 import type { GrantList, GrantListing } from "../../src/control/grant-ports.ts";
 import type { AgentListing, Revoked } from "../../src/control/ports.ts";
 import { until } from "../path/kit.ts";
@@ -10,7 +14,7 @@ import { OPEN, SteeredAgent, startWorld, type World } from "./world.ts";
 
 const GRANTS = `
 grants:
-  - { name: brief, agents: [ci], connections: [orders], for: 3s }
+  - { name: brief, agents: [ci], connections: [orders], for: 10s }
   - { name: long, agents: [bot], connections: "*", for: 1h }
   - { name: builders, agents: [dev], connections: [orders], when: '"builders" in agent.groups' }
 `;
@@ -31,7 +35,7 @@ before(async () => {
   world = await startWorld({
     policies: { "open.yaml": OPEN, "holds.yaml": HOLDS },
     more: GRANTS,
-    agents: ["bot", "dev", "ops"],
+    agents: ["bot", "dev", "ops", "idle"],
   });
 });
 after(() => world?.stop());
@@ -52,63 +56,79 @@ async function told(kind: string, holds: (event: Event) => boolean): Promise<Eve
   return found() ?? assert.fail();
 }
 
-/** Queries that sleep, as the server itself lists them. */
-async function sleeping(): Promise<string> {
-  const sql = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep(%'";
-  return (await world.direct(sql)).stdout.trim();
-}
-
+/** Until so many queries sleep, as the server itself lists them. */
 async function untilSleeping(many: number): Promise<void> {
+  const sql = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep(%'";
   const end = performance.now() + 10_000;
-  while ((await sleeping()) !== String(many)) assert.ok(performance.now() < end, `${many} queries should sleep`);
+  while ((await world.postgres.query(sql)).length !== many) {
+    assert.ok(performance.now() < end, `${many} queries should sleep`);
+  }
 }
 
-async function steered(t: { after(end: () => unknown): void }, as: string): Promise<SteeredAgent> {
+/** By the API itself: a program's start would be a part of a short grant's time. */
+async function give(body: object): Promise<GrantListing> {
+  const headers = { "content-type": "application/json" };
+  const socketPath = join(world.daemon.runDir, "api.sock");
+  const asked = request({ socketPath, method: "POST", path: "/v1/grants", headers }).end(JSON.stringify(body));
+  const [response] = (await once(asked, "response")) as [IncomingMessage];
+  return JSON.parse(await text(response)) as GrantListing;
+}
+
+function steered(t: TestContext, as: string): SteeredAgent {
   const agent = new SteeredAgent(world.daemon, as);
   t.after(() => agent.leave());
   return agent;
 }
 
-test("a grant of 3 seconds cuts an idle connection and a running query within a second of its end, and events say why", async (t) => {
-  const agent = await steered(t, "ci");
+/** Two connections, one of them with a query under way, until their grant ends: each gets its farewell in time. */
+async function cutInTime(t: TestContext, agent: SteeredAgent, grant: string): Promise<Event> {
   assert.deepEqual([await agent.open("idle", world.url), await agent.open("busy", world.url)], [{}, {}]);
-  assert.deepEqual((await agent.ask("idle", "SELECT 1 AS one")).rows, [[1]]);
   const running = agent.ask("busy", SLEEP);
   await untilSleeping(1);
-
   for (const ended of [await agent.gone("idle"), await running]) {
     assert.deepEqual([ended.code, ended.severity], ["57P01", "FATAL"]);
-    assert.match(ended.message ?? "", /its grant brief has ended/);
+    assert.match(ended.message ?? "", new RegExp(`its grant ${grant} has ended`));
   }
   await untilSleeping(0); // the backend was told, and does not sleep on for nobody
 
-  const over = await told("grant.ended", (event) => fieldsOf(event)["grant"] === "brief");
-  const { why, connections, until: ends, cgroup } = fieldsOf(over);
+  const over = await told("grant.ended", (event) => fieldsOf(event)["grant"] === grant);
+  const endsMs = Date.parse(String(fieldsOf(over)["until"]));
+  const isCut = ({ kind, message }: Event) =>
+    kind === "session.end" && String(message).endsWith(`its grant ${grant} has ended`);
+  await until(() => world.daemon.events().filter(isCut).length === 2, "both ends are told");
+  for (const { kind, atMs } of [over, ...world.daemon.events().filter(isCut)]) {
+    const lateMs = Number(atMs) - endsMs;
+    t.diagnostic(`${kind} ${lateMs} ms after the grant's end`);
+    assert.ok(lateMs >= 0 && lateMs < CUT_MS, `${kind} ${lateMs} ms after the grant's end`);
+  }
+  assert.match(JSON.stringify(await agent.open("next", world.url)), new RegExp(`42501.*its grant ${grant} has ended`));
+  return over;
+}
+
+test("a grant of 3 seconds cuts an idle connection and a running query within a second of its end, and an event says why", async (t) => {
+  const agent = steered(t, "ops");
+  assert.equal((await agent.open("early", world.url)).code, "42501");
+  const { id } = await give({ agent: "ops", connections: ["orders"], forMs: 3_000 });
+  const over = await cutInTime(t, agent, id);
+  assert.deepEqual([over["agent"], fieldsOf(over)["why"]], ["ops", "has ended"]);
+  const refused = await told("action.deny", (event) => fieldsOf(event)["rules"] === "built-in:grant");
+  assert.deepEqual([refused["agent"], refused["connection"]], ["ops", "orders"]);
+});
+
+test("so does a grant of the settings, whose time begins with the command", async (t) => {
+  const over = await cutInTime(t, steered(t, "ci"), "brief");
+  const { why, connections, cgroup } = fieldsOf(over);
   assert.deepEqual([over["agent"], why, connections], ["ci", "has ended", "orders"]);
   assert.match(String(cgroup), /run-/);
-  const endsMs = Date.parse(String(ends));
-  const isCut = ({ message }: Event) => String(message).endsWith("its grant brief has ended");
-  await told("session.end", isCut);
-  await until(() => world.daemon.events().filter((e) => e["kind"] === "session.end" && isCut(e)).length === 2, "both");
-  const cuts = world.daemon.events().filter((event) => event["kind"] === "session.end" && isCut(event));
-  for (const atMs of [over, ...cuts].map((event) => Number(event["atMs"]))) {
-    t.diagnostic(`${atMs - endsMs} ms after the grant's end`);
-    assert.ok(atMs >= endsMs && atMs - endsMs < CUT_MS, `${atMs - endsMs} ms after the grant's end`);
-  }
-
-  const next = await agent.open("next", world.url);
-  assert.match(`${next.code} ${next.message}`, /^42501 .*its grant brief has ended/);
-  const refused = await told("action.deny", (event) => fieldsOf(event)["rules"] === "built-in:grant");
-  assert.deepEqual([refused["agent"], refused["connection"]], ["ci", "orders"]);
 });
 
 test("who has no grant is refused in the protocol's words, and a condition that is not met is no grant", async (t) => {
   const refused = [
-    ["ops", /no grant of ops covers connection orders/],
+    ["idle", /no grant of idle covers connection orders/],
     ["dev", /its grant builders does not count: its condition is not met/],
   ] as const;
   for (const [as, why] of refused) {
-    const agent = await steered(t, as);
+    const agent = steered(t, as);
     const { code, message } = await agent.open("one", world.url);
     assert.equal(code, "42501", as);
     assert.match(message ?? "", why);
@@ -127,7 +147,7 @@ test("a grant by a person opens until it is ended, outlives the daemon, and is l
     "ticket 4711",
   ]);
   assert.deepEqual([given.state, given.uid, given.reason], ["in force", 0, "ticket 4711"]);
-  const agent = await steered(t, "ops");
+  const agent = steered(t, "ops");
   assert.deepEqual(await agent.open("before", world.url), {});
   await world.daemon.kill();
   await world.daemon.up();
@@ -147,7 +167,7 @@ test("a grant by a person opens until it is ended, outlives the daemon, and is l
 
 test("what waits for an approval is given up when the grant ends, and never reaches the backend", async (t) => {
   const given = await world.daemon.json<GrantListing>(["grants", "give", "ops", "orders", "--for", "1h"]);
-  const agent = await steered(t, "ops");
+  const agent = steered(t, "ops");
   assert.deepEqual(await agent.open("held", world.url), {});
   const asked = agent.ask("held", "DELETE FROM orders WHERE id = 1");
   const waiting = fieldsOf(await told("hold.waiting", (event) => event["agent"] === "ops"))["hold"];
@@ -159,7 +179,7 @@ test("what waits for an approval is given up when the grant ends, and never reac
 
 test("a grant that is taken out of the settings cuts what it let in, and one that stays does not", async (t) => {
   const before = readFileSync(world.daemon.configFile, "utf8");
-  const agent = await steered(t, "bot");
+  const agent = steered(t, "bot");
   assert.deepEqual(await agent.open("idle", world.url), {});
   t.after(() => reload(before));
   await reload(before.replace("name: brief", "name: short"));
@@ -173,7 +193,7 @@ test("a grant that is taken out of the settings cuts what it let in, and one tha
 });
 
 test("a revoked agent is cut off with its farewell, stays nobody over a restart, and is itself again when run anew", async (t) => {
-  const agent = await steered(t, "bot");
+  const agent = steered(t, "bot");
   assert.deepEqual([await agent.open("idle", world.url), await agent.open("busy", world.url)], [{}, {}]);
   const running = agent.ask("busy", SLEEP);
   await untilSleeping(1);
@@ -196,7 +216,7 @@ test("a revoked agent is cut off with its farewell, stays nobody over a restart,
   assert.notEqual((await agent.open("after the restart", world.url)).code, undefined);
   assert.match((await world.daemon.cli(["agents"])).stdout, /bot .* revoked/);
 
-  const anew = await steered(t, "bot");
+  const anew = steered(t, "bot");
   assert.deepEqual(await anew.open("one", world.url), {});
   assert.notEqual((await agent.open("still nobody", world.url)).code, undefined);
 });
