@@ -10,6 +10,7 @@ import { parseSettingsDocument, type SettingsDocument } from "./config/document.
 import { readDoors } from "./config/doors.ts";
 import { type EgressSettings, type RawEgress, readEgress } from "./config/egress.ts";
 import { type RawEvents, readEvents } from "./config/events.ts";
+import { type RawGrant, readGrants } from "./config/grants.ts";
 import { type IdentitySettings, type RawIdentity, readIdentity } from "./config/identity.ts";
 import { checkMatchers, type RawMatcher, readMatchers } from "./config/match.ts";
 import {
@@ -25,6 +26,7 @@ import { type Finding, formatPath, SettingsError } from "./config/problems.ts";
 import { type RawRecording, type RecordingSettings, readRecording } from "./config/recording.ts";
 import { addedConnectionSchema, settingsSchema } from "./config/schema.ts";
 import { type NameServer, readListen, readServers } from "./config/servers.ts";
+import type { GrantTerms } from "./model/grant.ts";
 import type { Matcher } from "./model/matcher.ts";
 import type { NotifySettings } from "./model/notify.ts";
 import type { EventSettings } from "./model/sink.ts";
@@ -41,6 +43,8 @@ export interface Settings {
   /** Whose tokens say who an agent is. */
   readonly identity: IdentitySettings;
   readonly connections: readonly ConnectionSettings[];
+  /** Undefined: agents need none. */
+  readonly grants: readonly GrantTerms[] | undefined;
   readonly egress: EgressSettings;
   /** Empty: those of the host's resolv.conf. */
   readonly names: { readonly servers: readonly NameServer[] };
@@ -70,6 +74,7 @@ interface RawSettings {
   readonly agents?: readonly RawAgent[];
   readonly identity?: RawIdentity;
   readonly connections?: readonly RawConnection[];
+  readonly grants?: readonly RawGrant[];
   readonly egress?: RawEgress;
   readonly names?: { readonly servers?: readonly string[] };
   readonly sockets?: { readonly allow?: readonly string[] };
@@ -155,6 +160,7 @@ function convert(
     agents,
     identity: readIdentity(raw.identity ?? {}, names, file, report),
     connections,
+    grants: raw.grants === undefined ? undefined : readGrants(raw.grants, names, report),
     egress: readEgress(raw.egress ?? {}, report),
     names: { servers: readServers(raw.names?.servers ?? [], report) },
     sockets: { allow: readDoors(raw.sockets?.allow ?? [], report) },

@@ -6,7 +6,13 @@ import { type Accepted, NAMES_CONNECTION } from "ebpf-loader";
 import { createAudit } from "./audit/audit.ts";
 import type { Clock } from "./base/clock.ts";
 import { codeOf, messageOf, UserError } from "./base/errors.ts";
-import { IDENTITY_EVERY_MS, ORIGIN_AGE_MS, RESOLVE_EVERY_MS, RETENTION_EVERY_MS } from "./base/limits.ts";
+import {
+  GRANTS_EVERY_MS,
+  IDENTITY_EVERY_MS,
+  ORIGIN_AGE_MS,
+  RESOLVE_EVERY_MS,
+  RETENTION_EVERY_MS,
+} from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
 import { outputOf } from "./config/recording.ts";
 import { Containers } from "./containers/containers.ts";
@@ -39,11 +45,12 @@ import { trustEnvironment } from "./daemon/trust.ts";
 import { VERSION } from "./daemon/version.ts";
 import { LiveHolds } from "./holds/holds.ts";
 import { Agents } from "./identity/agents.ts";
+import { Grants } from "./identity/grants.ts";
 import { createGroupsOf } from "./identity/groups.ts";
 import { AgentStates } from "./identity/states.ts";
 import { Tokens } from "./identity/tokens.ts";
 import { createUidOf } from "./identity/users.ts";
-import { bootNs } from "./kernel/boot-clock.ts";
+import { bootId, bootNs } from "./kernel/boot-clock.ts";
 import { cgroupOf } from "./kernel/cgroups.ts";
 import { createResolver } from "./kernel/destinations.ts";
 import { Interception } from "./kernel/interception.ts";
@@ -170,7 +177,8 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const sessions = new Sessions();
     const agents = new Agents({
       ...{ interception, store: store.tags, tokens: store.tokens, clock, emit },
-      identityOver: (cgroupId, why) => sessions.stop(({ origin }) => origin.tagCgroupId === cgroupId, why),
+      isRevoked: (agent) => states?.isRevoked(agent) ?? true,
+      identityOver: (cgroupId, why) => sessions.expel(({ origin }) => origin.tagCgroupId === cgroupId, why),
     });
     const tokens = new Tokens({ clock, log });
     tokens.configure(inForce().issuers, inForce().providers);
@@ -208,6 +216,14 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const doors = new Doors(interception);
     life.atEnd(() => doors.close());
     doors.open(inForce().settings.sockets.allow);
+
+    const grants = new Grants({
+      ...{ clock, bootNs, bootId: bootId(), store: store.grants, emit, agents },
+      isBorn: (cgroupId) => interception.tags().some((tag) => tag.cgroupId === cgroupId),
+      flows: () => sessions.list().filter((session) => session.hasEntered()), // the others will be asked
+    });
+    grants.configure(inForce().settings.grants);
+    await grants.restore();
 
     // the data path
     const holds = new LiveHolds({
@@ -255,6 +271,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const path: PathParts = {
       clock,
       agentOf: (slot, cgroupId) => agents.agentOf(slot, cgroupId),
+      ungranted: (agent, cgroupId, connection) => grants.refusal(agent, cgroupId, connection),
       isQuarantined: (agent) => heldStates.isQuarantined(agent),
       isObserved: (agent) => heldStates.isObserved(agent),
       connectionOf: (number) => inForce().byNumber.get(number),
@@ -314,6 +331,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         doors.open(next.settings.sockets.allow);
         agents.configure(next.settings.agents, [...next.issuers, ...next.providers]);
         tokens.configure(next.issuers, next.providers);
+        grants.configure(next.settings.grants);
         const defined = new Map(next.connections.map((connection) => [connection.name, JSON.stringify(connection)]));
         sessions.stop(({ connection }) => !defined.has(connection.name), "its connection was removed");
         const isOld = (connection: Connection) => defined.get(connection.name) !== JSON.stringify(connection);
@@ -353,7 +371,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       ...{ metrics, audit, protocols, process: processMeter, retention, ...recordings },
       outbox: () => new Map(audit.sinks().map(({ name, behind }) => [name, behind.events])),
       ...{ stateDir, runDir, configFile, startedMs, clock, agents, sessions, interception, names, vault },
-      ...{ credentialOf, authority, runs, identify, emit, reload, sightings, containers, tagging, holds },
+      ...{ credentialOf, authority, runs, identify, emit, reload, sightings, containers, tagging, holds, grants },
       states: heldStates,
       agentNames: () => store.agentStates.names(),
       configuration: inForce,
@@ -391,6 +409,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     });
     life.every(1_000, () => tend(interception, agents), log);
     life.every(IDENTITY_EVERY_MS, () => agents.endIdentities(), log);
+    life.every(GRANTS_EVERY_MS, () => grants.review(), log);
     life.every(1_000, async () => doors.tend(), log);
     life.every(1_000, async () => refusals.expire().forEach(emit), log);
     life.every(1_000, async () => notify.tend(), log);

@@ -517,3 +517,19 @@ export const NOTIFY_SKEW_MS = 5 * 60_000;
 export const NOTIFY_REPLAYS_MAX = 10_000;
 /** Signatures on one answer: a sender that changes its key signs with both. */
 export const NOTIFY_SIGNATURES_MAX = 8;
+/** Grants in the settings, and names that one of them lists: each is asked for every tagged cgroup four times a second. */
+export const GRANTS_MAX = 256;
+export const GRANT_ENTRIES_MAX = 256;
+/** How often it is looked whose grant is over: a part of the second within which sessions end. */
+export const GRANTS_EVERY_MS = 250;
+/** How long a grant of the settings lasts: a service that runs for ever is granted anew once a year. */
+export const GRANT_MS_MAX = 365 * 86_400_000;
+/** Grants by people that stand at once, and those that have ended and are still listed. */
+export const GRANTS_GIVEN_MAX = 1_000;
+export const GRANTS_ENDED_KEPT_MAX = 1_000;
+/** What somebody is given for longer belongs into the settings. */
+export const GRANT_GIVEN_MS_MAX = 30 * 86_400_000;
+/** Why a grant was given or ended, or an agent revoked, in a person's words. */
+export const GRANT_REASON_MAX = 500;
+/** Of a session that lost its grant or identity: its client may not have taken its farewell by then, and is cut off. */
+export const EXPEL_WAIT_MS = 500;

@@ -1,18 +1,12 @@
 /** The shape of `identity` in the settings. What a schema cannot say is checked in config/identity.ts. */
 import { ISSUER_ENTRIES_MAX, ISSUERS_MAX, SAML_CERTIFICATES_MAX } from "../base/limits.ts";
 import { TOKEN_ALGORITHMS } from "../model/issuer.ts";
-import { label, name, path, text } from "./schema-parts.ts";
+import { duration, label, name, path, text } from "./schema-parts.ts";
 
 const claim = {
   type: "string",
   pattern: "^[A-Za-z_][A-Za-z0-9_.:/-]{0,127}$",
   description: "the name of a claim: 1 to 128 letters, digits, _ . : / or -, beginning with a letter or _",
-} as const;
-
-const duration = {
-  type: "string",
-  pattern: "^([0-9]{1,6}[smhd])+$",
-  description: 'a time, e.g. "60s" or "1h30m"',
 } as const;
 
 const names = { type: "array", minItems: 1, maxItems: ISSUER_ENTRIES_MAX, uniqueItems: true } as const;

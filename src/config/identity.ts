@@ -123,10 +123,7 @@ function readTerms(
   report: Report,
 ): Omit<TokenTerms, "url" | "groups"> {
   const { name, audience, until = "cgroup", match = {}, agents } = raw;
-  for (const [at, agent] of (agents ?? []).entries()) {
-    if (known.length === 0 || known.includes(agent)) continue;
-    report(invalid([...path, "agents", at], "value", "is no agent of the settings; add it to agents, or take it out"));
-  }
+  checkAgents(agents ?? [], known, [...path, "agents"], report);
   return {
     ...{ name, audience, until, agents, match: record(Object.entries(match)) },
     clockSkewMs: bounded(
@@ -147,7 +144,16 @@ function groupsOf<Key extends string>(raw: RawGroups<Key> | undefined, key: Key)
   return typeof raw === "string" ? { claim: raw } : { claim: raw[key], names: record(Object.entries(raw.names)) };
 }
 
-function bounded(
+/** Without names in the settings every name is an agent's. */
+export function checkAgents(agents: readonly string[], known: readonly string[], path: Path, report: Report): void {
+  for (const [at, agent] of agents.entries()) {
+    if (known.length === 0 || known.includes(agent)) continue;
+    report(invalid([...path, at], "value", "is no agent of the settings; add it to agents, or take it out"));
+  }
+}
+
+/** A time as people write it; `maxWords` says the longest. */
+export function bounded(
   text: string | undefined,
   byDefault: number,
   min: number,

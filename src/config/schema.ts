@@ -13,6 +13,7 @@ import {
   SETTINGS_LIST_MAX,
 } from "../base/limits.ts";
 import { eventsSchema } from "./event-schema.ts";
+import { grantsSchema } from "./grants-schema.ts";
 import { identitySchema } from "./identity-schema.ts";
 import { notifySchema } from "./notify-schema.ts";
 import { label, name, path, reference, text } from "./schema-parts.ts";
@@ -197,6 +198,7 @@ export const settingsSchema = {
     agents: { type: "array", maxItems: SETTINGS_LIST_MAX, items: agent },
     identity: identitySchema,
     connections: { type: "array", maxItems: SETTINGS_LIST_MAX, items: connection },
+    grants: grantsSchema,
     egress: { type: "object", additionalProperties: false, properties: { allow: addresses, deny: addresses } },
     names: {
       type: "object",

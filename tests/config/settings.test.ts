@@ -953,6 +953,7 @@ for (const [name, text] of empty) {
       agents: [],
       connections: [],
       egress: { allow: [], deny: [] },
+      grants: undefined,
       identity: { issuers: [], saml: [] },
       names: { servers: [] },
       metrics: { listen: undefined },

@@ -108,6 +108,9 @@ const needingDaemon = [
   ["agents"],
   ["tag", "--as", "ci", "--pid", "5"],
   ["untag", "--cgroup", "/a"],
+  ["agents", "revoke", "ci"],
+  ["grants"],
+  ["grants", "give", "ci", "orders", "--for", "1h"],
   ["connections"],
   ["connections", "test", "orders"],
   ["connections", "remove", "orders"],
@@ -263,6 +266,11 @@ const listings = [
   ["release", "ci"],
   ["observe", "ci", "--for", "2h"],
   ["observe", "ci", "--off"],
+  ["grants"],
+  ["grants", "give", "ci", "orders", "--for", "1h"],
+  ["grants", "end", "0123456789"],
+  ["agents", "revoke", "ci"],
+  ["agents", "reinstate", "ci"],
   ["down", "--remove"],
 ];
 for (const args of listings) {

@@ -9,6 +9,7 @@ import type { Membership } from "../../src/control/api/callers.ts";
 import { startControlServer } from "../../src/control/api/server.ts";
 import type { ApprovalListing } from "../../src/control/approvals.ts";
 import type { EvidenceLine, EvidenceSummary } from "../../src/control/evidence-ports.ts";
+import type { GrantListing } from "../../src/control/grant-ports.ts";
 import type {
   AgentListing,
   ConnectionListing,
@@ -104,6 +105,19 @@ const AGENT: AgentListing = {
   sinceMs: 1_700_000_000_000,
   state: "enforced",
 };
+
+const GIVEN: GrantListing = {
+  ...{ id: "0123456789", source: "given", agent: "ci", connections: ["orders", "billing"], state: "in force" },
+  ...{ sinceMs: 1_700_000_000_000, endsMs: 1_700_003_600_000, uid: 0, reason: "ticket\u001b[2J 4711" },
+};
+export const GRANTS: readonly GrantListing[] = [
+  {
+    ...{ id: "orders-30m", source: "settings", agent: "ci", connections: ["orders"], state: "over" },
+    ...{ why: "has ended", cgroup: "/sallyport.slice/r1", sinceMs: 1_700_000_000_000, endsMs: 1_700_001_800_000 },
+  },
+  GIVEN,
+  { id: "all", source: "settings", agent: "bot", connections: "*", state: "idle" },
+];
 
 export const APPROVAL: ApprovalListing = {
   id: "hold1",
@@ -239,6 +253,15 @@ export async function fakeDaemon(
         note("agents.release", agent);
         return { agent, state: "enforced" };
       },
+      revoke: async (agent, reason) => {
+        note("agents.revoke", agent, reason);
+        const revoked = { revokedMs: 1_700_000_000_000, revokeReason: reason };
+        return { agent, state: "enforced", ...revoked, tags: 2, sessions: 1, grants: 0 };
+      },
+      reinstate: async (agent) => {
+        note("agents.reinstate", agent);
+        return { agent, state: "enforced" };
+      },
       observe: async (agent, untilMs) => {
         note("agents.observe", agent);
         return { agent, state: "observed", observedUntilMs: untilMs };
@@ -246,6 +269,20 @@ export async function fakeDaemon(
       endObservation: async (agent) => {
         note("agents.endObservation", agent);
         return { agent, state: "enforced" };
+      },
+    },
+    grants: {
+      list: async (query) => {
+        note("grants.list", query);
+        return { asked: true, grants: GRANTS };
+      },
+      give: async ({ agent, connections, forMs, reason }, caller) => {
+        note("grants.give", agent, connections, forMs, reason, caller.uid);
+        return { ...GIVEN, agent, connections, reason };
+      },
+      end: async (id, reason, caller) => {
+        note("grants.end", id, reason, caller.uid);
+        return id === GIVEN.id ? { ...GIVEN, state: "over", why: "was ended by a person" } : undefined;
       },
     },
     hooks: {

@@ -30,6 +30,7 @@ const LONG: Readonly<Record<string, string>> = {
   "tests/evidence/tamper.test.ts": "rows",
   "tests/identity/saml-forgery.test.ts": "rows",
   "tests/kit/attacks.ts": "rows",
+  "tests/path/connection.test.ts": "one world, and every step of a connection through it",
   "tests/protocols/postgres/analysis.test.ts": "rows",
   "tests/protocols/postgres/extended.test.ts": "one playbook a row",
   "tests/recorder/recorder.test.ts": "one recorder, killed and read in every way",

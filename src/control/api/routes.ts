@@ -7,6 +7,7 @@ import type { Caller, ControlPorts, ReplayFrom, SessionEntry } from "../ports.ts
 import { ADMINS, AUDITORS, isChildOf, RUNNERS } from "./callers.ts";
 import { EVIDENCE_ROUTES } from "./evidence-routes.ts";
 import { ApiFault, unknownThing } from "./faults.ts";
+import { GRANT_ROUTES } from "./grant-routes.ts";
 import { NOTIFY_ROUTES } from "./notify-routes.ts";
 import { RETENTION_ROUTES } from "./retention-routes.ts";
 import {
@@ -159,14 +160,7 @@ export const ROUTES: readonly Route[] = [
     path: "/v1/approvals/:id",
     roles: ROLES,
     answer: async ({ path, caller }, { approvals }) =>
-      found(
-        await approvals.show(path["id"] ?? "", caller),
-        ...([
-          "APPROVAL_UNKNOWN",
-          "Cannot find that: nothing was held by that id",
-          "sallyport approvals --all",
-        ] as const),
-      ),
+      found(await approvals.show(path["id"] ?? "", caller), ...NO_APPROVAL),
   },
   {
     method: "POST",
@@ -256,6 +250,7 @@ export const ROUTES: readonly Route[] = [
       return { kind: "lines", lines };
     },
   },
+  ...GRANT_ROUTES,
   ...EVIDENCE_ROUTES,
   ...RETENTION_ROUTES,
   ...NOTIFY_ROUTES,
@@ -348,6 +343,11 @@ export const ROUTES: readonly Route[] = [
   },
 ];
 
+const NO_APPROVAL = [
+  "APPROVAL_UNKNOWN",
+  "Cannot find that: nothing was held by that id",
+  "sallyport approvals --all",
+] as const;
 const NO_SESSION = ["SESSION_UNKNOWN", "Cannot find that session", "List them: sallyport sessions"] as const;
 
 function json(value: unknown): Answer {

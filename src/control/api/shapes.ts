@@ -14,7 +14,7 @@ import type { RunRequest } from "../runs.ts";
 import { bodyOf } from "./bodies.ts";
 import { ApiFault } from "./faults.ts";
 
-const NAME = { type: "string", pattern: "^[a-z0-9][a-z0-9-]{0,62}$" } as const;
+export const NAME = { type: "string", pattern: "^[a-z0-9][a-z0-9-]{0,62}$" } as const;
 const TEXT = { type: "string", minLength: 1, maxLength: 4096 } as const;
 const SECRET = { type: "string", minLength: 1, maxLength: 65_536 } as const;
 const PID = { type: "integer", minimum: 2, maximum: 4_194_304 } as const; // PID_MAX_LIMIT; 1 is never an agent
@@ -157,6 +157,6 @@ export function explainBody(body: unknown): ExplainRequest | { readonly session:
 
 export const removeBody = bodyOf<{ remove?: boolean }>(object({ remove: { type: "boolean" } }, []));
 
-function object(properties: object, required: readonly string[]) {
+export function object(properties: object, required: readonly string[]) {
   return { type: "object", additionalProperties: false, properties, required } as const;
 }

@@ -8,6 +8,7 @@ import { addConnectionCommands } from "./commands/connections.ts";
 import { addDaemonCommands } from "./commands/daemon.ts";
 import { addEventCommands } from "./commands/events.ts";
 import { addAuditCommands } from "./commands/evidence.ts";
+import { addGrantCommands } from "./commands/grants.ts";
 import { addHooksCommands } from "./commands/hooks.ts";
 import { addManualCommands } from "./commands/manual.ts";
 import { addNotifyCommands } from "./commands/notify.ts";
@@ -60,6 +61,7 @@ export function createProgram(world: World): Command {
   addRunCommand(program, open);
   addAgentCommands(program, open);
   addApprovalCommands(program, open);
+  addGrantCommands(program, open);
   addNotifyCommands(program, open);
   addConnectionCommands(program, open);
   addSessionCommands(program, open);

@@ -6,6 +6,7 @@ import type { Caller, ControlPorts } from "../../control/ports.ts";
 import type { Checkpointer } from "../../evidence/checkpointer.ts";
 import type { LiveHolds } from "../../holds/holds.ts";
 import type { Agents } from "../../identity/agents.ts";
+import type { Grants } from "../../identity/grants.ts";
 import type { AgentStates } from "../../identity/states.ts";
 import type { Interception } from "../../kernel/interception.ts";
 import type { AuditEvent } from "../../model/event.ts";
@@ -46,6 +47,7 @@ export interface PortParts {
   readonly tagging: Pick<Tagging, "takeHookCall">;
   readonly sessions: Sessions;
   readonly holds: LiveHolds;
+  readonly grants: Grants;
   readonly notifier: Pick<Notifier, "status" | "test">;
   /** The name of a user, or "". */
   readonly userOf: (uid: number) => string;
