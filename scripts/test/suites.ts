@@ -58,7 +58,7 @@ export const SUITES: readonly Suite[] = [
   kernel("launch"),
   kernel("connections"),
   { name: "bypass", group: "system", folder: "tests/bypass", concurrency: 1, limitS: 900 },
-  { name: "system", group: "system", folder: "tests/system", concurrency: 1, limitS: 1200 },
+  { name: "system", group: "system", folder: "tests/system", concurrency: 1, limitS: 2400 },
   { name: "upstreams", group: "system", folder: "tests/upstreams", concurrency: 1, limitS: 600 },
   { name: "transparency", group: "system", folder: "tests/transparency", concurrency: 1, limitS: 300 },
   { name: "leaks", group: "system", folder: "tests/leaks", concurrency: 1, limitS: 600 },

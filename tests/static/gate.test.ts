@@ -8,7 +8,15 @@ import { runSuite } from "../../scripts/test/suite.ts";
 
 const HEAD = 'import test, { describe } from "node:test";\n';
 
-const rows = [
+interface Row {
+  readonly name: string;
+  readonly files: Readonly<Record<string, string>>;
+  /** Passed, failed, skipped. */
+  readonly counts: readonly [number, number, number];
+  readonly limitS?: number;
+}
+
+const rows: readonly Row[] = [
   {
     name: "tests that pass",
     files: { "a.test.ts": `${HEAD}test("x", () => {}); test("y", () => {});` },
@@ -72,10 +80,11 @@ const rows = [
     name: "a suite over its time as failed",
     files: { "a.test.ts": `${HEAD}test("x", () => new Promise((r) => setTimeout(r, 60000)));` },
     counts: [0, 1, 0],
+    limitS: 3,
   },
-] as const;
+];
 
-for (const { name, files, counts } of rows) {
+for (const { name, files, counts, limitS = 60 } of rows) {
   test(`the gate counts ${name}`, async (t) => {
     const root = mkdtempSync(join(tmpdir(), "sallyport-gate-"));
     t.after(() => rmSync(root, { recursive: true }));
@@ -83,7 +92,7 @@ for (const { name, files, counts } of rows) {
       mkdirSync(join(root, "suite", file, ".."), { recursive: true });
       writeFileSync(join(root, "suite", file), code);
     }
-    const suite = { name: "planted", group: "unit", folder: "suite", concurrency: 1, limitS: 3 } as const;
+    const suite = { name: "planted", group: "unit", folder: "suite", concurrency: 1, limitS } as const;
     const { passed, failed, skipped } = await runSuite(suite, root);
     assert.deepEqual([passed, failed, skipped], counts);
   });
