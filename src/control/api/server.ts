@@ -21,8 +21,11 @@ import type { Log } from "../../base/log.ts";
 import type { ControlPorts } from "../ports.ts";
 import { readBody } from "./bodies.ts";
 import { callerOf, groupId, type Membership, membershipFrom, requireRole } from "./callers.ts";
+import { checksOf } from "./checks.ts";
 import { ApiFault, faultOf } from "./faults.ts";
-import { type Answer, ROUTES, type Route } from "./routes.ts";
+import type { Answer } from "./route.ts";
+import { ROUTES } from "./routes.ts";
+import { STEP } from "./shapes.ts";
 
 export interface ControlServer {
   readonly socketPath: string;
@@ -66,13 +69,15 @@ export async function startControlServer(options: ControlServerOptions): Promise
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       const caller = callerOf(request.socket, (socket) => ports.peer(socket), isMember);
-      const { route, path, query } = routeOf(request);
+      const { route, checks, path, parameters } = placeOf(request);
       requireRole(caller, route.roles);
+      const query = checks.query(parameters);
       const leaving = new AbortController();
       response.once("close", () => leaving.abort());
-      const body = await readBody(request);
+      const body = checks.body(await readBody(request));
       const answer = await route.answer({ caller, path, query, body, gone: leaving.signal }, ports);
-      await send(response, answer, caller.uid, watchers);
+      if (route.afterwards !== undefined) response.once("close", () => route.afterwards?.(ports));
+      await send(response, answer, route.gives.type, caller.uid, watchers);
     } catch (error) {
       if (response.headersSent) throw error;
       sendFault(response, error, log);
@@ -92,12 +97,15 @@ export async function startControlServer(options: ControlServerOptions): Promise
   };
 }
 
-function routeOf(request: IncomingMessage) {
+/** Routes with what their requests are checked by, and the parts of their paths. */
+const PLACES = ROUTES.map((route) => ({ route, checks: checksOf(route), pattern: route.path.split("/") }));
+
+function placeOf(request: IncomingMessage) {
   const url = new URL(request.url ?? "/", "http://sallyport");
   const steps = url.pathname.split("/");
-  const fitting = ROUTES.flatMap((route) => {
-    const path = match(route, steps);
-    return path === undefined ? [] : [{ route, path, query: url.searchParams }];
+  const fitting = PLACES.flatMap(({ route, checks, pattern }) => {
+    const path = match(pattern, steps);
+    return path === undefined ? [] : [{ route, checks, path, parameters: url.searchParams }];
   });
   const found = fitting.find(({ route }) => route.method === request.method);
   if (found !== undefined) return found;
@@ -113,8 +121,7 @@ function routeOf(request: IncomingMessage) {
 }
 
 /** The ":name" parts, or undefined when the path does not fit. A fixed step goes before a ":name" in ROUTES. */
-function match(route: Route, steps: readonly string[]): Record<string, string> | undefined {
-  const pattern = route.path.split("/");
+function match(pattern: readonly string[], steps: readonly string[]): Record<string, string> | undefined {
   if (pattern.length !== steps.length) return undefined;
   const names: Record<string, string> = {};
   for (const [index, part] of pattern.entries()) {
@@ -130,10 +137,12 @@ function match(route: Route, steps: readonly string[]): Record<string, string> |
   return names;
 }
 
+const STEP_FORM = new RegExp(String(STEP["pattern"]));
+
 function decoded(step: string): string | undefined {
   try {
     const text = decodeURIComponent(step);
-    return /^[A-Za-z0-9_.-]{1,128}$/.test(text) ? text : undefined;
+    return STEP_FORM.test(text) ? text : undefined;
   } catch {
     return undefined;
   }
@@ -142,20 +151,25 @@ function decoded(step: string): string | undefined {
 /** Each with the uid of who watches. */
 type Watchers = Map<ServerResponse, number>;
 
-async function send(response: ServerResponse, answer: Answer, uid: number, watchers: Watchers): Promise<void> {
+async function send(
+  response: ServerResponse,
+  answer: Answer,
+  type: string,
+  uid: number,
+  watchers: Watchers,
+): Promise<void> {
   switch (answer.kind) {
     case "json":
-      if (answer.afterwards) response.once("close", answer.afterwards);
-      sendJson(response, 200, answer.value ?? {});
+      sendJson(response, 200, answer.value);
       break;
     case "text":
-      sendBytes(response, 200, answer.type, Buffer.from(answer.text));
+      sendBytes(response, 200, type, Buffer.from(answer.text));
       break;
     case "lines":
-      await sendLines(response, answer.lines);
+      await stream(response, type, jsonLines(answer.lines));
       break;
     case "bytes":
-      await streamBytes(response, answer.type, answer.bytes);
+      await stream(response, type, answer.bytes);
       break;
     case "events":
       sendEvents(response, answer.watch, uid, watchers);
@@ -182,22 +196,21 @@ function sendFault(response: ServerResponse, error: unknown, log: Log): void {
   sendJson(response, status, { error: { code, message, remedy } });
 }
 
-async function sendLines(response: ServerResponse, lines: AsyncIterable<unknown>): Promise<void> {
-  response.writeHead(200, { "content-type": "application/x-ndjson" });
-  for await (const line of lines) {
-    if (response.destroyed) return;
-    if (!response.write(`${JSON.stringify(line)}\n`)) await drained(response);
-  }
-  response.end();
-}
-
-async function streamBytes(response: ServerResponse, type: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+async function stream(
+  response: ServerResponse,
+  type: string,
+  chunks: AsyncIterable<string | Uint8Array>,
+): Promise<void> {
   response.writeHead(200, { "content-type": type });
-  for await (const chunk of bytes) {
+  for await (const chunk of chunks) {
     if (response.destroyed) return;
     if (!response.write(chunk)) await drained(response);
   }
   response.end();
+}
+
+async function* jsonLines(values: AsyncIterable<unknown>): AsyncGenerator<string, void> {
+  for await (const value of values) yield `${JSON.stringify(value)}\n`;
 }
 
 /** Or its client is gone. Leaves no listener behind: a long answer waits thousands of times. */
