@@ -18,7 +18,7 @@ import { isChildOf, membershipFrom } from "../../src/control/api/callers.ts";
 import { ROUTES } from "../../src/control/api/routes.ts";
 import { startControlServer } from "../../src/control/api/server.ts";
 import type { Peer } from "../../src/control/ports.ts";
-import { ask, type Sent } from "./ask.ts";
+import { ask, type Sent } from "../kit/api/ask.ts";
 import { type FakeDaemon, fakeDaemon, MEMBER, ROOT, STRANGER } from "./fake-daemon.ts";
 
 /** The paths of ROUTES with something in the place of every name. */

@@ -22,7 +22,7 @@ import { fileURLToPath } from "node:url";
 import { UserError } from "../../src/base/errors.ts";
 import { runCommandLine } from "../../src/control/cli/program.ts";
 import type { DaemonModule, DaemonOptions } from "../../src/control/ports.ts";
-import { DOCUMENT } from "./document.ts";
+import { DOCUMENT } from "../kit/api/document.ts";
 import { type FakeDaemon, fakeDaemon, MEMBER, ROOT } from "./fake-daemon.ts";
 
 const SALLYPORT = fileURLToPath(new URL("../../bin/sallyport", import.meta.url));

@@ -5,8 +5,8 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { ROUTES } from "../../src/control/api/routes.ts";
-import { ask } from "./ask.ts";
-import { DOCUMENT, OPERATIONS } from "./document.ts";
+import { ask } from "../kit/api/ask.ts";
+import { DOCUMENT, OPERATIONS } from "../kit/api/document.ts";
 import { fakeDaemon, ROOT } from "./fake-daemon.ts";
 
 test("the document is valid OpenAPI 3.1", async () => {
@@ -76,15 +76,15 @@ const SAMPLES: Readonly<Record<string, readonly (readonly [string, object?])[]>>
   "POST /v1/shutdown": [["/v1/shutdown", { remove: true }]],
 };
 
-for (const { method, path, check } of OPERATIONS) {
-  const name = `${method} ${path}`;
+for (const operation of OPERATIONS) {
+  const { name, method, path } = operation;
   if (name === "POST /v1/runs") continue; // below: it takes a process
   test(`${name} answers as it is declared`, async (t) => {
     const daemon = await fakeDaemon(t);
     for (const [asked, body] of SAMPLES[name] ?? [[path.replaceAll(/\{\w+\}/g, "x")]]) {
       const got = await ask(daemon, asked, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
       assert.equal(got.status, 200, `${asked}: ${got.text}`);
-      check(got);
+      operation.check(got);
     }
   });
 }
@@ -98,7 +98,7 @@ test("POST /v1/runs answers as it is declared", async (t) => {
   const body = JSON.stringify({ agent: "ci", pid: child.pid, token: "a.b.c" });
   const got = await ask(daemon, "/v1/runs", { method: "POST", body });
   assert.equal(got.status, 200, got.text);
-  OPERATIONS.find(({ method, path }) => method === "POST" && path === "/v1/runs")?.check(got);
+  OPERATIONS.find(({ name }) => name === "POST /v1/runs")?.check(got);
 });
 
 test("an event is told as it is declared", async (t) => {

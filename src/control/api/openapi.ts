@@ -10,6 +10,7 @@ const ERROR = named<{ error: { code: string; message: string; remedy: string } }
 /** Any route may give these; docs/errors.md has the codes. */
 const REFUSALS: Readonly<Record<number, string>> = {
   400: "The request is not what the route takes",
+  401: "What was shown is nobody's, or over",
   403: "The caller may not do this",
   404: "There is no such thing",
   413: "The body is too large",

@@ -18,9 +18,18 @@ import {
   UNSENT_BYTES_MAX,
 } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
-import type { ControlPorts } from "../ports.ts";
+import type { Caller, ControlPorts } from "../ports.ts";
 import { readBody } from "./bodies.ts";
-import { callerOf, groupId, type Membership, membershipFrom, requireRole } from "./callers.ts";
+import {
+  bearerOf,
+  callerOf,
+  groupId,
+  type Membership,
+  membershipFrom,
+  peerBehind,
+  requireRole,
+  tokenInvalid,
+} from "./callers.ts";
 import { checksOf } from "./checks.ts";
 import { ApiFault, faultOf } from "./faults.ts";
 import type { Answer } from "./route.ts";
@@ -66,9 +75,18 @@ export async function startControlServer(options: ControlServerOptions): Promise
   );
   server.maxConnections = API_CONNECTIONS_MAX;
 
+  async function callerBehind({ socket, headers }: IncomingMessage): Promise<Caller> {
+    const peer = peerBehind(socket, (one) => ports.peer(one));
+    const bearer = bearerOf(headers);
+    if (bearer === undefined) return callerOf(peer, isMember);
+    const human = await ports.authenticate?.(bearer);
+    if (human === undefined) throw tokenInvalid();
+    return { ...human, pid: peer.pid, uid: peer.uid };
+  }
+
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const caller = callerOf(request.socket, (socket) => ports.peer(socket), isMember);
+      const caller = await callerBehind(request);
       const { route, checks, path, parameters } = placeOf(request);
       requireRole(caller, route.roles);
       const query = checks.query(parameters);

@@ -150,7 +150,7 @@ function refusal(status: number, text: string): UserError {
     // told below: whatever answered is not our daemon
   }
   if (typeof error?.code !== "string") return broken(`status ${status}`);
-  const exitCode = status === 403 ? 4 : status === 400 ? 2 : status === 503 ? 3 : 1;
+  const exitCode = status === 401 || status === 403 ? 4 : status === 400 ? 2 : status === 503 ? 3 : 1;
   return new UserError(error.code, String(error.message), String(error.remedy ?? ""), { exitCode });
 }
 
