@@ -364,7 +364,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await endpoint.change(inForce().settings.metrics.listen);
     const door = service.apiSocket === undefined ? {} : { listenFd: service.apiSocket };
     const socketPath = join(runDir, "api.sock");
-    const api = await startControlServer({ socketPath, ports: createPorts(parts), log, ...door });
+    const api = await startControlServer({ socketPath, ports: createPorts(parts), clock, log, ...door });
     life.atLeave(() => api.close());
     life.atLeave(service.beat());
     const hold = async () => service.hold(interception.listenersToKeep());

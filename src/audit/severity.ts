@@ -30,6 +30,7 @@ const GRAVE: Readonly<Record<string, Severity>> = {
   "hold.waiting": "notice",
   "hold.approved": "notice",
   "hold.denied": "notice",
+  "api.limited": "warning",
   "action.shadow": "notice",
   "refusals.untold": "notice",
 };

@@ -56,6 +56,8 @@ export interface ControlPorts {
   readonly trust: { export(): Promise<TrustExport> };
   readonly daemon: DaemonPorts;
   readonly hooks: HookPorts;
+  /** Into the audit trail. Never throws. */
+  emit(event: AuditEvent): void;
   /** Calls back for every event from now on, until the returned function is called. Must not throw into the emitter. */
   watchEvents(onEvent: (event: AuditEvent) => void): () => void;
   /** In the Prometheus text format. */

@@ -436,7 +436,7 @@ test("the socket is for its owner and group alone", async (t) => {
 
 test("a second daemon is refused while one answers, and takes the place of a dead one", async (t) => {
   const daemon = await fakeDaemon(t);
-  const again = { socketPath: daemon.socketPath, ports: {} as never, log: console as never };
+  const again = { socketPath: daemon.socketPath, ports: {} as never, clock: {} as never, log: console as never };
   await assert.rejects(startControlServer(again), { code: "DAEMON_RUNNING" });
   await daemon.close();
   writeFileSync(daemon.socketPath, "left behind");

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import type { Clock } from "../../src/base/clock.ts";
 import { UserError } from "../../src/base/errors.ts";
 import type { Log } from "../../src/base/log.ts";
 import type { Membership } from "../../src/control/api/callers.ts";
@@ -33,6 +34,8 @@ export interface FakeDaemon {
   /** Who asks from now on; undefined: nobody knows. */
   peer: Peer | undefined;
   readonly watchers: Set<(event: AuditEvent) => void>;
+  /** The audit trail. */
+  readonly events: readonly AuditEvent[];
   close(): Promise<void>;
 }
 
@@ -193,11 +196,13 @@ const DELETION: DeletionListing = {
 export async function fakeDaemon(
   context: TestContext,
   overrides: (ports: ControlPorts) => Partial<ControlPorts> = () => ({}),
+  clock: Clock = flying(),
 ): Promise<FakeDaemon> {
   const runDir = mkdtempSync(join(tmpdir(), "sallyport-api-"));
   const calls: unknown[][] = [];
   const log: string[] = [];
   const watchers = new Set<(event: AuditEvent) => void>();
+  const events: AuditEvent[] = [];
   const state: { peer: Peer | undefined } = { peer: ROOT };
   const note = (...call: unknown[]) => void calls.push(call);
   const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
@@ -406,6 +411,7 @@ export async function fakeDaemon(
       },
     },
     metrics: () => 'sallyport_rows_total{connection="orders"} 7\n',
+    emit: (event) => void events.push(event),
     watchEvents: (onEvent) => {
       watchers.add(onEvent);
       return () => watchers.delete(onEvent);
@@ -416,6 +422,7 @@ export async function fakeDaemon(
   const server = await startControlServer({
     socketPath,
     ports: { ...base, ...overrides(base) },
+    clock,
     log: rememberingLog(log),
     isMember: MEMBERS,
   });
@@ -424,7 +431,7 @@ export async function fakeDaemon(
     await close();
     rmSync(runDir, { recursive: true, force: true });
   });
-  return Object.assign(state, { runDir, socketPath, log, calls, watchers, close });
+  return Object.assign(state, { runDir, socketPath, log, calls, watchers, events, close });
 }
 
 export const SINKS: readonly SinkStatus[] = [
@@ -435,6 +442,12 @@ export const SINKS: readonly SinkStatus[] = [
     lastError: { atMs: 1_767_225_600_000, message: "connect ECONNREFUSED 192.0.2.9:6514" },
   },
 ];
+
+/** So much passes between two looks that nobody asks too fast. */
+function flying(): Clock {
+  let nowMs = 1_700_000_000_000;
+  return { nowMs: () => (nowMs += 10_000) };
+}
 
 async function* asynchronous<T>(values: readonly T[]): AsyncGenerator<T> {
   yield* values;

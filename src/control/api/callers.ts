@@ -12,13 +12,30 @@ export const GROUP = "sallyport";
 /** Whether a user belongs to GROUP, by primary or supplementary membership. */
 export type Membership = (peer: { readonly uid: number; readonly gid: number }) => boolean;
 
-/**
- * The process behind a socket. Throws API_PEER_UNKNOWN and API_PEER_TAGGED: what is inside a tagged cgroup is refused
- * whatever its uid and whatever it shows, for an agent must not end its own guard.
- */
+/** The process behind a socket. Throws API_PEER_UNKNOWN. */
 export function peerBehind(socket: Socket, peerOf: (socket: Socket) => Peer | undefined): Peer {
-  const peer = known(socket, peerOf);
-  if (!peer.tagged) return peer;
+  const unknown = new ApiFault(
+    403,
+    "API_PEER_UNKNOWN",
+    "Cannot tell which process asks",
+    "Ask again from a process that lives",
+  );
+  let peer: Peer | undefined;
+  try {
+    peer = peerOf(socket);
+  } catch {
+    throw unknown;
+  }
+  if (peer === undefined || peer.cgroup === null) throw unknown;
+  return peer;
+}
+
+/**
+ * Throws API_PEER_TAGGED: what is inside a tagged cgroup is refused whatever its uid and whatever it shows, for an agent
+ * must not end its own guard.
+ */
+export function refuseGuarded({ tagged }: Peer): void {
+  if (!tagged) return;
   throw new ApiFault(
     403,
     "API_PEER_TAGGED",
@@ -90,23 +107,6 @@ export function isChildOf(pid: number, caller: Caller): boolean {
   } catch {
     return false; // gone, or not ours to see: nothing to hand over
   }
-}
-
-function known(socket: Socket, peerOf: (socket: Socket) => Peer | undefined): Peer {
-  const unknown = new ApiFault(
-    403,
-    "API_PEER_UNKNOWN",
-    "Cannot tell which process asks",
-    "Ask again from a process that lives",
-  );
-  let peer: Peer | undefined;
-  try {
-    peer = peerOf(socket);
-  } catch {
-    throw unknown;
-  }
-  if (peer === undefined || peer.cgroup === null) throw unknown;
-  return peer;
 }
 
 function notPermitted(message = "This user may not use the daemon"): ApiFault {

@@ -16,6 +16,7 @@ const REFUSALS: Readonly<Record<number, string>> = {
   413: "The body is too large",
   415: "The body is not JSON",
   422: "It cannot be done",
+  429: "Too fast; the header Retry-After says when to ask again",
   500: "A fault of the daemon",
   503: "Not now",
 };

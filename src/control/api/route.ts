@@ -20,6 +20,10 @@ interface Described {
   readonly summary: string;
   /** Any of them does. */
   readonly roles: readonly Role[];
+  /** What agents asked or got: the trail tells who looked. */
+  readonly showsRecordings?: true;
+  /** Asked by those who cannot wait: container runtimes that start a container, whoever ends the daemon. */
+  readonly isUnlimited?: true;
   /** Once the answer was sent. */
   afterwards?(ports: ControlPorts): void;
 }

@@ -8,17 +8,12 @@ import { chmodSync, chownSync, mkdirSync, unlinkSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createConnection } from "node:net";
 import { dirname } from "node:path";
+import type { Clock } from "../../base/clock.ts";
 import { codeOf, messageOf, UserError } from "../../base/errors.ts";
-import {
-  API_CONNECTIONS_MAX,
-  API_HEADER_BYTES_MAX,
-  API_REQUEST_WAIT_MS,
-  API_WATCHERS_MAX,
-  API_WATCHERS_PER_USER_MAX,
-  UNSENT_BYTES_MAX,
-} from "../../base/limits.ts";
+import { API_CONNECTIONS_MAX, API_HEADER_BYTES_MAX, API_REQUEST_WAIT_MS } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import type { Caller, ControlPorts } from "../ports.ts";
+import { send, sendFault, type Watchers } from "./answers.ts";
 import { readBody } from "./bodies.ts";
 import {
   bearerOf,
@@ -27,14 +22,14 @@ import {
   type Membership,
   membershipFrom,
   peerBehind,
+  refuseGuarded,
   requireRole,
   tokenInvalid,
 } from "./callers.ts";
-import { checksOf } from "./checks.ts";
+import { type Call, eventOf } from "./calls.ts";
 import { ApiFault, faultOf } from "./faults.ts";
-import type { Answer } from "./route.ts";
-import { ROUTES } from "./routes.ts";
-import { STEP } from "./shapes.ts";
+import { placeOf } from "./places.ts";
+import { Rates } from "./rates.ts";
 
 export interface ControlServer {
   readonly socketPath: string;
@@ -48,6 +43,7 @@ export interface ControlServerOptions {
   /** Listening there already, by a service manager: it stays when the daemon goes, and its clients wait. */
   readonly listenFd?: number;
   readonly ports: ControlPorts;
+  readonly clock: Clock;
   readonly log: Log;
   /** /etc/passwd and /etc/group unless told. */
   readonly isMember?: Membership;
@@ -55,9 +51,10 @@ export interface ControlServerOptions {
 
 /** Listens with mode 0660 and group `sallyport` where it exists. Throws DAEMON_RUNNING, API_SOCKET. */
 export async function startControlServer(options: ControlServerOptions): Promise<ControlServer> {
-  const { socketPath, ports, log } = options;
+  const { socketPath, ports, clock, log } = options;
   const isMember = options.isMember ?? membershipFrom();
   const watchers: Watchers = new Map();
+  const rates = new Rates(clock);
   const server = createServer(
     {
       maxHeaderSize: API_HEADER_BYTES_MAX,
@@ -75,31 +72,60 @@ export async function startControlServer(options: ControlServerOptions): Promise
   );
   server.maxConnections = API_CONNECTIONS_MAX;
 
-  async function callerBehind({ socket, headers }: IncomingMessage): Promise<Caller> {
-    const peer = peerBehind(socket, (one) => ports.peer(one));
-    const bearer = bearerOf(headers);
-    if (bearer === undefined) return callerOf(peer, isMember);
-    const human = await ports.authenticate?.(bearer);
-    if (human === undefined) throw tokenInvalid();
-    return { ...human, pid: peer.pid, uid: peer.uid };
-  }
-
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const call: Call = { startedMs: clock.nowMs(), method: request.method ?? "" };
+    const leaving = new AbortController();
+    response.once("close", () => leaving.abort());
     try {
-      const caller = await callerBehind(request);
-      const { route, checks, path, parameters } = placeOf(request);
-      requireRole(caller, route.roles);
-      const query = checks.query(parameters);
-      const leaving = new AbortController();
-      response.once("close", () => leaving.abort());
-      const body = checks.body(await readBody(request));
-      const answer = await route.answer({ caller, path, query, body, gone: leaving.signal }, ports);
+      const { route, answer } = await serve(call, request, leaving.signal);
+      tell(call);
       if (route.afterwards !== undefined) response.once("close", () => route.afterwards?.(ports));
-      await send(response, answer, route.gives.type, caller.uid, watchers);
+      await send(response, answer, route.gives.type, call.peer?.uid ?? 0, watchers);
     } catch (error) {
       if (response.headersSent) throw error;
-      sendFault(response, error, log);
+      const fault = limited(call, faultOf(error) ?? ourFault(error, log));
+      tell(call, fault);
+      sendFault(response, fault);
     }
+  }
+
+  async function serve(call: Call, request: IncomingMessage, gone: AbortSignal) {
+    const place = placeOf(request);
+    if (!(place instanceof ApiFault)) call.route = place.route;
+    const caller = await identify(call, request);
+    call.caller = caller;
+    if (place instanceof ApiFault) throw place;
+    const { route, checks, path, parameters } = place;
+    requireRole(caller, route.roles);
+    const query = checks.query(parameters);
+    const body = checks.body(await readBody(request));
+    return { route, answer: await route.answer({ caller, path, query, body, gone }, ports) };
+  }
+
+  async function identify(call: Call, { socket, headers }: IncomingMessage): Promise<Caller> {
+    const isLimited = call.route?.isUnlimited !== true;
+    const peer = peerBehind(socket, (one) => ports.peer(one));
+    call.peer = peer;
+    refuseGuarded(peer);
+    if (isLimited) rates.ofUser(peer.uid);
+    const bearer = bearerOf(headers);
+    if (bearer === undefined) return callerOf(peer, isMember);
+    const caller = await ports.authenticate?.(bearer);
+    if (caller === undefined) throw tokenInvalid();
+    if (isLimited && caller.human !== undefined) rates.ofHuman(caller.human.id);
+    return { ...caller, pid: peer.pid, uid: peer.uid };
+  }
+
+  /** One who is nobody is told so only so often. */
+  function limited({ peer, caller }: Call, fault: ApiFault): ApiFault {
+    if (caller !== undefined || (fault.status !== 401 && fault.status !== 403)) return fault;
+    // An agent must not use up what its user has outside of it.
+    return rates.ofNobody(`${peer?.tagged === true ? "guarded " : ""}uid ${peer?.uid}`) ?? fault;
+  }
+
+  function tell(call: Call, fault?: ApiFault): void {
+    const event = eventOf(call, fault, clock.nowMs());
+    if (event !== undefined) ports.emit(event);
   }
 
   if (options.listenFd === undefined) await listen(server, socketPath);
@@ -115,158 +141,10 @@ export async function startControlServer(options: ControlServerOptions): Promise
   };
 }
 
-/** Routes with what their requests are checked by, and the parts of their paths. */
-const PLACES = ROUTES.map((route) => ({ route, checks: checksOf(route), pattern: route.path.split("/") }));
-
-function placeOf(request: IncomingMessage) {
-  const url = new URL(request.url ?? "/", "http://sallyport");
-  const steps = url.pathname.split("/");
-  const fitting = PLACES.flatMap(({ route, checks, pattern }) => {
-    const path = match(pattern, steps);
-    return path === undefined ? [] : [{ route, checks, path, parameters: url.searchParams }];
-  });
-  const found = fitting.find(({ route }) => route.method === request.method);
-  if (found !== undefined) return found;
-  if (fitting.length > 0) {
-    throw new ApiFault(405, "API_METHOD", `Cannot ${request.method} here`, "See docs/cli.md");
-  }
-  throw new ApiFault(
-    404,
-    "API_ROUTE_UNKNOWN",
-    "Cannot find that in the API",
-    "The daemon may be older than the command",
-  );
-}
-
-/** The ":name" parts, or undefined when the path does not fit. A fixed step goes before a ":name" in ROUTES. */
-function match(pattern: readonly string[], steps: readonly string[]): Record<string, string> | undefined {
-  if (pattern.length !== steps.length) return undefined;
-  const names: Record<string, string> = {};
-  for (const [index, part] of pattern.entries()) {
-    const step = steps[index] ?? "";
-    if (!part.startsWith(":")) {
-      if (part !== step) return undefined;
-    } else {
-      const name = decoded(step);
-      if (name === undefined) return undefined;
-      names[part.slice(1)] = name;
-    }
-  }
-  return names;
-}
-
-const STEP_FORM = new RegExp(String(STEP["pattern"]));
-
-function decoded(step: string): string | undefined {
-  try {
-    const text = decodeURIComponent(step);
-    return STEP_FORM.test(text) ? text : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Each with the uid of who watches. */
-type Watchers = Map<ServerResponse, number>;
-
-async function send(
-  response: ServerResponse,
-  answer: Answer,
-  type: string,
-  uid: number,
-  watchers: Watchers,
-): Promise<void> {
-  switch (answer.kind) {
-    case "json":
-      sendJson(response, 200, answer.value);
-      break;
-    case "text":
-      sendBytes(response, 200, type, Buffer.from(answer.text));
-      break;
-    case "lines":
-      await stream(response, type, jsonLines(answer.lines));
-      break;
-    case "bytes":
-      await stream(response, type, answer.bytes);
-      break;
-    case "events":
-      sendEvents(response, answer.watch, uid, watchers);
-      break;
-    default:
-      answer satisfies never;
-  }
-}
-
-function sendJson(response: ServerResponse, status: number, value: unknown): void {
-  sendBytes(response, status, "application/json", Buffer.from(`${JSON.stringify(value)}\n`));
-}
-
-function sendBytes(response: ServerResponse, status: number, type: string, bytes: Uint8Array): void {
-  response.writeHead(status, { "content-type": type, "content-length": bytes.length });
-  response.end(bytes);
-}
-
-function sendFault(response: ServerResponse, error: unknown, log: Log): void {
-  const fault = faultOf(error);
-  if (fault === undefined) log.error("api fault", { code: codeOf(error), error: messageOf(error) });
-  const { status, code, message, remedy } =
-    fault ?? new ApiFault(500, "INTERNAL", "The daemon failed at this request", "See the daemon's log");
-  sendJson(response, status, { error: { code, message, remedy } });
-}
-
-async function stream(
-  response: ServerResponse,
-  type: string,
-  chunks: AsyncIterable<string | Uint8Array>,
-): Promise<void> {
-  response.writeHead(200, { "content-type": type });
-  for await (const chunk of chunks) {
-    if (response.destroyed) return;
-    if (!response.write(chunk)) await drained(response);
-  }
-  response.end();
-}
-
-async function* jsonLines(values: AsyncIterable<unknown>): AsyncGenerator<string, void> {
-  for await (const value of values) yield `${JSON.stringify(value)}\n`;
-}
-
-/** Or its client is gone. Leaves no listener behind: a long answer waits thousands of times. */
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off("drain", done).off("close", done);
-      resolve();
-    };
-    response.on("drain", done).on("close", done);
-  });
-}
-
-function sendEvents(
-  response: ServerResponse,
-  watch: Extract<Answer, { kind: "events" }>["watch"],
-  uid: number,
-  watchers: Watchers,
-): void {
-  const own = [...watchers.values()].filter((one) => one === uid).length;
-  if (uid !== 0 && own >= API_WATCHERS_PER_USER_MAX) {
-    throw new ApiFault(503, "API_WATCHERS_FULL", `This user watches ${own} times already`, "End one of them");
-  }
-  if (watchers.size >= API_WATCHERS_MAX) {
-    throw new ApiFault(503, "API_WATCHERS_FULL", `${API_WATCHERS_MAX} clients watch already`, "End one of them");
-  }
-  watchers.set(response, uid);
-  response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
-  response.flushHeaders();
-  const stop = watch((event) => {
-    // A watcher that does not read is ended rather than fed from memory without end.
-    if (response.writableLength > UNSENT_BYTES_MAX) response.destroy();
-    else response.write(`event: ${event.kind.replaceAll(/[\r\n]/g, " ")}\ndata: ${JSON.stringify(event)}\n\n`);
-  });
-  response.once("close", () => {
-    watchers.delete(response);
-    stop();
-  });
+/** Not to be shown. */
+function ourFault(error: unknown, log: Log): ApiFault {
+  log.error("api fault", { code: codeOf(error), error: messageOf(error) });
+  return new ApiFault(500, "INTERNAL", "The daemon failed at this request", "See the daemon's log");
 }
 
 /** Asked before anything is touched that a running daemon uses. Throws DAEMON_RUNNING. */

@@ -1,5 +1,5 @@
 /** One request to a daemon's API, and all of its answer. */
-import { type IncomingMessage, request } from "node:http";
+import { type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
 
 export interface Sent {
   readonly method?: string;
@@ -10,6 +10,7 @@ export interface Sent {
 export interface Got {
   readonly status: number;
   readonly type: string;
+  readonly headers: IncomingHttpHeaders;
   /** Of server-sent events, which have no end, what came at once. */
   readonly text: string;
   readonly code: string | undefined;
@@ -28,7 +29,13 @@ export function ask(
       const { statusCode: status = 0, headers: got } = response;
       const { "content-type": is = "" } = got;
       (is === "text/event-stream" ? firstOf(response) : allOf(response)).then((text) => {
-        resolve({ status, type: is, text, code: is === "application/json" ? JSON.parse(text).error?.code : undefined });
+        resolve({
+          status,
+          type: is,
+          headers: got,
+          text,
+          code: is === "application/json" ? JSON.parse(text).error?.code : undefined,
+        });
       }, reject);
     });
     sent.end(body);

@@ -183,6 +183,7 @@ export const AGENT_ROUTES: readonly Route[] = [
     path: "/v1/hooks/oci",
     summary: "A container is about to run its first program",
     roles: ADMINS,
+    isUnlimited: true,
     body: OCI_STATE,
     gives: record<{ agent?: string }>({ agent: optional(STRING) }),
     answer: ({ body }, { hooks }) => hooks.oci(body),

@@ -113,6 +113,7 @@ export const APPROVAL_ROUTES: readonly Route[] = [
     path: "/v1/approvals/:id",
     summary: "One of them whole",
     roles: ROLES,
+    showsRecordings: true,
     gives: APPROVAL,
     async answer({ path, caller }, { approvals }) {
       const message = "Cannot find that: nothing was held by that id";

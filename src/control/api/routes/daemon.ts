@@ -105,6 +105,7 @@ export const DAEMON_ROUTES: readonly Route[] = [
     path: "/v1/shutdown",
     summary: "Stop the daemon; remove: and leave nothing behind",
     roles: ADMINS,
+    isUnlimited: true,
     body: record<{ remove?: boolean }>({ remove: optional(BOOLEAN) }),
     gives: record<ShutdownResult>({ removed: list(STRING) }),
     answer: ({ body: { remove = false }, caller }, { daemon }) => daemon.shutdown({ remove }, caller),

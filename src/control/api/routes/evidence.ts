@@ -82,6 +82,7 @@ export const EVIDENCE_ROUTES: readonly Route[] = [
     path: "/v1/sessions/:id/bundle",
     summary: "A session and what proves it, as a tar file",
     roles: AUDITORS,
+    showsRecordings: true,
     gives: "application/x-tar",
     answer: async ({ path }, { evidence }) => found(await evidence.bundle(path.id), ...NO_SESSION),
   }),

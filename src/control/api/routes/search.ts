@@ -85,6 +85,7 @@ export const SEARCH_ROUTES: readonly Route[] = [
     summary: "Statements, sessions and events by words and facts",
     roles: AUDITORS,
     query: record<Query>({ q: optional(STRING), limit: optional(LIMIT), by: optional(BY), cursor: optional(STRING) }),
+    showsRecordings: true,
     gives: ANSWER,
     answer: ({ query: { q = "", limit = LISTED, ...rest } }, { search }) => search.search({ query: q, limit, ...rest }),
   }),

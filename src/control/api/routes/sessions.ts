@@ -100,6 +100,7 @@ export const SESSION_ROUTES: readonly Route[] = [
     summary: "Its recording from the start or a place in it; follow: goes on while the session runs",
     roles: AUDITORS,
     query: record<{ from?: string; follow?: "1" }>({ from: optional(FROM), follow: optional(FLAG) }),
+    showsRecordings: true,
     gives: ENTRY,
     async answer({ path, query: { from, follow }, gone }, { sessions }) {
       const how = { ...(from === undefined ? {} : { from: placeOf(from) }), ...(follow && { follow: gone }) };
