@@ -5,6 +5,7 @@
 import { dirname, resolve } from "node:path";
 import { SETTINGS_BYTES_MAX } from "./base/limits.ts";
 import { formatAddress } from "./config/address.ts";
+import { type RawApi, readApi } from "./config/api.ts";
 import { compileCheck } from "./config/check.ts";
 import { parseSettingsDocument, type SettingsDocument } from "./config/document.ts";
 import { readDoors } from "./config/doors.ts";
@@ -24,6 +25,7 @@ import { type Finding, formatPath, SettingsError } from "./config/problems.ts";
 import { type RawRecording, type RecordingSettings, readRecording } from "./config/recording.ts";
 import { addedConnectionSchema, settingsSchema } from "./config/schema.ts";
 import { type NameServer, readListen, readServers } from "./config/servers.ts";
+import type { ApiListener } from "./model/api-listener.ts";
 import type { Matcher } from "./model/matcher.ts";
 import type { EventSettings } from "./model/sink.ts";
 
@@ -49,6 +51,8 @@ export interface Settings {
   readonly recording: RecordingSettings;
   /** What is told of operations, and where events go. */
   readonly events: EventSettings;
+  /** Undefined: the API is served over its Unix socket alone. */
+  readonly api: ApiListener | undefined;
   /** Undefined: metrics are told over the API alone. */
   readonly metrics: { readonly listen: NameServer | undefined };
   readonly interception: { readonly port: number; readonly cgroupRoot?: string };
@@ -72,6 +76,7 @@ interface RawSettings {
   readonly policies?: string;
   readonly recording?: RawRecording;
   readonly events?: RawEvents;
+  readonly api?: RawApi;
   readonly metrics?: { readonly listen: string };
   readonly interception?: { readonly port?: number; readonly cgroupRoot?: string };
 }
@@ -156,7 +161,8 @@ function convert(
     recording: readRecording(raw.recording ?? {}, report),
     ...(raw.policies === undefined ? {} : { policies: resolve(dirname(file), raw.policies) }),
     events: readEvents(raw.events ?? {}, file, report),
-    metrics: { listen: readListen(raw.metrics?.listen, report) },
+    api: readApi(raw.api, file, report),
+    metrics: { listen: readListen(raw.metrics?.listen, ["metrics", "listen"], report) },
     interception: {
       port: raw.interception?.port ?? LISTENER_PORT_DEFAULT,
       ...(raw.interception?.cgroupRoot === undefined ? {} : { cgroupRoot: raw.interception.cgroupRoot }),

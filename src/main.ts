@@ -14,6 +14,7 @@ import { runtimeFolders } from "./containers/folders.ts";
 import { refuseSecondDaemon, startControlServer } from "./control/api/server.ts";
 import type { DaemonOptions, RunningDaemon } from "./control/ports.ts";
 import type { RunBounds } from "./control/runs.ts";
+import { readDoor } from "./daemon/api-door.ts";
 import { areAlike, type Configuration, loadConfiguration, usualSettingsFile } from "./daemon/configuration.ts";
 import { namedSettings, resolveDestinations } from "./daemon/destinations.ts";
 import { Doors } from "./daemon/doors.ts";
@@ -23,6 +24,7 @@ import { auditKernelEvent, isRefusal, Refusals } from "./daemon/kernel-events.ts
 import { Life } from "./daemon/life.ts";
 import { makeFolder } from "./daemon/make-folder.ts";
 import { type MeteredParts, metricsText } from "./daemon/metrics.ts";
+import { ownSecrets } from "./daemon/own-secrets.ts";
 import { reloadResult } from "./daemon/ports/daemon.ts";
 import { createPorts } from "./daemon/ports.ts";
 import { openRecordings } from "./daemon/recording.ts";
@@ -31,7 +33,6 @@ import { Retention } from "./daemon/retention.ts";
 import { Runs, secretFiles } from "./daemon/runs.ts";
 import { ServiceManager } from "./daemon/service.ts";
 import { Sightings } from "./daemon/sightings.ts";
-import { sinkSecrets } from "./daemon/sink-secrets.ts";
 import { Tagging } from "./daemon/tagging.ts";
 import { holdFaults } from "./daemon/test-faults.ts";
 import { trustEnvironment } from "./daemon/trust.ts";
@@ -223,7 +224,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const bounds = (): RunBounds => {
       const { references, settings } = inForce();
       const kept = [runDir, configFile, settings.policies].flatMap((path) => (path === undefined ? [] : [path]));
-      const hidden = [stateDir, ...secretFiles(references), ...sinkSecrets(settings.events)];
+      const hidden = [stateDir, ...secretFiles(references), ...ownSecrets(settings)];
       return { unixSockets: doors.unixSockets, hidden, fixed: kept };
     };
     const identify = identifier(tokens, clock, emit);
@@ -290,6 +291,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         const planned = await resolveDestinations(next, resolve, log);
         const adoptSinks = audit.prepare(next.settings.events);
         await endpoint.change(next.settings.metrics.listen);
+        await api.tls.change(await readDoor(next.settings.api, readSecret));
         // from here on nothing waits, and what can fail comes first: all of it is in force, or none
         const closed = names.adopt(namedSettings(next), planned);
         if (!areAlike(inForce(), next)) holds.endStanding();
@@ -319,6 +321,9 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         if (policy !== before) say("policy.change", `Policy ${policy} replaces ${before}`, { policy, before });
       } catch (error) {
         await endpoint.change(inForce().settings.metrics.listen).catch(() => {}); // told by the error that came first
+        await readDoor(inForce().settings.api, readSecret)
+          .then((door) => api.tls.change(door))
+          .catch(() => {});
         const policy = inForce().policy.version;
         say("settings.rejected", `What was in force stays: ${messageOf(error)}`, { policy });
         throw error;
@@ -366,6 +371,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const socketPath = join(runDir, "api.sock");
     const api = await startControlServer({ socketPath, ports: createPorts(parts), clock, log, ...door });
     life.atLeave(() => api.close());
+    await api.tls.change(await readDoor(inForce().settings.api, readSecret));
     life.atLeave(service.beat());
     const hold = async () => service.hold(interception.listenersToKeep());
     life.every(1_000, hold, log);

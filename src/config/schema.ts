@@ -12,6 +12,7 @@ import {
   RETENTION_RULES_MAX,
   SETTINGS_LIST_MAX,
 } from "../base/limits.ts";
+import { apiSchema } from "./api.ts";
 import { eventsSchema } from "./event-schema.ts";
 import { identitySchema } from "./identity-schema.ts";
 import { label, name, path, reference, text } from "./schema-parts.ts";
@@ -261,6 +262,7 @@ export const settingsSchema = {
       },
     },
     events: eventsSchema,
+    api: apiSchema,
     metrics: {
       type: "object",
       additionalProperties: false,

@@ -1,9 +1,9 @@
-/** Addresses of single hosts as settings write them: nameservers, and where metrics are served. Names are none. */
+/** Addresses of single hosts as settings write them: nameservers, and where the daemon serves metrics or its API. Names are none. */
 import { isIP } from "node:net";
 import { invalid } from "./meaning.ts";
 import type { Finding } from "./problems.ts";
 
-/** Where the daemon's resolver asks, over UDP and TCP, or where it serves metrics. */
+/** Where the daemon's resolver asks, over UDP and TCP, or where it serves something. */
 export interface NameServer {
   readonly address: string;
   readonly port: number;
@@ -22,13 +22,17 @@ export function readServers(texts: readonly string[], report: (finding: Finding)
   });
 }
 
-/** "127.0.0.1:9464" or "[::1]:9464". */
-export function readListen(text: string | undefined, report: (finding: Finding) => void): NameServer | undefined {
+/** "127.0.0.1:9464" or "[::1]:9464". `path`: of the key in the settings. */
+export function readListen(
+  text: string | undefined,
+  path: Finding["path"],
+  report: (finding: Finding) => void,
+): NameServer | undefined {
   if (text === undefined) return undefined;
   const server = /:[0-9]{1,5}$/.test(text) && isIP(text) === 0 ? readServer(text) : undefined;
   if (server !== undefined) return server;
   const message = 'must be an IP address of this host with a port, e.g. "127.0.0.1:9464" or "[::1]:9464"';
-  report(invalid(["metrics", "listen"], "value", message));
+  report(invalid(path, "value", message));
   return undefined;
 }
 

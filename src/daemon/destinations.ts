@@ -4,10 +4,10 @@ import { type DestinationPlan, type Planned, planDestinations, type Resolve } fr
 import type { Configuration } from "./configuration.ts";
 import { deniedFor } from "./metrics.ts";
 
-/** As the settings say; and no agent reaches the metrics. */
+/** As the settings say; and no agent reaches the metrics or the API. */
 export function namedSettings({ settings, connections }: Configuration): DestinationPlan {
   const { allow, deny } = settings.egress;
-  return { connections, allow, deny: [...deny, ...deniedFor(settings.metrics.listen)] };
+  return { connections, allow, deny: [...deny, ...deniedFor(settings.metrics.listen), ...deniedFor(settings.api)] };
 }
 
 export async function resolveDestinations(configuration: Configuration, resolve: Resolve, log: Log): Promise<Planned> {

@@ -8,6 +8,7 @@ import { UserError } from "../../src/base/errors.ts";
 import type { Log } from "../../src/base/log.ts";
 import type { Membership } from "../../src/control/api/callers.ts";
 import { startControlServer } from "../../src/control/api/server.ts";
+import type { TlsListener } from "../../src/control/api/tls-listener.ts";
 import type { ApprovalListing } from "../../src/control/approvals.ts";
 import type { EvidenceLine, EvidenceSummary } from "../../src/control/evidence-ports.ts";
 import type {
@@ -36,6 +37,7 @@ export interface FakeDaemon {
   readonly watchers: Set<(event: AuditEvent) => void>;
   /** The audit trail. */
   readonly events: readonly AuditEvent[];
+  readonly tls: TlsListener;
   close(): Promise<void>;
 }
 
@@ -431,7 +433,7 @@ export async function fakeDaemon(
     await close();
     rmSync(runDir, { recursive: true, force: true });
   });
-  return Object.assign(state, { runDir, socketPath, log, calls, watchers, events, close });
+  return Object.assign(state, { runDir, socketPath, log, calls, watchers, events, tls: server.tls, close });
 }
 
 export const SINKS: readonly SinkStatus[] = [

@@ -1,19 +1,20 @@
 /** Sends what a route answers, in the form that it declares. What is slow to read is waited for, or ended. */
 import type { ServerResponse } from "node:http";
 import { API_WATCHERS_MAX, API_WATCHERS_PER_USER_MAX, UNSENT_BYTES_MAX } from "../../base/limits.ts";
+import type { Caller } from "../ports.ts";
 import { ApiFault } from "./faults.ts";
 import { RateFault } from "./rates.ts";
 import type { Answer } from "./route.ts";
 
-/** Each with the uid of who watches. */
-export type Watchers = Map<ServerResponse, number>;
+/** Each with who watches. */
+export type Watchers = Map<ServerResponse, string>;
 
 /** `type`: the media type. Throws API_WATCHERS_FULL before anything was sent. */
 export async function send(
   response: ServerResponse,
   answer: Answer,
   type: string,
-  uid: number,
+  caller: Caller,
   watchers: Watchers,
 ): Promise<void> {
   switch (answer.kind) {
@@ -30,7 +31,7 @@ export async function send(
       await stream(response, type, answer.bytes);
       break;
     case "events":
-      sendEvents(response, answer.watch, uid, watchers);
+      sendEvents(response, answer.watch, caller, watchers);
       break;
     default:
       answer satisfies never;
@@ -83,17 +84,18 @@ function drained(response: ServerResponse): Promise<void> {
 function sendEvents(
   response: ServerResponse,
   watch: Extract<Answer, { kind: "events" }>["watch"],
-  uid: number,
+  caller: Caller,
   watchers: Watchers,
 ): void {
-  const own = [...watchers.values()].filter((one) => one === uid).length;
-  if (uid !== 0 && own >= API_WATCHERS_PER_USER_MAX) {
+  const who = caller.human === undefined ? `uid ${caller.uid}` : `human ${caller.human.id}`;
+  const own = [...watchers.values()].filter((one) => one === who).length;
+  if (who !== "uid 0" && own >= API_WATCHERS_PER_USER_MAX) {
     throw new ApiFault(503, "API_WATCHERS_FULL", `This user watches ${own} times already`, "End one of them");
   }
   if (watchers.size >= API_WATCHERS_MAX) {
     throw new ApiFault(503, "API_WATCHERS_FULL", `${API_WATCHERS_MAX} clients watch already`, "End one of them");
   }
-  watchers.set(response, uid);
+  watchers.set(response, who);
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
   response.flushHeaders();
   const stop = watch((event) => {

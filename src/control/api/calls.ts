@@ -11,6 +11,8 @@ export interface Call {
   /** What is known of it, as far as it came. */
   route?: Route;
   peer?: Peer;
+  /** Address of a client over TLS. */
+  source?: string;
   caller?: Caller;
 }
 
@@ -19,7 +21,7 @@ export interface Call {
  * whatever came of it, and who was refused as nobody or for a role. Of those who ask too fast, the first of a row.
  */
 export function eventOf(call: Call, fault: ApiFault | undefined, nowMs: number): AuditEvent | undefined {
-  const { route, peer, caller, method } = call;
+  const { route, peer, source, caller, method } = call;
   if (fault instanceof RateFault) {
     return fault.isFirst
       ? { atMs: nowMs, kind: "api.limited", message: fault.message, fields: whoOf(call) }
@@ -30,7 +32,7 @@ export function eventOf(call: Call, fault: ApiFault | undefined, nowMs: number):
   // The trail is closed when the daemon has obeyed; `daemon.stop` has told it.
   if (route?.afterwards !== undefined && fault === undefined) return undefined;
   const asked = `${method} ${route?.path ?? "of nothing"}`;
-  const by = caller?.human?.name ?? (peer === undefined ? "nobody" : `uid ${peer.uid}`);
+  const by = caller?.human?.name ?? (peer === undefined ? (source ?? "nobody") : `uid ${peer.uid}`);
   const fields = {
     ...{ method, route: route?.path ?? "", roles: [...(caller?.roles ?? [])].join(" "), ...whoOf(call) },
     ...{ status: fault?.status ?? 200, code: fault?.code ?? "", durationMs: nowMs - call.startedMs },
@@ -42,8 +44,9 @@ function isTold(route: Route | undefined): boolean {
   return route !== undefined && (route.method !== "GET" || route.showsRecordings === true);
 }
 
-function whoOf({ peer, caller }: Call) {
+function whoOf({ peer, source, caller }: Call) {
   return {
+    ...(source === undefined ? {} : { source }),
     ...(peer === undefined ? {} : { uid: peer.uid, pid: peer.pid }),
     ...(caller?.human === undefined ? {} : { human: caller.human.id }),
   };

@@ -37,7 +37,12 @@ export interface OpenApi {
   readonly info: object;
   /** By path, then by method in lower case. */
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: { readonly schemas: Readonly<Record<string, AnySchema>>; readonly responses: object };
+  readonly security: readonly object[];
+  readonly components: {
+    readonly securitySchemes: object;
+    readonly schemas: Readonly<Record<string, AnySchema>>;
+    readonly responses: object;
+  };
 }
 
 export function openApiOf(routes: readonly Route[]): OpenApi {
@@ -55,11 +60,14 @@ export function openApiOf(routes: readonly Route[]): OpenApi {
       title: "Sallyport",
       version: "1",
       description:
-        "Spoken over a Unix socket; the kernel says who asks. Any of `x-roles` may ask. " +
+        "Spoken over a Unix socket, where the kernel says who asks, and over TLS where the settings want it. Any of `x-roles` may ask. " +
         "Of a stream, the schema is that of one line or of one event's data.",
     },
+    // On the Unix socket a user of the host may be enough; over TLS something has to be shown.
+    security: [{}, { bearer: [] }],
     paths,
     components: {
+      securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
       schemas: Object.fromEntries([...schemas].sort(([a], [b]) => (a < b ? -1 : 1))),
       responses: Object.fromEntries(
         Object.entries(REFUSALS).map(([status, description]) => [status, { description, content: refusal }]),

@@ -59,7 +59,7 @@ export class RateFault extends ApiFault {
 
 export class Rates {
   readonly #clock: Clock;
-  readonly #root = new Buckets(API_ROOT_RATE_PER_SECOND, API_ROOT_RATE_BURST);
+  readonly #wide = new Buckets(API_ROOT_RATE_PER_SECOND, API_ROOT_RATE_BURST);
   readonly #others = new Buckets(API_RATE_PER_SECOND, API_RATE_BURST);
   readonly #nobodies = new Buckets(API_FAILURES_PER_SECOND, API_FAILURE_BURST);
 
@@ -69,7 +69,12 @@ export class Rates {
 
   /** A request of a user, before anything that was shown is looked at. Throws RateFault. */
   ofUser(uid: number): void {
-    refuse((uid === 0 ? this.#root : this.#others).take(`uid ${uid}`, this.#clock.nowMs()));
+    refuse((uid === 0 ? this.#wide : this.#others).take(`uid ${uid}`, this.#clock.nowMs()));
+  }
+
+  /** A request over TLS, before anything that was shown is looked at: behind one address may be many. Throws RateFault. */
+  ofAddress(address: string): void {
+    refuse(this.#wide.take(`address ${address}`, this.#clock.nowMs()));
   }
 
   /** A request of a human, from wherever. Throws RateFault. */
