@@ -13,7 +13,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ["protocols", "policy", "masking"],
   ["kernel", "containers", "store", "metrics"],
   ["identity", "names", "vault", "holds", "recorder", "audit"],
-  ["evidence"],
+  ["evidence", "notify"],
   ["path", "control", "search"],
   ["config"],
   ["daemon"],

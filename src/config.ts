@@ -11,7 +11,8 @@ import { parseSettingsDocument, type SettingsDocument } from "./config/document.
 import { readDoors } from "./config/doors.ts";
 import { type EgressSettings, type RawEgress, readEgress } from "./config/egress.ts";
 import { type RawEvents, readEvents } from "./config/events.ts";
-import { type IssuerSettings, type RawIdentity, readIdentity } from "./config/identity.ts";
+import { type RawGrant, readGrants } from "./config/grants.ts";
+import { type IdentitySettings, type RawIdentity, readIdentity } from "./config/identity.ts";
 import { checkMatchers, type RawMatcher, readMatchers } from "./config/match.ts";
 import {
   type ConnectionSettings,
@@ -21,12 +22,15 @@ import {
   readConnection,
   record,
 } from "./config/meaning.ts";
+import { type RawNotify, readNotify } from "./config/notify.ts";
 import { type Finding, formatPath, SettingsError } from "./config/problems.ts";
 import { type RawRecording, type RecordingSettings, readRecording } from "./config/recording.ts";
 import { addedConnectionSchema, settingsSchema } from "./config/schema.ts";
 import { type NameServer, readListen, readServers } from "./config/servers.ts";
 import type { ApiListener } from "./model/api-listener.ts";
+import type { GrantTerms } from "./model/grant.ts";
 import type { Matcher } from "./model/matcher.ts";
+import type { NotifySettings } from "./model/notify.ts";
 import type { EventSettings } from "./model/sink.ts";
 
 export type { ConnectionSettings, CredentialReference, ProtocolTraits } from "./config/meaning.ts";
@@ -39,8 +43,10 @@ export interface Settings {
   readonly file: string;
   readonly agents: readonly AgentSettings[];
   /** Whose tokens say who an agent is. */
-  readonly identity: { readonly issuers: readonly IssuerSettings[] };
+  readonly identity: IdentitySettings;
   readonly connections: readonly ConnectionSettings[];
+  /** Undefined: agents need none. */
+  readonly grants: readonly GrantTerms[] | undefined;
   readonly egress: EgressSettings;
   /** Empty: those of the host's resolv.conf. */
   readonly names: { readonly servers: readonly NameServer[] };
@@ -53,6 +59,8 @@ export interface Settings {
   readonly events: EventSettings;
   /** Undefined: the API is served over its Unix socket alone. */
   readonly api: ApiListener | undefined;
+  /** Whom held actions are told to, and who answers from there. */
+  readonly notify: NotifySettings;
   /** Undefined: metrics are told over the API alone. */
   readonly metrics: { readonly listen: NameServer | undefined };
   readonly interception: { readonly port: number; readonly cgroupRoot?: string };
@@ -70,6 +78,7 @@ interface RawSettings {
   readonly agents?: readonly RawAgent[];
   readonly identity?: RawIdentity;
   readonly connections?: readonly RawConnection[];
+  readonly grants?: readonly RawGrant[];
   readonly egress?: RawEgress;
   readonly names?: { readonly servers?: readonly string[] };
   readonly sockets?: { readonly allow?: readonly string[] };
@@ -77,6 +86,7 @@ interface RawSettings {
   readonly recording?: RawRecording;
   readonly events?: RawEvents;
   readonly api?: RawApi;
+  readonly notify?: RawNotify;
   readonly metrics?: { readonly listen: string };
   readonly interception?: { readonly port?: number; readonly cgroupRoot?: string };
 }
@@ -155,6 +165,7 @@ function convert(
     agents,
     identity: readIdentity(raw.identity ?? {}, names, file, report),
     connections,
+    grants: raw.grants === undefined ? undefined : readGrants(raw.grants, names, report),
     egress: readEgress(raw.egress ?? {}, report),
     names: { servers: readServers(raw.names?.servers ?? [], report) },
     sockets: { allow: readDoors(raw.sockets?.allow ?? [], report) },
@@ -162,6 +173,7 @@ function convert(
     ...(raw.policies === undefined ? {} : { policies: resolve(dirname(file), raw.policies) }),
     events: readEvents(raw.events ?? {}, file, report),
     api: readApi(raw.api, file, report),
+    notify: readNotify(raw.notify ?? {}, file, report),
     metrics: { listen: readListen(raw.metrics?.listen, ["metrics", "listen"], report) },
     interception: {
       port: raw.interception?.port ?? LISTENER_PORT_DEFAULT,

@@ -6,7 +6,13 @@ import { type Accepted, NAMES_CONNECTION } from "ebpf-loader";
 import { createAudit } from "./audit/audit.ts";
 import type { Clock } from "./base/clock.ts";
 import { codeOf, messageOf, UserError } from "./base/errors.ts";
-import { IDENTITY_EVERY_MS, ORIGIN_AGE_MS, RESOLVE_EVERY_MS, RETENTION_EVERY_MS } from "./base/limits.ts";
+import {
+  GRANTS_EVERY_MS,
+  IDENTITY_EVERY_MS,
+  ORIGIN_AGE_MS,
+  RESOLVE_EVERY_MS,
+  RETENTION_EVERY_MS,
+} from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
 import { outputOf } from "./config/recording.ts";
 import { Containers } from "./containers/containers.ts";
@@ -24,6 +30,7 @@ import { auditKernelEvent, isRefusal, Refusals } from "./daemon/kernel-events.ts
 import { Life } from "./daemon/life.ts";
 import { makeFolder } from "./daemon/make-folder.ts";
 import { type MeteredParts, metricsText } from "./daemon/metrics.ts";
+import { createNotify, notifySecrets } from "./daemon/notify.ts";
 import { ownSecrets } from "./daemon/own-secrets.ts";
 import { reloadResult } from "./daemon/ports/daemon.ts";
 import { createPorts } from "./daemon/ports.ts";
@@ -39,10 +46,12 @@ import { trustEnvironment } from "./daemon/trust.ts";
 import { VERSION } from "./daemon/version.ts";
 import { LiveHolds } from "./holds/holds.ts";
 import { Agents } from "./identity/agents.ts";
+import { Grants } from "./identity/grants.ts";
 import { createGroupsOf } from "./identity/groups.ts";
 import { AgentStates } from "./identity/states.ts";
 import { Tokens } from "./identity/tokens.ts";
-import { bootNs } from "./kernel/boot-clock.ts";
+import { createUidOf } from "./identity/users.ts";
+import { bootId, bootNs } from "./kernel/boot-clock.ts";
 import { cgroupOf } from "./kernel/cgroups.ts";
 import { createResolver } from "./kernel/destinations.ts";
 import { Interception } from "./kernel/interception.ts";
@@ -169,16 +178,17 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const sessions = new Sessions();
     const agents = new Agents({
       ...{ interception, store: store.tags, tokens: store.tokens, clock, emit },
-      identityOver: (cgroupId, why) => sessions.stop(({ origin }) => origin.tagCgroupId === cgroupId, why),
+      isRevoked: (agent) => states?.isRevoked(agent) ?? true,
+      identityOver: (cgroupId, why) => sessions.expel(({ origin }) => origin.tagCgroupId === cgroupId, why),
     });
     const tokens = new Tokens({ clock, log });
-    tokens.configure(inForce().issuers);
+    tokens.configure(inForce().issuers, inForce().providers);
     const slotOf = (name: string) => agents.slotOf(name);
     states = new AgentStates({ kernel: interception, store: store.agentStates, slotOf, clock, bootNs, emit });
     await states.restore();
     for (const warning of states.warnings()) log.warn(warning);
     const heldStates = states;
-    agents.configure(inForce().settings.agents, inForce().issuers);
+    agents.configure(inForce().settings.agents, [...inForce().issuers, ...inForce().providers]);
     await agents.restore();
     const names = createNames({
       clock,
@@ -208,6 +218,14 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     life.atEnd(() => doors.close());
     doors.open(inForce().settings.sockets.allow);
 
+    const grants = new Grants({
+      ...{ clock, bootNs, bootId: bootId(), store: store.grants, emit, agents },
+      isBorn: (cgroupId) => interception.tags().some((tag) => tag.cgroupId === cgroupId),
+      flows: () => sessions.list().filter((session) => session.hasEntered()), // the others will be asked
+    });
+    grants.configure(inForce().settings.grants);
+    await grants.restore();
+
     // the data path
     const holds = new LiveHolds({
       ...{ clock, store: store.holds, log, emit, scrub, key: vault.derivedKey("hold") },
@@ -219,12 +237,20 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     life.atEnd(() => holds.close());
     life.atEnd(() => sessions.drain("the daemon is going down"));
     life.atEnd(() => holds.abandonAll("the daemon is going down; send it again"));
+    const groupsOf = createGroupsOf(clock);
+    const notify = createNotify({
+      ...{ clock, log, emit, readSecret, holds, groupsOf, uidOf: createUidOf() },
+      settings: () => inForce().settings.notify,
+    });
+    life.atLeave(() => notify.close());
+    notify.notifier.prepare(inForce().settings.notify)();
     const environment = trustEnvironment(authority);
     const admit = (pid: number, cgroup: string) => doors.admit(pid, cgroup);
     const bounds = (): RunBounds => {
       const { references, settings } = inForce();
       const kept = [runDir, configFile, settings.policies].flatMap((path) => (path === undefined ? [] : [path]));
-      const hidden = [stateDir, ...secretFiles(references), ...ownSecrets(settings)];
+      const ours = [...ownSecrets(settings), ...notifySecrets(settings.notify)];
+      const hidden = [stateDir, ...secretFiles(references), ...ours];
       return { unixSockets: doors.unixSockets, hidden, fixed: kept };
     };
     const identify = identifier(tokens, clock, emit);
@@ -246,6 +272,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const path: PathParts = {
       clock,
       agentOf: (slot, cgroupId) => agents.agentOf(slot, cgroupId),
+      ungranted: (agent, cgroupId, connection) => grants.refusal(agent, cgroupId, connection),
       isQuarantined: (agent) => heldStates.isQuarantined(agent),
       isObserved: (agent) => heldStates.isObserved(agent),
       connectionOf: (number) => inForce().byNumber.get(number),
@@ -290,8 +317,10 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         const next = loadConfiguration(configFile, await vault.list());
         const planned = await resolveDestinations(next, resolve, log);
         const adoptSinks = audit.prepare(next.settings.events);
+        const adoptTargets = notify.notifier.prepare(next.settings.notify);
         await endpoint.change(next.settings.metrics.listen);
         await api.tls.change(await readDoor(next.settings.api, readSecret));
+        await notify.door.change(next.settings.notify.listen);
         // from here on nothing waits, and what can fail comes first: all of it is in force, or none
         const closed = names.adopt(namedSettings(next), planned);
         if (!areAlike(inForce(), next)) holds.endStanding();
@@ -299,10 +328,12 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         configuration = next;
         loadedMs = clock.nowMs();
         adoptSinks();
+        adoptTargets();
         ledger.keepShadows(new Set(next.policy.rules.flatMap(({ name, shadow }) => (shadow ? [name] : []))));
         doors.open(next.settings.sockets.allow);
-        agents.configure(next.settings.agents, next.issuers);
-        tokens.configure(next.issuers);
+        agents.configure(next.settings.agents, [...next.issuers, ...next.providers]);
+        tokens.configure(next.issuers, next.providers);
+        grants.configure(next.settings.grants);
         const defined = new Map(next.connections.map((connection) => [connection.name, JSON.stringify(connection)]));
         sessions.stop(({ connection }) => !defined.has(connection.name), "its connection was removed");
         const isOld = (connection: Connection) => defined.get(connection.name) !== JSON.stringify(connection);
@@ -320,7 +351,9 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         say("settings.load", `Settings and policy ${policy} are in force`, { policy });
         if (policy !== before) say("policy.change", `Policy ${policy} replaces ${before}`, { policy, before });
       } catch (error) {
-        await endpoint.change(inForce().settings.metrics.listen).catch(() => {}); // told by the error that came first
+        // told by the error that came first
+        await endpoint.change(inForce().settings.metrics.listen).catch(() => {});
+        await notify.door.change(inForce().settings.notify.listen).catch(() => {});
         await readDoor(inForce().settings.api, readSecret)
           .then((door) => api.tls.change(door))
           .catch(() => {});
@@ -343,7 +376,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       ...{ metrics, audit, protocols, process: processMeter, retention, ...recordings },
       outbox: () => new Map(audit.sinks().map(({ name, behind }) => [name, behind.events])),
       ...{ stateDir, runDir, configFile, startedMs, clock, agents, sessions, interception, names, vault },
-      ...{ credentialOf, authority, runs, identify, emit, reload, sightings, containers, tagging, holds },
+      ...{ credentialOf, authority, runs, identify, emit, reload, sightings, containers, tagging, holds, grants },
       states: heldStates,
       agentNames: () => store.agentStates.names(),
       configuration: inForce,
@@ -351,7 +384,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       ...{ ledger, search, flushEvents: () => audit.flush() },
       index: store.sessions,
       userOf: path.userOf,
-      groupsOf: createGroupsOf(clock),
+      ...{ groupsOf, notifier: notify.notifier },
       watchEvents: (onEvent) => {
         watchers.on("event", onEvent);
         return () => watchers.off("event", onEvent);
@@ -367,6 +400,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const endpoint = new MetricsEndpoint(parts.metricsText, log);
     life.atLeave(() => endpoint.close());
     await endpoint.change(inForce().settings.metrics.listen);
+    await notify.door.change(inForce().settings.notify.listen);
     const door = service.apiSocket === undefined ? {} : { listenFd: service.apiSocket };
     const socketPath = join(runDir, "api.sock");
     const api = await startControlServer({ socketPath, ports: createPorts(parts), clock, log, ...door });
@@ -381,8 +415,10 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     });
     life.every(1_000, () => tend(interception, agents), log);
     life.every(IDENTITY_EVERY_MS, () => agents.endIdentities(), log);
+    life.every(GRANTS_EVERY_MS, () => grants.review(), log);
     life.every(1_000, async () => doors.tend(), log);
     life.every(1_000, async () => refusals.expire().forEach(emit), log);
+    life.every(1_000, async () => notify.tend(), log);
     life.every(
       1_000,
       async () => {

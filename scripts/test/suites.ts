@@ -46,6 +46,7 @@ export const SUITES: readonly Suite[] = [
   unit("recorder"),
   unit("evidence"),
   unit("audit"),
+  unit("notify"),
   unit("search"),
   unit("path"),
   unit("control"),

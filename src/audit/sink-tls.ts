@@ -1,4 +1,4 @@
-/** TLS towards sinks: the server is verified, always. Reads the PEM files that the settings name. */
+/** TLS towards receivers of events and notices: the server is verified, always. Reads the PEM files that the settings name. */
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { type ConnectionOptions, checkServerIdentity } from "node:tls";
@@ -25,12 +25,8 @@ function read(file: string): Buffer {
     bytes = readFileSync(file);
   } catch (cause) {
     const remedy = "Check the path, its owner and mode; the daemon runs as root";
-    throw new UserError("SINK_TLS", `Cannot read ${file} for a sink: ${codeOf(cause)}`, remedy, { cause });
+    throw new UserError("SINK_TLS", `Cannot read ${file} for TLS: ${codeOf(cause)}`, remedy, { cause });
   }
   if (bytes.length <= PEM_BYTES_MAX) return bytes;
-  throw new UserError(
-    "SINK_TLS",
-    `Cannot use ${file} for a sink: it is larger than ${PEM_BYTES_MAX} bytes`,
-    "Split it",
-  );
+  throw new UserError("SINK_TLS", `Cannot use ${file} for TLS: it is larger than ${PEM_BYTES_MAX} bytes`, "Split it");
 }

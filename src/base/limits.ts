@@ -472,6 +472,14 @@ export const ISSUERS_MAX = 64;
 export const ISSUER_ENTRIES_MAX = 64;
 /** A token: the largest that identity providers give have some hundred groups in them; headers of HTTP end here too. */
 export const TOKEN_BYTES_MAX = 16 * 1024;
+/** A SAML response in base64: it has its certificate in it, and may have some hundred groups. What the API takes as a token. */
+export const SAML_BYTES_MAX = 64 * 1024;
+/** Elements within each other; usual responses have 10. */
+export const XML_DEPTH_MAX = 32;
+/** Elements, attributes and texts: 400 groups. Verifying blocks the thread for some 0.05 ms for each, signature and certificate. */
+export const XML_NODES_MAX = 1_024;
+/** Certificates of one identity provider: the one in use and the next, of two servers. Each may be tried. */
+export const SAML_CERTIFICATES_MAX = 4;
 /** Groups, and the length of one claim, that an identity takes from a token: both become facts of every decision. */
 export const TOKEN_GROUPS_MAX = 64;
 export const TOKEN_CLAIM_MAX = 1_024;
@@ -494,3 +502,48 @@ export const ISSUER_KEYS_FRESH_MS = 10 * 60_000;
 export const ISSUER_KEYS_KEPT_MS = 60 * 60_000;
 /** Between two questions to one issuer, so that tokens with invented keys do not become a flood of them. */
 export const ISSUER_ASK_EVERY_MS = 10_000;
+/** Targets that are told of held actions: every channel of one host's teams. */
+export const NOTIFY_TARGETS_MAX = 16;
+/** Accounts of one target that are mapped to a user: a large department. */
+export const NOTIFY_ACCOUNTS_MAX = 1_000;
+/** Messages that wait for one target: as many as actions may wait; the oldest is given up for the newest. */
+export const NOTIFY_QUEUED_MAX = 1_024;
+/** One try: dial, handshake and answer. */
+export const NOTIFY_WAIT_MS = 10_000;
+/** What tells of an end is given up after this: news, not history; the trail has it anyway. */
+export const NOTIFY_KEPT_MS = 15 * 60_000;
+/** What a target lost, and what it would not take, is told at most this often. */
+export const NOTIFY_TOLD_MS = 60_000;
+/** Answers that are refused, told one by one within that time; more are counted. */
+export const NOTIFY_REFUSALS_TOLD_MAX = 60;
+/** Characters of statements in a chat's message: Slack takes 3,000 in a block. What does not fit is not answered there. */
+export const NOTIFY_TEXT_MAX = 2_800;
+/** Characters of any other value in it: names of tables are the agent's to choose. Slack takes 2,000 in a field. */
+export const NOTIFY_VALUE_MAX = 1_500;
+/** An answer that comes in: Slack sends the whole message along with the press of a button. */
+export const NOTIFY_BODY_BYTES_MAX = 64 * 1024;
+/** Connections to where answers come in, and the time one request may take: a proxy stands before it. */
+export const NOTIFY_CONNECTIONS_MAX = 64;
+export const NOTIFY_REQUEST_WAIT_MS = 5_000;
+/** By how much the time of an answer may differ from ours: what Slack and Standard Webhooks say. */
+export const NOTIFY_SKEW_MS = 5 * 60_000;
+/** Answers that are remembered, so that none counts twice; each while its time would still be good. */
+export const NOTIFY_REPLAYS_MAX = 10_000;
+/** Signatures on one answer: a sender that changes its key signs with both. */
+export const NOTIFY_SIGNATURES_MAX = 8;
+/** Grants in the settings, and names that one of them lists: each is asked for every tagged cgroup four times a second. */
+export const GRANTS_MAX = 256;
+export const GRANT_ENTRIES_MAX = 256;
+/** How often it is looked whose grant is over: a part of the second within which sessions end. */
+export const GRANTS_EVERY_MS = 250;
+/** How long a grant of the settings lasts: a service that runs for ever is granted anew once a year. */
+export const GRANT_MS_MAX = 365 * 86_400_000;
+/** Grants by people that stand at once, and those that have ended and are still listed. */
+export const GRANTS_GIVEN_MAX = 1_000;
+export const GRANTS_ENDED_KEPT_MAX = 1_000;
+/** What somebody is given for longer belongs into the settings. */
+export const GRANT_GIVEN_MS_MAX = 30 * 86_400_000;
+/** Why a grant was given or ended, or an agent revoked, in a person's words. */
+export const GRANT_REASON_MAX = 500;
+/** Of a session that lost its grant or identity: its client may not have taken its farewell by then, and is cut off. */
+export const EXPEL_WAIT_MS = 500;

@@ -160,7 +160,8 @@ function tlsOf(raw: RawSink["tls"], from: (relative: string) => string): SinkTls
   };
 }
 
-function placed(reference: SecretRef, from: (relative: string) => string): SecretRef {
+/** Paths start at the settings' folder. */
+export function placed(reference: SecretRef, from: (relative: string) => string): SecretRef {
   return "file" in reference ? { file: from(reference.file) } : reference;
 }
 

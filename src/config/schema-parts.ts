@@ -29,6 +29,12 @@ export const text = {
   description: "1 to 255 characters without control characters",
 } as const;
 
+export const duration = {
+  type: "string",
+  pattern: "^([0-9]{1,6}[smhd])+$",
+  description: 'a time, e.g. "60s" or "1h30m"',
+} as const;
+
 /** Exactly one place to read a secret from. A secret itself has no place in the settings. */
 export const reference = {
   type: "object",

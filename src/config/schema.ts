@@ -14,7 +14,9 @@ import {
 } from "../base/limits.ts";
 import { apiSchema } from "./api.ts";
 import { eventsSchema } from "./event-schema.ts";
+import { grantsSchema } from "./grants-schema.ts";
 import { identitySchema } from "./identity-schema.ts";
+import { notifySchema } from "./notify-schema.ts";
 import { label, name, path, reference, text } from "./schema-parts.ts";
 
 const labels = { type: "array", maxItems: 64, uniqueItems: true, items: label } as const;
@@ -197,6 +199,7 @@ export const settingsSchema = {
     agents: { type: "array", maxItems: SETTINGS_LIST_MAX, items: agent },
     identity: identitySchema,
     connections: { type: "array", maxItems: SETTINGS_LIST_MAX, items: connection },
+    grants: grantsSchema,
     egress: { type: "object", additionalProperties: false, properties: { allow: addresses, deny: addresses } },
     names: {
       type: "object",
@@ -263,6 +266,7 @@ export const settingsSchema = {
     },
     events: eventsSchema,
     api: apiSchema,
+    notify: notifySchema,
     metrics: {
       type: "object",
       additionalProperties: false,

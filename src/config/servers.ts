@@ -1,9 +1,9 @@
-/** Addresses of single hosts as settings write them: nameservers, and where the daemon serves metrics or its API. Names are none. */
+/** Addresses of single hosts as settings write them: nameservers, and where the daemon listens. Names are none. */
 import { isIP } from "node:net";
 import { invalid } from "./meaning.ts";
-import type { Finding } from "./problems.ts";
+import type { Finding, Path } from "./problems.ts";
 
-/** Where the daemon's resolver asks, over UDP and TCP, or where it serves something. */
+/** Where the daemon's resolver asks, over UDP and TCP, or where it listens itself. */
 export interface NameServer {
   readonly address: string;
   readonly port: number;
@@ -29,11 +29,29 @@ export function readListen(
   report: (finding: Finding) => void,
 ): NameServer | undefined {
   if (text === undefined) return undefined;
-  const server = /:[0-9]{1,5}$/.test(text) && isIP(text) === 0 ? readServer(text) : undefined;
+  const server = readAddress(text);
   if (server !== undefined) return server;
   const message = 'must be an IP address of this host with a port, e.g. "127.0.0.1:9464" or "[::1]:9464"';
   report(invalid(path, "value", message));
   return undefined;
+}
+
+/** The same on loopback: what comes there was neither encrypted nor is it anybody's before its signature is known. */
+export function readLoopback(
+  text: string | undefined,
+  path: Path,
+  report: (finding: Finding) => void,
+): NameServer | undefined {
+  if (text === undefined) return undefined;
+  const server = readAddress(text);
+  if (server !== undefined && /^(127\.|::1$)/.test(server.address)) return server;
+  report(invalid(path, "value", 'must be an address of loopback with a port, e.g. "127.0.0.1:8787" or "[::1]:8787"'));
+  return undefined;
+}
+
+/** With its port. */
+function readAddress(text: string): NameServer | undefined {
+  return /:[0-9]{1,5}$/.test(text) && isIP(text) === 0 ? readServer(text) : undefined;
 }
 
 function readServer(text: string): NameServer | undefined {

@@ -14,6 +14,8 @@ import type { SinkStatus } from "../model/sink.ts";
 import type { Explanation } from "../policy/explanation.ts";
 import type { ApprovalPorts } from "./approvals.ts";
 import type { EvidenceLine, EvidencePorts, OfflineVerification } from "./evidence-ports.ts";
+import type { GrantPorts, HeldGrant } from "./grant-ports.ts";
+import type { NotifyPorts } from "./notify-ports.ts";
 import type { ExplainRequest, PolicyCheck, PolicyPorts, PolicyStatus, PolicyTestResult } from "./policy-ports.ts";
 import type { RetentionPorts } from "./retention-ports.ts";
 import type { RunPorts } from "./runs.ts";
@@ -47,6 +49,8 @@ export interface ControlPorts {
   readonly runs: RunPorts;
   readonly agents: AgentPorts;
   readonly approvals: ApprovalPorts;
+  readonly grants: GrantPorts;
+  readonly notify: NotifyPorts;
   readonly connections: ConnectionPorts;
   readonly sessions: SessionPorts;
   readonly evidence: EvidencePorts;
@@ -106,6 +110,10 @@ export interface AgentPorts {
   quarantine(agent: string, reason: string, caller: Caller): Promise<Quarantined>;
   /** Throws AGENT_UNKNOWN, AGENT_NOT_QUARANTINED. */
   release(agent: string, caller: Caller): Promise<AgentStateListing>;
+  /** Takes back what the agent's tags and given grants let it do; see docs/grants.md. Throws AGENT_UNKNOWN. */
+  revoke(agent: string, reason: string, caller: Caller): Promise<Revoked>;
+  /** What matchers make this agent counts again. Throws AGENT_UNKNOWN, AGENT_NOT_REVOKED. */
+  reinstate(agent: string, caller: Caller): Promise<AgentStateListing>;
   /** Throws AGENT_UNKNOWN, OBSERVE_TIME. */
   observe(agent: string, untilMs: number, caller: Caller): Promise<AgentStateListing>;
   /** Throws AGENT_UNKNOWN, AGENT_NOT_OBSERVED. */
@@ -133,6 +141,13 @@ export interface Quarantined extends AgentStateListing {
   readonly unable: number;
 }
 
+export interface Revoked extends AgentStateListing {
+  /** Cgroups that may do nothing more, sessions that were ended, given grants that were. */
+  readonly tags: number;
+  readonly sessions: number;
+  readonly grants: number;
+}
+
 /** What holds for an agent as a whole. */
 export interface AgentStateListing {
   readonly agent: string;
@@ -142,6 +157,9 @@ export interface AgentStateListing {
   readonly reason?: string;
   /** While it is observed; a quarantine wins. */
   readonly observedUntilMs?: number;
+  /** Of what matchers make it, until it is reinstated. */
+  readonly revokedMs?: number;
+  readonly revokeReason?: string;
 }
 
 /** Who an agent is by its token. */
@@ -179,6 +197,10 @@ export interface AgentListing extends AgentStateListing {
   /** The last word of kernel or session; absent when there was none since the daemon started. */
   readonly lastSeenMs?: number;
   readonly identity?: IdentityListing;
+  /** It may do nothing more until it is tagged anew, or its agent reinstated. */
+  readonly revoked?: true;
+  /** What it has at this moment; absent where agents need none. */
+  readonly grants?: readonly HeldGrant[];
 }
 
 export interface ConnectionPorts {

@@ -13,10 +13,11 @@ import {
   readSettings,
   type Settings,
 } from "../config.ts";
+import { readCertificate } from "../identity/certificates.ts";
 import { connectionNumber } from "../kernel/destinations.ts";
 import { DETECTOR_NAMES } from "../masking/detectors.ts";
 import type { Connection } from "../model/connection.ts";
-import type { Issuer } from "../model/issuer.ts";
+import type { Issuer, SamlProvider } from "../model/issuer.ts";
 import { TEST_FILE } from "../policy/cases.ts";
 import { loadPolicy, type Policy, type PolicyFile } from "../policy/load.ts";
 import { protocols } from "../protocols/index.ts";
@@ -29,6 +30,7 @@ export interface Configuration {
   readonly policy: Policy;
   readonly references: ReadonlyMap<string, CredentialReference>;
   readonly issuers: readonly Issuer[];
+  readonly providers: readonly SamlProvider[];
 }
 
 /** A connection that was made by command, as the vault kept it. */
@@ -57,6 +59,10 @@ export function loadConfiguration(configFile: string | undefined, added: readonl
     issuers: settings.identity.issuers.map(({ issuer, caFile }) =>
       caFile === undefined ? issuer : { ...issuer, ca: readText(caFile, "CA_UNREADABLE") },
     ),
+    providers: settings.identity.saml.map(({ provider, certificateFiles }) => ({
+      ...provider,
+      certificates: certificateFiles.map((file) => readCertificate(readText(file, "CERTIFICATE_UNREADABLE"), file)),
+    })),
     references: new Map(
       settings.connections.flatMap(({ connection, credential }) =>
         credential === undefined ? [] : [[connection.name, vaultReference(credential)]],

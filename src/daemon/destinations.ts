@@ -4,10 +4,11 @@ import { type DestinationPlan, type Planned, planDestinations, type Resolve } fr
 import type { Configuration } from "./configuration.ts";
 import { deniedFor } from "./metrics.ts";
 
-/** As the settings say; and no agent reaches the metrics or the API. */
+/** As the settings say; and no agent reaches the metrics, the API, nor where answers to held actions come in. */
 export function namedSettings({ settings, connections }: Configuration): DestinationPlan {
   const { allow, deny } = settings.egress;
-  return { connections, allow, deny: [...deny, ...deniedFor(settings.metrics.listen), ...deniedFor(settings.api)] };
+  const own = [settings.metrics.listen, settings.api, settings.notify.listen].flatMap(deniedFor);
+  return { connections, allow, deny: [...deny, ...own] };
 }
 
 export async function resolveDestinations(configuration: Configuration, resolve: Resolve, log: Log): Promise<Planned> {

@@ -78,7 +78,7 @@ function counted(names: readonly string[]): readonly Reading[] {
   return [...new Set(names)].map((name) => of(name, names.filter((other) => other === name).length));
 }
 
-/** What no agent may reach, whatever else egress allows: the endpoint, at each address where it answers. */
+/** What no agent may reach, whatever else egress allows: an endpoint of ours, at each address where it answers. */
 export function deniedFor(listen: MetricsAddress | undefined): readonly EgressRule[] {
   if (listen === undefined) return [];
   const { address, port } = listen;

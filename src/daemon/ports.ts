@@ -8,6 +8,8 @@ import { approvalPorts } from "./ports/approvals.ts";
 import { connectionPorts } from "./ports/connections.ts";
 import { daemonPorts } from "./ports/daemon.ts";
 import { evidencePorts } from "./ports/evidence.ts";
+import { grantPorts } from "./ports/grants.ts";
+import { notifyPorts } from "./ports/notify.ts";
 import type { PortParts } from "./ports/parts.ts";
 import { policyPorts } from "./ports/policy.ts";
 import { retentionPorts } from "./ports/retention.ts";
@@ -31,6 +33,8 @@ export function createPorts(parts: PortParts): ControlPorts {
     },
     agents: agentPorts(parts),
     approvals: approvalPorts(parts),
+    grants: grantPorts(parts),
+    notify: notifyPorts(parts),
     connections: connectionPorts(parts),
     sessions: sessionPorts(parts),
     evidence: evidencePorts(parts),

@@ -47,6 +47,7 @@ export class Agents {
   readonly #ownCgroup: () => string | undefined;
   readonly #tokens: TokenStore;
   readonly #lasting: Lasting;
+  readonly #isRevoked: (agent: string) => boolean;
   readonly #identityOver: (cgroupId: bigint, why: string) => void;
   readonly #tags = new Map<bigint, Tag>();
   readonly #byPath = new Map<string, bigint>();
@@ -64,7 +65,9 @@ export class Agents {
     /** Of the daemon, as a v2 path. */
     readonly ownCgroup?: () => string | undefined;
     readonly tokens: TokenStore;
-    /** Called once, when the identity of a cgroup ends: what was let in by it has to end. */
+    /** By name: what matchers make that agent may do nothing. */
+    readonly isRevoked: (agent: string) => boolean;
+    /** Called once, when the identity of a cgroup ends or is revoked: what was let in by it has to end. */
     readonly identityOver: (cgroupId: bigint, why: string) => void;
     readonly bootNs?: () => bigint;
   }) {
@@ -74,6 +77,7 @@ export class Agents {
     this.#emit = parts.emit;
     this.#ownCgroup = parts.ownCgroup ?? (() => cgroupOf(process.pid));
     this.#tokens = parts.tokens;
+    this.#isRevoked = parts.isRevoked;
     this.#identityOver = parts.identityOver;
     this.#lasting = new Lasting({
       clock: parts.clock,
@@ -117,11 +121,28 @@ export class Agents {
   agentOf(slot: number, cgroupId: bigint): Agent | undefined {
     const agent = this.bySlot(slot);
     const tag = this.#tags.get(cgroupId);
-    const identity = tag === undefined || tag.slot !== slot ? undefined : this.#lasting.stateOf(tag);
+    const own = tag?.slot === slot ? tag : undefined;
+    const identity = own === undefined ? undefined : this.#lasting.stateOf(own);
+    if (agent !== undefined && this.isRevoked(own ?? { agent: agent.name, kind: "match" })) {
+      return {
+        ...agent,
+        ...(identity === undefined ? {} : { identity: { ...identity, state: "over" } }),
+        revoked: true,
+      };
+    }
     if (agent === undefined || identity === undefined) return agent;
     if (identity.state === "over" || tag?.identity === undefined) return { ...agent, identity };
     const groups = [...new Set([...agent.groups, ...tag.identity.groups])];
     return { ...agent, groups, claims: { ...agent.claims, ...tag.identity.claims }, identity };
+  }
+
+  /** What a matcher found stays what it is until its agent is reinstated; what a person made, until it is made anew. */
+  isRevoked({ agent, kind, revoked }: Pick<Tag, "agent" | "kind" | "revoked">): boolean {
+    return revoked === true || (kind === "match" && this.#isRevoked(agent));
+  }
+
+  byId(cgroupId: bigint): Tag | undefined {
+    return this.#tags.get(cgroupId);
   }
 
   list(): readonly Tag[] {
@@ -180,6 +201,18 @@ export class Agents {
     }
   }
 
+  /** Takes back what an agent's tags may do; its cgroups stay guarded as nobody. Returns how many there are. */
+  revoke(agent: string, why: string): Promise<number> {
+    return this.#inTurn(async () => {
+      const own = this.list().filter((tag) => tag.agent === agent);
+      const made = own.filter(({ kind }) => kind !== "match").map((tag): Tag => ({ ...tag, revoked: true }));
+      for (const tag of made) this.#remember(tag);
+      for (const { cgroupId } of own) this.#identityOver(cgroupId, why);
+      for (const tag of made) await this.#store.put(tag);
+      return own.length;
+    });
+  }
+
   /** Ends tags whose cgroup is gone, and runs in which nobody lives any more. Called once a second. */
   async sweep(): Promise<void> {
     for (const tag of this.list()) {
@@ -207,6 +240,7 @@ export class Agents {
       throw new UserError("TAG_FULL", message, "End some with `sallyport untag`, or tag a cgroup above them all");
     }
     const { as: agent, kind, uid, runId, matcher = "", container = "" } = request;
+    if (before?.revoked === true) throw revokedRefused(path, before.agent);
     if (before?.identity !== undefined) {
       if (before.agent === agent && before.identity.token === request.identity?.token) return before;
       throw identityRefused(path, before.identity.issuer);
@@ -323,6 +357,11 @@ export class Agents {
 function identityRefused(path: string, issuer: string): UserError {
   const message = `Cannot tag ${path} anew: it has an identity by issuer ${issuer}, which must end first`;
   return new UserError("AGENT_IDENTITY", message, `End it: sallyport untag --cgroup ${path}`);
+}
+
+function revokedRefused(path: string, agent: string): UserError {
+  const message = `Cannot tag ${path} anew: ${agent} was revoked in it, and that tag must end first`;
+  return new UserError("AGENT_REVOKED", message, `End it: sallyport untag --cgroup ${path}`);
 }
 
 function tokensFull(): UserError {

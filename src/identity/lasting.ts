@@ -1,23 +1,21 @@
 /** How long an identity lasts: until its time, its cgroup's or its issuer's is over. Ends nothing itself. */
 import type { Clock } from "../base/clock.ts";
-import type { AgentIdentity, Identity } from "../model/identity.ts";
+import type { AgentIdentity } from "../model/identity.ts";
 import type { Issuer } from "../model/issuer.ts";
 import type { Tag } from "../store/tags.ts";
-
-/** The clock since boot is read to a hundredth of a second: without this it could be the first of both by that. */
-const TICK_NS = 10_000_000n;
+import { type Deadline, deadlineAt, isPast, type Now } from "./deadline.ts";
 
 export interface LastingWorld {
   readonly clock: Clock;
-  /** CLOCK_BOOTTIME in nanoseconds: a wall clock that is set back prolongs nothing. */
+  /** CLOCK_BOOTTIME in nanoseconds. */
   readonly bootNs: () => bigint;
   readonly isPopulated: (cgroup: string) => boolean;
 }
 
 export class Lasting {
   readonly #world: LastingWorld;
-  /** By cgroup: when its identity ends by the other clock. */
-  readonly #ends = new Map<bigint, bigint>();
+  /** By cgroup. */
+  readonly #ends = new Map<bigint, Deadline>();
   /** Cgroups in which somebody has lived since they were given their identity. */
   readonly #lived = new Set<bigint>();
   #issuers: ReadonlySet<string> | undefined;
@@ -34,8 +32,7 @@ export class Lasting {
   /** `found`: the tag is of a former daemon, so that its cgroup has had its time to be filled. */
   begin({ cgroupId, identity }: Tag, from: "made" | "found"): void {
     if (identity === undefined) return;
-    const leftMs = Math.max(0, identity.endsMs - this.#world.clock.nowMs());
-    this.#ends.set(cgroupId, this.#world.bootNs() + BigInt(Math.round(leftMs)) * 1_000_000n + TICK_NS);
+    this.#ends.set(cgroupId, deadlineAt(identity.endsMs, this.#now()));
     if (from === "found") this.#lived.add(cgroupId);
   }
 
@@ -48,14 +45,14 @@ export class Lasting {
   stateOf(tag: Tag): AgentIdentity | undefined {
     const { identity } = tag;
     if (identity === undefined) return undefined;
-    const state = identity.over !== undefined || this.#isPast(tag.cgroupId, identity) ? "over" : "valid";
+    const state = identity.over !== undefined || this.#isPast(tag.cgroupId) ? "over" : "valid";
     return { state, issuer: identity.issuer, subject: identity.subject };
   }
 
   /** Why one that was valid is over now; undefined: it lasts. */
   whyOver({ cgroupId, cgroup, identity }: Tag): string | undefined {
     if (identity === undefined || identity.over !== undefined) return undefined;
-    if (this.#isPast(cgroupId, identity)) return "its identity has expired";
+    if (this.#isPast(cgroupId)) return "its identity has expired";
     if (this.#issuers?.has(`${identity.issuer} ${identity.issuerUrl}`) === false)
       return "its identity has ended: its issuer is not in the settings any more";
     if (this.#world.isPopulated(cgroup)) this.#lived.add(cgroupId);
@@ -63,8 +60,12 @@ export class Lasting {
     return undefined;
   }
 
-  #isPast(cgroupId: bigint, { endsMs }: Identity): boolean {
-    const endsNs = this.#ends.get(cgroupId);
-    return this.#world.clock.nowMs() >= endsMs || endsNs === undefined || this.#world.bootNs() >= endsNs;
+  #isPast(cgroupId: bigint): boolean {
+    const deadline = this.#ends.get(cgroupId);
+    return deadline === undefined || isPast(deadline, this.#now());
+  }
+
+  #now(): Now {
+    return { nowMs: this.#world.clock.nowMs(), bootNs: this.#world.bootNs() };
   }
 }

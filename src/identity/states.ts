@@ -1,12 +1,12 @@
 /**
- * What holds for an agent by its name, beyond its tags: quarantined, observed. Keeps store and kernel in step. A
+ * What holds for an agent by its name, beyond its tags: quarantined, revoked, observed. Keeps store and kernel in step. A
  * quarantine is the kernel's first and the store's second, since every moment counts and the kernel's side is pinned;
- * an observation is the store's first. Ends no session: whoever calls does.
+ * an observation is the store's first; the kernel knows of no revocation. Ends no session: whoever calls does.
  */
 import type { Clock } from "../base/clock.ts";
 import { OBSERVE_MS_MAX } from "../base/limits.ts";
 import type { AuditEvent } from "../model/event.ts";
-import type { AgentState, AgentStateStore } from "../store/agent-states.ts";
+import type { AgentState, AgentStateStore, Order } from "../store/agent-states.ts";
 
 /** The part of the kernel's face that is needed. Slots are those of `TagStore.slotOf`. */
 export interface StateKernel {
@@ -58,9 +58,12 @@ export class AgentStates {
 
   /** For every start: nobody shall forget who is not stopped, or who is. */
   warnings(): string[] {
-    return this.list().map(({ agent, quarantine, observation }) => {
-      if (quarantine !== undefined) return `${agent} is quarantined: everything of it is denied`;
-      return `${agent} is observed until ${new Date(observation?.untilMs ?? 0).toISOString()}: nothing that rules deny is stopped`;
+    return this.list().flatMap(({ agent, quarantine, revocation, observation }) => {
+      if (quarantine !== undefined) return [`${agent} is quarantined: everything of it is denied`];
+      const revoked = revocation === undefined ? [] : [`${agent} is revoked: what matchers make it may do nothing`];
+      if (observation === undefined) return revoked;
+      const until = new Date(observation.untilMs).toISOString();
+      return [...revoked, `${agent} is observed until ${until}: nothing that rules deny is stopped`];
     });
   }
 
@@ -70,6 +73,10 @@ export class AgentStates {
 
   isQuarantined(agent: string): boolean {
     return this.#held.get(agent)?.quarantine !== undefined;
+  }
+
+  isRevoked(agent: string): boolean {
+    return this.#held.get(agent)?.revocation !== undefined;
   }
 
   /** Asked for every operation. Quarantine wins. */
@@ -91,13 +98,27 @@ export class AgentStates {
    */
   quarantine(agent: string, slot: number, by: { readonly uid: number; readonly reason: string }): Promise<void> {
     this.#parts.kernel.quarantine(slot, "on");
-    const before = this.#held.get(agent)?.quarantine;
-    const reason = by.reason === "" ? (before?.reason ?? "") : by.reason;
-    const quarantine = { sinceMs: before?.sinceMs ?? this.#parts.clock.nowMs(), uid: by.uid, reason };
+    const quarantine = this.#ordered(by, this.#held.get(agent)?.quarantine);
     const stored = this.#hold({ ...this.#heldOf(agent, slot), quarantine });
-    const why = reason === "" ? "" : `: ${reason}`;
-    this.#say("agent.quarantine", agent, `${agent} is quarantined${why}`, by.uid);
+    this.#say("agent.quarantine", agent, `${agent} is quarantined${whyOf(quarantine)}`, by.uid);
     return stored;
+  }
+
+  /** As `quarantine`, for what matchers make this agent: it may do nothing until the agent is reinstated. */
+  revoke(agent: string, slot: number, by: { readonly uid: number; readonly reason: string }): Promise<void> {
+    const revocation = this.#ordered(by, this.#held.get(agent)?.revocation);
+    const stored = this.#hold({ ...this.#heldOf(agent, slot), revocation });
+    this.#say("agent.revoked", agent, `${agent} is revoked${whyOf(revocation)}`, by.uid);
+    return stored;
+  }
+
+  /** False when it was not revoked. */
+  async reinstate(agent: string, uid: number): Promise<boolean> {
+    const held = this.#held.get(agent);
+    if (held?.revocation === undefined) return false;
+    await this.#hold({ ...held, revocation: undefined });
+    this.#say("agent.reinstated", agent, `What matchers make ${agent} is that agent again`, uid);
+    return true;
   }
 
   /** False when it was not quarantined; the kernel is told all the same, in case a daemon died in between. */
@@ -148,14 +169,20 @@ export class AgentStates {
   }
 
   #heldOf(agent: string, slot: number): Held {
-    return this.#held.get(agent) ?? { agent, slot, quarantine: undefined, observation: undefined, untilBootNs: 0n };
+    const nothing = { quarantine: undefined, revocation: undefined, observation: undefined };
+    return this.#held.get(agent) ?? { agent, slot, ...nothing, untilBootNs: 0n };
+  }
+
+  #ordered({ uid, reason }: { readonly uid: number; readonly reason: string }, before: Order | undefined): Order {
+    const sinceMs = before?.sinceMs ?? this.#parts.clock.nowMs();
+    return { sinceMs, uid, reason: reason === "" ? (before?.reason ?? "") : reason };
   }
 
   #hold(held: Held): Promise<void> {
-    const { agent, quarantine, observation } = held;
-    if (quarantine === undefined && observation === undefined) this.#held.delete(agent);
+    const { agent, quarantine, revocation, observation } = held;
+    if (quarantine === undefined && revocation === undefined && observation === undefined) this.#held.delete(agent);
     else this.#held.set(agent, held);
-    const written = this.#writing.then(() => this.#parts.store.put({ agent, quarantine, observation }));
+    const written = this.#writing.then(() => this.#parts.store.put({ agent, quarantine, revocation, observation }));
     this.#writing = written.catch(() => {}); // told to whoever asked
     return written;
   }
@@ -168,4 +195,8 @@ export class AgentStates {
   #say(kind: string, agent: string, message: string, uid: number): void {
     this.#parts.emit({ atMs: this.#parts.clock.nowMs(), kind, agent, message, fields: { uid } });
   }
+}
+
+function whyOf({ reason }: Order): string {
+  return reason === "" ? "" : `: ${reason}`;
 }

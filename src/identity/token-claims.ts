@@ -1,8 +1,9 @@
 /** What the claims of a verified token make of an agent, as its issuer's settings say. Verifies nothing; shows no value. */
 import { UserError } from "../base/errors.ts";
 import { TOKEN_CLAIM_MAX, TOKEN_GROUPS_MAX } from "../base/limits.ts";
-import type { Issuer } from "../model/issuer.ts";
+import type { TokenTerms } from "../model/issuer.ts";
 import { globMatches } from "./matchers.ts";
+import { claimsRefused } from "./token-refusals.ts";
 
 export type Claims = Readonly<Record<string, unknown>>;
 
@@ -10,7 +11,7 @@ export type Claims = Readonly<Record<string, unknown>>;
 const GROUP = /^[A-Za-z0-9][A-Za-z0-9_./-]{0,62}$/;
 
 /** Throws TOKEN_MATCH: it is not one of those that the settings take. */
-export function checkMatch(claims: Claims, { name, match }: Issuer): void {
+export function checkMatch(claims: Claims, { name, match }: Pick<TokenTerms, "name" | "match">): void {
   for (const [claim, glob] of Object.entries(match)) {
     const value = textOf(claims, claim);
     if (value !== undefined && (glob === "*" || globMatches(glob, value))) continue;
@@ -24,17 +25,20 @@ export function checkMatch(claims: Claims, { name, match }: Issuer): void {
 }
 
 /** The claims that become facts. One that the token lacks, or that is no text, number or truth value, is left out. */
-export function factsOf(claims: Claims, { claims: names }: Issuer): Readonly<Record<string, string>> {
+export function factsOf(
+  claims: Claims,
+  named: readonly (readonly [fact: string, claim: string])[],
+): Readonly<Record<string, string>> {
   const facts: Record<string, string> = Object.create(null);
-  for (const name of names) {
-    const value = textOf(claims, name);
-    if (value !== undefined) facts[name] = checked(value, name);
+  for (const [fact, claim] of named) {
+    const value = textOf(claims, claim);
+    if (value !== undefined) facts[fact] = checked(value, claim);
   }
   return facts;
 }
 
 /** Throws TOKEN_CLAIMS for more than an identity may have. */
-export function groupsOf(claims: Claims, { groups: taken }: Issuer): readonly string[] {
+export function groupsOf(claims: Claims, { groups: taken }: Pick<TokenTerms, "groups">): readonly string[] {
   if (taken === undefined || !Object.hasOwn(claims, taken.claim)) return [];
   const value = claims[taken.claim];
   const said = (Array.isArray(value) ? value : [value]).filter((one) => typeof one === "string");
@@ -53,14 +57,6 @@ export function checked(value: unknown, claim: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
   if (/[\u0000-\u001f\u007f-\u009f]/.test(value)) throw claimsRefused(`its claim ${claim} has control characters`);
   return value;
-}
-
-export function claimsRefused(why: string): UserError {
-  return new UserError(
-    "TOKEN_CLAIMS",
-    `Cannot use the token: ${why}`,
-    "Ask the issuer for a token as docs/identity.md describes",
-  );
 }
 
 function textOf(claims: Claims, name: string): string | undefined {

@@ -4,9 +4,9 @@
  * Source: RFC 7515 (JWS), RFC 7519 (JWT), RFC 8725 (best practices).
  */
 import { createHash } from "node:crypto";
-import { parseDocument } from "yaml";
 import { UserError } from "../base/errors.ts";
 import { TOKEN_BYTES_MAX } from "../base/limits.ts";
+import { readStrictJson, type StrictJson } from "../base/strict-json.ts";
 import { TOKEN_ALGORITHMS } from "../model/issuer.ts";
 
 export interface TokenForm {
@@ -60,19 +60,15 @@ function checkHeader(header: Readonly<Record<string, unknown>>): void {
   if (kid !== undefined && typeof kid !== "string") throw headerRefused("its key has no name that is a text (kid)");
 }
 
-/** A key that stands twice means one thing to us and another to somebody else; JSON.parse would say nothing. */
 function jsonOf(part: string, what: string): Readonly<Record<string, unknown>> {
   if (!/^[A-Za-z0-9_-]+$/.test(part)) throw malformed(`its ${what} is not written in base64url`);
-  let value: unknown;
-  let isAmbiguous: boolean;
+  let json: StrictJson;
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(part, "base64url"));
-    value = JSON.parse(text);
-    const { errors } = parseDocument(text, { schema: "json", uniqueKeys: true, prettyErrors: false });
-    isAmbiguous = errors.length > 0;
+    json = readStrictJson(Buffer.from(part, "base64url"));
   } catch {
     throw malformed(`its ${what} is not JSON`); // without a cause: that would quote it
   }
+  const { value, isAmbiguous } = json;
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw malformed(`its ${what} is no object`);
   if (isAmbiguous) throw malformed(`its ${what} says something twice, or in a way that can be read otherwise`);
   return value as Record<string, unknown>;

@@ -7,3 +7,8 @@ export function bootNs(): bigint {
   if (seconds === null) throw new Error("Cannot read the time since boot from /proc/uptime");
   return BigInt(seconds[1] ?? 0) * 1_000_000_000n + BigInt(seconds[2] ?? 0) * 10_000_000n;
 }
+
+/** Another one after every start of the host, by which one boot's times are told from another's. Source: random(4). */
+export function bootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+}

@@ -6,6 +6,8 @@ export interface Agent {
   readonly claims: Readonly<Record<string, string>>;
   /** Where a token said who it is: its groups and claims are among those above while it lasts. */
   readonly identity?: AgentIdentity;
+  /** Somebody took back what it may do: it may do nothing more. */
+  readonly revoked?: true;
 }
 
 /** `over`: it has ended, and the agent may do nothing more until its tag ends. */
@@ -26,7 +28,7 @@ export interface Identity {
   readonly claims: Readonly<Record<string, string>>;
   /** A hash that is the same for the same token only. */
   readonly token: string;
-  /** Until when the token could be shown again. */
+  /** Until when the token could be shown again, whatever skew another entry or later settings allow. */
   readonly tokenEndsMs: number;
   readonly endsMs: number;
 }

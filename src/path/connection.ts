@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import type { Accepted } from "ebpf-loader";
 import type { Clock } from "../base/clock.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
-import { CANCELS_MAX, LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
+import { CANCELS_MAX, EXPEL_WAIT_MS, LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
 import type { Holds } from "../holds/hold.ts";
 import { detectorsNamed, type Masker } from "../masking/mask.ts";
 import type { PathMeter } from "../metrics/meter.ts";
@@ -44,6 +44,8 @@ export interface PathParts {
   readonly clock: Clock;
   /** By its number and the tagged cgroup in which it lives, which may have an identity of its own. */
   readonly agentOf: (slot: number, cgroupId: bigint) => Agent | undefined;
+  /** Why an agent has no grant for a connection at this moment; undefined: it has one, or needs none. */
+  readonly ungranted: (agent: Agent, cgroupId: bigint, connection: string) => string | undefined;
   /** By the agent's name, at this moment. */
   readonly isQuarantined: (agent: string) => boolean;
   readonly isObserved: (agent: string) => boolean;
@@ -100,6 +102,11 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   if (parts.isQuarantined(agent.name)) {
     // it was redirected before the kernel heard of the quarantine, and waited to be accepted
     const message = "A connection of a quarantined agent was closed";
+    return refuse(client, parts, "connection.refused", message, accepted, agent);
+  }
+
+  if (agent.revoked === true) {
+    const message = "A connection was closed: its agent was revoked";
     return refuse(client, parts, "connection.refused", message, accepted, agent);
   }
 
@@ -180,9 +187,13 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   const held = new HeldAsks(parts.holds, () => judge.current, parts.accepting);
   const ports: DriverPorts = {
     decide: (id, asked, bytes) => {
-      entrance ??= asked;
       const room = parts.accepting();
-      return room === true ? judge.current.decide(id, asked, bytes) : withoutTrail(room, judge.current.policy);
+      if (room !== true) return refusedBy("built-in:audit", `${UNTOLD}: ${room}`, judge.current.policy);
+      // later ones need none of their own: a session whose grant is over ends
+      const missing = entrance === undefined ? parts.ungranted(agent, origin.tagCgroupId, connection.name) : undefined;
+      if (missing !== undefined) return refusedBy("built-in:grant", `${UNGRANTED}: ${missing}`, judge.current.policy);
+      entrance ??= asked;
+      return judge.current.decide(id, asked, bytes);
     },
     hold: (id, asked, bytes, decision) => {
       clearTimeout(startup); // a held `connect` may take longer than a login
@@ -257,10 +268,21 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   const startup = setTimeout(() => driver.stop("no login within the time allowed"), STARTUP_WAIT_MS + LOGIN_WAIT_MS);
   const stop = (reason: string) => driver.stop(reason);
   const drain: LiveSession["drain"] = (why, fresh) => driver.drain(why, fresh);
-  const cut = (reason: string) => {
+  const cancelRunning = (reason: string) => {
     driver.cancelHeld(reason);
     if (cancelKey !== undefined) void cancelFor(parts, agent, cancelKey); // a backend that computes does not notice that nobody listens any more
+  };
+  const cut = (reason: string) => {
+    cancelRunning(reason);
     driver.cut(reason);
+  };
+  let isExpelled = false;
+  const expel = (reason: string) => {
+    if (isExpelled) return;
+    isExpelled = true;
+    cancelRunning(reason);
+    driver.stop(reason);
+    setTimeout(() => driver.cut(reason), EXPEL_WAIT_MS).unref();
   };
   const recheck = () => {
     lookFor();
@@ -274,7 +296,9 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     if (isNew) stop(`the policy asks for an approval of this connection now: ${decision.message}`);
   };
   const cancelHeld = (why: string) => driver.cancelHeld(why);
-  parts.sessions.add({ sessionId, agent, connection, origin, stop, cut, recheck, drain, cancelHeld });
+  const hasEntered = () => entrance !== undefined;
+  const ends = { stop, drain, expel, cut };
+  parts.sessions.add({ sessionId, agent, connection, origin, hasEntered, recheck, cancelHeld, ...ends });
   parts.emit(told.event("session.start", `${agent.name} connected to ${connection.name}`));
 
   // 10 one summary, whatever happened
@@ -342,14 +366,12 @@ async function cancelFor(parts: PathParts, agent: Agent, key: Uint8Array): Promi
   }
 }
 
+const UNTOLD = "Nothing may be done that cannot be told";
+const UNGRANTED = "This agent may not reach this connection now";
+
 /** In the words of the policy, so that the protocol refuses it as it refuses anything. */
-function withoutTrail(why: string, policy: string): Decision {
-  return {
-    kind: "deny",
-    rules: ["built-in:audit"],
-    message: `Nothing may be done that cannot be told: ${why}`,
-    policy,
-  };
+function refusedBy(rule: string, message: string, policy: string): Decision {
+  return { kind: "deny", rules: [rule], message, policy };
 }
 
 /** As far as the kernel says. */

@@ -16,9 +16,13 @@ export interface LiveSession {
   readonly agent: Agent;
   readonly connection: Connection;
   readonly origin: Origin;
+  /** Whether it has asked for its connection, and was not without a grant for that. */
+  hasEntered(): boolean;
   stop(reason: string): void;
   /** Ends it once that cuts nothing short; "end" includes what was let in and has not asked anything yet. */
   drain(reason: string, fresh: "wait" | "end"): void;
+  /** As `stop`, of what lost its right: what its backend still runs is cancelled, and a client that does not listen is cut off. */
+  expel(reason: string): void;
   /** Ends it at once, without waiting for anybody; what its backend still runs is cancelled. */
   cut(reason: string): void;
   /** Asks the policy in force for the session's `connect` again; denied, the session ends. */
@@ -92,6 +96,13 @@ export class Sessions {
   stop(which: (session: LiveSession) => boolean, reason: string): number {
     const chosen = this.list().filter(which);
     for (const session of chosen) session.stop(reason);
+    return chosen.length;
+  }
+
+  /** As `stop`, of those that lost their right. */
+  expel(which: (session: LiveSession) => boolean, reason: string): number {
+    const chosen = this.list().filter(which);
+    for (const session of chosen) session.expel(reason);
     return chosen.length;
   }
 

@@ -1,13 +1,15 @@
-/** What was said of agents by name: quarantined, observed. Rows only; what they mean is decided by who restores them. */
+/** What was said of agents by name: quarantined, revoked, observed. Rows only; what they mean is decided by who restores them. */
 import type { Database } from "./database.ts";
 
 export interface AgentState {
   readonly agent: string;
-  readonly quarantine: Quarantine | undefined;
+  readonly quarantine: Order | undefined;
+  /** What matchers make this agent may do nothing. */
+  readonly revocation: Order | undefined;
   readonly observation: Observation | undefined;
 }
 
-export interface Quarantine {
+export interface Order {
   readonly sinceMs: number;
   /** Who asked for it. */
   readonly uid: number;
@@ -30,18 +32,21 @@ export interface AgentStateStore {
 
 export function createAgentStateStore(database: Database): AgentStateStore {
   return {
-    async put({ agent, quarantine, observation }) {
-      if (quarantine === undefined && observation === undefined) {
+    async put({ agent, quarantine, revocation, observation }) {
+      if (quarantine === undefined && revocation === undefined && observation === undefined) {
         await database.run("DELETE FROM agent_states WHERE agent = ?", [agent]);
         return;
       }
-      await database.run("INSERT OR REPLACE INTO agent_states VALUES (?, ?, ?, ?, ?, ?)", [
+      await database.run("INSERT OR REPLACE INTO agent_states VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [
         agent,
         quarantine?.sinceMs ?? null,
         quarantine?.uid ?? null,
         quarantine?.reason ?? null,
         observation?.untilMs ?? null,
         observation?.uid ?? null,
+        revocation?.sinceMs ?? null,
+        revocation?.uid ?? null,
+        revocation?.reason ?? null,
       ]);
     },
     async all() {
@@ -60,16 +65,21 @@ interface RawState {
   readonly quarantine_reason: string | null;
   readonly observed_until_ms: number | null;
   readonly observed_by: number | null;
+  readonly revoked_ms: number | null;
+  readonly revoked_by: number | null;
+  readonly revoke_reason: string | null;
 }
 
 function stateOf(raw: RawState): AgentState {
   return {
     agent: raw.agent,
-    quarantine:
-      raw.quarantined_ms === null
-        ? undefined
-        : { sinceMs: raw.quarantined_ms, uid: raw.quarantined_by ?? 0, reason: raw.quarantine_reason ?? "" },
+    quarantine: orderOf(raw.quarantined_ms, raw.quarantined_by, raw.quarantine_reason),
+    revocation: orderOf(raw.revoked_ms, raw.revoked_by, raw.revoke_reason),
     observation:
       raw.observed_until_ms === null ? undefined : { untilMs: raw.observed_until_ms, uid: raw.observed_by ?? 0 },
   };
+}
+
+function orderOf(sinceMs: number | null, uid: number | null, reason: string | null): Order | undefined {
+  return sinceMs === null ? undefined : { sinceMs, uid: uid ?? 0, reason: reason ?? "" };
 }

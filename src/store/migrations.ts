@@ -68,6 +68,14 @@ const STEPS: readonly string[] = [
   `ALTER TABLE tags ADD COLUMN identity TEXT;
    CREATE TABLE tokens (token TEXT PRIMARY KEY, ends_ms INTEGER NOT NULL) WITHOUT ROWID;
    CREATE INDEX tokens_by_end ON tokens (ends_ms);`,
+  `ALTER TABLE tags ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE agent_states ADD COLUMN revoked_ms INTEGER;
+   ALTER TABLE agent_states ADD COLUMN revoked_by INTEGER;
+   ALTER TABLE agent_states ADD COLUMN revoke_reason TEXT;
+   CREATE TABLE grants (
+     id TEXT PRIMARY KEY, agent TEXT NOT NULL, connections TEXT NOT NULL, uid INTEGER NOT NULL, reason TEXT NOT NULL,
+     given_ms INTEGER NOT NULL, ends_ms INTEGER NOT NULL, boot_id TEXT NOT NULL, ends_boot_ns TEXT NOT NULL, ended TEXT
+   ) WITHOUT ROWID;`,
 ];
 
 /** Brings the schema to this program's version in one transaction. Throws STORE_NEWER. */

@@ -5,6 +5,7 @@ import { type AgentStateStore, createAgentStateStore } from "./agent-states.ts";
 import { createDataKeyStore, type DataKeyStore } from "./data-keys.ts";
 import { openDatabase } from "./database.ts";
 import { createEventStore, type EventStore } from "./events.ts";
+import { createGrantStore, type GrantStore } from "./grants.ts";
 import { createHoldStore, type HoldStore } from "./holds.ts";
 import { createLegalHoldStore, type LegalHoldStore } from "./legal-holds.ts";
 import { migrate } from "./migrations.ts";
@@ -19,6 +20,7 @@ export interface Store {
   readonly tags: TagStore;
   readonly tokens: TokenStore;
   readonly agentStates: AgentStateStore;
+  readonly grants: GrantStore;
   readonly holds: HoldStore;
   readonly secrets: SecretStore;
   readonly dataKeys: DataKeyStore;
@@ -46,6 +48,7 @@ export async function openStore(stateDir: string, log: Log): Promise<Store> {
     tags: createTagStore(database),
     tokens: createTokenStore(database),
     agentStates: createAgentStateStore(database),
+    grants: createGrantStore(database),
     holds: createHoldStore(database),
     secrets: createSecretStore(database),
     dataKeys: createDataKeyStore(database),

@@ -20,6 +20,8 @@ export interface Tag {
   readonly createdMs: number;
   /** Who it is by a token. */
   readonly identity?: TaggedIdentity;
+  /** Somebody took back what it may do; it stays guarded as nobody until this tag ends. */
+  readonly revoked?: true;
 }
 
 /** `over`: why it has ended; the agent may do nothing more. */
@@ -51,7 +53,7 @@ export function createTagStore(database: Database): TagStore {
         return row.slot;
       }),
     async put(tag) {
-      await database.run("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [
+      await database.run("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [
         tag.cgroupId.toString(),
         tag.cgroup,
         tag.agent,
@@ -63,6 +65,7 @@ export function createTagStore(database: Database): TagStore {
         tag.matcher,
         tag.container,
         tag.identity === undefined ? null : JSON.stringify(tag.identity),
+        tag.revoked === true ? 1 : 0,
       ]);
     },
     async remove(cgroupId) {
@@ -82,6 +85,7 @@ export function createTagStore(database: Database): TagStore {
         matcher: raw.matcher,
         container: raw.container,
         ...(raw.identity === null ? {} : { identity: JSON.parse(raw.identity) as TaggedIdentity }),
+        ...(raw.revoked === 0 ? {} : { revoked: true as const }),
       }));
     },
   };
@@ -101,4 +105,5 @@ interface RawTag {
   readonly container: string;
   /** JSON. */
   readonly identity: string | null;
+  readonly revoked: 0 | 1;
 }

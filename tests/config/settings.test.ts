@@ -29,6 +29,10 @@ function orders(more: Readonly<Record<string, string>> = {}): string {
   return `connections:\n${entries.map(([key, value], index) => `${index === 0 ? "  - " : "    "}${key}: ${value}`).join("\n")}\n`;
 }
 
+function provider(keys: string): string {
+  return `identity:\n  saml:\n    - { ${keys} }\n`;
+}
+
 function issuer(keys: string): string {
   return `identity:\n  issuers:\n    - { ${keys} }\n`;
 }
@@ -180,6 +184,62 @@ const bad: readonly (readonly [string, string, number, number, string, RegExp])[
     4,
     15,
     "identity.issuers[1].name",
+    /taken by identity.issuers\[0\]/,
+  ],
+  [
+    "an identity provider without certificates",
+    provider("name: a, entityId: b, audience: c"),
+    3,
+    7,
+    "identity.saml[0]",
+    /lacks the key "certificates"/,
+  ],
+  [
+    "an identity provider of no certificate",
+    provider("name: a, entityId: b, audience: c, certificates: []"),
+    3,
+    58,
+    "identity.saml[0].certificates",
+    /at least one entry/,
+  ],
+  [
+    "an identity provider of five certificates",
+    provider("name: a, entityId: b, audience: c, certificates: [a, b, c, d, e]"),
+    3,
+    58,
+    "identity.saml[0].certificates",
+    /at most 4 entries/,
+  ],
+  [
+    "an identity provider with the keys of an issuer",
+    provider("name: a, entityId: b, audience: c, certificates: [d], issuer: e"),
+    3,
+    63,
+    "identity.saml[0].issuer",
+    /not a known key/,
+  ],
+  [
+    "attributes that have no names for facts",
+    provider("name: a, entityId: b, audience: c, certificates: [d], claims: [e]"),
+    3,
+    71,
+    "identity.saml[0].claims",
+    /a mapping of names for facts to attributes/,
+  ],
+  [
+    "groups of an attribute without names",
+    provider("name: a, entityId: b, audience: c, certificates: [d], groups: { attribute: e }"),
+    3,
+    71,
+    "identity.saml[0].groups",
+    /lacks the key "names"/,
+  ],
+  [
+    "an identity provider with the name of an issuer",
+    `${issuer("name: a, issuer: 'https://a', audience: b")}  saml: [{ name: a, entityId: b, audience: c, certificates: [d] }]\n`,
+    4,
+    18,
+    "identity.saml[0].name",
     /taken by identity.issuers\[0\]/,
   ],
   ["two agents of one name", "agents:\n  - name: ci\n  - name: ci\n", 3, 11, "agents[1].name", /taken by agents\[0\]/],
@@ -729,6 +789,41 @@ test("an issuer has what its settings say, and safe values for the rest", () => 
   assert.deepEqual(plain?.issuer.groups, { claim: "g" });
 });
 
+test("an identity provider has what its settings say, and safe values for the rest", () => {
+  const { issuers, saml } = readSettings(
+    provider("name: a, entityId: b, audience: c, certificates: [d.pem]"),
+    FILE,
+  ).identity;
+  const [short] = saml;
+  assert.deepEqual(issuers, []);
+  assert.deepEqual(short, {
+    provider: {
+      ...{ name: "a", url: "b", audience: "c", recipient: undefined, certificates: [], until: "cgroup" },
+      ...{ agents: undefined, clockSkewMs: 60_000, forMs: 43_200_000, groups: undefined },
+      ...{ claims: record([]), match: record([]) },
+    },
+    certificateFiles: ["/etc/sallyport/d.pem"],
+  });
+  const most = provider(
+    "name: a, entityId: 'urn:b', audience: 'urn:c', certificates: [d.pem, /e.pem], recipient: 'https://f', clockSkew: 5m, " +
+      "until: token, for: 1s, groups: { attribute: 'urn:oid:1', names: { 'our team': [sre] } }, " +
+      "claims: { team: 'http://g/h i' }, match: { NameID: '*@j' }, agents: [ci]",
+  );
+  const [long] = readSettings(most, FILE).identity.saml;
+  assert.deepEqual(long, {
+    provider: {
+      ...{ name: "a", url: "urn:b", audience: "urn:c", recipient: "https://f", certificates: [], until: "token" },
+      ...{ agents: ["ci"], clockSkewMs: 300_000, forMs: 1_000 },
+      groups: { claim: "urn:oid:1", names: record([["our team", ["sre"]]]) },
+      ...{ claims: record([["team", "http://g/h i"]]), match: record([["NameID", "*@j"]]) },
+    },
+    certificateFiles: ["/etc/sallyport/d.pem", "/e.pem"],
+  });
+  const [plain] = readSettings(provider("name: a, entityId: b, audience: c, certificates: [d], groups: 'urn:g'"), FILE)
+    .identity.saml;
+  assert.deepEqual(plain?.provider.groups, { claim: "urn:g" });
+});
+
 test("the schema for editors is the one that settings are checked by", () => {
   const file = join(import.meta.dirname, "..", "..", "docs", "settings.schema.json");
   const written = JSON.parse(readFileSync(file, "utf8"));
@@ -848,9 +943,10 @@ interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
         return { kind: "network", address: "2001:db8::", family: 6, prefix: 32, port: 443, protocol };
       }),
     },
-    identity: { issuers: [] },
+    identity: { issuers: [], saml: [] },
     names: { servers: [] },
     metrics: {},
+    notify: { targets: [] },
     sockets: { allow: [] },
     recording: {
       ...{ durability: "write", whenFull: "deny", seal: false, retention: [] },
@@ -875,10 +971,12 @@ for (const [name, text] of empty) {
       agents: [],
       connections: [],
       egress: { allow: [], deny: [] },
-      identity: { issuers: [] },
+      grants: undefined,
+      identity: { issuers: [], saml: [] },
       names: { servers: [] },
       api: undefined,
       metrics: { listen: undefined },
+      notify: { listen: undefined, targets: [] },
       recording: { durability: "write", whenFull: "deny", seal: false, retention: [], output: undefined, outputs: [] },
       sockets: { allow: [] },
       events: { decisions: "refused", outbox: { bytesMax: 1_073_741_824, whenFull: "drop-oldest" }, sinks: [] },

@@ -79,6 +79,7 @@ test("what a member may do is to run, to list and to answer what they may answer
     "POST /v1/approvals/:id/deny",
     "GET /v1/connections",
     "GET /v1/sessions",
+    "GET /v1/grants",
     "GET /v1/audit/key",
     "GET /v1/policy",
     "GET /v1/status",
@@ -103,6 +104,8 @@ test("a connection that was open before its peer was tagged is refused afterward
   socket.destroy();
   assert.match(replies.join(""), /^HTTP\/1\.1 200 [\s\S]*HTTP\/1\.1 403 [\s\S]*API_PEER_TAGGED/);
 });
+
+const GIFT = '{"agent":"ci","connections":["orders"],"forMs":60000}';
 
 const badRequests: readonly (readonly [string, string, Sent, number, string])[] = [
   ["an unknown route", "/v1/nothing", {}, 404, "API_ROUTE_UNKNOWN"],
@@ -154,6 +157,35 @@ const badRequests: readonly (readonly [string, string, Sent, number, string])[] 
     400,
     "API_BODY_INVALID",
   ],
+  [
+    "a grant without an end",
+    "/v1/grants",
+    { method: "POST", body: GIFT.replace(/,"forMs":\d+/, "") },
+    400,
+    "API_BODY_INVALID",
+  ],
+  [
+    "a grant for half a second",
+    "/v1/grants",
+    { method: "POST", body: GIFT.replace("60000", "500") },
+    400,
+    "API_BODY_INVALID",
+  ],
+  [
+    "a grant for no connection",
+    "/v1/grants",
+    { method: "POST", body: GIFT.replace('["orders"]', "[]") },
+    400,
+    "API_BODY_INVALID",
+  ],
+  [
+    "a grant for a glob",
+    "/v1/grants",
+    { method: "POST", body: GIFT.replace('["orders"]', '"o*"') },
+    400,
+    "API_BODY_INVALID",
+  ],
+  ["a grant that nobody gave", "/v1/grants/none/end", { method: "POST" }, 404, "GRANT_UNKNOWN"],
   ["neither cgroup nor pid", "/v1/tags", { method: "POST", body: '{"agent":"ci"}' }, 400, "API_BODY_INVALID"],
   [
     "cgroup and pid",

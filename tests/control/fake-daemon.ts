@@ -11,6 +11,7 @@ import { startControlServer } from "../../src/control/api/server.ts";
 import type { TlsListener } from "../../src/control/api/tls-listener.ts";
 import type { ApprovalListing } from "../../src/control/approvals.ts";
 import type { EvidenceLine, EvidenceSummary } from "../../src/control/evidence-ports.ts";
+import type { GrantListing } from "../../src/control/grant-ports.ts";
 import type {
   AgentListing,
   ConnectionListing,
@@ -21,6 +22,7 @@ import type {
 } from "../../src/control/ports.ts";
 import type { DeletionListing } from "../../src/control/retention-ports.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
+import type { NotifyStatus } from "../../src/model/notify.ts";
 import type { SinkStatus } from "../../src/model/sink.ts";
 import type { ExplainedOperation, Explanation } from "../../src/policy/explanation.ts";
 import type { Change } from "../../src/policy/replay.ts";
@@ -108,6 +110,19 @@ const AGENT: AgentListing = {
   sinceMs: 1_700_000_000_000,
   state: "enforced",
 };
+
+const GIVEN: GrantListing = {
+  ...{ id: "0123456789", source: "given", agent: "ci", connections: ["orders", "billing"], state: "in force" },
+  ...{ sinceMs: 1_700_000_000_000, endsMs: 1_700_003_600_000, uid: 0, reason: "ticket\u001b[2J 4711" },
+};
+export const GRANTS: readonly GrantListing[] = [
+  {
+    ...{ id: "orders-30m", source: "settings", agent: "ci", connections: ["orders"], state: "over" },
+    ...{ why: "has ended", cgroup: "/sallyport.slice/r1", sinceMs: 1_700_000_000_000, endsMs: 1_700_001_800_000 },
+  },
+  GIVEN,
+  { id: "all", source: "settings", agent: "bot", connections: "*", state: "idle" },
+];
 
 export const APPROVAL: ApprovalListing = {
   id: "hold1",
@@ -245,6 +260,15 @@ export async function fakeDaemon(
         note("agents.release", agent);
         return { agent, state: "enforced" };
       },
+      revoke: async (agent, reason) => {
+        note("agents.revoke", agent, reason);
+        const revoked = { revokedMs: 1_700_000_000_000, revokeReason: reason };
+        return { agent, state: "enforced", ...revoked, tags: 2, sessions: 1, grants: 0 };
+      },
+      reinstate: async (agent) => {
+        note("agents.reinstate", agent);
+        return { agent, state: "enforced" };
+      },
       observe: async (agent, untilMs) => {
         note("agents.observe", agent);
         return { agent, state: "observed", observedUntilMs: untilMs };
@@ -252,6 +276,20 @@ export async function fakeDaemon(
       endObservation: async (agent) => {
         note("agents.endObservation", agent);
         return { agent, state: "enforced" };
+      },
+    },
+    grants: {
+      list: async (query) => {
+        note("grants.list", query);
+        return { asked: true, grants: GRANTS };
+      },
+      give: async ({ agent, connections, forMs, reason }, caller) => {
+        note("grants.give", agent, connections, forMs, reason, caller.uid);
+        return { ...GIVEN, agent, connections, reason };
+      },
+      end: async (id, reason, caller) => {
+        note("grants.end", id, reason, caller.uid);
+        return id === GIVEN.id ? { ...GIVEN, state: "over", why: "was ended by a person" } : undefined;
       },
     },
     hooks: {
@@ -278,6 +316,15 @@ export async function fakeDaemon(
       watch: (_caller, onChange) => {
         onChange({ kind: "approval", approval: APPROVAL });
         return () => {};
+      },
+    },
+    notify: {
+      list: async () => TARGETS,
+      test: async (name) => {
+        note("notify.test", name);
+        return name === "ops"
+          ? { ok: true, detail: "taken" }
+          : { ok: false, detail: "it answered with status 404\u001b[2J" };
       },
     },
     connections: {
@@ -450,6 +497,12 @@ function flying(): Clock {
   let nowMs = 1_700_000_000_000;
   return { nowMs: () => (nowMs += 10_000) };
 }
+export const TARGETS: readonly NotifyStatus[] = [
+  {
+    ...{ name: "ops", kind: "slack", state: "failing", takesAnswers: true, queued: 2, sent: 7, retried: 3, lost: 1 },
+    lastError: { atMs: 1_767_225_600_000, message: "it answered with status 500" },
+  },
+];
 
 async function* asynchronous<T>(values: readonly T[]): AsyncGenerator<T> {
   yield* values;

@@ -66,6 +66,15 @@ const SAMPLES: Readonly<Record<string, readonly (readonly [string, object?])[]>>
   "POST /v1/data-keys/{id}/destroy": [["/v1/data-keys/a/destroy", { reason: "old" }]],
   "POST /v1/sessions/{id}/hold": [["/v1/sessions/s1/hold", { reason: "case 4711" }]],
   "GET /v1/search": [["/v1/search?q=a"], ["/v1/search?q=a&by=entries"], ["/v1/search?q=nothing&limit=3&cursor=x"]],
+  "GET /v1/grants": [["/v1/grants?all=1"]],
+  "POST /v1/grants": [
+    ["/v1/grants", { agent: "ci", connections: ["orders"], forMs: 60_000, reason: "ticket" }],
+    ["/v1/grants", { agent: "ci", connections: "*", forMs: 60_000 }],
+  ],
+  "POST /v1/grants/{id}/end": [["/v1/grants/0123456789/end", { reason: "done" }]],
+  "POST /v1/agents/{name}/revoke": [["/v1/agents/ci/revoke", { reason: "odd" }]],
+  "GET /v1/notify": [["/v1/notify"]],
+  "POST /v1/notify/{name}/test": [["/v1/notify/ops/test"], ["/v1/notify/other/test"]],
   "POST /v1/policy/check": [["/v1/policy/check", { files: FILES }]],
   "POST /v1/policy/explain": [
     ["/v1/policy/explain", { agent: "ci", connection: "orders", text: "select 1" }],

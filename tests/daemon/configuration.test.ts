@@ -7,6 +7,7 @@ import { type AddedConnection, loadConfiguration, readPolicyFolder } from "../..
 import { checkPolicyFiles } from "../../src/daemon/policy-check.ts";
 import { connectionNumber } from "../../src/kernel/destinations.ts";
 import { subjectOf } from "../kit/policy.ts";
+import { makeSamlKey } from "../kit/saml.ts";
 import { folder } from "../store/folder.ts";
 
 const ORDERS = `  - name: orders
@@ -87,6 +88,14 @@ test("trusted roots are read when the settings are", (t) => {
   assert.equal(loadConfiguration(file, []).connections[0]?.tls.ca, "PEM");
 });
 
+test("certificates of an identity provider are read when the settings are", (t) => {
+  const base = folder(t);
+  const [one, two] = ["one", "two"].map((name) => makeSamlKey(base, name).certificate);
+  const provider = "{ name: corp, entityId: b, audience: c, certificates: [one.pem, two.pem] }";
+  const file = files(t, `identity: { saml: [${provider}] }\n`, { "one.pem": one ?? "", "two.pem": two ?? "" });
+  assert.deepEqual(loadConfiguration(file, []).providers[0]?.certificates, [one, two]);
+});
+
 test("labels of the settings are known to the policy, others are warned of", (t) => {
   const rules = (label: string) =>
     `${ALLOW}\n  - { name: hide, on: reveal, when: "'${label}' in column.labels", mask: { style: partial } }`;
@@ -129,6 +138,11 @@ const bad: readonly {
     name: "roots that are not there",
     settings: `connections:\n${ORDERS.replace("{ mode: disable }", "{ ca: gone.pem }")}\n`,
     code: "CA_UNREADABLE",
+  },
+  {
+    name: "certificates that are not there",
+    settings: "identity: { saml: [{ name: a, entityId: b, audience: c, certificates: [gone.pem] }] }\n",
+    code: "CERTIFICATE_UNREADABLE",
   },
   { name: "a policies folder that is not there", settings: "policies: gone\n", code: "POLICY_UNREADABLE" },
   { name: "a broken policy", settings: "policies: p\n", more: { "p/a.yaml": "rules: [" }, code: "POLICY_INVALID" },

@@ -167,7 +167,15 @@ test("a summary is for whoever started the run, and for administrators", async (
 
 const live = (tagCgroupId: bigint) => ({
   ...{ sessionId: `s${tagCgroupId}`, agent: SAMPLE_AGENT, connection: CONNECTION },
-  ...{ stop: () => {}, recheck: () => {}, drain: () => {}, cut: () => {}, cancelHeld: () => false },
+  ...{
+    hasEntered: () => true,
+    stop: () => {},
+    expel: () => {},
+    recheck: () => {},
+    drain: () => {},
+    cut: () => {},
+    cancelHeld: () => false,
+  },
   origin: { ...SAMPLE_ORIGIN, tagCgroupId },
 });
 

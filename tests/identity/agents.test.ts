@@ -65,6 +65,7 @@ async function world(t: TestContext, ownCgroup = "/daemon/inner") {
       emit: (event) => events.push(event),
       ownCgroup: () => ownCgroup,
       tokens: store.tokens,
+      isRevoked: () => false,
       identityOver: () => {},
     });
   return { root, add, store: store.tags, kernel, events, make, agents: make() };

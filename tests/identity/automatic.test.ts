@@ -59,6 +59,7 @@ async function world(t: TestContext) {
     emit,
     ownCgroup: () => "/daemon",
     tokens: store.tokens,
+    isRevoked: () => false,
     identityOver: () => {},
   });
   const containers = new FakeContainers({ cgroupRoot: root, folders: () => ({}) as never });

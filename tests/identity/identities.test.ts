@@ -48,10 +48,13 @@ async function world(t: TestContext) {
   };
   const events: AuditEvent[] = [];
   const over: [bigint, string][] = [];
+  /** Names whose matchers count no more. */
+  const revoked = new Set<string>();
   const make = (tags = store.tags) => {
     const agents = new Agents({
       ...{ interception: kernel as unknown as Interception, store: tags, tokens: store.tokens, clock },
       emit: (event) => events.push(event),
+      isRevoked: (agent) => revoked.has(agent),
       identityOver: (cgroupId, why) => over.push([cgroupId, why]),
       ownCgroup: () => "/daemon",
       bootNs: () => boot.ns,
@@ -78,6 +81,7 @@ async function world(t: TestContext) {
     tagged,
     events,
     over,
+    revoked,
     make,
     agents: make(),
     identity,
@@ -312,4 +316,69 @@ test("a run whose cgroup is gone takes its identity along", async (t) => {
   rmSync(join(root, "a"), { recursive: true });
   await agents.sweep();
   assert.deepEqual([agents.list(), over.length], [[], 1]);
+});
+
+test("a revoked agent stays guarded as nobody, with a token or without, also under the next daemon", async (t) => {
+  const { agents, make, request, over, tagged } = await world(t);
+  const withToken = await agents.tag(request("/a"));
+  const without = await agents.tag({ as: "ci", path: "/b", kind: "run", runId: "r", uid: 1000 });
+  assert.equal(await agents.revoke("ci", "its agent was revoked"), 2);
+  assert.deepEqual(over, [
+    [withToken.cgroupId, "its agent was revoked"],
+    [without.cgroupId, "its agent was revoked"],
+  ]);
+  const next = make();
+  await next.restore();
+  for (const now of [agents, next]) {
+    assert.deepEqual(now.agentOf(without.slot, without.cgroupId), {
+      ...{ slot: without.slot, name: "ci", ...BARE, revoked: true },
+    });
+    const { identity, revoked, claims } = now.agentOf(withToken.slot, withToken.cgroupId) ?? assert.fail();
+    assert.deepEqual([identity?.state, revoked, claims], ["over", true, BARE.claims]);
+  }
+  assert.equal(tagged.size, 2);
+});
+
+test("a revoked tag takes no other before it has ended; what is tagged anew is the agent again", async (t) => {
+  const { agents, request, identity, root } = await world(t);
+  await agents.tag({ as: "ci", path: "/a", kind: "tag", uid: 1000 });
+  await agents.revoke("ci", "its agent was revoked");
+  const anew = request("/a", { identity: identity({ token: "hash-2" }) });
+  for (const later of [anew, { as: "ci", path: "/a", kind: "match", matcher: "cgroup /a", uid: 0 } as const]) {
+    await assert.rejects(agents.tag(later), { code: "AGENT_REVOKED" });
+  }
+  await agents.untag(join(root, "a"));
+  const { slot, cgroupId } = await agents.tag(anew);
+  assert.deepEqual([agents.agentOf(slot, cgroupId)?.revoked, agents.list().length], [undefined, 1]);
+});
+
+test("what a matcher makes a revoked agent is nobody, also when it begins anew; a tag by a person is not", async (t) => {
+  const { agents, revoked, root } = await world(t);
+  const match = { as: "ci", path: "/a", kind: "match", matcher: "cgroup /a", uid: 0 } as const;
+  const { slot, cgroupId } = await agents.tag(match);
+  assert.equal(agents.agentOf(slot, cgroupId)?.revoked, undefined);
+  revoked.add("ci");
+  await agents.revoke("ci", "its agent was revoked");
+  assert.equal(agents.agentOf(slot, cgroupId)?.revoked, true);
+  await agents.untag(join(root, "a"));
+  assert.equal(agents.agentOf(slot, cgroupId)?.revoked, true); // born, and not listed yet
+  await agents.tag(match);
+  assert.equal(agents.agentOf(slot, cgroupId)?.revoked, true);
+  await agents.tag({ as: "ci", path: "/a", kind: "tag", uid: 0 });
+  assert.equal(agents.agentOf(slot, cgroupId)?.revoked, undefined);
+  await agents.untag(join(root, "a"));
+  await agents.tag(match);
+  revoked.delete("ci");
+  assert.equal(agents.agentOf(slot, cgroupId)?.revoked, undefined);
+});
+
+test("sessions of a revoked agent end also when the disk takes nothing", async (t) => {
+  const { store, make, over } = await world(t);
+  let isFull = false;
+  const put: typeof store.tags.put = (tag) => (isFull ? Promise.reject(new Error("disk full")) : store.tags.put(tag));
+  const agents = make({ ...store.tags, put });
+  const { slot, cgroupId } = await agents.tag({ as: "ci", path: "/a", kind: "run", runId: "r", uid: 1000 });
+  isFull = true;
+  await assert.rejects(agents.revoke("ci", "its agent was revoked"), /disk full/);
+  assert.deepEqual([over.length, agents.agentOf(slot, cgroupId)?.revoked], [1, true]);
 });

@@ -52,7 +52,12 @@ test("a quarantine is in the kernel before anything is waited for, and in the st
   assert.equal(states.isQuarantined("ci"), true);
   await stored;
   assert.deepEqual(await store.agentStates.all(), [
-    { agent: "ci", quarantine: { sinceMs: clock.nowMs(), uid: 1000, reason: "odd queries" }, observation: undefined },
+    {
+      agent: "ci",
+      quarantine: { sinceMs: clock.nowMs(), uid: 1000, reason: "odd queries" },
+      revocation: undefined,
+      observation: undefined,
+    },
   ]);
 });
 
@@ -143,7 +148,12 @@ test("a next daemon observes for what is left, and not at all when it is over", 
 test("a stored end that lies too far away counts as the longest that may be", async (t) => {
   const { calls, clock, make, store } = await world(t);
   const untilMs = clock.nowMs() + OBSERVE_MS_MAX * 10;
-  await store.agentStates.put({ agent: "ci", quarantine: undefined, observation: { untilMs, uid: 0 } });
+  await store.agentStates.put({
+    agent: "ci",
+    quarantine: undefined,
+    revocation: undefined,
+    observation: { untilMs, uid: 0 },
+  });
   await make().restore();
   assert.equal(calls.at(-1)?.value, BOOT_NS + BigInt(OBSERVE_MS_MAX) * 1_000_000n);
 });
@@ -194,4 +204,39 @@ test("a quarantine that is asked for again keeps its time, and takes the newer r
   pass(HOUR_MS);
   await states.quarantine("ci", slot, { uid: 0, reason: "second" });
   assert.deepEqual(states.of("ci")?.quarantine, { sinceMs, uid: 0, reason: "second" });
+});
+
+test("a revocation stands until the agent is reinstated, also under the next daemon, and asks nothing of the kernel", async (t) => {
+  const { states, slot, calls, make, events, clock } = await world(t);
+  assert.equal(states.isRevoked("ci"), false);
+  const stored = states.revoke("ci", slot, { uid: 0, reason: "its token leaked" });
+  assert.equal(states.isRevoked("ci"), true); // before anything is waited for
+  await stored;
+  clock.advance(HOUR_MS);
+  const next = make();
+  await next.restore();
+  const revocation = { sinceMs: clock.nowMs() - HOUR_MS, uid: 0, reason: "its token leaked" };
+  assert.deepEqual([next.isRevoked("ci"), next.of("ci")?.revocation], [true, revocation]);
+  await next.observe("ci", slot, by(clock.nowMs() + HOUR_MS));
+  assert.deepEqual(next.warnings(), [
+    "ci is revoked: what matchers make it may do nothing",
+    "ci is observed until 2026-01-31T14:00:00.000Z: nothing that rules deny is stopped",
+  ]);
+  await next.endObservation("ci", 0);
+  assert.equal(await next.reinstate("ci", 0), true);
+  assert.equal(await next.reinstate("ci", 0), false);
+  const last = make();
+  await last.restore();
+  assert.deepEqual([next.isRevoked("ci"), last.isRevoked("ci"), last.list()], [false, false, []]);
+  assert.deepEqual(
+    calls.filter(({ what }) => what === "quarantine"),
+    [],
+  );
+  assert.deepEqual(
+    events.filter(({ kind }) => !kind.startsWith("agent.observe")).map(({ kind, message }) => [kind, message]),
+    [
+      ["agent.revoked", "ci is revoked: its token leaked"],
+      ["agent.reinstated", "What matchers make ci is that agent again"],
+    ],
+  );
 });

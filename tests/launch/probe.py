@@ -15,14 +15,20 @@ def call(number, *arguments):
 
 
 def call_32(number, b, c=0, d=0):
-    """The same by int 0x80, which 64-bit code may use: the kernel takes it for a 32-bit program's."""
+    """The same by int 0x80, which 64-bit code may use: the kernel takes it for a 32-bit program's, or ends by SIGSEGV who tries."""
     code = mmap.mmap(-1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     code.write(b"\x53\xb8" + struct.pack("<I", number) + b"\xbb" + struct.pack("<I", b) + b"\xb9" + struct.pack("<I", c))
     code.write(b"\xba" + struct.pack("<I", d) + b"\xcd\x80\x5b\xc3")
-    result = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))()
-    if result < 0:
-        raise OSError(-result, "")
-    return result
+    pid = os.fork()
+    if pid == 0:
+        result = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))()
+        os._exit(-min(result, 0))
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status < 0:
+        print(signal.Signals(-status).name)
+        sys.exit()
+    if status > 0:
+        raise OSError(status, "")
 
 
 def below_4_gib(words):

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Accepted, Origin as KernelOrigin } from "ebpf-loader";
+import { EXPEL_WAIT_MS } from "../../src/base/limits.ts";
 import { createMasker } from "../../src/masking/mask.ts";
 import { Metrics } from "../../src/metrics/metrics.ts";
 import type { Connection } from "../../src/model/connection.ts";
@@ -116,6 +117,7 @@ async function world(t: TestContext, making: Making = {}) {
   const parts: PathParts = {
     clock,
     agentOf: (slot) => (slot === 1 ? AGENT : undefined),
+    ungranted: () => undefined,
     isQuarantined: () => false,
     isObserved: () => false,
     connectionOf: (number) => (number === 77 ? connection : undefined),
@@ -231,6 +233,62 @@ test("a client that comes while the audit trail is full is refused before any lo
   await until(() => answer.text() === "no", "the refusal");
   await done;
   assert.deepEqual([heard, servers.length], [[], 0]);
+});
+
+test("a client without a grant is refused in its protocol before any login, also where its agent is observed", async (t) => {
+  const asked: unknown[] = [];
+  const ungranted = (...all: unknown[]) => {
+    asked.push(all);
+    return "its grant brief has ended";
+  };
+  const { answer, done, heard, servers, events } = await world(t, { parts: { ungranted, isObserved: () => true } });
+  await until(() => answer.text() === "no", "the refusal");
+  await done;
+  assert.deepEqual([heard, servers.length, asked], [[], 0, [[AGENT, 2n, "orders"]]]);
+  const denied = events.find(({ kind }) => kind === "action.deny");
+  assert.equal(denied?.message, "This agent may not reach this connection now: its grant brief has ended");
+  assert.deepEqual([denied?.fields?.["rules"], denied?.fields?.["actions"]], ["built-in:grant", "connect"]);
+});
+
+test("a session has entered once it was let ask for its connection", async (t) => {
+  const refused = await world(t, { parts: { ungranted: () => "none" } });
+  const seen = refused.live.list().map((session) => session.hasEntered());
+  await refused.done;
+  const { client, answer, done, live } = await world(t);
+  client.write("select mail");
+  await until(() => answer.text() !== "", "the answer");
+  assert.deepEqual([seen, live.list().map((session) => session.hasEntered())], [[false], [true]]);
+  client.end();
+  await done;
+});
+
+test("a session that lost its right says its farewell, and its backend hears that what runs is unwanted, once", async (t) => {
+  const { client, answer, done, live, heard, ended } = await world(t);
+  client.write("select mail");
+  await until(() => answer.text() !== "", "the answer");
+  for (let round = 0; round < 2; round++) live.expel(() => true, "its grant brief has ended");
+  await done;
+  await until(() => answer.ended(), "the client's end");
+  assert.match(answer.text(), /bye$/);
+  await until(() => heard.includes("cancel upstream key\n"), "the cancel upstream");
+  await turns(50); // in which a second one would have been heard
+  assert.equal(heard.filter((text) => text.startsWith("cancel")).length, 1);
+  assert.match(ended[0]?.message ?? "", /ci left orders: its grant brief has ended/);
+});
+
+test("a client that does not leave after its farewell is cut off", async (t) => {
+  const { client, answer, done, live } = await world(t);
+  client.write("select mail");
+  await until(() => answer.text() !== "", "the answer");
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  live.expel(() => true, "its grant brief has ended");
+  await done;
+  await until(() => answer.ended(), "our end");
+  const isCutOff = () => !client.write("x") || client.destroyed;
+  t.mock.timers.tick(EXPEL_WAIT_MS - 1);
+  for (let round = 0; round < 20; round++, await turns(1)) assert.equal(isCutOff(), false);
+  t.mock.timers.tick(1);
+  await until(isCutOff, "the reset");
 });
 
 test("what is allowed is told where the settings say so, and not else", async (t) => {
@@ -381,6 +439,16 @@ test("a connection of an agent whose identity is over is closed unheard, and the
   assert.deepEqual([kinds(events), live.list(), answer.text(), heard], [["connection.refused"], [], "", []]);
   assert.deepEqual([events[0]?.fields?.["issuer"], events[0]?.fields?.["subject"]], ["forge", "repo:acme/shop"]);
   assert.deepEqual(asked, [[1, 2n]]);
+});
+
+test("a connection of a revoked agent is closed unheard", async (t) => {
+  const { answer, done, events, live, heard } = await world(t, {
+    parts: { agentOf: () => ({ ...AGENT, revoked: true }) },
+  });
+  await done;
+  await until(() => answer.ended(), "the end");
+  assert.deepEqual([kinds(events), live.list(), answer.text(), heard], [["connection.refused"], [], "", []]);
+  assert.match(events[0]?.message ?? "", /its agent was revoked/);
 });
 
 test("a connection of a quarantined agent that was redirected before is closed unheard", async (t) => {

@@ -324,19 +324,21 @@ test("states of agents are kept by name, replaced as a whole, and forgotten when
   const dir = folder(t);
   const store = await openStore(dir, quietLog());
   const quarantine = { sinceMs: 5, uid: 0, reason: "odd" };
+  const revocation = { sinceMs: 7, uid: 1000, reason: "its token leaked" };
   const observation = { untilMs: 9, uid: 1000 };
-  await store.agentStates.put({ agent: "ci", quarantine, observation });
-  await store.agentStates.put({ agent: "bot", quarantine: undefined, observation });
+  const nothing = { quarantine: undefined, revocation: undefined, observation: undefined };
+  await store.agentStates.put({ agent: "ci", quarantine, revocation, observation });
+  await store.agentStates.put({ ...nothing, agent: "bot", observation });
   await store.close();
   const again = await openStore(dir, quietLog());
   t.after(() => again.close());
   assert.deepEqual(await again.agentStates.all(), [
-    { agent: "bot", quarantine: undefined, observation },
-    { agent: "ci", quarantine, observation },
+    { ...nothing, agent: "bot", observation },
+    { agent: "ci", quarantine, revocation, observation },
   ]);
-  await again.agentStates.put({ agent: "ci", quarantine, observation: undefined });
-  await again.agentStates.put({ agent: "bot", quarantine: undefined, observation: undefined });
-  assert.deepEqual(await again.agentStates.all(), [{ agent: "ci", quarantine, observation: undefined }]);
+  await again.agentStates.put({ ...nothing, agent: "ci", revocation });
+  await again.agentStates.put({ ...nothing, agent: "bot" });
+  assert.deepEqual(await again.agentStates.all(), [{ ...nothing, agent: "ci", revocation }]);
 });
 
 test("names are those that ever got a slot", async (t) => {

@@ -7,6 +7,17 @@ import { after, before, test } from "node:test";
 import type { AgentListing } from "../../src/control/ports.ts";
 import { capture, SALLYPORT } from "../kit/daemon.ts";
 import { Issuer, makeKey, type SigningKey, sign } from "../kit/issuer.ts";
+import {
+  attribute,
+  ENTITY,
+  makeSamlKey,
+  RECIPIENT,
+  responseXml,
+  SAML_AUDIENCE,
+  type Said,
+  type SamlKey,
+  signXml,
+} from "../kit/saml.ts";
 import { until } from "../path/kit.ts";
 import { makeCgroup } from "./flows.ts";
 import { SteeredAgent, startWorld, type World } from "./world.ts";
@@ -24,11 +35,13 @@ const CUT_MS = 2_500;
 const folder = mkdtempSync(join(tmpdir(), "sallyport-test-"));
 const issuer = new Issuer(folder);
 let key: SigningKey;
+let provider: SamlKey;
 let world: World;
 const shown: string[] = [];
 
 before(async () => {
   key = await makeKey("ES256", "one");
+  provider = makeSamlKey(folder, "corp");
   await issuer.start([key]);
   world = await startWorld({ policies: { "policy.yaml": POLICY }, more: settings() });
 });
@@ -45,6 +58,9 @@ identity:
   issuers:
     - { name: ${name}, ${common}, audience: sallyport, match: { repository: "acme/*" } }
     - { name: brief, ${common}, audience: brief, until: token }
+  saml:
+    - { name: corp, entityId: "${ENTITY}", audience: "${SAML_AUDIENCE}", certificates: [${provider.certificateFile}],
+        claims: { repository: "urn:repository" }, groups: "urn:groups", agents: [ci] }
 `;
 }
 
@@ -56,6 +72,19 @@ async function tokenFile(more: Readonly<Record<string, unknown>> = {}): Promise<
   shown.push(token);
   const file = join(folder, `token-${shown.length}`);
   writeFileSync(file, `${token}\n`, { mode: 0o600 });
+  return file;
+}
+
+/** A file with a SAML response for a job, in lines as base64(1) writes them. */
+function samlFile(more: Partial<Said> = {}): string {
+  const attributes = attribute("urn:repository", "acme/shop") + attribute("urn:groups", "builders");
+  const times = { issuedMs: 0, beginsMs: 0, endsMs: 300_000, confirmedUntilMs: 300_000 };
+  const job = { id: `job-${shown.length}`, subject: "repo:acme/shop:main", attributes, status: "Success", ...times };
+  const said = { issuer: ENTITY, audience: SAML_AUDIENCE, recipient: RECIPIENT, ...job, ...more };
+  const response = Buffer.from(signXml(responseXml(said, Date.now()), "Assertion", provider)).toString("base64");
+  shown.push(response);
+  const file = join(folder, `response-${shown.length}`);
+  writeFileSync(file, response.replace(/.{76}/g, "$&\n"), { mode: 0o600 });
   return file;
 }
 
@@ -212,6 +241,36 @@ test("a tag shows a token for what already runs, and takes no other before it ha
   await world.daemon.cli(["untag", "--cgroup", cgroup.path]);
 });
 
+test("a SAML response says as well who a job is, to a run and to a tag, and does so once", async (t) => {
+  const file = samlFile();
+  const job = await ask(file);
+  assert.deepEqual([job.code, job.stdout], [0, "42\n"], job.stderr);
+  const started = await told("session.start", ({ issuer: by }) => by === "corp");
+  const { subject, groups, "claim.repository": repository } = fieldsOf(started);
+  assert.deepEqual([subject, groups, repository], ["repo:acme/shop:main", "ci builders", "acme/shop"]);
+
+  const cgroup = makeCgroup("identity-saml");
+  t.after(() => cgroup.remove());
+  const tag = (from: string) => world.daemon.cli(["tag", "--as", "ci", "--cgroup", cgroup.path, "--token-file", from]);
+  const forged = samlFile();
+  const xml = Buffer.from(readFileSync(forged, "utf8"), "base64").toString().replace("acme/shop<", "acme/other<");
+  writeFileSync(forged, Buffer.from(xml).toString("base64"));
+  for (const [from, code] of [
+    [file, "TOKEN_REPLAYED"],
+    [forged, "TOKEN_SIGNATURE"],
+    [samlFile({ audience: "urn:other" }), "TOKEN_AUDIENCE"],
+  ] as const) {
+    const refused = await tag(from);
+    assert.deepEqual([refused.code, refused.stderr.startsWith(`sallyport: ${code}: `)], [1, true], refused.stderr);
+    await told("agent.identity.refused", (fields) => fields["code"] === code);
+  }
+  const tagged = await tag(samlFile());
+  assert.equal(tagged.code, 0, tagged.stderr);
+  const [listed] = (await world.daemon.json<AgentListing[]>(["agents"])).filter((one) => one.cgroup === cgroup.path);
+  assert.deepEqual([listed?.identity?.issuer, listed?.identity?.claims], ["corp", { repository: "acme/shop" }]);
+  await world.daemon.cli(["untag", "--cgroup", cgroup.path]);
+});
+
 test("an issuer that is taken out of the settings takes its identities along", async (t) => {
   const agent = new SteeredAgent(world.daemon, "ci", ["--token-file", await tokenFile()]);
   t.after(() => agent.leave());
@@ -246,6 +305,13 @@ test("no token that was shown is in the daemon's state, its output or its trail"
     "the search finds nothing that is there",
   );
   for (const token of shown) {
-    for (const part of token.split(".").slice(1)) assert.ok(!all.some((text) => text.includes(part)));
+    const [, ...parts] = token.includes(".") ? token.split(".") : ["", ...signatureOf(token)];
+    for (const part of parts) assert.ok(!all.some((text) => text.includes(part)));
   }
 });
+
+/** Of a SAML response: itself, and the signature inside. */
+function signatureOf(response: string): string[] {
+  const [, value = ""] = /<ds:SignatureValue>([^<]+)/.exec(Buffer.from(response, "base64").toString()) ?? [];
+  return [response, value];
+}

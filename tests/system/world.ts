@@ -76,6 +76,8 @@ export interface WorldOptions {
   /** Labels ssn and card of public.customers. */
   readonly labels?: boolean;
   readonly version?: 15 | 18;
+  /** Names beside `ci`, in no group. */
+  readonly agents?: readonly string[];
   readonly settings?: Readonly<Record<string, string>>;
   /** Further settings, as YAML. */
   readonly more?: string;
@@ -85,7 +87,7 @@ export interface WorldOptions {
 }
 
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { policies, labels = false, version = 15, settings, wrapper, more = "", stateDir } = options;
+  const { policies, labels = false, version = 15, settings, wrapper, more = "", stateDir, agents = [] } = options;
   const postgres = await startPostgres({
     version,
     password: PASSWORD,
@@ -98,7 +100,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     const data = labels ? "data: { public.customers: { columns: { ssn: [pii], card: [pii, payment] } } }" : "";
     const daemon = await Daemon.start({
       settings: `
-agents: [{ name: ci, groups: [ci] }]
+agents: [${["{ name: ci, groups: [ci] }", ...agents.map((name) => `{ name: ${name} }`)].join(", ")}]
 connections:
   - name: orders
     protocol: postgres

@@ -7,6 +7,8 @@ import { APPROVAL_ROUTES } from "./routes/approvals.ts";
 import { CONNECTION_ROUTES } from "./routes/connections.ts";
 import { DAEMON_ROUTES } from "./routes/daemon.ts";
 import { EVIDENCE_ROUTES } from "./routes/evidence.ts";
+import { GRANT_ROUTES } from "./routes/grants.ts";
+import { NOTIFY_ROUTES } from "./routes/notify.ts";
 import { POLICY_ROUTES } from "./routes/policy.ts";
 import { RUN_ROUTES } from "./routes/runs.ts";
 import { SEARCH_ROUTES } from "./routes/search.ts";
@@ -19,7 +21,9 @@ export const ROUTES: readonly Route[] = [
   ...APPROVAL_ROUTES,
   ...CONNECTION_ROUTES,
   ...SESSION_ROUTES,
+  ...GRANT_ROUTES,
   ...EVIDENCE_ROUTES,
+  ...NOTIFY_ROUTES,
   ...SEARCH_ROUTES,
   ...POLICY_ROUTES,
   ...DAEMON_ROUTES,

@@ -1,7 +1,7 @@
 /** Files that a command is given, and a token among them: read up to a limit. Their contents are in no error. */
 import { closeSync, openSync, readSync } from "node:fs";
 import { codeOf, UserError } from "../../base/errors.ts";
-import { TOKEN_BYTES_MAX } from "../../base/limits.ts";
+import { SAML_BYTES_MAX } from "../../base/limits.ts";
 
 /** Up to `bytesMax`, without trusting what stat says of pipes and devices. */
 export function readBounded(path: string, bytesMax: number): Buffer {
@@ -38,7 +38,7 @@ export function readToken(path: string): string {
     const remedy = "Name a file, or a descriptor as /dev/fd/3";
     throw new UserError("USAGE", "Cannot read the token from stdin", remedy, { exitCode: 2 });
   }
-  const token = readBounded(path, TOKEN_BYTES_MAX).toString("utf8").trim();
+  const token = readBounded(path, SAML_BYTES_MAX).toString("utf8").trim();
   if (token !== "") return token;
   throw new UserError(
     "FILE_EMPTY",

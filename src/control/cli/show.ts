@@ -1,14 +1,10 @@
 /** Text for a terminal. Everything that an agent could have written is made printable: it must not drive the terminal. */
 import { stripVTControlCharacters } from "node:util";
+import { spellOut } from "../../base/printable.ts";
 import type { Colours } from "./world.ts";
 
-/** Control characters, and formatting ones such as those that turn the direction of text. Source: Unicode, General_Category. */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
-
 /** On one line, with control characters spelled out. */
-export function printable(text: string): string {
-  return text.replace(UNPRINTABLE, spelled);
-}
+export const printable = spellOut;
 
 /** Keeps line breaks, each followed by `indent`, so that a text cannot pretend to be the next entry. */
 export function printableLines(text: string, indent: string): string {
@@ -59,10 +55,6 @@ export function duration(ms: number): string {
 /** "3 rows", "1 row" */
 export function count(many: number, one: string): string {
   return `${many} ${one}${many === 1 ? "" : "s"}`;
-}
-
-function spelled(character: string): string {
-  return `\\u{${character.codePointAt(0)?.toString(16)}}`;
 }
 
 function widthOf(text: string): number {

@@ -8,11 +8,14 @@ import type {
   Caller,
   IdentityListing,
   Quarantined,
+  Revoked,
   Swept,
   Tagged,
 } from "../../control/ports.ts";
 import type { Tag, TaggedIdentity } from "../../store/tags.ts";
 import { endSockets, openConnections, treeOf } from "../flows.ts";
+import { grantsInForce } from "./grants.ts";
+import { refuseUnknownAgent } from "./known.ts";
 import type { PortParts } from "./parts.ts";
 import { pathOfTarget } from "./targets.ts";
 
@@ -20,7 +23,7 @@ export function agentPorts(parts: PortParts): AgentPorts {
   const { agents, states, interception, containers } = parts;
   const world = { cgroupRoot: interception.cgroupRoot, containers };
   const slotFor = async (agent: string) => {
-    await refuseUnknown(agent, parts);
+    await refuseUnknownAgent(agent, parts);
     return agents.list().find((tag) => tag.agent === agent)?.slot ?? (await agents.slotOf(agent));
   };
   return {
@@ -49,6 +52,13 @@ export function agentPorts(parts: PortParts): AgentPorts {
       if (await states.release(agent, await slotFor(agent), caller.uid)) return stateListing(agent, parts);
       const remedy = "See: sallyport agents";
       throw new UserError("AGENT_NOT_QUARANTINED", `Cannot release ${agent}: it is not quarantined`, remedy);
+    },
+    revoke: async (agent, reason, { uid }) => revoke(agent, await slotFor(agent), { uid, reason }, parts),
+    reinstate: async (agent, { uid }) => {
+      await slotFor(agent);
+      if (await states.reinstate(agent, uid)) return stateListing(agent, parts);
+      const remedy = "See: sallyport agents";
+      throw new UserError("AGENT_NOT_REVOKED", `Cannot reinstate ${agent}: it is not revoked`, remedy);
     },
     observe: async (agent, untilMs, caller) => {
       const slot = await slotFor(agent);
@@ -100,6 +110,31 @@ async function quarantine(
   return { ...stateListing(agent, parts), sessions, destroyed, unable };
 }
 
+/** What matchers find first, then what is tagged and what was let in with it, then what was given; each row behind its deed. */
+async function revoke(
+  agent: string,
+  slot: number,
+  by: { readonly uid: number; readonly reason: string },
+  parts: PortParts,
+): Promise<Revoked> {
+  const { agents, sessions, grants, states } = parts;
+  const open = sessions.list().filter((session) => session.agent.slot === slot).length;
+  const stored = states.revoke(agent, slot, by);
+  const revoked = agents.revoke(agent, REVOKED);
+  const ended = revoked
+    .catch(() => undefined) // a full disk keeps nothing else from ending
+    .then(() => {
+      // also those whose tag has gone
+      const isOver = (cgroupId: bigint) => agents.agentOf(slot, cgroupId)?.revoked === true;
+      sessions.expel((one) => one.agent.slot === slot && isOver(one.origin.tagCgroupId), REVOKED);
+      return grants.endAll(agent, by);
+    });
+  const [, tags, given] = await Promise.all([stored, revoked, ended]);
+  return { ...stateListing(agent, parts), tags, sessions: open, grants: given };
+}
+
+const REVOKED = "its agent was revoked";
+
 const NOTHING_SWEPT: Swept = { destroyed: 0, unable: 0, kept: 0 };
 
 /** After the tag, so that no connection is made between the two. */
@@ -116,18 +151,6 @@ function tellSwept({ clock, emit }: PortParts, { agent, cgroup, uid }: Tag, swep
   emit({ atMs: clock.nowMs(), kind: "agent.sweep", agent, message, fields: { uid, cgroup, destroyed, unable, kept } });
 }
 
-/** Whoever the settings name, whoever is tagged, and whoever ever was. */
-async function refuseUnknown(agent: string, { agents, configuration, agentNames }: PortParts): Promise<void> {
-  if (agents.list().some((tag) => tag.agent === agent)) return;
-  if (configuration().settings.agents.some(({ name }) => name === agent)) return;
-  if ((await agentNames()).includes(agent)) return;
-  throw new UserError(
-    "AGENT_UNKNOWN",
-    `Cannot find agent ${agent}: the settings do not name it and nothing was ever tagged as it`,
-    "See: sallyport agents",
-  );
-}
-
 /** For a command that is about to start. Throws AGENT_QUARANTINED. */
 export function refuseQuarantined(agent: string, { states }: Pick<PortParts, "states">): void {
   const quarantine = states.of(agent)?.quarantine;
@@ -142,13 +165,14 @@ export function refuseQuarantined(agent: string, { states }: Pick<PortParts, "st
 }
 
 export function stateListing(agent: string, { states }: Pick<PortParts, "states">): AgentStateListing {
-  const { quarantine, observation } = states.of(agent) ?? {};
+  const { quarantine, revocation, observation } = states.of(agent) ?? {};
   const observed = states.isObserved(agent);
   return {
     agent,
     state: quarantine !== undefined ? "quarantined" : observed ? "observed" : "enforced",
     ...(quarantine === undefined ? {} : { quarantinedMs: quarantine.sinceMs, reason: quarantine.reason }),
     ...(observation === undefined ? {} : { observedUntilMs: observation.untilMs }),
+    ...(revocation === undefined ? {} : { revokedMs: revocation.sinceMs, revokeReason: revocation.reason }),
   };
 }
 
@@ -156,6 +180,7 @@ function agentListing(tag: Tag, parts: PortParts): AgentListing {
   const { pids, namespaces } = treeOf(tag.cgroup);
   const sessions = parts.sessions.list().filter(({ origin }) => origin.tagCgroupId === tag.cgroupId);
   const agent = parts.agents.agentOf(tag.slot, tag.cgroupId);
+  const grants = grantsInForce(tag, parts);
   const lastSeenMs = sessions.length > 0 ? parts.clock.nowMs() : parts.sightings.lastMs(tag.slot);
   return {
     ...stateListing(tag.agent, parts),
@@ -175,6 +200,8 @@ function agentListing(tag: Tag, parts: PortParts): AgentListing {
     ...(tag.identity === undefined
       ? {}
       : { identity: identityListing(tag.identity, agent?.identity?.state ?? "over") }),
+    ...(parts.agents.isRevoked(tag) ? { revoked: true as const } : {}),
+    ...(grants === undefined ? {} : { grants }),
   };
 }
 

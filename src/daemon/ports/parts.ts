@@ -6,10 +6,12 @@ import type { Caller, ControlPorts } from "../../control/ports.ts";
 import type { Checkpointer } from "../../evidence/checkpointer.ts";
 import type { LiveHolds } from "../../holds/holds.ts";
 import type { Agents } from "../../identity/agents.ts";
+import type { Grants } from "../../identity/grants.ts";
 import type { AgentStates } from "../../identity/states.ts";
 import type { Interception } from "../../kernel/interception.ts";
 import type { AuditEvent } from "../../model/event.ts";
 import type { Names } from "../../names/names.ts";
+import type { Notifier } from "../../notify/notifier.ts";
 import type { Sessions } from "../../path/sessions.ts";
 import type { CredentialSource } from "../../path/upstream.ts";
 import type { Ledger } from "../../policy/ledger.ts";
@@ -45,6 +47,8 @@ export interface PortParts {
   readonly tagging: Pick<Tagging, "takeHookCall">;
   readonly sessions: Sessions;
   readonly holds: LiveHolds;
+  readonly grants: Grants;
+  readonly notifier: Pick<Notifier, "status" | "test">;
   /** The name of a user, or "". */
   readonly userOf: (uid: number) => string;
   readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;

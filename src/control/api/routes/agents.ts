@@ -1,6 +1,7 @@
 /** Agents: what is tagged, quarantined and observed; the hook of container runtimes. */
 import { QUARANTINE_REASON_MAX } from "../../../base/limits.ts";
 import { ROLES } from "../../../model/role.ts";
+import type { HeldGrant } from "../../grant-ports.ts";
 import type {
   AgentListing,
   AgentStateListing,
@@ -27,14 +28,16 @@ import {
   STRING,
   text,
 } from "../schema.ts";
-import { COUNT, MOMENT, NAME, PID, TEXT, TOKEN } from "../shapes.ts";
+import { COUNT, GRANTED, MOMENT, NAME, PID, TEXT, TOKEN } from "../shapes.ts";
 
-const STATE_KEYS: Keys<AgentStateListing> = {
+export const STATE_KEYS: Keys<AgentStateListing> = {
   agent: STRING,
   state: choice("enforced", "observed", "quarantined"),
   quarantinedMs: optional(MOMENT),
   reason: optional(STRING),
   observedUntilMs: optional(MOMENT),
+  revokedMs: optional(MOMENT),
+  revokeReason: optional(STRING),
 };
 export const AGENT_STATE = named<AgentStateListing>("AgentState", STATE_KEYS);
 
@@ -64,6 +67,8 @@ const AGENT_KEYS: Keys<AgentListing> = {
       endsMs: MOMENT,
     }),
   ),
+  revoked: optional({ const: true } as Schema<true>),
+  grants: optional(list(record<HeldGrant>({ id: STRING, connections: GRANTED, endsMs: MOMENT }))),
 };
 const AGENT = named<AgentListing>("Agent", AGENT_KEYS);
 const TAGGED = named<Tagged>("Tagged", {

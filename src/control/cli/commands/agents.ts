@@ -7,6 +7,8 @@ import { step } from "../client.ts";
 import { count, moment, printable, table } from "../show.ts";
 import { readDuration, readMoment } from "../words.ts";
 import type { OpenShell, Shell } from "../world.ts";
+import { connectionWords } from "./grants.ts";
+import { addRevokeCommands } from "./revoke.ts";
 
 interface TargetOptions {
   readonly cgroup?: string;
@@ -16,14 +18,18 @@ interface TargetOptions {
 }
 
 export function addAgentCommands(program: Command, open: OpenShell): void {
-  program
+  const agents = program
     .command("agents")
-    .description("list what is guarded, by whom it was found, and who is quarantined or observed")
+    .description("list what is guarded, by whom it was found, and who is quarantined, revoked or observed")
     .addHelpText("after", "\nExample:\n  sallyport agents --json")
     .action((_options: object, command: Command) => list(open(command)));
+  addRevokeCommands(agents, open);
   withTarget(program.command("tag").description("guard what already runs, and end the connections that it has made"))
     .requiredOption("--as <agent>", "the agent's name in the settings")
-    .option("--token-file <file>", "a signed token of an issuer in the settings, which says who the agent is")
+    .option(
+      "--token-file <file>",
+      "a signed token or SAML response of an issuer in the settings, which says who the agent is",
+    )
     .option("--keep-connections", "leave connections from before open and say how many; their packets are dropped")
     .addHelpText(
       "after",
@@ -96,6 +102,7 @@ function listTags({ say, colours }: Shell, agents: readonly AgentListing[]): voi
         { title: "STATE", cell: stateWords },
         { title: "GROUPS", cell: ({ groups }) => groups.join(",") },
         { title: "IDENTITY", cell: identityWords },
+        ...(agents.some(({ grants }) => grants !== undefined) ? [{ title: "GRANTS", cell: grantWords }] : []),
         { title: "KIND", cell: ({ kind }) => kind },
         { title: "MATCHER", cell: ({ matcher }) => matcher },
         { title: "PROCESSES", cell: ({ processes }) => String(processes), align: "right" },
@@ -110,22 +117,36 @@ function listTags({ say, colours }: Shell, agents: readonly AgentListing[]): voi
   );
 }
 
-/** "enforced", "observed until …", "quarantined: why" */
-export function stateWords({ state, reason, observedUntilMs }: AgentStateListing): string {
+/** "enforced", "observed until …", "quarantined: why", "enforced; what matchers make it is revoked: why" */
+export function stateWords({ state, reason, observedUntilMs, revokedMs, revokeReason }: AgentStateListing): string {
+  const also = revokedMs === undefined ? "" : `; what matchers make it is ${withReason("revoked", revokeReason)}`;
   switch (state) {
     case "enforced":
-      return "enforced";
+      return `enforced${also}`;
     case "observed":
-      return `observed until ${moment(observedUntilMs ?? 0)}`;
+      return `observed until ${moment(observedUntilMs ?? 0)}${also}`;
     case "quarantined":
-      return reason === undefined || reason === "" ? "quarantined" : `quarantined: ${reason}`;
+      return `${withReason("quarantined", reason)}${also}`;
     default:
       return state satisfies never;
   }
 }
 
-/** "repo:acme/shop by github until …", "over: its identity has expired" */
-function identityWords({ identity }: AgentListing): string {
+function withReason(word: string, reason = ""): string {
+  return reason === "" ? word : `${word}: ${reason}`;
+}
+
+/** "orders-30m (orders) until …", "none" */
+function grantWords({ grants = [] }: AgentListing): string {
+  const words = grants.map(({ id, connections, endsMs }) => {
+    return `${id} (${connectionWords(connections)}) until ${moment(endsMs)}`;
+  });
+  return words.length === 0 ? "none" : words.join("; ");
+}
+
+/** "repo:acme/shop by github until …", "over: its identity has expired", "revoked" */
+function identityWords({ identity, revoked }: AgentListing): string {
+  if (revoked === true) return "revoked";
   if (identity === undefined) return "";
   const { state, reason, subject, issuer, endsMs } = identity;
   if (state === "over") return `over: ${reason ?? "its identity has expired"}`;

@@ -21,7 +21,10 @@ export function addRunCommand(program: Command, open: OpenShell): void {
     .usage("[options] -- CMD [ARG...]")
     .argument("[cmd...]", "the command, behind --")
     .option("--as <agent>", "the agent's name in the settings", "default")
-    .option("--token-file <file>", "a signed token of an issuer in the settings, which says who the agent is")
+    .option(
+      "--token-file <file>",
+      "a signed token or SAML response of an issuer in the settings, which says who the agent is",
+    )
     .option("--user <name>", "run it as this user; only root may say so (default: who calls)")
     .option("--no-new-privs", "nothing inside gains by setuid programs: no sudo")
     .option("--quiet", "no summary at the end")

@@ -1,0 +1,64 @@
+/** Telling of held actions and taking answers, bound to this daemon: whose account is whose is what the settings say now. */
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { Person } from "../holds/entitled.ts";
+import type { LiveHolds } from "../holds/holds.ts";
+import type { AuditEvent } from "../model/event.ts";
+import type { NotifySettings } from "../model/notify.ts";
+import type { SecretRef } from "../model/sink.ts";
+import { Answers } from "../notify/answers.ts";
+import { AnswersDoor } from "../notify/door.ts";
+import { Notifier } from "../notify/notifier.ts";
+import { VERSION } from "./version.ts";
+
+export interface NotifyParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly emit: (event: AuditEvent) => void;
+  readonly readSecret: (reference: SecretRef) => Promise<Buffer>;
+  readonly holds: LiveHolds;
+  readonly settings: () => NotifySettings;
+  readonly uidOf: (user: string) => number | undefined;
+  readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
+}
+
+export interface Notify {
+  readonly notifier: Notifier;
+  readonly door: AnswersDoor;
+  /** To be called once a second. */
+  tend(): void;
+  close(): Promise<void>;
+}
+
+export function createNotify(parts: NotifyParts): Notify {
+  const { clock, log, emit, readSecret, holds, settings, uidOf, groupsOf } = parts;
+  const world = { readSecret, nowMs: clock.nowMs, version: VERSION };
+  const notifier = new Notifier({ clock, log, emit, world, holds });
+  const targets = () => settings().targets;
+  const personOf = async (user: string): Promise<Person | undefined> => {
+    const uid = uidOf(user);
+    return uid === undefined ? undefined : { uid, user, groups: await groupsOf(uid) };
+  };
+  const answers = new Answers({
+    ...{ clock, emit, readSecret, holds, targets },
+    humanOf: async (account, target) => personOf(target.answers[account] ?? ""),
+  });
+  const door = new AnswersDoor(answers, log);
+  return {
+    ...{ notifier, door },
+    tend() {
+      notifier.tend();
+      answers.tend();
+    },
+    async close() {
+      notifier.close();
+      await door.close();
+    },
+  };
+}
+
+/** Files that only the daemon reads for its targets: a command that runs as root inside an agent must not find them. */
+export function notifySecrets({ targets }: NotifySettings): readonly string[] {
+  const references = targets.flatMap(({ url, secret }) => (secret === undefined ? [url] : [url, secret]));
+  return [...new Set(references.flatMap((reference) => ("file" in reference ? [reference.file] : [])))];
+}

@@ -1,0 +1,172 @@
+/**
+ * Answers that come in from targets: each is known by its signature, is new, and is a human's of this host, who then counts
+ * exactly as if they had called the daemon (holds/). Keeps no body and shows none.
+ */
+import type { Clock } from "../base/clock.ts";
+import { UserError } from "../base/errors.ts";
+import { NOTIFY_REFUSALS_TOLD_MAX, NOTIFY_TOLD_MS } from "../base/limits.ts";
+import type { Person } from "../holds/entitled.ts";
+import type { LiveHolds } from "../holds/holds.ts";
+import type { HoldRecord } from "../holds/record.ts";
+import type { AuditEvent, EventFields } from "../model/event.ts";
+import type { NotifyTarget } from "../model/notify.ts";
+import type { SecretRef } from "../model/sink.ts";
+import { keyOf, verify } from "./kinds.ts";
+import { concerns } from "./notice.ts";
+import { Replays } from "./replays.ts";
+import type { Incoming, Said, Signed } from "./signed.ts";
+
+export interface AnswersParts {
+  readonly clock: Clock;
+  readonly emit: (event: AuditEvent) => void;
+  readonly readSecret: (reference: SecretRef) => Promise<Buffer>;
+  readonly holds: Pick<LiveHolds, "get" | "approve" | "deny">;
+  readonly targets: () => readonly NotifyTarget[];
+  /** Who that account is; undefined: nobody. Asked for accounts that the target's settings list. */
+  readonly humanOf: (account: string, target: NotifyTarget) => Promise<Person | undefined>;
+}
+
+/** For whoever sent it. */
+export interface Reply {
+  readonly status: number;
+  readonly body: object;
+}
+
+export class Answers {
+  readonly #parts: AnswersParts;
+  readonly #replays = new Replays();
+  #window = { sinceMs: 0, refused: 0 };
+
+  constructor(parts: AnswersParts) {
+    this.#parts = parts;
+  }
+
+  /** Rejects for faults of ours only. */
+  async take(name: string, incoming: Incoming): Promise<Reply> {
+    const seen: Seen = { target: this.#parts.targets().find((one) => one.name === name && takesAnswers(one)) };
+    try {
+      if (seen.target === undefined) throw noTarget();
+      seen.signed = await this.#verified(seen.target, incoming);
+      seen.said = seen.signed.read();
+      return taken(seen.target, await this.#count(seen.target, seen.said));
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      return this.#refuse(error, seen);
+    }
+  }
+
+  /** Tells how many more were refused than were told. To be called once a second. */
+  tend(): void {
+    const atMs = this.#parts.clock.nowMs();
+    if (Math.abs(atMs - this.#window.sinceMs) < NOTIFY_TOLD_MS) return;
+    const untold = this.#window.refused - NOTIFY_REFUSALS_TOLD_MAX;
+    this.#window = { sinceMs: atMs, refused: 0 };
+    if (untold <= 0) return;
+    const message = `${untold} more answers to held actions were refused and not told one by one`;
+    this.#parts.emit({ atMs, kind: "refusals.untold", message, fields: { untold } });
+  }
+
+  /** Its signature is good, and it is new. */
+  async #verified(target: NotifyTarget, incoming: Incoming): Promise<Signed> {
+    if (target.secret === undefined) throw noTarget();
+    const secret = await this.#parts.readSecret(target.secret);
+    let key: Buffer | undefined;
+    try {
+      key = keyOf(target, secret);
+      const nowMs = this.#parts.clock.nowMs();
+      const signed = verify(target, incoming, key, nowMs);
+      this.#replays.require(target.name, signed.proof, nowMs);
+      return signed;
+    } finally {
+      secret.fill(0);
+      key?.fill(0);
+    }
+  }
+
+  async #count(target: NotifyTarget, said: Said): Promise<HoldRecord> {
+    const { holds, humanOf, clock, emit } = this.#parts;
+    const { account, hold, digest, answer, comment } = said;
+    const person = Object.hasOwn(target.answers, account) ? await humanOf(account, target) : undefined;
+    if (person === undefined || person.uid === 0) throw noHuman(account);
+    const found = await holds.get(hold);
+    if (found === undefined || !concerns(target, found)) {
+      const message = `Cannot answer ${hold}: nothing was held by that id, or nothing that this target is told of`;
+      throw new UserError("APPROVAL_UNKNOWN", message, "See what waits: sallyport approvals");
+    }
+    if (!found.digest.startsWith(digest)) {
+      const message = `Cannot answer ${hold}: it is not what was answered`; // without its digest: that was not shown there
+      throw new UserError("APPROVAL_DIGEST", message, "Look at it again, and answer what it is now");
+    }
+    const given = { digest, ...(comment === undefined ? {} : { comment }) };
+    const record = await holds[answer](hold, given, person);
+    const fields = { target: target.name, account, hold, answer, user: person.user, uid: person.uid };
+    const message = `${person.user} answered ${hold} by ${target.name}: ${answer}`;
+    const { agent, sessionId, connection } = record;
+    emit({ atMs: clock.nowMs(), kind: "notify.answered", message, agent, sessionId, connection, fields });
+    return record;
+  }
+
+  /** Whoever knocks often is told less, and so is the trail. Nobody is locked out by it: a good signature always counts. */
+  #refuse({ code, message, remedy }: UserError, { target, signed, said }: Seen): Reply {
+    const { clock, emit } = this.#parts;
+    this.#window.refused += 1;
+    const isTold = this.#window.refused <= NOTIFY_REFUSALS_TOLD_MAX;
+    if (isTold) {
+      const who: EventFields =
+        said === undefined ? {} : { account: said.account, hold: said.hold, answer: said.answer };
+      const fields = { ...(target === undefined ? {} : { target: target.name }), code, ...who };
+      emit({ atMs: clock.nowMs(), kind: "notify.refused", message, fields });
+    }
+    if (signed === undefined && !isTold) return { status: 429, body: {} };
+    if (signed !== undefined && target?.kind === "teams")
+      return { status: 200, body: teamsText(`${message}. ${remedy}`) };
+    const status = STATUS[code] ?? (signed === undefined ? undefined : 422);
+    // Before the signature is known nobody is told of this host's files.
+    return status === undefined ? { status: 503, body: {} } : { status, body: { error: { code, message, remedy } } };
+  }
+}
+
+/** As far as an answer has come. */
+interface Seen {
+  readonly target: NotifyTarget | undefined;
+  signed?: Signed;
+  said?: Said;
+}
+
+/** Unlisted: the answer was understood and cannot be carried out. */
+const STATUS: Readonly<Record<string, number>> = {
+  NOTIFY_TARGET: 404,
+  NOTIFY_SIGNATURE: 401,
+  NOTIFY_TIME: 401,
+  NOTIFY_REPLAYED: 409,
+  NOTIFY_FORM: 400,
+  NOTIFY_BUSY: 503,
+  NOTIFY_ACCOUNT: 403,
+  APPROVAL_NOT_PERMITTED: 403,
+  APPROVAL_ENDED: 409,
+};
+
+/** Teams shows it below what was written; Slack shows nothing of it, and a webhook's sender reads it. */
+function taken({ kind }: NotifyTarget, { id, state }: HoldRecord): Reply {
+  if (kind === "teams") return { status: 200, body: teamsText(`Taken: ${id} is ${state}`) };
+  return { status: 200, body: { hold: id, state } };
+}
+
+function teamsText(text: string): object {
+  return { type: "message", text };
+}
+
+function takesAnswers({ answers, secret }: NotifyTarget): boolean {
+  return secret !== undefined && Object.keys(answers).length > 0;
+}
+
+function noTarget(): UserError {
+  const message = "Cannot take the answer: no target of that name takes any";
+  return new UserError("NOTIFY_TARGET", message, "Name it in notify.targets, with its secret and whose answers count");
+}
+
+function noHuman(account: string): UserError {
+  const message = `Cannot take the answer: ${account} is nobody who may answer here`;
+  const remedy = "Map it to a user of this host who is not root, in answers of the target";
+  return new UserError("NOTIFY_ACCOUNT", message, remedy, { exitCode: 4 });
+}

@@ -1,0 +1,249 @@
+/** Answers over real holds: who counts, what counts once, what is told of both, and what the sender gets to know. */
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { NOTIFY_REFUSALS_TOLD_MAX, NOTIFY_REPLAYS_MAX, NOTIFY_SKEW_MS, NOTIFY_TOLD_MS } from "../../src/base/limits.ts";
+import type { Person } from "../../src/holds/entitled.ts";
+import type { HoldRequest } from "../../src/holds/hold.ts";
+import type { NotifyTarget } from "../../src/model/notify.ts";
+import { Answers } from "../../src/notify/answers.ts";
+import { Replays } from "../../src/notify/replays.ts";
+import type { Incoming } from "../../src/notify/signed.ts";
+import { ADA, answerOf, BEN, CYD, demand, EVE, world as holdsWorld, ROOT, request, STARTER } from "../holds/kit.ts";
+import { readSecret, SECRETS, slackPress, target, teamsPost, turned, webhookPost } from "./kit.ts";
+
+const PEOPLE: Readonly<Record<string, Person>> = {
+  ada: ADA,
+  ben: BEN,
+  cyd: CYD,
+  eve: EVE,
+  starter: STARTER,
+  root: ROOT,
+};
+const SLACK = Object.fromEntries(Object.keys(PEOPLE).map((name) => [`slack:T1/${name.toUpperCase()}`, name]));
+
+async function given(
+  t: TestContext,
+  targets: readonly NotifyTarget[] = [target({ answers: { ...SLACK, "slack:T1/GONE": "gone" } })],
+) {
+  const { holds, clock, events } = await holdsWorld(t);
+  const answers = new Answers({
+    ...{ clock, holds, readSecret, targets: () => targets, emit: (event) => events.push(event) },
+    humanOf: async (account, { answers: users }) => PEOPLE[users[account] ?? ""],
+  });
+  const nowMs = () => clock.nowMs();
+  const open = async (asked: HoldRequest = request()) => {
+    const opened = holds.open(asked);
+    await opened.notice;
+    const record = await holds.get(opened.id);
+    return { ...opened, digest: record?.digest ?? "" };
+  };
+  const told = (kind: string) => events.filter((event) => event.kind === kind).map(({ fields }) => fields);
+  const codeOf = async (name: string, incoming: Incoming) => {
+    const { status, body } = await answers.take(name, incoming);
+    return [status, (body as { error?: { code: string } }).error?.code];
+  };
+  return { holds, answers, clock, events, nowMs, open, told, codeOf };
+}
+
+test("a signed approval of one who may answer lets it go, and the trail says by which account", async (t) => {
+  const { answers, open, nowMs, told, holds } = await given(t);
+  const { id, digest, answer } = await open();
+  const reply = await answers.take("ops", slackPress({ atMs: nowMs(), hold: id, digest, user: "ADA" }));
+  assert.deepEqual(reply, { status: 200, body: { hold: id, state: "running" } });
+  assert.equal(await answerOf(answer), "approved");
+  const fields = { target: "ops", account: "slack:T1/ADA", hold: id, answer: "approve", user: "ada", uid: ADA.uid };
+  assert.deepEqual(told("notify.answered"), [fields]);
+  assert.deepEqual(
+    (await holds.get(id))?.votes.map(({ name }) => name),
+    ["ada (sre)"],
+  );
+});
+
+test("a signed denial ends it, with its comment", async (t) => {
+  const { answers, open, nowMs, holds } = await given(t, [
+    target({ kind: "webhook", answers: { "webhook:ops/ada": "ada" } }),
+  ]);
+  const { id, digest, answer } = await open();
+  const body = JSON.stringify({
+    type: "answer",
+    hold: id,
+    digest,
+    answer: "deny",
+    user: "ada",
+    comment: "not today",
+  });
+  assert.equal((await answers.take("ops", webhookPost({ atMs: nowMs() }, body))).status, 200);
+  assert.equal(await answerOf(answer), "denied");
+  assert.equal((await holds.get(id))?.denied?.comment, "not today");
+});
+
+const refused: readonly (readonly [string, object, string, number])[] = [
+  ["an account that the settings do not list", { user: "UNKNOWN" }, "NOTIFY_ACCOUNT", 403],
+  ["an account of a user whom this host does not know", { user: "GONE" }, "NOTIFY_ACCOUNT", 403],
+  ["an account that stands for root", { user: "ROOT" }, "NOTIFY_ACCOUNT", 403],
+  ["one of no group of the rule", { user: "EVE" }, "APPROVAL_NOT_PERMITTED", 403],
+  ["whoever started the agent, though a member", { user: "STARTER" }, "APPROVAL_NOT_PERMITTED", 403],
+  ["a digest that is none's", { digest: "ffffffffffff" }, "APPROVAL_DIGEST", 422],
+  ["a hold that is none", { hold: "zzzzzzzzzz" }, "APPROVAL_UNKNOWN", 422],
+  ["another target's secret", { secret: SECRETS["other-slack"] }, "NOTIFY_SIGNATURE", 401],
+  ["what was signed long ago", { atMs: 0 }, "NOTIFY_TIME", 401],
+];
+for (const answer of ["approve", "deny"] as const) {
+  for (const [name, changes, code, status] of refused) {
+    test(`${answer}: ${name} is refused, it waits on, and the next good one counts`, async (t) => {
+      const { open, nowMs, told, codeOf } = await given(t);
+      const opened = await open();
+      const good = { atMs: nowMs(), hold: opened.id, digest: opened.digest.slice(0, 12), user: "ADA", answer };
+      assert.deepEqual(await codeOf("ops", slackPress({ ...good, ...changes })), [status, code]);
+      assert.equal(await answerOf(opened.answer), "waits");
+      assert.deepEqual(
+        told("notify.refused").map((fields) => fields?.["code"]),
+        [code],
+      );
+      assert.deepEqual(await codeOf("ops", slackPress(good)), [200, undefined]);
+      assert.equal(await answerOf(opened.answer), answer === "approve" ? "approved" : "denied");
+    });
+  }
+}
+
+for (const [kind, send] of [
+  ["slack", slackPress],
+  ["teams", teamsPost],
+  ["webhook", webhookPost],
+] as const) {
+  test(`${kind}: the same answer again is refused, also from another connection and a while later`, async (t) => {
+    const { open, nowMs, clock, answers, told } = await given(t, [target({ kind })]);
+    const opened = await open(request({ terms: { demands: [demand({ quorum: 2 })] } }));
+    const sent = send({ atMs: nowMs(), hold: opened.id, digest: opened.digest });
+    await answers.take("ops", sent);
+    for (const ms of [0, 1_000, NOTIFY_SKEW_MS - 2_000]) {
+      clock.advance(ms);
+      await answers.take("ops", sent);
+      assert.equal(told("notify.refused").at(-1)?.["code"], "NOTIFY_REPLAYED");
+    }
+    clock.advance(10_000);
+    await answers.take("ops", sent);
+    assert.equal(told("notify.refused").at(-1)?.["code"], "NOTIFY_TIME");
+    assert.equal(told("notify.refused").filter((fields) => fields?.["code"] === "NOTIFY_REPLAYED").length, 3);
+  });
+}
+
+test("the digest of one hold lets no other go", async (t) => {
+  const { open, nowMs, codeOf } = await given(t);
+  const one = await open();
+  const other = await open(request({ texts: ["delete from orders where id = 2"] }));
+  const press = (digest: string) =>
+    slackPress({ atMs: nowMs(), hold: one.id, digest: digest.slice(0, 12), user: "ADA" });
+  assert.deepEqual(await codeOf("ops", press(other.digest)), [422, "APPROVAL_DIGEST"]);
+  assert.deepEqual([await answerOf(one.answer), await answerOf(other.answer)], ["waits", "waits"]);
+  assert.deepEqual(await codeOf("ops", press(one.digest)), [200, undefined]);
+  assert.deepEqual([await answerOf(one.answer), await answerOf(other.answer)], ["approved", "waits"]);
+});
+
+test("two of the same answer at once count once", async (t) => {
+  const { open, nowMs, codeOf } = await given(t);
+  const { id, digest } = await open(request({ terms: { demands: [demand({ quorum: 2 })] } }));
+  const sent = slackPress({ atMs: nowMs(), hold: id, digest, user: "ADA" });
+  const both = await Promise.all([codeOf("ops", sent), codeOf("ops", sent)]);
+  assert.deepEqual(both.sort(), [
+    [200, undefined],
+    [409, "NOTIFY_REPLAYED"],
+  ]);
+});
+
+test("one human by two accounts counts once, two humans as two", async (t) => {
+  const answers = { "slack:T1/ADA": "ada", "slack:T1/ADA2": "ada", "slack:T1/BEN": "ben" };
+  const { open, nowMs, codeOf } = await given(t, [target({ answers })]);
+  const opened = await open(request({ terms: { demands: [demand({ quorum: 2 })] } }));
+  const press = (user: string) => slackPress({ atMs: nowMs(), hold: opened.id, digest: opened.digest, user });
+  assert.deepEqual(await codeOf("ops", press("ADA")), [200, undefined]);
+  assert.deepEqual(await codeOf("ops", press("ADA2")), [422, "APPROVAL_TWICE"]);
+  assert.equal(await answerOf(opened.answer), "waits");
+  assert.deepEqual(await codeOf("ops", press("BEN")), [200, undefined]);
+  assert.equal(await answerOf(opened.answer), "approved");
+});
+
+test("an answer by a target that is not told of the hold is refused", async (t) => {
+  const { open, nowMs, codeOf } = await given(t, [
+    target({ groups: ["dba"], answers: SLACK }),
+    target({ name: "all", answers: SLACK }),
+  ]);
+  const { id, digest } = await open();
+  const press = (atMs: number) => slackPress({ atMs, hold: id, digest, user: "ADA" });
+  assert.deepEqual(await codeOf("ops", press(nowMs())), [422, "APPROVAL_UNKNOWN"]);
+  assert.deepEqual(await codeOf("all", press(nowMs() + 1_000)), [200, undefined]);
+});
+
+test("a target that takes no answers, and one that is none, are the same to whoever asks", async (t) => {
+  const { codeOf, nowMs } = await given(t, [target({ answers: {} })]);
+  for (const name of ["ops", "none"]) {
+    assert.deepEqual(await codeOf(name, slackPress({ atMs: nowMs() })), [404, "NOTIFY_TARGET"]);
+  }
+});
+
+test("Teams is told in the chat why an answer of its user was not taken, and strangers get a status", async (t) => {
+  const { answers, open, nowMs } = await given(t, [target({ kind: "teams" })]);
+  const { id, digest } = await open();
+  const reply = await answers.take("ops", teamsPost({ atMs: nowMs(), hold: id, digest }));
+  assert.equal(reply.status, 200);
+  assert.match(JSON.stringify(reply.body), /"type":"message","text":"Cannot take the answer: teams:.* is nobody/);
+  const forged = await answers.take("ops", turned(teamsPost({ atMs: nowMs(), hold: id, digest })));
+  assert.equal(forged.status, 401);
+});
+
+test("where the secret cannot be used, strangers get to know neither that nor its place", async (t) => {
+  const { answers, told, nowMs } = await given(t, [target({ kind: "teams", secret: { env: "not-base64!" } })]);
+  assert.deepEqual(await answers.take("ops", teamsPost({ atMs: nowMs() })), { status: 503, body: {} });
+  assert.deepEqual(told("notify.refused"), [{ target: "ops", code: "NOTIFY_SECRET" }]);
+});
+
+test("no digest, secret or body is in what is answered and told of a refusal", async (t) => {
+  const { answers, open, nowMs, events } = await given(t);
+  const { id, digest } = await open();
+  const before = events.length;
+  const sent = [{ digest: "ffffffffffff" }, { secret: "x" }, { user: "UNKNOWN" }, { hold: "zzzzzzzzzz" }];
+  const replies = [];
+  for (const changes of sent) {
+    replies.push(
+      await answers.take(
+        "ops",
+        slackPress({ atMs: nowMs(), hold: id, digest: digest.slice(0, 12), user: "ADA", ...changes }),
+      ),
+    );
+  }
+  const text = JSON.stringify([replies, events.slice(before)]);
+  for (const word of [digest.slice(12, 24), SECRETS["slack"] ?? "", "trigger_id"])
+    assert.ok(!text.includes(word), text);
+});
+
+test("a flood of forged answers is told in part and counted, and locks no human out", async (t) => {
+  const { open, nowMs, clock, answers, told, codeOf } = await given(t);
+  const { id, digest } = await open(request({ terms: { expiresMs: 600_000 } }));
+  const statuses = [];
+  for (let many = 0; many < NOTIFY_REFUSALS_TOLD_MAX + 7; many++) {
+    statuses.push((await answers.take("ops", turned(slackPress({ atMs: nowMs(), hold: id, digest })))).status);
+  }
+  assert.deepEqual(
+    [statuses.filter((status) => status === 401).length, statuses.at(-1)],
+    [NOTIFY_REFUSALS_TOLD_MAX, 429],
+  );
+  assert.deepEqual(await codeOf("ops", slackPress({ atMs: nowMs(), hold: id, digest, user: "EVE" })), [
+    403,
+    "APPROVAL_NOT_PERMITTED",
+  ]);
+  assert.equal(told("notify.refused").length, NOTIFY_REFUSALS_TOLD_MAX);
+  clock.advance(NOTIFY_TOLD_MS);
+  answers.tend();
+  answers.tend();
+  assert.deepEqual(told("refusals.untold"), [{ untold: 8 }]);
+  assert.deepEqual(await codeOf("ops", slackPress({ atMs: nowMs(), hold: id, digest, user: "ADA" })), [200, undefined]);
+});
+
+test("the memory of answers has a maximum, refuses beyond it, and is free again when their time is over", () => {
+  const replays = new Replays();
+  for (let many = 0; many < NOTIFY_REPLAYS_MAX; many++) replays.require("ops", String(many), 1_000);
+  assert.throws(() => replays.require("ops", "one more", 1_000), { code: "NOTIFY_BUSY" });
+  assert.throws(() => replays.require("ops", "0", 1_000 + 2 * NOTIFY_SKEW_MS), { code: "NOTIFY_REPLAYED" });
+  replays.require("ops", "one more", 1_001 + 2 * NOTIFY_SKEW_MS);
+  replays.require("dev", "one more", 1_001 + 2 * NOTIFY_SKEW_MS); // another target has another key
+});
