@@ -5,6 +5,7 @@
 import { dirname, resolve } from "node:path";
 import { SETTINGS_BYTES_MAX } from "./base/limits.ts";
 import { formatAddress } from "./config/address.ts";
+import { type RawApi, readApi } from "./config/api.ts";
 import { compileCheck } from "./config/check.ts";
 import { parseSettingsDocument, type SettingsDocument } from "./config/document.ts";
 import { readDoors } from "./config/doors.ts";
@@ -26,6 +27,7 @@ import { type Finding, formatPath, SettingsError } from "./config/problems.ts";
 import { type RawRecording, type RecordingSettings, readRecording } from "./config/recording.ts";
 import { addedConnectionSchema, settingsSchema } from "./config/schema.ts";
 import { type NameServer, readListen, readServers } from "./config/servers.ts";
+import type { ApiListener } from "./model/api-listener.ts";
 import type { GrantTerms } from "./model/grant.ts";
 import type { Matcher } from "./model/matcher.ts";
 import type { NotifySettings } from "./model/notify.ts";
@@ -55,6 +57,8 @@ export interface Settings {
   readonly recording: RecordingSettings;
   /** What is told of operations, and where events go. */
   readonly events: EventSettings;
+  /** Undefined: the API is served over its Unix socket alone. */
+  readonly api: ApiListener | undefined;
   /** Whom held actions are told to, and who answers from there. */
   readonly notify: NotifySettings;
   /** Undefined: metrics are told over the API alone. */
@@ -81,6 +85,7 @@ interface RawSettings {
   readonly policies?: string;
   readonly recording?: RawRecording;
   readonly events?: RawEvents;
+  readonly api?: RawApi;
   readonly notify?: RawNotify;
   readonly metrics?: { readonly listen: string };
   readonly interception?: { readonly port?: number; readonly cgroupRoot?: string };
@@ -167,8 +172,9 @@ function convert(
     recording: readRecording(raw.recording ?? {}, report),
     ...(raw.policies === undefined ? {} : { policies: resolve(dirname(file), raw.policies) }),
     events: readEvents(raw.events ?? {}, file, report),
+    api: readApi(raw.api, file, report),
     notify: readNotify(raw.notify ?? {}, file, report),
-    metrics: { listen: readListen(raw.metrics?.listen, report) },
+    metrics: { listen: readListen(raw.metrics?.listen, ["metrics", "listen"], report) },
     interception: {
       port: raw.interception?.port ?? LISTENER_PORT_DEFAULT,
       ...(raw.interception?.cgroupRoot === undefined ? {} : { cgroupRoot: raw.interception.cgroupRoot }),

@@ -20,6 +20,7 @@ import { runtimeFolders } from "./containers/folders.ts";
 import { refuseSecondDaemon, startControlServer } from "./control/api/server.ts";
 import type { DaemonOptions, RunningDaemon } from "./control/ports.ts";
 import type { RunBounds } from "./control/runs.ts";
+import { readDoor } from "./daemon/api-door.ts";
 import { areAlike, type Configuration, loadConfiguration, usualSettingsFile } from "./daemon/configuration.ts";
 import { namedSettings, resolveDestinations } from "./daemon/destinations.ts";
 import { Doors } from "./daemon/doors.ts";
@@ -30,6 +31,7 @@ import { Life } from "./daemon/life.ts";
 import { makeFolder } from "./daemon/make-folder.ts";
 import { type MeteredParts, metricsText } from "./daemon/metrics.ts";
 import { createNotify, notifySecrets } from "./daemon/notify.ts";
+import { ownSecrets } from "./daemon/own-secrets.ts";
 import { reloadResult } from "./daemon/ports/daemon.ts";
 import { createPorts } from "./daemon/ports.ts";
 import { openRecordings } from "./daemon/recording.ts";
@@ -38,7 +40,6 @@ import { Retention } from "./daemon/retention.ts";
 import { Runs, secretFiles } from "./daemon/runs.ts";
 import { ServiceManager } from "./daemon/service.ts";
 import { Sightings } from "./daemon/sightings.ts";
-import { sinkSecrets } from "./daemon/sink-secrets.ts";
 import { Tagging } from "./daemon/tagging.ts";
 import { holdFaults } from "./daemon/test-faults.ts";
 import { trustEnvironment } from "./daemon/trust.ts";
@@ -248,7 +249,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const bounds = (): RunBounds => {
       const { references, settings } = inForce();
       const kept = [runDir, configFile, settings.policies].flatMap((path) => (path === undefined ? [] : [path]));
-      const ours = [...sinkSecrets(settings.events), ...notifySecrets(settings.notify)];
+      const ours = [...ownSecrets(settings), ...notifySecrets(settings.notify)];
       const hidden = [stateDir, ...secretFiles(references), ...ours];
       return { unixSockets: doors.unixSockets, hidden, fixed: kept };
     };
@@ -318,6 +319,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         const adoptSinks = audit.prepare(next.settings.events);
         const adoptTargets = notify.notifier.prepare(next.settings.notify);
         await endpoint.change(next.settings.metrics.listen);
+        await api.tls.change(await readDoor(next.settings.api, readSecret));
         await notify.door.change(next.settings.notify.listen);
         // from here on nothing waits, and what can fail comes first: all of it is in force, or none
         const closed = names.adopt(namedSettings(next), planned);
@@ -352,6 +354,9 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         // told by the error that came first
         await endpoint.change(inForce().settings.metrics.listen).catch(() => {});
         await notify.door.change(inForce().settings.notify.listen).catch(() => {});
+        await readDoor(inForce().settings.api, readSecret)
+          .then((door) => api.tls.change(door))
+          .catch(() => {});
         const policy = inForce().policy.version;
         say("settings.rejected", `What was in force stays: ${messageOf(error)}`, { policy });
         throw error;
@@ -398,8 +403,9 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await notify.door.change(inForce().settings.notify.listen);
     const door = service.apiSocket === undefined ? {} : { listenFd: service.apiSocket };
     const socketPath = join(runDir, "api.sock");
-    const api = await startControlServer({ socketPath, ports: createPorts(parts), log, ...door });
+    const api = await startControlServer({ socketPath, ports: createPorts(parts), clock, log, ...door });
     life.atLeave(() => api.close());
+    await api.tls.change(await readDoor(inForce().settings.api, readSecret));
     life.atLeave(service.beat());
     const hold = async () => service.hold(interception.listenersToKeep());
     life.every(1_000, hold, log);

@@ -6,6 +6,7 @@
 /** Classes of OCSF by name; "action" is told by what the agent did (ocsf-action.ts). */
 export type OcsfClass =
   | "base"
+  | "api"
   | "action"
   | "network"
   | "dns"
@@ -258,6 +259,12 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   "recording.hold": kind("a recording is kept whatever the settings say", ["uid", "pid"], "entity", 3, "success"),
   "recording.unhold": kind("a legal hold ended", ["uid", "pid"], "entity", 3, "success"),
   "sessions.reindex": kind("the index of sessions was built anew", ["uid", "pid"], "base", 99, "success"),
+  "api.call": kind(
+    "somebody asked the daemon to change something or to show recordings, or was refused",
+    ["method", "route", "roles", "uid", "pid", "source", "human", "status", "code", "durationMs"],
+    "api",
+  ),
+  "api.limited": kind("somebody asks the daemon too fast", ["uid", "pid", "source", "human"], "base", 99, "failure"),
   "daemon.start": kind("the daemon guards", ["policy"], "lifecycle", 3, "success"),
   "daemon.stop": kind("the daemon was asked to stop", ["uid", "pid"], "lifecycle", 4, "success"),
   "events.lost": kind("so many events could not be kept", ["store", "journal"], "base", 99, "failure"),

@@ -16,6 +16,14 @@ export function actorOf(event: AuditEvent): { readonly actor?: Readonly<Record<s
   return Object.keys(actor).length === 0 ? {} : { actor };
 }
 
+/** A person or script that asks the daemon: by its session where it has shown one, else by its user. */
+export function callerOf({ fields = {} }: AuditEvent): Readonly<Record<string, unknown>> {
+  const { human, uid = "unknown" } = fields;
+  const process = processOf(fields);
+  const user = { uid: String(human ?? uid), type_id: human === undefined && uid === 0 ? 2 : 1 };
+  return { user, ...(process === undefined ? {} : { process }) };
+}
+
 function processOf(fields: NonNullable<AuditEvent["fields"]>): Readonly<Record<string, unknown>> | undefined {
   const { pid, comm, executable, uid, user } = fields;
   if (typeof pid !== "number") return undefined;

@@ -5,7 +5,7 @@
 import type { AuditEvent } from "../model/event.ts";
 import { EVENT_KINDS, type EventKind } from "./kinds.ts";
 import { actionClass } from "./ocsf-action.ts";
-import { actorOf, destinationOf, sourceOf } from "./ocsf-objects.ts";
+import { actorOf, callerOf, destinationOf, sourceOf } from "./ocsf-objects.ts";
 import { type Severity, severityOf } from "./severity.ts";
 
 /** The version of the schema: github.com/ocsf/ocsf-schema, tag 1.6.0. */
@@ -64,6 +64,13 @@ function bodyOf(event: AuditEvent, seq: number, { ocsf, activity = 99 }: EventKi
       const endpoints = { src_endpoint: sourceOf(event, source.hostName), ...destinationOf(event) };
       return { class: 4001, activity, attributes: { ...actorOf(event), ...endpoints, ...disposed(activity) } };
     }
+    case "api": {
+      const { method = "", route = "", status = 0 } = event.fields ?? {};
+      const outcome = { status_id: Number(status) < 400 ? 1 : 2, status_code: String(status) };
+      const asked = { actor: callerOf(event), api: { operation: `${method} ${route}` } };
+      const attributes = { ...asked, src_endpoint: sourceOf(event, source.hostName), ...outcome };
+      return { class: 6003, activity: API_ACTIVITY[String(method)] ?? 99, attributes };
+    }
     case "dns": {
       const name = event.fields?.["name"];
       const query = name === undefined ? {} : { query: { hostname: String(name) } };
@@ -100,6 +107,8 @@ function bodyOf(event: AuditEvent, seq: number, { ocsf, activity = 99 }: EventKi
       return ocsf satisfies never;
   }
 }
+
+const API_ACTIVITY: Readonly<Record<string, number>> = { GET: 2, POST: 3, DELETE: 4 };
 
 /** By the profile `security_control`: refused and blocked. */
 function disposed(activity: number) {

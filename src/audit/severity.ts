@@ -33,6 +33,7 @@ const GRAVE: Readonly<Record<string, Severity>> = {
   "hold.waiting": "notice",
   "hold.approved": "notice",
   "hold.denied": "notice",
+  "api.limited": "warning",
   "notify.answered": "notice",
   "notify.refused": "warning",
   "notify.failed": "warning",

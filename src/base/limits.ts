@@ -221,6 +221,20 @@ export const API_HEADER_BYTES_MAX = 8 * 1024;
 export const API_WATCHERS_MAX = 32;
 /** Of them, one user's who is not root: nobody may lock the others out. */
 export const API_WATCHERS_PER_USER_MAX = 8;
+/** Requests of one user or human: a CI host that starts 60 runs at once (3 each), then 6 a second. */
+export const API_RATE_BURST = 200;
+export const API_RATE_PER_SECOND = 20;
+/** Of root: no script of a person comes near it, and the daemon stays free for its data path. */
+export const API_ROOT_RATE_BURST = 2_000;
+export const API_ROOT_RATE_PER_SECOND = 200;
+/** Requests of one who is nobody: a person who mistypes, never a search for a session; each is an event. */
+export const API_FAILURE_BURST = 10;
+export const API_FAILURES_PER_SECOND = 0.2;
+/** Callers whose rate is known at once; the one who asked longest ago is forgotten. */
+export const API_CALLERS_MAX = 1_024;
+/** How often the command line waits because the daemon says so, and how long at most. */
+export const API_RETRIES_MAX = 5;
+export const API_RETRY_WAIT_MS = 30_000;
 /** What the command line reads of one answer before it gives up. */
 export const API_ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 /** What a listing returns at most, whatever is asked for. */

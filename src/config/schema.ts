@@ -12,6 +12,7 @@ import {
   RETENTION_RULES_MAX,
   SETTINGS_LIST_MAX,
 } from "../base/limits.ts";
+import { apiSchema } from "./api.ts";
 import { eventsSchema } from "./event-schema.ts";
 import { grantsSchema } from "./grants-schema.ts";
 import { identitySchema } from "./identity-schema.ts";
@@ -264,6 +265,7 @@ export const settingsSchema = {
       },
     },
     events: eventsSchema,
+    api: apiSchema,
     notify: notifySchema,
     metrics: {
       type: "object",

@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import { invalid } from "./meaning.ts";
 import type { Finding, Path } from "./problems.ts";
 
-/** Where the daemon's resolver asks, over UDP and TCP, or where it serves metrics or takes answers. */
+/** Where the daemon's resolver asks, over UDP and TCP, or where it listens itself. */
 export interface NameServer {
   readonly address: string;
   readonly port: number;
@@ -22,13 +22,17 @@ export function readServers(texts: readonly string[], report: (finding: Finding)
   });
 }
 
-/** "127.0.0.1:9464" or "[::1]:9464". */
-export function readListen(text: string | undefined, report: (finding: Finding) => void): NameServer | undefined {
+/** "127.0.0.1:9464" or "[::1]:9464". `path`: of the key in the settings. */
+export function readListen(
+  text: string | undefined,
+  path: Finding["path"],
+  report: (finding: Finding) => void,
+): NameServer | undefined {
   if (text === undefined) return undefined;
   const server = readAddress(text);
   if (server !== undefined) return server;
   const message = 'must be an IP address of this host with a port, e.g. "127.0.0.1:9464" or "[::1]:9464"';
-  report(invalid(["metrics", "listen"], "value", message));
+  report(invalid(path, "value", message));
   return undefined;
 }
 

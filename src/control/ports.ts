@@ -31,16 +31,21 @@ export interface Peer {
   readonly tagged: boolean;
 }
 
-/** A peer that may ask. Root outside of tagged cgroups is `admin`; who belongs to the group `sallyport` is `member`. */
+/** Who asks. Root outside of tagged cgroups is `admin`; who belongs to the group `sallyport` is `member`. */
 export interface Caller {
   readonly roles: ReadonlySet<Role>;
+  /** Of the process at the other end of the socket. */
   readonly pid: number;
   readonly uid: number;
+  /** Whose session or token was shown. */
+  readonly human?: { readonly id: string; readonly name: string };
 }
 
 export interface ControlPorts {
   /** Asked anew for every request. Undefined or a throw: unknown, hence refused. */
   peer(socket: Socket): Peer | undefined;
+  /** Whose session or token that is; undefined: nobody's, or it has ended. The server takes pid and uid from the socket. */
+  authenticate?(bearer: string): Promise<Caller | undefined>;
   readonly runs: RunPorts;
   readonly agents: AgentPorts;
   readonly approvals: ApprovalPorts;
@@ -55,6 +60,8 @@ export interface ControlPorts {
   readonly trust: { export(): Promise<TrustExport> };
   readonly daemon: DaemonPorts;
   readonly hooks: HookPorts;
+  /** Into the audit trail. Never throws. */
+  emit(event: AuditEvent): void;
   /** Calls back for every event from now on, until the returned function is called. Must not throw into the emitter. */
   watchEvents(onEvent: (event: AuditEvent) => void): () => void;
   /** In the Prometheus text format. */

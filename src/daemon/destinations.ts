@@ -4,10 +4,10 @@ import { type DestinationPlan, type Planned, planDestinations, type Resolve } fr
 import type { Configuration } from "./configuration.ts";
 import { deniedFor } from "./metrics.ts";
 
-/** As the settings say; and no agent reaches the metrics, nor where answers to held actions come in. */
+/** As the settings say; and no agent reaches the metrics, the API, nor where answers to held actions come in. */
 export function namedSettings({ settings, connections }: Configuration): DestinationPlan {
   const { allow, deny } = settings.egress;
-  const own = [settings.metrics.listen, settings.notify.listen].flatMap(deniedFor);
+  const own = [settings.metrics.listen, settings.api, settings.notify.listen].flatMap(deniedFor);
   return { connections, allow, deny: [...deny, ...own] };
 }
 

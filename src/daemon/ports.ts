@@ -55,6 +55,7 @@ export function createPorts(parts: PortParts): ControlPorts {
     },
     daemon: daemonPorts(parts),
     hooks: { oci: (state) => parts.tagging.takeHookCall(state) },
+    emit: parts.emit,
     watchEvents: parts.watchEvents,
     sinks: async () => parts.audit.sinks(),
     metrics: parts.metricsText,

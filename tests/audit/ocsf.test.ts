@@ -38,6 +38,31 @@ test("a kind that this version does not know is a base event, and loses nothing"
   assert.deepEqual(event["unmapped"], { secretless: 5 });
 });
 
+const calls = [
+  { fields: { method: "GET", route: "/v1/search", status: 200, uid: 0, pid: 7 }, type: 600302, status: 1, user: "0" },
+  {
+    fields: { method: "POST", route: "/v1/tags", status: 403, uid: 1001, pid: 7 },
+    type: 600303,
+    status: 2,
+    user: "1001",
+  },
+  {
+    fields: { method: "DELETE", route: "/v1/x", status: 200, source: "192.0.2.9", human: "h1" },
+    type: 600304,
+    status: 1,
+    user: "h1",
+  },
+  { fields: { method: "PUT", route: "", status: 401, source: "192.0.2.9" }, type: 600399, status: 2, user: "unknown" },
+] as const;
+for (const { fields, type, status, user } of calls) {
+  test(`a call ${fields.method} ${fields.route} that is answered with ${fields.status} is of type ${type}, by ${user}`, () => {
+    const event = toOcsf({ atMs: 1, kind: "api.call", message: "m", fields }, 1, SOURCE);
+    assert.deepEqual(ocsfFaults(event), []);
+    const actor = event["actor"] as { user: { uid: string } };
+    assert.deepEqual([event["type_uid"], event["status_id"], actor.user.uid], [type, status, user]);
+  });
+}
+
 const actions = [
   { fields: { protocol: "postgres", actions: "sql.read" }, is: 600501 },
   { fields: { protocol: "postgres", actions: "sql.read sql.update" }, is: 600502 },

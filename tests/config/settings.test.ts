@@ -545,6 +545,24 @@ const bad: readonly (readonly [string, string, number, number, string, RegExp])[
     /rogue server/,
   ],
   ["a nameserver that is a name", "names: { servers: [dns.internal] }\n", 1, 20, "names.servers[0]", /must be an IP/],
+  ["an API without a certificate", "api: { key: { file: k } }\n", 1, 6, "api", /lacks the key "certificate"/],
+  [
+    "an API with a key in it",
+    'api: { certificate: c, key: "-----BEGIN" }\n',
+    1,
+    29,
+    "api.key",
+    /not the secret itself/,
+  ],
+  ["an API at a name", "api: { listen: 'a:1', certificate: c, key: { file: k } }\n", 1, 16, "api.listen", /IP address/],
+  [
+    "an API called by a URL",
+    "api: { certificate: c, key: { env: K }, names: ['https://a'] }\n",
+    1,
+    49,
+    "api.names[0]",
+    /host name/,
+  ],
   ["metrics without an address", "metrics: {}\n", 1, 10, "metrics", /lacks the key "listen"/],
   ["metrics at a name", 'metrics: { listen: "localhost:9464" }\n', 1, 20, "metrics.listen", /IP address/],
   ["metrics without a port", 'metrics: { listen: "127.0.0.1" }\n', 1, 20, "metrics.listen", /with a port/],
@@ -956,6 +974,7 @@ for (const [name, text] of empty) {
       grants: undefined,
       identity: { issuers: [], saml: [] },
       names: { servers: [] },
+      api: undefined,
       metrics: { listen: undefined },
       notify: { listen: undefined, targets: [] },
       recording: { durability: "write", whenFull: "deny", seal: false, retention: [], output: undefined, outputs: [] },
@@ -1048,6 +1067,14 @@ test("a network of one host is one host, a wider one is not", () => {
   assert.equal(isOneHost(parseAddress("10.0.0.0/31:1", "numbers")), false);
   assert.equal(isOneHost(parseAddress("[2001:db8::/127]:1", "numbers")), false);
   assert.equal(isOneHost(parseAddress("*:1", "numbers")), false);
+});
+
+test("the API is served over TLS on loopback unless another address is named, by files beside the settings", () => {
+  const read = (more: string) => readSettings(`api: { certificate: c.pem, key: { file: k.pem }${more} }\n`, FILE).api;
+  const files = { certificate: "/etc/sallyport/c.pem", key: { file: "/etc/sallyport/k.pem" } };
+  assert.deepEqual(read(""), { ...files, address: "127.0.0.1", port: 8443, names: [] });
+  const named = { ...files, address: "::", port: 443, names: ["a.internal"] };
+  assert.deepEqual(read(', listen: "[::]:443", names: [a.internal]'), named);
 });
 
 test("metrics are served at one address, in either family", () => {

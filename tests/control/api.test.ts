@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { lstatSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,46 +18,8 @@ import { isChildOf, membershipFrom } from "../../src/control/api/callers.ts";
 import { ROUTES } from "../../src/control/api/routes.ts";
 import { startControlServer } from "../../src/control/api/server.ts";
 import type { Peer } from "../../src/control/ports.ts";
+import { ask, type Sent } from "../kit/api/ask.ts";
 import { type FakeDaemon, fakeDaemon, MEMBER, ROOT, STRANGER } from "./fake-daemon.ts";
-
-interface Sent {
-  readonly method?: string;
-  readonly body?: string | Buffer;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-interface Got {
-  readonly status: number;
-  readonly text: string;
-  readonly code: string | undefined;
-}
-
-/** One request on a connection of its own. */
-function ask(daemon: FakeDaemon, path: string, { method = "GET", body, headers = {} }: Sent = {}): Promise<Got> {
-  const type = body === undefined ? {} : { "content-type": "application/json" };
-  return new Promise((resolve, reject) => {
-    const sent = request({
-      socketPath: daemon.socketPath,
-      path,
-      method,
-      agent: false,
-      headers: { ...type, ...headers },
-    });
-    sent.on("error", reject).on("response", async (response) => {
-      if (response.headers["content-type"] === "text/event-stream") {
-        response.destroy(); // it has no end
-        resolve({ status: response.statusCode ?? 0, text: "", code: undefined });
-        return;
-      }
-      const chunks: Buffer[] = [];
-      for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
-      const text = Buffer.concat(chunks).toString();
-      const isJson = response.headers["content-type"] === "application/json";
-      resolve({ status: response.statusCode ?? 0, text, code: isJson ? JSON.parse(text).error?.code : undefined });
-    });
-    sent.end(body);
-  });
-}
 
 /** The paths of ROUTES with something in the place of every name. */
 const everyRoute = ROUTES.map(({ method, path, roles }) => ({ method, path: path.replaceAll(/:\w+/g, "x"), roles }));
@@ -121,10 +82,11 @@ test("what a member may do is to run, to list and to answer what they may answer
     "GET /v1/grants",
     "GET /v1/audit/key",
     "GET /v1/policy",
-    "GET /v1/trust",
     "GET /v1/status",
-    "GET /v1/metrics",
     "GET /v1/doctor",
+    "GET /v1/metrics",
+    "GET /v1/trust",
+    "GET /v1/openapi.json",
   ]);
 });
 
@@ -258,6 +220,33 @@ const badRequests: readonly (readonly [string, string, Sent, number, string])[] 
   ["a limit that is no number", "/v1/sessions?limit=1e2", {}, 400, "API_QUERY_INVALID"],
   ["a place that is none", "/v1/sessions/s1/entries?from=1m30s", {}, 400, "API_QUERY_INVALID"],
   ["a grouping that is none", "/v1/search?q=a&by=agents", {}, 400, "API_QUERY_INVALID"],
+  ["a listing of nothing that it knows", "/v1/sessions?agents=ci", {}, 400, "API_QUERY_INVALID"],
+  ["a query that says a thing twice", "/v1/sessions?limit=5&limit=9", {}, 400, "API_QUERY_INVALID"],
+  ["a query with a key of every object", "/v1/sessions?__proto__=1", {}, 400, "API_QUERY_INVALID"],
+  ["a query where none is taken", "/v1/status?all=1", {}, 400, "API_QUERY_INVALID"],
+  ["a flag that says no", "/v1/approvals?all=0", {}, 400, "API_QUERY_INVALID"],
+  ["no agent", "/v1/runs/environment", {}, 400, "API_QUERY_INVALID"],
+  [
+    "a body where none is taken",
+    "/v1/sessions/reindex",
+    { method: "POST", body: '{"now":true}' },
+    400,
+    "API_BODY_INVALID",
+  ],
+  [
+    "a body of a listing",
+    "/v1/status",
+    { body: '{"all":true}', headers: { "content-length": "12" } },
+    400,
+    "API_BODY_INVALID",
+  ],
+  [
+    "an entry of no session and a typed text at once",
+    "/v1/policy/explain",
+    { method: "POST", body: '{"session":"s1","text":"select 1"}' },
+    400,
+    "API_BODY_INVALID",
+  ],
   ["a search for too many", "/v1/search?q=a&limit=100000", {}, 400, "API_QUERY_INVALID"],
   ["an unknown session", "/v1/sessions/zz", {}, 404, "SESSION_UNKNOWN"],
   ["the entries of an unknown session", "/v1/sessions/zz/entries", {}, 404, "SESSION_UNKNOWN"],
@@ -479,7 +468,7 @@ test("the socket is for its owner and group alone", async (t) => {
 
 test("a second daemon is refused while one answers, and takes the place of a dead one", async (t) => {
   const daemon = await fakeDaemon(t);
-  const again = { socketPath: daemon.socketPath, ports: {} as never, log: console as never };
+  const again = { socketPath: daemon.socketPath, ports: {} as never, clock: {} as never, log: console as never };
   await assert.rejects(startControlServer(again), { code: "DAEMON_RUNNING" });
   await daemon.close();
   writeFileSync(daemon.socketPath, "left behind");

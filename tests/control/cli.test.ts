@@ -22,6 +22,7 @@ import { fileURLToPath } from "node:url";
 import { UserError } from "../../src/base/errors.ts";
 import { runCommandLine } from "../../src/control/cli/program.ts";
 import type { DaemonModule, DaemonOptions } from "../../src/control/ports.ts";
+import { DOCUMENT } from "../kit/api/document.ts";
 import { type FakeDaemon, fakeDaemon, MEMBER, ROOT } from "./fake-daemon.ts";
 
 const SALLYPORT = fileURLToPath(new URL("../../bin/sallyport", import.meta.url));
@@ -429,6 +430,13 @@ test("sessions passes its filters on", async (t) => {
   const daemon = await fakeDaemon(t);
   await sallyport(daemon, ["sessions", "--limit", "7", "--agent", "a&limit=9"]);
   assert.deepEqual(daemon.calls, [["sessions.list", { limit: 7, agent: "a&limit=9" }]]);
+});
+
+test("api lists the routes with who may use them, and with --json their document", async (t) => {
+  const daemon = await fakeDaemon(t);
+  const { out } = await inProcess(daemon, ["api"]);
+  assert.match(out, /^POST +\/v1\/runs +member admin +Guard a waiting child of the caller$/m);
+  assert.deepEqual(JSON.parse((await inProcess(daemon, ["--json", "api"])).out), DOCUMENT);
 });
 
 const secretWays: readonly (readonly [string, (t: TestContext) => { args: string[]; input?: string }, string])[] = [

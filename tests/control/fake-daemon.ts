@@ -3,10 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import type { Clock } from "../../src/base/clock.ts";
 import { UserError } from "../../src/base/errors.ts";
 import type { Log } from "../../src/base/log.ts";
 import type { Membership } from "../../src/control/api/callers.ts";
 import { startControlServer } from "../../src/control/api/server.ts";
+import type { TlsListener } from "../../src/control/api/tls-listener.ts";
 import type { ApprovalListing } from "../../src/control/approvals.ts";
 import type { EvidenceLine, EvidenceSummary } from "../../src/control/evidence-ports.ts";
 import type { GrantListing } from "../../src/control/grant-ports.ts";
@@ -35,6 +37,9 @@ export interface FakeDaemon {
   /** Who asks from now on; undefined: nobody knows. */
   peer: Peer | undefined;
   readonly watchers: Set<(event: AuditEvent) => void>;
+  /** The audit trail. */
+  readonly events: readonly AuditEvent[];
+  readonly tls: TlsListener;
   close(): Promise<void>;
 }
 
@@ -208,11 +213,13 @@ const DELETION: DeletionListing = {
 export async function fakeDaemon(
   context: TestContext,
   overrides: (ports: ControlPorts) => Partial<ControlPorts> = () => ({}),
+  clock: Clock = flying(),
 ): Promise<FakeDaemon> {
   const runDir = mkdtempSync(join(tmpdir(), "sallyport-api-"));
   const calls: unknown[][] = [];
   const log: string[] = [];
   const watchers = new Set<(event: AuditEvent) => void>();
+  const events: AuditEvent[] = [];
   const state: { peer: Peer | undefined } = { peer: ROOT };
   const note = (...call: unknown[]) => void calls.push(call);
   const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
@@ -453,6 +460,7 @@ export async function fakeDaemon(
       },
     },
     metrics: () => 'sallyport_rows_total{connection="orders"} 7\n',
+    emit: (event) => void events.push(event),
     watchEvents: (onEvent) => {
       watchers.add(onEvent);
       return () => watchers.delete(onEvent);
@@ -463,6 +471,7 @@ export async function fakeDaemon(
   const server = await startControlServer({
     socketPath,
     ports: { ...base, ...overrides(base) },
+    clock,
     log: rememberingLog(log),
     isMember: MEMBERS,
   });
@@ -471,7 +480,7 @@ export async function fakeDaemon(
     await close();
     rmSync(runDir, { recursive: true, force: true });
   });
-  return Object.assign(state, { runDir, socketPath, log, calls, watchers, close });
+  return Object.assign(state, { runDir, socketPath, log, calls, watchers, events, tls: server.tls, close });
 }
 
 export const SINKS: readonly SinkStatus[] = [
@@ -483,6 +492,11 @@ export const SINKS: readonly SinkStatus[] = [
   },
 ];
 
+/** So much passes between two looks that nobody asks too fast. */
+function flying(): Clock {
+  let nowMs = 1_700_000_000_000;
+  return { nowMs: () => (nowMs += 10_000) };
+}
 export const TARGETS: readonly NotifyStatus[] = [
   {
     ...{ name: "ops", kind: "slack", state: "failing", takesAnswers: true, queued: 2, sent: 7, retried: 3, lost: 1 },

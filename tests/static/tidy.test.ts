@@ -11,7 +11,6 @@ const LINES_MAX = 400;
 /** Files that may be longer, each with its reason. */
 const LONG: Readonly<Record<string, string>> = {
   "src/base/limits.ts": "every maximum with its reason",
-  "src/control/api/routes.ts": "one route after the other",
   "src/control/ports.ts": "what control asks of the daemon, port by port",
   "src/main.ts": "builds every part and joins them, one after the other",
   "src/path/driver.ts": "decide, record, settle, forward: the order is the promise, and stands in one place",

@@ -1,34 +1,7 @@
-/** Bodies of requests: read up to a limit, parsed as JSON, checked by a schema. Never shows a body in an error. */
+/** Bodies of requests: read up to a limit and parsed as JSON. Never shows a body in an error. */
 import type { IncomingMessage } from "node:http";
-import { Ajv, type ErrorObject, type JSONSchemaType } from "ajv";
 import { API_BODY_BYTES_MAX } from "../../base/limits.ts";
 import { ApiFault } from "./faults.ts";
-
-const ajv = new Ajv({ strict: true, allErrors: false });
-
-/** A check that throws API_BODY_INVALID, naming the first key that is wrong, and else gives the body its type. */
-export function bodyOf<T>(schema: object): (value: unknown) => T {
-  const validate = ajv.compile<T>(schema as JSONSchemaType<T>);
-  return (value) => {
-    if (validate(value)) return value;
-    const [error] = validate.errors ?? [];
-    const where = error?.instancePath === "" ? "the body" : error?.instancePath.slice(1).replaceAll("/", ".");
-    throw new ApiFault(
-      400,
-      "API_BODY_INVALID",
-      `Cannot use the request: ${where} ${error === undefined ? "is wrong" : inWords(error)}`,
-      "See docs/cli.md",
-    );
-  };
-}
-
-/** Without a schema's own patterns: those are for machines. */
-function inWords({ keyword, params, message }: ErrorObject): string {
-  if (keyword === "pattern")
-    return "must begin with a lower-case letter or digit and hold only these and dashes, at most 63";
-  if (keyword === "additionalProperties") return `has a key that is not known: ${String(params["additionalProperty"])}`;
-  return message ?? "is wrong";
-}
 
 /** The body as JSON; `{}` when there is none. Throws API_BODY_TYPE, API_BODY_TOO_LARGE, API_BODY_INVALID. */
 export async function readBody(request: IncomingMessage): Promise<unknown> {

@@ -1,5 +1,6 @@
 /** Who may ask: decided from the kernel's word on the peer, for every request anew. Knows no routes. */
 import { readFileSync } from "node:fs";
+import type { IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
 import type { Role } from "../../model/role.ts";
 import type { Caller, Peer } from "../ports.ts";
@@ -11,24 +12,61 @@ export const GROUP = "sallyport";
 /** Whether a user belongs to GROUP, by primary or supplementary membership. */
 export type Membership = (peer: { readonly uid: number; readonly gid: number }) => boolean;
 
-/**
- * The caller behind a socket. Throws API_PEER_UNKNOWN, API_PEER_TAGGED and API_NOT_PERMITTED: a process
- * inside a tagged cgroup is refused whatever its uid, for an agent must not end its own guard.
- */
-export function callerOf(socket: Socket, peerOf: (socket: Socket) => Peer | undefined, isMember: Membership): Caller {
-  const peer = known(socket, peerOf);
-  if (peer.tagged) {
-    throw new ApiFault(
-      403,
-      "API_PEER_TAGGED",
-      "Cannot serve a process that is itself guarded",
-      "Call sallyport from outside of the tagged cgroup",
-    );
+/** The process behind a socket. Throws API_PEER_UNKNOWN. */
+export function peerBehind(socket: Socket, peerOf: (socket: Socket) => Peer | undefined): Peer {
+  const unknown = new ApiFault(
+    403,
+    "API_PEER_UNKNOWN",
+    "Cannot tell which process asks",
+    "Ask again from a process that lives",
+  );
+  let peer: Peer | undefined;
+  try {
+    peer = peerOf(socket);
+  } catch {
+    throw unknown;
   }
+  if (peer === undefined || peer.cgroup === null) throw unknown;
+  return peer;
+}
+
+/**
+ * Throws API_PEER_TAGGED: what is inside a tagged cgroup is refused whatever its uid and whatever it shows, for an agent
+ * must not end its own guard.
+ */
+export function refuseGuarded({ tagged }: Peer): void {
+  if (!tagged) return;
+  throw new ApiFault(
+    403,
+    "API_PEER_TAGGED",
+    "Cannot serve a process that is itself guarded",
+    "Call sallyport from outside of the tagged cgroup",
+  );
+}
+
+/** Who a peer is by its user alone. Throws API_NOT_PERMITTED. */
+export function callerOf(peer: Peer, isMember: Membership): Caller {
   const { pid, uid } = peer;
   if (uid === 0) return { roles: new Set(["admin"]), pid, uid };
   if (isMember(peer)) return { roles: new Set(["member"]), pid, uid };
   throw notPermitted();
+}
+
+/** What a request shows, or undefined. Throws API_TOKEN_INVALID for what is no bearer. Source: RFC 6750, 2.1. */
+export function bearerOf({ authorization }: IncomingHttpHeaders): string | undefined {
+  if (authorization === undefined) return undefined;
+  const bearer = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization)?.[1];
+  if (bearer === undefined) throw tokenInvalid();
+  return bearer;
+}
+
+export function tokenInvalid(): ApiFault {
+  return new ApiFault(
+    401,
+    "API_TOKEN_INVALID",
+    "Cannot tell who asks: what was shown is nobody's, or over",
+    "Sign in again",
+  );
 }
 
 /** Who may ask a route; see Route.roles. */
@@ -69,23 +107,6 @@ export function isChildOf(pid: number, caller: Caller): boolean {
   } catch {
     return false; // gone, or not ours to see: nothing to hand over
   }
-}
-
-function known(socket: Socket, peerOf: (socket: Socket) => Peer | undefined): Peer {
-  const unknown = new ApiFault(
-    403,
-    "API_PEER_UNKNOWN",
-    "Cannot tell which process asks",
-    "Ask again from a process that lives",
-  );
-  let peer: Peer | undefined;
-  try {
-    peer = peerOf(socket);
-  } catch {
-    throw unknown;
-  }
-  if (peer === undefined || peer.cgroup === null) throw unknown;
-  return peer;
 }
 
 function notPermitted(message = "This user may not use the daemon"): ApiFault {

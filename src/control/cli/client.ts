@@ -1,8 +1,9 @@
 /** Asks the daemon over its socket. Secrets travel in bodies only; an answer is read up to a limit. */
 import { type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
+import { setTimeout as passed } from "node:timers/promises";
 import { codeOf, messageOf, UserError } from "../../base/errors.ts";
-import { API_ANSWER_BYTES_MAX, API_ANSWER_WAIT_MS } from "../../base/limits.ts";
+import { API_ANSWER_BYTES_MAX, API_ANSWER_WAIT_MS, API_RETRIES_MAX, API_RETRY_WAIT_MS } from "../../base/limits.ts";
 
 export interface AskOptions {
   readonly signal?: AbortSignal;
@@ -10,12 +11,20 @@ export interface AskOptions {
   readonly patience?: "endless";
 }
 
+/** What a client does while it waits because it asked too fast. */
+export interface Patience {
+  readonly say?: (words: string) => void;
+  readonly wait?: (ms: number, signal?: AbortSignal) => Promise<unknown>;
+}
+
 /** Throws UserError: DAEMON_UNREACHABLE (3), SOCKET_NOT_PERMITTED (4), ANSWER_BROKEN, or what the daemon answered. */
 export class ApiClient {
   readonly socketPath: string;
+  readonly #patience: Patience;
 
-  constructor(runDir: string) {
+  constructor(runDir: string, patience: Patience = {}) {
     this.socketPath = join(runDir, "api.sock");
+    this.#patience = patience;
   }
 
   /** `path` begins with "/v1/"; use `step` for parts that a person typed. */
@@ -91,7 +100,22 @@ export class ApiClient {
     return parsed<T>(text);
   }
 
-  #open(method: string, path: string, body: object | undefined, { signal }: AskOptions): Promise<IncomingMessage> {
+  /** Asks again where the daemon says when: what it answers so it has not begun. */
+  async #open(method: string, path: string, body: object | undefined, options: AskOptions): Promise<IncomingMessage> {
+    const { say = () => {}, wait = (ms, signal) => passed(ms, undefined, { signal }) } = this.#patience;
+    for (let retries = 0; ; retries++) {
+      const response = await this.#send(method, path, body, options);
+      const waitMs = Number(response.headers["retry-after"]) * 1_000;
+      if (response.statusCode !== 429 || retries === API_RETRIES_MAX || !(waitMs <= API_RETRY_WAIT_MS)) return response;
+      response.resume();
+      say(`sallyport: the daemon serves no more requests of this user now; asking again in ${waitMs / 1_000} s`);
+      await wait(waitMs, options.signal).catch((error: Error) => {
+        throw unreachable(this.socketPath, error);
+      });
+    }
+  }
+
+  #send(method: string, path: string, body: object | undefined, { signal }: AskOptions): Promise<IncomingMessage> {
     const text = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const headers = text === undefined ? {} : { "content-type": "application/json", "content-length": text.length };
     return new Promise((resolve, reject) => {
@@ -150,7 +174,7 @@ function refusal(status: number, text: string): UserError {
     // told below: whatever answered is not our daemon
   }
   if (typeof error?.code !== "string") return broken(`status ${status}`);
-  const exitCode = status === 403 ? 4 : status === 400 ? 2 : status === 503 ? 3 : 1;
+  const exitCode = status === 401 || status === 403 ? 4 : status === 400 ? 2 : status === 429 || status === 503 ? 3 : 1;
   return new UserError(error.code, String(error.message), String(error.remedy ?? ""), { exitCode });
 }
 

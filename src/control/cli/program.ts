@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { UserError } from "../../base/errors.ts";
 import { addAgentCommands } from "./commands/agents.ts";
+import { addApiCommand } from "./commands/api.ts";
 import { addApprovalCommands } from "./commands/approvals.ts";
 import { addConnectionCommands } from "./commands/connections.ts";
 import { addDaemonCommands } from "./commands/daemon.ts";
@@ -70,6 +71,7 @@ export function createProgram(world: World): Command {
   addAuditCommands(program, open);
   addPolicyCommands(program, open);
   addTrustCommands(program, open);
+  addApiCommand(program, open);
   addHooksCommands(program, open);
   addServiceCommands(program, open);
   addManualCommands(program, open);

@@ -67,7 +67,10 @@ export function shellOpener(world: World): OpenShell {
       world,
       json: options.json ?? false,
       runDir: options.run,
-      api: new ApiClient(options.run),
+      api: new ApiClient(
+        options.run,
+        options.json === true ? {} : { say: (words) => world.stderr.write(`${words}\n`) },
+      ),
       colours: coloursFor(world, world.stdout),
       say: (line) => world.stdout.write(`${line}\n`),
       warn: (line) => world.stderr.write(`${line}\n`),

@@ -107,7 +107,7 @@ async function replay(shell: Shell, id: string, { speed, at, follow, asciicast: 
   const session = await shell.api.get<SessionListing>(`/v1/sessions/${step(id)}`);
   const query = new URLSearchParams({
     ...(at === undefined ? {} : { from: at }),
-    ...(follow === undefined ? {} : { follow: "" }),
+    ...(follow === undefined ? {} : { follow: "1" }),
   });
   const path = `/v1/sessions/${step(id)}/entries?${query}`;
   const entries = shell.api.lines<SessionEntry>(path, undefined, follow === undefined ? {} : { patience: "endless" });

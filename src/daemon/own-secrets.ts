@@ -1,8 +1,9 @@
-/** Files that only the daemon reads for its sinks: a command that runs as root inside an agent must not find them. */
-import type { EventSettings, SecretRef } from "../model/sink.ts";
+/** Files that only the daemon reads for its sinks and its API: a command that runs as root inside an agent must not find them. */
+import type { Settings } from "../config.ts";
+import type { SecretRef } from "../model/sink.ts";
 
-export function sinkSecrets({ sinks }: EventSettings): readonly string[] {
-  const files = sinks.flatMap((sink) => {
+export function ownSecrets({ events, api }: Pick<Settings, "events" | "api">): readonly string[] {
+  const files = events.sinks.flatMap((sink) => {
     switch (sink.kind) {
       case "file":
         return [];
@@ -16,7 +17,7 @@ export function sinkSecrets({ sinks }: EventSettings): readonly string[] {
         return sink satisfies never;
     }
   });
-  return [...new Set(files)];
+  return [...new Set([...files, ...(api === undefined ? [] : secretFile(api.key))])];
 }
 
 function keyFile(key: string | undefined): readonly string[] {

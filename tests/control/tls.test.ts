@@ -1,0 +1,190 @@
+/** The API over TLS: no user of a peer counts, everything is shown; browsers, other names and older TLS are refused. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { type RequestOptions, request } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, type TestContext, test } from "node:test";
+import { connect } from "node:tls";
+import { API_FAILURE_BURST } from "../../src/base/limits.ts";
+import { ROUTES } from "../../src/control/api/routes.ts";
+import type { TlsDoor } from "../../src/control/api/tls-listener.ts";
+import type { Caller, ControlPorts } from "../../src/control/ports.ts";
+import { makeCertificate } from "../kit/certificate.ts";
+import { freePort } from "../kit/free-port.ts";
+import { type FakeDaemon, fakeDaemon } from "./fake-daemon.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "sallyport-tls-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const files = makeCertificate(folder, ["127.0.0.1", "sallyport.internal"]);
+const ca = readFileSync(files.caFile);
+const PAIR = { certificate: readFileSync(files.certificateFile), key: readFileSync(files.keyFile) };
+
+const HUMANS: Readonly<Record<string, Caller>> = {
+  ann: { roles: new Set(["admin"]), pid: 1, uid: 0, human: { id: "h1", name: "Ann" } },
+  bob: { roles: new Set(["auditor"]), pid: 1, uid: 0, human: { id: "h2", name: "Bob" } },
+};
+const SHOWN = { authorization: "Bearer ann" };
+
+interface Served {
+  readonly daemon: FakeDaemon;
+  readonly door: TlsDoor;
+}
+
+async function served(
+  t: TestContext,
+  overrides: (ports: ControlPorts) => Partial<ControlPorts> = () => ({}),
+): Promise<Served> {
+  const daemon = await fakeDaemon(t, (ports) => ({
+    authenticate: async (bearer) => HUMANS[bearer],
+    ...overrides(ports),
+  }));
+  const door = { ...PAIR, address: "127.0.0.1", port: await freePort(), names: ["sallyport.internal"] };
+  await daemon.tls.change(door);
+  return { daemon, door };
+}
+
+function get({ door }: Served, path: string, options: RequestOptions = {}): Promise<{ status: number; code?: string }> {
+  const { address: host, port } = door;
+  return new Promise((resolve, reject) => {
+    // What it is called in `host` is none of the client's checks here.
+    const own = { host, port, path, ca, agent: false, checkServerIdentity: () => undefined };
+    const asked = request({ ...own, ...options }, async (response) => {
+      let text = "";
+      for await (const chunk of response) text += String(chunk);
+      resolve({ status: response.statusCode ?? 0, code: JSON.parse(text).error?.code });
+    });
+    asked.on("error", reject).end();
+  });
+}
+
+test("until it is told where, the daemon listens on no port", async (t) => {
+  const daemon = await fakeDaemon(t);
+  await daemon.tls.change(undefined);
+  const port = await freePort();
+  const door = { ...PAIR, address: "127.0.0.1", port, names: [] };
+  await assert.rejects(get({ daemon, door }, "/v1/status"), { code: "ECONNREFUSED" });
+});
+
+test("a session or token that is shown is served by its roles", async (t) => {
+  const world = await served(t);
+  assert.equal((await get(world, "/v1/status", { headers: SHOWN })).status, 200);
+  assert.equal((await get(world, "/v1/connections/a", { method: "DELETE", headers: SHOWN })).status, 200);
+  const bob = { authorization: "Bearer bob" };
+  assert.equal((await get(world, "/v1/retention", { headers: bob })).status, 200);
+  assert.equal((await get(world, "/v1/connections/a", { method: "DELETE", headers: bob })).code, "API_NOT_PERMITTED");
+});
+
+test("who shows nothing is refused at every route, root of this host too", async (t) => {
+  const world = await served(t);
+  for (const { method, path } of ROUTES) {
+    const got = await get(world, path.replaceAll(/:\w+/g, "x"), { method });
+    assert.deepEqual([path, got.status, got.code], [path, 401, "API_TOKEN_INVALID"]);
+  }
+  assert.deepEqual(world.daemon.calls, []);
+});
+
+const refused: readonly (readonly [string, Readonly<Record<string, string>>, number, string])[] = [
+  ["a session that is over", { authorization: "Bearer over" }, 401, "API_TOKEN_INVALID"],
+  ["a password", { authorization: "Basic YW5uOmFubg==" }, 401, "API_TOKEN_INVALID"],
+  ["a name that was rebound to this address", { ...SHOWN, host: "evil.example" }, 403, "API_HOST"],
+  ["its own name with another port", { ...SHOWN, host: "127.0.0.1:1" }, 403, "API_HOST"],
+  ["a page in a browser", { ...SHOWN, origin: "https://evil.example" }, 403, "API_ORIGIN"],
+  ["a page of its own name", { ...SHOWN, origin: "null" }, 403, "API_ORIGIN"],
+  ["a navigation of a browser", { ...SHOWN, "sec-fetch-site": "cross-site" }, 403, "API_ORIGIN"],
+];
+for (const [name, headers, status, code] of refused) {
+  test(`${name} is refused with ${status} ${code}, and no port is called`, async (t) => {
+    const world = await served(t);
+    assert.deepEqual(await get(world, "/v1/sessions/reindex", { method: "POST", headers }), { status, code });
+    assert.deepEqual(world.daemon.calls, []);
+  });
+}
+
+test("a browser that asks whether it may gets no leave", async (t) => {
+  const world = await served(t);
+  const headers = { origin: "https://evil.example", "access-control-request-method": "POST" };
+  assert.equal((await get(world, "/v1/status", { method: "OPTIONS", headers })).code, "API_ORIGIN");
+});
+
+for (const host of ["127.0.0.1", "localhost", "sallyport.internal", "SALLYPORT.internal"]) {
+  test(`it may be called ${host}`, async (t) => {
+    const world = await served(t);
+    const headers = { ...SHOWN, host: `${host}:${world.door.port}` };
+    assert.equal((await get(world, "/v1/status", { headers })).status, 200);
+  });
+}
+
+test("TLS 1.2 and what is no TLS are refused", async (t) => {
+  const { door } = await served(t);
+  const handshake = (maxVersion: "TLSv1.2" | "TLSv1.3") =>
+    new Promise((resolve) => {
+      const socket = connect({ host: door.address, port: door.port, ca, maxVersion });
+      socket.once("secureConnect", () => resolve(socket.destroy() && "open")).once("error", () => resolve("refused"));
+    });
+  assert.equal(await handshake("TLSv1.3"), "open");
+  assert.equal(await handshake("TLSv1.2"), "refused");
+  await assert.rejects(fetch(`http://127.0.0.1:${door.port}/v1/status`));
+});
+
+test("a port is told the human, and no process and no user of this host", async (t) => {
+  const callers: unknown[] = [];
+  const world = await served(t, (ports) => ({
+    agents: {
+      ...ports.agents,
+      async release(agent, caller) {
+        callers.push(caller);
+        return { agent, state: "enforced" };
+      },
+    },
+  }));
+  await get(world, "/v1/agents/ci/quarantine", { method: "DELETE", headers: SHOWN });
+  assert.deepEqual(callers, [{ ...HUMANS["ann"], pid: 0, uid: 4_294_967_295 }]);
+});
+
+test("the trail tells of a call with its human and address", async (t) => {
+  const world = await served(t);
+  await get(world, "/v1/retention/run", { method: "POST", headers: SHOWN });
+  const { message, fields } = world.daemon.events[0] ?? {};
+  assert.equal(message, "POST /v1/retention/run by Ann: served");
+  assert.deepEqual([fields?.["source"], fields?.["human"], fields?.["uid"]], ["127.0.0.1", "h1", undefined]);
+});
+
+test("guesses from an address are slowed down, and what is valid from there is served", async (t) => {
+  const still = { nowMs: () => 1_700_000_000_000 };
+  const daemon = await fakeDaemon(t, () => ({ authenticate: async (bearer) => HUMANS[bearer] }), still);
+  const world = { daemon, door: { ...PAIR, address: "127.0.0.1", port: await freePort(), names: [] } };
+  await daemon.tls.change(world.door);
+  for (let index = 0; index < API_FAILURE_BURST; index++) assert.equal((await get(world, "/v1/status")).status, 401);
+  assert.equal((await get(world, "/v1/status")).code, "API_RATE");
+  assert.equal((await get(world, "/v1/status", { headers: SHOWN })).status, 200);
+});
+
+test("another certificate is shown from the next connection on", async (t) => {
+  const world = await served(t);
+  const again = mkdtempSync(join(folder, "again-"));
+  const { caFile, certificateFile, keyFile } = makeCertificate(again, ["127.0.0.1"]);
+  await world.daemon.tls.change({
+    ...world.door,
+    certificate: readFileSync(certificateFile),
+    key: readFileSync(keyFile),
+  });
+  await assert.rejects(get(world, "/v1/status", { headers: SHOWN }));
+  assert.equal((await get(world, "/v1/status", { headers: SHOWN, ca: readFileSync(caFile) })).status, 200);
+});
+
+const bad: readonly (readonly [string, (door: TlsDoor) => TlsDoor, string])[] = [
+  ["a key that is none", (door) => ({ ...door, key: Buffer.from("secret-4711") }), "API_CERTIFICATE"],
+  ["another's key", (door) => ({ ...door, key: readFileSync(join(folder, "ca-key.pem")) }), "API_CERTIFICATE"],
+  ["an address of another host", (door) => ({ ...door, address: "192.0.2.1" }), "API_LISTEN"],
+];
+for (const [name, change, code] of bad) {
+  test(`${name} is refused with ${code}, and what was served goes on`, async (t) => {
+    const world = await served(t);
+    await assert.rejects(world.daemon.tls.change(change(world.door)), (error: Error & { code: string }) => {
+      assert.doesNotMatch(error.message, /4711/);
+      return error.code === code;
+    });
+    assert.equal((await get(world, "/v1/status", { headers: SHOWN })).status, 200);
+  });
+}
