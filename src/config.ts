@@ -10,7 +10,8 @@ import { parseSettingsDocument, type SettingsDocument } from "./config/document.
 import { readDoors } from "./config/doors.ts";
 import { type EgressSettings, type RawEgress, readEgress } from "./config/egress.ts";
 import { type RawEvents, readEvents } from "./config/events.ts";
-import { type IssuerSettings, type RawIdentity, readIdentity } from "./config/identity.ts";
+import { type HumanSettings, type RawLogin, type RawPerson, readHumans } from "./config/humans.ts";
+import { type IssuerSettings, type RawIssuer, readIssuers } from "./config/identity.ts";
 import { checkMatchers, type RawMatcher, readMatchers } from "./config/match.ts";
 import {
   type ConnectionSettings,
@@ -24,6 +25,7 @@ import { type Finding, formatPath, SettingsError } from "./config/problems.ts";
 import { type RawRecording, type RecordingSettings, readRecording } from "./config/recording.ts";
 import { addedConnectionSchema, settingsSchema } from "./config/schema.ts";
 import { type NameServer, readListen, readServers } from "./config/servers.ts";
+import type { RoleGroups } from "./model/human.ts";
 import type { Matcher } from "./model/matcher.ts";
 import type { EventSettings } from "./model/sink.ts";
 
@@ -38,6 +40,8 @@ export interface Settings {
   readonly agents: readonly AgentSettings[];
   /** Whose tokens say who an agent is. */
   readonly identity: { readonly issuers: readonly IssuerSettings[] };
+  /** Who signs in where, and what that gives. */
+  readonly humans: HumanSettings;
   readonly connections: readonly ConnectionSettings[];
   readonly egress: EgressSettings;
   /** Empty: those of the host's resolv.conf. */
@@ -64,7 +68,9 @@ export interface AgentSettings {
 
 interface RawSettings {
   readonly agents?: readonly RawAgent[];
-  readonly identity?: RawIdentity;
+  readonly identity?: { readonly issuers?: readonly RawIssuer[]; readonly logins?: readonly RawLogin[] };
+  readonly roles?: RoleGroups;
+  readonly humans?: readonly RawPerson[];
   readonly connections?: readonly RawConnection[];
   readonly egress?: RawEgress;
   readonly names?: { readonly servers?: readonly string[] };
@@ -148,7 +154,12 @@ function convert(
   return {
     file,
     agents,
-    identity: readIdentity(raw.identity ?? {}, names, file, report),
+    identity: { issuers: readIssuers(raw.identity?.issuers ?? [], names, file, report) },
+    humans: readHumans(
+      { logins: raw.identity?.logins ?? [], roles: raw.roles ?? {}, humans: raw.humans ?? [] },
+      file,
+      report,
+    ),
     connections,
     egress: readEgress(raw.egress ?? {}, report),
     names: { servers: readServers(raw.names?.servers ?? [], report) },

@@ -6,7 +6,13 @@ import { type Accepted, NAMES_CONNECTION } from "ebpf-loader";
 import { createAudit } from "./audit/audit.ts";
 import type { Clock } from "./base/clock.ts";
 import { codeOf, messageOf, UserError } from "./base/errors.ts";
-import { IDENTITY_EVERY_MS, ORIGIN_AGE_MS, RESOLVE_EVERY_MS, RETENTION_EVERY_MS } from "./base/limits.ts";
+import {
+  HUMANS_EVERY_MS,
+  IDENTITY_EVERY_MS,
+  ORIGIN_AGE_MS,
+  RESOLVE_EVERY_MS,
+  RETENTION_EVERY_MS,
+} from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
 import { outputOf } from "./config/recording.ts";
 import { Containers } from "./containers/containers.ts";
@@ -23,6 +29,7 @@ import { auditKernelEvent, isRefusal, Refusals } from "./daemon/kernel-events.ts
 import { Life } from "./daemon/life.ts";
 import { makeFolder } from "./daemon/make-folder.ts";
 import { type MeteredParts, metricsText } from "./daemon/metrics.ts";
+import { accountsOf } from "./daemon/ports/callers.ts";
 import { reloadResult } from "./daemon/ports/daemon.ts";
 import { createPorts } from "./daemon/ports.ts";
 import { openRecordings } from "./daemon/recording.ts";
@@ -31,7 +38,7 @@ import { Retention } from "./daemon/retention.ts";
 import { Runs, secretFiles } from "./daemon/runs.ts";
 import { ServiceManager } from "./daemon/service.ts";
 import { Sightings } from "./daemon/sightings.ts";
-import { sinkSecrets } from "./daemon/sink-secrets.ts";
+import { secretFile, sinkSecrets } from "./daemon/sink-secrets.ts";
 import { Tagging } from "./daemon/tagging.ts";
 import { holdFaults } from "./daemon/test-faults.ts";
 import { trustEnvironment } from "./daemon/trust.ts";
@@ -39,18 +46,22 @@ import { VERSION } from "./daemon/version.ts";
 import { LiveHolds } from "./holds/holds.ts";
 import { Agents } from "./identity/agents.ts";
 import { createGroupsOf } from "./identity/groups.ts";
+import { Humans } from "./identity/humans/humans.ts";
 import { AgentStates } from "./identity/states.ts";
 import { Tokens } from "./identity/tokens.ts";
+import { createUidOf } from "./identity/users.ts";
 import { bootNs } from "./kernel/boot-clock.ts";
 import { cgroupOf } from "./kernel/cgroups.ts";
 import { createResolver } from "./kernel/destinations.ts";
 import { Interception } from "./kernel/interception.ts";
+import { loginUidOf } from "./kernel/login-uid.ts";
 import { createMasker } from "./masking/mask.ts";
 import { MetricsEndpoint } from "./metrics/endpoint.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { ProcessMeter } from "./metrics/process.ts";
 import type { Connection } from "./model/connection.ts";
 import type { AuditEvent, EventFields } from "./model/event.ts";
+import { issuedAccount, unixAccount } from "./model/human.ts";
 import type { SecretRef } from "./model/sink.ts";
 import { createNames } from "./names/names.ts";
 import type { PathParts } from "./path/connection.ts";
@@ -63,6 +74,7 @@ import { protocols } from "./protocols/index.ts";
 import { openSearch } from "./search/search.ts";
 import { lockState } from "./store/lock.ts";
 import { openStore } from "./store/store.ts";
+import type { Tag } from "./store/tags.ts";
 import { openAuthority } from "./vault/authority.ts";
 import { readReference } from "./vault/references.ts";
 import { createVault } from "./vault/vault.ts";
@@ -170,6 +182,10 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       ...{ interception, store: store.tags, tokens: store.tokens, clock, emit },
       identityOver: (cgroupId, why) => sessions.stop(({ origin }) => origin.tagCgroupId === cgroupId, why),
     });
+    const humans = new Humans({ clock, store: store.humans, readSecret, emit, uidOf: createUidOf() });
+    life.atEnd(() => humans.close());
+    configureHumans(humans, inForce());
+    await humans.restore();
     const tokens = new Tokens({ clock, log });
     tokens.configure(inForce().issuers);
     const slotOf = (name: string) => agents.slotOf(name);
@@ -210,7 +226,9 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     // the data path
     const holds = new LiveHolds({
       ...{ clock, store: store.holds, log, emit, scrub, key: vault.derivedKey("hold") },
-      taggedBy: (cgroupId) => agents.list().find((tag) => tag.cgroupId === cgroupId)?.uid,
+      humansOf: humans.people.humansOf,
+      taggedBy: (cgroupId) => startersOf(agents.list().find((tag) => tag.cgroupId === cgroupId)),
+      loginUidOf,
       isInside: (pid, cgroupId) => isProcessIn(pid, cgroupId, agents, interception.cgroupRoot),
       ...holdFaults(process.env),
     });
@@ -221,9 +239,12 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const environment = trustEnvironment(authority);
     const admit = (pid: number, cgroup: string) => doors.admit(pid, cgroup);
     const bounds = (): RunBounds => {
-      const { references, settings } = inForce();
+      const { references, settings, logins } = inForce();
       const kept = [runDir, configFile, settings.policies].flatMap((path) => (path === undefined ? [] : [path]));
-      const hidden = [stateDir, ...secretFiles(references), ...sinkSecrets(settings.events)];
+      const ofLogins = logins.flatMap(({ clientSecret }) =>
+        clientSecret === undefined ? [] : secretFile(clientSecret),
+      );
+      const hidden = [stateDir, ...secretFiles(references), ...sinkSecrets(settings.events), ...ofLogins];
       return { unixSockets: doors.unixSockets, hidden, fixed: kept };
     };
     const identify = identifier(tokens, clock, emit);
@@ -235,6 +256,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       environment,
       bounds,
       admit,
+      accountsOf: (caller) => accountsOf(caller, loginUidOf),
     });
     const credentialOf: PathParts["credentialOf"] = (connection) => vault.credential(connection);
     const byName = new Map(protocols.map((protocol) => [protocol.name, protocol]));
@@ -301,6 +323,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         doors.open(next.settings.sockets.allow);
         agents.configure(next.settings.agents, next.issuers);
         tokens.configure(next.issuers);
+        configureHumans(humans, next);
         const defined = new Map(next.connections.map((connection) => [connection.name, JSON.stringify(connection)]));
         sessions.stop(({ connection }) => !defined.has(connection.name), "its connection was removed");
         const isOld = (connection: Connection) => defined.get(connection.name) !== JSON.stringify(connection);
@@ -339,6 +362,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       outbox: () => new Map(audit.sinks().map(({ name, behind }) => [name, behind.events])),
       ...{ stateDir, runDir, configFile, startedMs, clock, agents, sessions, interception, names, vault },
       ...{ credentialOf, authority, runs, identify, emit, reload, sightings, containers, tagging, holds },
+      ...{ humans, loginUidOf },
       states: heldStates,
       agentNames: () => store.agentStates.names(),
       configuration: inForce,
@@ -374,6 +398,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       interception.stopListening(); // before the drain: what comes from now on waits for the next daemon
     });
     life.every(1_000, () => tend(interception, agents), log);
+    life.every(HUMANS_EVERY_MS, () => humans.sweep(), log);
     life.every(IDENTITY_EVERY_MS, () => agents.endIdentities(), log);
     life.every(1_000, async () => doors.tend(), log);
     life.every(1_000, async () => refusals.expire().forEach(emit), log);
@@ -410,6 +435,19 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     life.leave();
     throw error;
   }
+}
+
+function configureHumans(humans: Humans, { logins, settings }: Configuration): void {
+  const { roles, people } = settings.humans;
+  humans.configure({ logins, roles, people });
+}
+
+/** Also whom the token that an agent has shown is about: humans may have tokens of the same issuer. */
+function startersOf(tag: Tag | undefined): readonly string[] {
+  if (tag === undefined) return [];
+  const { uid, startedBy, identity } = tag;
+  const about = identity === undefined ? [] : [issuedAccount(identity.issuerUrl, identity.subject)];
+  return [...(uid === 0 ? [] : [unixAccount(uid)]), ...startedBy, ...about];
 }
 
 /** The cgroup of a tag and all below it. */

@@ -1,4 +1,4 @@
-/** `identity` of the settings as plain values: whose tokens are taken, and what for. Reads no file, asks no issuer. */
+/** `identity.issuers` of the settings as plain values: whose tokens are taken, and what for. Reads no file, asks no issuer. */
 import { dirname, resolve } from "node:path";
 import { durationMs } from "../base/duration.ts";
 import { CLOCK_SKEW_MS_MAX, IDENTITY_MS_MAX } from "../base/limits.ts";
@@ -6,11 +6,7 @@ import type { Issuer } from "../model/issuer.ts";
 import { checkDistinct, invalid, record } from "./meaning.ts";
 import { type Finding, formatPath, type Path } from "./problems.ts";
 
-export interface RawIdentity {
-  readonly issuers?: readonly RawIssuer[];
-}
-
-interface RawIssuer {
+export interface RawIssuer {
   readonly name: string;
   readonly issuer: string;
   readonly audience: string;
@@ -38,18 +34,18 @@ const CLOCK_SKEW_DEFAULT_MS = 60_000;
 const FOR_MIN_MS = 1_000;
 
 /** `agents`: the names in the settings; without any, every name is an agent's. */
-export function readIdentity(
-  { issuers = [] }: RawIdentity,
+export function readIssuers(
+  issuers: readonly RawIssuer[],
   agents: readonly string[],
   file: string,
   report: Report,
-): { readonly issuers: readonly IssuerSettings[] } {
+): readonly IssuerSettings[] {
   checkDistinct(
     issuers.map(({ name }, index) => ({ key: name, path: ["identity", "issuers", index, "name"] })),
     (first) => `is taken by ${formatPath(first.slice(0, 3))}`,
     report,
   );
-  return { issuers: issuers.map((raw, index) => readIssuer(raw, index, agents, file, report)) };
+  return issuers.map((raw, index) => readIssuer(raw, index, agents, file, report));
 }
 
 function readIssuer(
@@ -85,7 +81,7 @@ function readIssuer(
   return { issuer, ...(raw.ca === undefined ? {} : { caFile: resolve(dirname(file), raw.ca) }) };
 }
 
-function groupsOf(raw: RawIssuer["groups"]): Issuer["groups"] {
+export function groupsOf(raw: RawIssuer["groups"]): Issuer["groups"] {
   if (raw === undefined) return undefined;
   if (typeof raw === "string") return { claim: raw };
   return { claim: raw.claim, names: record(Object.entries(raw.names)) };

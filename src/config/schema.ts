@@ -13,7 +13,8 @@ import {
   SETTINGS_LIST_MAX,
 } from "../base/limits.ts";
 import { eventsSchema } from "./event-schema.ts";
-import { identitySchema } from "./identity-schema.ts";
+import { humansSchema, loginsSchema, rolesSchema } from "./human-schema.ts";
+import { issuersSchema } from "./identity-schema.ts";
 import { label, name, path, reference, text } from "./schema-parts.ts";
 
 const labels = { type: "array", maxItems: 64, uniqueItems: true, items: label } as const;
@@ -194,7 +195,13 @@ export const settingsSchema = {
   additionalProperties: false,
   properties: {
     agents: { type: "array", maxItems: SETTINGS_LIST_MAX, items: agent },
-    identity: identitySchema,
+    identity: {
+      type: "object",
+      additionalProperties: false,
+      properties: { issuers: issuersSchema, logins: loginsSchema },
+    },
+    roles: rolesSchema,
+    humans: humansSchema,
     connections: { type: "array", maxItems: SETTINGS_LIST_MAX, items: connection },
     egress: { type: "object", additionalProperties: false, properties: { allow: addresses, deny: addresses } },
     names: {

@@ -8,12 +8,14 @@ import type { Socket } from "node:net";
 import type { Log } from "../base/log.ts";
 import type { UpstreamTls } from "../model/connection.ts";
 import type { AuditEvent } from "../model/event.ts";
+import type { Acting } from "../model/human.ts";
 import type { Role } from "../model/role.ts";
 import type { SearchAnswer, SearchRequest } from "../model/search.ts";
 import type { SinkStatus } from "../model/sink.ts";
 import type { Explanation } from "../policy/explanation.ts";
 import type { ApprovalPorts } from "./approvals.ts";
 import type { EvidenceLine, EvidencePorts, OfflineVerification } from "./evidence-ports.ts";
+import type { HumanPorts } from "./human-ports.ts";
 import type { ExplainRequest, PolicyCheck, PolicyPorts, PolicyStatus, PolicyTestResult } from "./policy-ports.ts";
 import type { RetentionPorts } from "./retention-ports.ts";
 import type { RunPorts } from "./runs.ts";
@@ -34,11 +36,15 @@ export interface Caller {
   readonly roles: ReadonlySet<Role>;
   readonly pid: number;
   readonly uid: number;
+  /** The human who has signed in, or whose API token it is. The roles are theirs, whoever's the process is. */
+  readonly acting?: Acting;
 }
 
 export interface ControlPorts {
   /** Asked anew for every request. Undefined or a throw: unknown, hence refused. */
   peer(socket: Socket): Peer | undefined;
+  /** Whose session or API token that is; pid and uid are nobody's. Undefined: unknown. Throws HUMAN_SESSION_OVER. */
+  authenticate?(bearer: string): Promise<Caller | undefined>;
   readonly runs: RunPorts;
   readonly agents: AgentPorts;
   readonly approvals: ApprovalPorts;
@@ -46,6 +52,7 @@ export interface ControlPorts {
   readonly sessions: SessionPorts;
   readonly evidence: EvidencePorts;
   readonly retention: RetentionPorts;
+  readonly humans: HumanPorts;
   readonly search: SearchPorts;
   readonly policy: PolicyPorts;
   readonly trust: { export(): Promise<TrustExport> };

@@ -8,6 +8,7 @@ import { approvalPorts } from "./ports/approvals.ts";
 import { connectionPorts } from "./ports/connections.ts";
 import { daemonPorts } from "./ports/daemon.ts";
 import { evidencePorts } from "./ports/evidence.ts";
+import { authenticator, humanPorts } from "./ports/humans.ts";
 import type { PortParts } from "./ports/parts.ts";
 import { policyPorts } from "./ports/policy.ts";
 import { retentionPorts } from "./ports/retention.ts";
@@ -18,6 +19,7 @@ export function createPorts(parts: PortParts): ControlPorts {
   const { agents, authority, runs } = parts;
   return {
     peer: (socket) => peer(socket, agents),
+    authenticate: authenticator(parts),
     runs: {
       environment: async (agent) => {
         refuseQuarantined(agent, parts);
@@ -35,6 +37,7 @@ export function createPorts(parts: PortParts): ControlPorts {
     sessions: sessionPorts(parts),
     evidence: evidencePorts(parts),
     retention: retentionPorts(parts),
+    humans: humanPorts(parts),
     search: {
       search: async (request) => {
         await Promise.all([parts.index.flush(), parts.flushEvents()]); // both are written behind the data path

@@ -23,6 +23,6 @@ function keyFile(key: string | undefined): readonly string[] {
   return key === undefined ? [] : [key];
 }
 
-function secretFile(reference: SecretRef): readonly string[] {
+export function secretFile(reference: SecretRef): readonly string[] {
   return "file" in reference ? [reference.file] : [];
 }

@@ -14,9 +14,10 @@ import {
 } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { AuditEvent } from "../model/event.ts";
+import type { HumansOf } from "../model/human.ts";
 import type { HoldStore } from "../store/holds.ts";
 import { type Describing, describe } from "./describe.ts";
-import { groupsThatCount, missing, type Person, requireEntitled } from "./entitled.ts";
+import { groupsThatCount, missing, type Person, requireEntitled, requireFirstVote } from "./entitled.ts";
 import type { Hold, HoldAnswer, HoldRequest, Holds } from "./hold.ts";
 import { type HoldRecord, type HoldState, recordOf, rowOf, type Vote } from "./record.ts";
 import { recoverHolds } from "./recovery.ts";
@@ -27,6 +28,7 @@ export interface HoldsParts extends Describing {
   readonly store: HoldStore;
   readonly log: Log;
   readonly emit: (event: AuditEvent) => void;
+  readonly humansOf: HumansOf;
   /** For tests of crashes: called once the state of that name is kept. */
   readonly kept?: (state: HoldState) => void;
 }
@@ -65,7 +67,7 @@ export class LiveHolds implements Holds {
 
   constructor(parts: HoldsParts) {
     this.#parts = parts;
-    this.#standing = new StandingApprovals(parts.clock);
+    this.#standing = new StandingApprovals(parts.clock, parts.humansOf);
   }
 
   /** Before the first session: what a former daemon left open has ended. */
@@ -110,13 +112,11 @@ export class LiveHolds implements Holds {
     this.#requireAnswerable(live, answer, person);
     const { record } = live;
     checkScope(record, answer);
-    if (record.votes.some(({ uid }) => uid === person.uid)) {
-      throw new UserError("APPROVAL_TWICE", `Cannot approve ${id} again: one person counts once`, "Ask somebody else");
-    }
+    requireFirstVote(record, person, this.#parts.humansOf);
     const vote = this.#vote(record, answer, person);
     live.record = { ...record, votes: [...record.votes, vote] };
     this.#parts.emit(answeredEvent("hold.approval", live.record, vote, this.#parts.clock.nowMs()));
-    if (missing(live.record) === undefined) await this.#release(live);
+    if (missing(live.record, this.#parts.humansOf) === undefined) await this.#release(live);
     else {
       await this.#keep(live);
       this.#tell(live.record);
@@ -128,7 +128,7 @@ export class LiveHolds implements Holds {
   async deny(id: string, answer: Answer, person: Person): Promise<HoldRecord> {
     const stood = await this.get(id);
     if (stood?.standsUntilMs !== undefined && stood.standsUntilMs > this.#parts.clock.nowMs()) {
-      requireEntitled(stood, person);
+      requireEntitled(stood, person, this.#parts.humansOf);
       if (this.#standing.end(id)) return this.#stood(stood, answer, person);
     }
     const live = this.#live.get(id) ?? (await this.#gone(id, person));
@@ -238,13 +238,13 @@ export class LiveHolds implements Holds {
     if (record === undefined) {
       throw new UserError("APPROVAL_UNKNOWN", `Cannot find ${id}: nothing was held by that id`, SEE_ALL);
     }
-    requireEntitled(record, person);
+    requireEntitled(record, person, this.#parts.humansOf);
     throw ended(record);
   }
 
   /** In one turn with the answer: of two people who answer at once the second one sees what the first has done. */
   #requireAnswerable({ record, unwanted }: Live, { digest }: Answer, person: Person): void {
-    requireEntitled(record, person);
+    requireEntitled(record, person, this.#parts.humansOf);
     if (record.state !== "waiting" || unwanted !== undefined) throw ended(record);
     if (digest !== undefined && !(digest.length >= DIGEST_LENGTH_MIN && record.digest.startsWith(digest))) {
       const message = `Cannot answer ${record.id}: what it holds has the digest ${record.digest}`;
@@ -253,10 +253,11 @@ export class LiveHolds implements Holds {
   }
 
   #vote(record: HoldRecord, { forMs, comment }: Answer, person: Person): Vote {
+    const { uid, user, accounts, reach } = person;
     const groups = groupsThatCount(record, person);
-    const user = person.user === "" ? `uid ${person.uid}` : person.user;
+    const called = user === "" ? `uid ${uid}` : user;
     return {
-      ...{ uid: person.uid, name: person.uid === 0 ? user : `${user} (${groups.join(", ")})`, groups },
+      ...{ uid, name: reach === "every" ? called : `${called} (${groups.join(", ")})`, accounts, reach, groups },
       atMs: this.#parts.clock.nowMs(),
       ...(forMs === undefined ? {} : { forMs }),
       ...(comment === undefined || comment === "" ? {} : { comment }),
@@ -300,8 +301,8 @@ export class LiveHolds implements Holds {
     const forMs = Math.min(...times);
     if (forMs === 0 || record.shape === "") return undefined;
     const by = record.votes.map(({ name }) => name);
-    const uids = record.votes.map(({ uid }) => uid);
-    const standing = { hold: record.id, by, uids, untilMs: this.#parts.clock.nowMs() + forMs };
+    const accounts = record.votes.flatMap((vote) => vote.accounts);
+    const standing = { hold: record.id, by, accounts, untilMs: this.#parts.clock.nowMs() + forMs };
     this.#standing.add(record.shape, standing);
     return standing;
   }

@@ -68,6 +68,10 @@ const STEPS: readonly string[] = [
   `ALTER TABLE tags ADD COLUMN identity TEXT;
    CREATE TABLE tokens (token TEXT PRIMARY KEY, ends_ms INTEGER NOT NULL) WITHOUT ROWID;
    CREATE INDEX tokens_by_end ON tokens (ends_ms);`,
+  `ALTER TABLE tags ADD COLUMN started_by TEXT NOT NULL DEFAULT '[]';
+   CREATE TABLE human_records (
+     kind TEXT NOT NULL, id TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (kind, id)
+   ) WITHOUT ROWID;`,
 ];
 
 /** Brings the schema to this program's version in one transaction. Throws STORE_NEWER. */

@@ -6,6 +6,7 @@ import { createDataKeyStore, type DataKeyStore } from "./data-keys.ts";
 import { openDatabase } from "./database.ts";
 import { createEventStore, type EventStore } from "./events.ts";
 import { createHoldStore, type HoldStore } from "./holds.ts";
+import { createHumanRecordStore, type HumanRecordStore } from "./human-records.ts";
 import { createLegalHoldStore, type LegalHoldStore } from "./legal-holds.ts";
 import { migrate } from "./migrations.ts";
 import { createSecretStore, type SecretStore } from "./secrets.ts";
@@ -20,6 +21,7 @@ export interface Store {
   readonly tokens: TokenStore;
   readonly agentStates: AgentStateStore;
   readonly holds: HoldStore;
+  readonly humans: HumanRecordStore;
   readonly secrets: SecretStore;
   readonly dataKeys: DataKeyStore;
   readonly legalHolds: LegalHoldStore;
@@ -47,6 +49,7 @@ export async function openStore(stateDir: string, log: Log): Promise<Store> {
     tokens: createTokenStore(database),
     agentStates: createAgentStateStore(database),
     holds: createHoldStore(database),
+    humans: createHumanRecordStore(database),
     secrets: createSecretStore(database),
     dataKeys: createDataKeyStore(database),
     legalHolds: createLegalHoldStore(database),

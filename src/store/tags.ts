@@ -18,6 +18,8 @@ export interface Tag {
   /** Who asked for it. */
   readonly uid: number;
   readonly createdMs: number;
+  /** All accounts of who asked for it ("unix:2001", "corp:ada"): they never approve what it does. Without root. */
+  readonly startedBy: readonly string[];
   /** Who it is by a token. */
   readonly identity?: TaggedIdentity;
 }
@@ -51,7 +53,7 @@ export function createTagStore(database: Database): TagStore {
         return row.slot;
       }),
     async put(tag) {
-      await database.run("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [
+      await database.run("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [
         tag.cgroupId.toString(),
         tag.cgroup,
         tag.agent,
@@ -63,6 +65,7 @@ export function createTagStore(database: Database): TagStore {
         tag.matcher,
         tag.container,
         tag.identity === undefined ? null : JSON.stringify(tag.identity),
+        JSON.stringify(tag.startedBy),
       ]);
     },
     async remove(cgroupId) {
@@ -79,6 +82,7 @@ export function createTagStore(database: Database): TagStore {
         runId: raw.run_id ?? undefined,
         uid: raw.uid,
         createdMs: raw.created_ms,
+        startedBy: JSON.parse(raw.started_by) as string[],
         matcher: raw.matcher,
         container: raw.container,
         ...(raw.identity === null ? {} : { identity: JSON.parse(raw.identity) as TaggedIdentity }),
@@ -99,6 +103,7 @@ interface RawTag {
   readonly created_ms: number;
   readonly matcher: string;
   readonly container: string;
-  /** JSON. */
+  /** JSON, both. */
   readonly identity: string | null;
+  readonly started_by: string;
 }

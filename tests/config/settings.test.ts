@@ -46,7 +46,14 @@ function settingsError(text: string): SettingsError {
 // name, text, line, column, key, what the message says
 const bad: readonly (readonly [string, string, number, number, string, RegExp])[] = [
   ["an unknown key at the top", "agentz: []\n", 1, 1, "agentz", /not a known key; did you mean "agents"/],
-  ["a key far from any", "\nwhatever: 1\n", 2, 1, "whatever", /known here: agents, identity, connections/],
+  [
+    "a key far from any",
+    "\nwhatever: 1\n",
+    2,
+    1,
+    "whatever",
+    /known here: agents, identity, roles, humans, connections/,
+  ],
   ["a list at the top", "- a\n", 1, 1, "", /must be a mapping/],
   ["a scalar at the top", "hello\n", 1, 1, "", /must be a mapping/],
   ["two brackets left open", "agents: [{ name: a\n", 2, 1, "", /a bracket before it is not closed/],
@@ -831,6 +838,7 @@ interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
       }),
     },
     identity: { issuers: [] },
+    humans: { logins: [], roles: {}, people: [] },
     names: { servers: [] },
     metrics: {},
     sockets: { allow: [] },
@@ -858,6 +866,7 @@ for (const [name, text] of empty) {
       connections: [],
       egress: { allow: [], deny: [] },
       identity: { issuers: [] },
+      humans: { logins: [], roles: {}, people: [] },
       names: { servers: [] },
       metrics: { listen: undefined },
       recording: { durability: "write", whenFull: "deny", seal: false, retention: [], output: undefined, outputs: [] },

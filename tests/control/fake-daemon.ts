@@ -19,9 +19,11 @@ import type {
 } from "../../src/control/ports.ts";
 import type { DeletionListing } from "../../src/control/retention-ports.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
+import { NO_UID } from "../../src/model/human.ts";
 import type { SinkStatus } from "../../src/model/sink.ts";
 import type { ExplainedOperation, Explanation } from "../../src/policy/explanation.ts";
 import type { Change } from "../../src/policy/replay.ts";
+import { ACTING, fakeHumans } from "./fake-humans.ts";
 import { FOUND_ENTRIES, FOUND_SESSIONS, NOTHING_FOUND, TERMINAL } from "./search-samples.ts";
 
 export interface FakeDaemon {
@@ -342,6 +344,12 @@ export async function fakeDaemon(
       },
       unhold: async (id) => note("retention.unhold", id),
     },
+    authenticate: async (bearer) => {
+      const found = ACTING[bearer];
+      if (bearer === "over") throw new UserError("HUMAN_SESSION_OVER", "It is over", "Sign in", { exitCode: 4 });
+      return found && { roles: found.roles, pid: 0, uid: NO_UID, acting: found };
+    },
+    humans: fakeHumans(note),
     policy: {
       check: async (files) => ({
         rules: files.length,

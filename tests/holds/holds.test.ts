@@ -186,7 +186,7 @@ for (const { name, answer, by, code } of refused) {
 }
 
 test("whoever tagged the cgroup cannot answer either; root outside of agents can", async (t) => {
-  const { holds } = await world(t, { taggedBy: () => ADA.uid });
+  const { holds } = await world(t, { taggedBy: () => ADA.accounts });
   const hold = holds.open(request());
   await assert.rejects(holds.approve(hold.id, {}, ADA), { code: "APPROVAL_NOT_PERMITTED" });
   await assert.rejects(holds.deny(hold.id, {}, ADA), { code: "APPROVAL_NOT_PERMITTED" });

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { Role } from "../../model/role.ts";
-import type { Caller, Peer } from "../ports.ts";
+import type { Caller, ControlPorts, Peer } from "../ports.ts";
 import { ApiFault } from "./faults.ts";
 
 /** The group whose members may run and list until roles exist. */
@@ -11,12 +11,38 @@ export const GROUP = "sallyport";
 /** Whether a user belongs to GROUP, by primary or supplementary membership. */
 export type Membership = (peer: { readonly uid: number; readonly gid: number }) => boolean;
 
+/** What a process shows beyond itself: "Authorization: Bearer …". */
+export interface Shown {
+  readonly authorization: string | undefined;
+  /** Whose session or token that is; undefined: nobody's. Absent: nobody signs in here. */
+  readonly authenticate: ControlPorts["authenticate"];
+}
+
 /**
- * The caller behind a socket. Throws API_PEER_UNKNOWN, API_PEER_TAGGED and API_NOT_PERMITTED: a process
- * inside a tagged cgroup is refused whatever its uid, for an agent must not end its own guard.
+ * The caller behind a socket: the human whose session or token it shows, else its user. Throws API_PEER_UNKNOWN,
+ * API_PEER_TAGGED, API_BEARER and API_NOT_PERMITTED: a process inside a tagged cgroup is refused whatever its uid and
+ * whatever it shows, for an agent must not end its own guard.
  */
-export function callerOf(socket: Socket, peerOf: (socket: Socket) => Peer | undefined, isMember: Membership): Caller {
-  const peer = known(socket, peerOf);
+export async function callerOf(
+  socket: Socket,
+  peerOf: (socket: Socket) => Peer | undefined,
+  isMember: Membership,
+  { authorization, authenticate }: Shown,
+): Promise<Caller> {
+  const peer = outside(known(socket, peerOf));
+  const { pid, uid } = peer;
+  if (authorization !== undefined) {
+    const acting = await authenticate?.(/^Bearer ([A-Za-z0-9_-]{1,256})$/i.exec(authorization)?.[1] ?? "");
+    const by = acting?.acting?.by;
+    if (acting === undefined || (by?.kind === "session" && by.uid !== uid)) throw bearerRefused();
+    return { ...acting, pid, uid };
+  }
+  if (uid === 0) return { roles: new Set(["admin"]), pid, uid };
+  if (isMember(peer)) return { roles: new Set(["member"]), pid, uid };
+  throw notPermitted();
+}
+
+function outside(peer: Peer): Peer {
   if (peer.tagged) {
     throw new ApiFault(
       403,
@@ -25,21 +51,19 @@ export function callerOf(socket: Socket, peerOf: (socket: Socket) => Peer | unde
       "Call sallyport from outside of the tagged cgroup",
     );
   }
-  const { pid, uid } = peer;
-  if (uid === 0) return { roles: new Set(["admin"]), pid, uid };
-  if (isMember(peer)) return { roles: new Set(["member"]), pid, uid };
-  throw notPermitted();
+  return peer;
 }
 
 /** Who may ask a route; see Route.roles. */
 export const ADMINS: readonly Role[] = ["admin"];
 export const AUDITORS: readonly Role[] = ["auditor", "admin"];
 export const RUNNERS: readonly Role[] = ["member", "admin"];
+export const ANSWERERS: readonly Role[] = ["member", "reviewer", "admin"];
 
 /** Throws API_NOT_PERMITTED unless the caller has one of the roles. */
 export function requireRole(caller: Caller, roles: readonly Role[]): void {
   if (roles.some((role) => caller.roles.has(role))) return;
-  throw notPermitted(roles.includes("auditor") ? "This needs the role auditor, or root" : "This needs root");
+  throw notPermitted(`This needs root, or the role ${roles.join(" or ")}`);
 }
 
 /** Reads passwd(5) and group(5) as they are now. Users of other name services count by their primary group only. */
@@ -86,6 +110,12 @@ function known(socket: Socket, peerOf: (socket: Socket) => Peer | undefined): Pe
   }
   if (peer === undefined || peer.cgroup === null) throw unknown;
   return peer;
+}
+
+/** Said of all of them alike: who tries secrets learns nothing. */
+function bearerRefused(): ApiFault {
+  const message = "Cannot take that session or API token: it is not known, has ended or is another user's";
+  return new ApiFault(403, "API_BEARER", message, "Sign in again: sallyport login; or take it away: sallyport logout");
 }
 
 function notPermitted(message = "This user may not use the daemon"): ApiFault {

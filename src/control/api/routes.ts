@@ -4,9 +4,10 @@ import { EXPOSITION_TYPE } from "../../metrics/exposition.ts";
 import { ROLES, type Role } from "../../model/role.ts";
 import type { SearchRequest } from "../../model/search.ts";
 import type { Caller, ControlPorts, ReplayFrom, SessionEntry } from "../ports.ts";
-import { ADMINS, AUDITORS, isChildOf, RUNNERS } from "./callers.ts";
+import { ADMINS, ANSWERERS, AUDITORS, isChildOf, RUNNERS } from "./callers.ts";
 import { EVIDENCE_ROUTES } from "./evidence-routes.ts";
 import { ApiFault, unknownThing } from "./faults.ts";
+import { HUMAN_ROUTES } from "./human-routes.ts";
 import { RETENTION_ROUTES } from "./retention-routes.ts";
 import {
   addBody,
@@ -170,14 +171,14 @@ export const ROUTES: readonly Route[] = [
   {
     method: "POST",
     path: "/v1/approvals/:id/approve",
-    roles: ROLES,
+    roles: ANSWERERS,
     answer: async ({ path, body, caller }, { approvals }) =>
       json(await approvals.approve(path["id"] ?? "", approveBody(body), caller)),
   },
   {
     method: "POST",
     path: "/v1/approvals/:id/deny",
-    roles: ROLES,
+    roles: ANSWERERS,
     answer: async ({ path, body, caller }, { approvals }) =>
       json(await approvals.deny(path["id"] ?? "", denyBody(body), caller)),
   },
@@ -257,6 +258,7 @@ export const ROUTES: readonly Route[] = [
   },
   ...EVIDENCE_ROUTES,
   ...RETENTION_ROUTES,
+  ...HUMAN_ROUTES,
   {
     method: "GET",
     path: "/v1/search",

@@ -65,7 +65,9 @@ export async function startControlServer(options: ControlServerOptions): Promise
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const caller = callerOf(request.socket, (socket) => ports.peer(socket), isMember);
+      const { authorization } = request.headers;
+      const shown = { authorization, authenticate: ports.authenticate?.bind(ports) };
+      const caller = await callerOf(request.socket, (socket) => ports.peer(socket), isMember, shown);
       const { route, path, query } = routeOf(request);
       requireRole(caller, route.roles);
       const leaving = new AbortController();
