@@ -524,3 +524,5 @@ export const BREAK_GLASS_REASON_MAX = 500;
 export const HUMANS_EVERY_MS = 5_000;
 /** Accounts of those who tagged one cgroup, one after the other. */
 export const STARTERS_MAX = 64;
+/** Connections of a browser to the page that ends a sign-in: one brings the code, some ask for an icon. */
+export const LOOPBACK_CONNECTIONS_MAX = 16;

@@ -8,14 +8,19 @@ export interface AskOptions {
   readonly signal?: AbortSignal;
   /** `endless`: silence is no fault. */
   readonly patience?: "endless";
+  /** `user`: whoever has signed in, the user of this process asks. */
+  readonly as?: "user";
 }
 
 /** Throws UserError: DAEMON_UNREACHABLE (3), SOCKET_NOT_PERMITTED (4), ANSWER_BROKEN, or what the daemon answered. */
 export class ApiClient {
   readonly socketPath: string;
+  readonly #bearer: () => string | undefined;
 
-  constructor(runDir: string) {
+  /** `bearer`: the secret of a human's session or API token; looked for when something is asked. */
+  constructor(runDir: string, bearer: () => string | undefined = () => undefined) {
     this.socketPath = join(runDir, "api.sock");
+    this.#bearer = bearer;
   }
 
   /** `path` begins with "/v1/"; use `step` for parts that a person typed. */
@@ -91,9 +96,14 @@ export class ApiClient {
     return parsed<T>(text);
   }
 
-  #open(method: string, path: string, body: object | undefined, { signal }: AskOptions): Promise<IncomingMessage> {
+  async #open(method: string, path: string, body: object | undefined, how: AskOptions): Promise<IncomingMessage> {
+    const { signal } = how;
     const text = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-    const headers = text === undefined ? {} : { "content-type": "application/json", "content-length": text.length };
+    const bearer = how.as === "user" ? undefined : this.#bearer();
+    const headers = {
+      ...(text === undefined ? {} : { "content-type": "application/json", "content-length": text.length }),
+      ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+    };
     return new Promise((resolve, reject) => {
       const asked = request(
         {

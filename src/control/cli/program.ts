@@ -9,6 +9,8 @@ import { addDaemonCommands } from "./commands/daemon.ts";
 import { addEventCommands } from "./commands/events.ts";
 import { addAuditCommands } from "./commands/evidence.ts";
 import { addHooksCommands } from "./commands/hooks.ts";
+import { addHumanCommands } from "./commands/humans.ts";
+import { addLoginCommands } from "./commands/login.ts";
 import { addManualCommands } from "./commands/manual.ts";
 import { addPolicyCommands } from "./commands/policy.ts";
 import { addRunCommand } from "./commands/run.ts";
@@ -59,6 +61,8 @@ export function createProgram(world: World): Command {
   addRunCommand(program, open);
   addAgentCommands(program, open);
   addApprovalCommands(program, open);
+  addLoginCommands(program, open);
+  addHumanCommands(program, open);
   addConnectionCommands(program, open);
   addSessionCommands(program, open);
   addSearchCommand(program, open);
