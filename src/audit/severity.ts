@@ -5,6 +5,7 @@ export type Severity = "information" | "notice" | "warning" | "critical";
 const GRAVE: Readonly<Record<string, Severity>> = {
   "evidence.tamper": "critical",
   "agent.quarantine": "critical",
+  "human.glass.broken": "critical",
   "events.lost": "critical",
   "events.skipped": "critical",
   "action.deny": "warning",
@@ -22,6 +23,7 @@ const GRAVE: Readonly<Record<string, Severity>> = {
   "namespace.refused": "warning",
   "agent.sweep": "warning",
   "agent.identity.refused": "warning",
+  "human.refused": "warning",
   "agent.identity.expired": "notice",
   "agent.observe.start": "warning",
   "recording.recovered": "warning",

@@ -59,6 +59,7 @@ export function eventOf(record: HoldRecord, atMs: number, by?: readonly string[]
       ...fieldsOf(record),
       state,
       ...(who === "" ? {} : { by: who }),
+      ...(denied === undefined ? {} : { account: denied.accounts.join(" ") }),
       ...(comment === "" ? {} : { comment }),
       ...(state === "waiting" ? {} : { scope: scopeOf(record) }),
       ...(reason === undefined ? {} : { reason }),
@@ -69,10 +70,10 @@ export function eventOf(record: HoldRecord, atMs: number, by?: readonly string[]
 
 /** Of one person's answer. */
 export function answeredEvent(kind: string, record: HoldRecord, vote: Vote, atMs: number): AuditEvent {
-  const { name, uid, comment, forMs } = vote;
+  const { name, uid, accounts, comment, forMs } = vote;
   const message = kind === "hold.revoked" ? `${name} ended the approval that stood` : `${name} approves ${record.id}`;
   const scope = forMs === undefined ? "once" : `for ${inWords(forMs)}`;
-  const more = { by: name, uid, scope, ...(comment === undefined ? {} : { comment }) };
+  const more = { by: name, uid, account: accounts.join(" "), scope, ...(comment === undefined ? {} : { comment }) };
   return { ...about(record, atMs), kind, message, fields: { ...fieldsOf(record), ...more } };
 }
 

@@ -320,7 +320,8 @@ export class Agents {
       claims: { ...settings?.claims, ...identity?.claims },
       ...(identity === undefined ? {} : { identity }),
     });
-    const fields = { cgroup, cgroupId: tag.cgroupId.toString(), uid, ...found, ...how, ...who };
+    const starters = tag.startedBy.length === 0 ? {} : { startedBy: tag.startedBy.join(" ") };
+    const fields = { cgroup, cgroupId: tag.cgroupId.toString(), uid, ...found, ...how, ...starters, ...who };
     this.#emit({ atMs: this.#clock.nowMs(), kind, agent: tag.agent, message, fields });
   }
 }

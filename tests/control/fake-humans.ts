@@ -38,7 +38,7 @@ export function fakeHumans(note: (...call: unknown[]) => void): HumanPorts {
     beginCode: async ({ login, redirectUri }) => {
       note("humans.beginCode", login, redirectUri);
       const query = new URLSearchParams({ redirect_uri: redirectUri, state: "st" });
-      return { login: "corp", url: `https://corp.example/auth?${query}`, ...TIMES };
+      return { login: "corp", url: `https://corp.example/auth?${query}`, endsMs: Date.now() + 60_000 };
     },
     endCode: async (brought) => {
       note("humans.endCode", brought);
@@ -47,7 +47,7 @@ export function fakeHumans(note: (...call: unknown[]) => void): HumanPorts {
     },
     beginDevice: async ({ login }) => {
       note("humans.beginDevice", login);
-      return { flow: "f1", login: "corp", code: "ABCD-EFGH", url: "https://corp.example/device", ...TIMES };
+      return { flow: "f1", login: "corp", code: "ABCD-EFGH", url: "https://corp.example/device", endsMs: Date.now() + 60_000 };
     },
     endDevice: async (flow) => {
       note("humans.endDevice", flow);

@@ -79,7 +79,8 @@ function queryOf({ method, url, headers }: IncomingMessage, redirectUri: string)
 
 async function broughtBy<T>(query: URLSearchParams, take: (brought: BroughtBack) => Promise<T>): Promise<T> {
   const [code, state, iss] = [query.get("code"), query.get("state"), query.get("iss")];
-  if (code !== null && state !== null) return take({ code, state, ...(iss === null ? {} : { iss }) });
+  if (code !== null && state !== null && !query.has("error"))
+    return take({ code, state, ...(iss === null ? {} : { iss }) });
   const error = query.get("error") ?? "";
   const why = /^[a-z_]{1,64}$/.test(error) ? error : "it brought no code";
   throw new UserError(
