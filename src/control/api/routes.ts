@@ -159,14 +159,7 @@ export const ROUTES: readonly Route[] = [
     path: "/v1/approvals/:id",
     roles: ROLES,
     answer: async ({ path, caller }, { approvals }) =>
-      found(
-        await approvals.show(path["id"] ?? "", caller),
-        ...([
-          "APPROVAL_UNKNOWN",
-          "Cannot find that: nothing was held by that id",
-          "sallyport approvals --all",
-        ] as const),
-      ),
+      found(await approvals.show(path["id"] ?? "", caller), ...NO_APPROVAL),
   },
   {
     method: "POST",
@@ -348,6 +341,11 @@ export const ROUTES: readonly Route[] = [
   },
 ];
 
+const NO_APPROVAL = [
+  "APPROVAL_UNKNOWN",
+  "Cannot find that: nothing was held by that id",
+  "sallyport approvals --all",
+] as const;
 const NO_SESSION = ["SESSION_UNKNOWN", "Cannot find that session", "List them: sallyport sessions"] as const;
 
 function json(value: unknown): Answer {
