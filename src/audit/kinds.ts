@@ -92,6 +92,7 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   "upstream.failed": kind("the login to a backend failed", ["code"], "authentication", 1, "failure", SESSION),
   "cancel.failed": kind("a cancel did not reach its backend", [], "action", undefined, "failure"),
   "hold.waiting": kind("an action waits for approval", [...ANSWERED, "state", "scope"], "authorize", 99),
+  "hold.escalated": kind("further groups may answer, for nobody has", [...ANSWERED, "to"], "authorize", 99),
   "hold.approval": kind(
     "one person approved",
     [...ANSWERED, "uid", "account", "scope", "comment"],

@@ -30,6 +30,7 @@ const GRAVE: Readonly<Record<string, Severity>> = {
   "recording.gap": "critical",
   "recording.key.destroy": "warning",
   "hold.waiting": "notice",
+  "hold.escalated": "notice",
   "hold.approved": "notice",
   "hold.denied": "notice",
   "action.shadow": "notice",

@@ -3,6 +3,7 @@ import { UserError } from "../base/errors.ts";
 import type { Demand } from "../model/hold.ts";
 import { type HumansOf, haveCommon } from "../model/human.ts";
 import type { HoldRecord, Vote } from "./record.ts";
+import { inWords } from "./words.ts";
 
 /** Somebody outside of every agent who asks. */
 export interface Person {
@@ -100,9 +101,11 @@ function whoMay({ approvers }: Demand): string {
   return approvers.length === 0 ? "root" : approvers.join(" or ");
 }
 
-/** One demand as a reviewer reads it: "2 of sre or dba", "1 of each: sre, dba". */
-export function demandWords({ approvers, each, quorum }: Demand): string {
-  if (approvers.length === 0) return quorum === 1 ? "root" : `${quorum} humans, though only root may answer`;
-  if (!each) return `${quorum} of ${approvers.join(" or ")}`;
+/** One demand as a reviewer reads it: "2 of sre or dba", "1 of each: sre, dba", "1 of sre; after 5 min also of leads". */
+export function demandWords({ approvers, each, quorum, escalate }: Demand): string {
+  const later =
+    escalate === undefined ? "" : `; after ${inWords(escalate.afterMs)} also of ${escalate.to.join(" or ")}`;
+  if (approvers.length === 0) return (quorum === 1 ? "root" : `${quorum} humans, though only root may answer`) + later;
+  if (!each) return `${quorum} of ${approvers.join(" or ")}${later}`;
   return `${quorum}, at least one of each of ${approvers.join(", ")}`;
 }

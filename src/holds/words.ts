@@ -77,6 +77,12 @@ export function answeredEvent(kind: string, record: HoldRecord, vote: Vote, atMs
   return { ...about(record, atMs), kind, message, fields: { ...fieldsOf(record), ...more } };
 }
 
+/** It has waited for so long that further groups may answer. */
+export function escalatedEvent(record: HoldRecord, to: readonly string[], atMs: number): AuditEvent {
+  const message = `An action of ${record.agent} on ${record.connection} waits for ${to.join(", ")} as well`;
+  return { ...about(record, atMs), kind: "hold.escalated", message, fields: { ...fieldsOf(record), to: to.join(" ") } };
+}
+
 function about({ agent, sessionId, connection }: HoldRecord, atMs: number) {
   return { atMs, agent, sessionId, connection };
 }

@@ -60,7 +60,7 @@ function readSession(file: string): string | undefined {
     fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
   } catch (cause) {
     const code = codeOf(cause);
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    if (["ENOENT", "ENOTDIR", "EACCES"].includes(code)) return undefined; // in a home of somebody else's there is none of ours
     throw unusable(file, code, "Remove it, and sign in again: sallyport login");
   }
   try {

@@ -3,7 +3,7 @@
  * hears of it. Knows no routes and no holds.
  */
 import type { Clock } from "../../base/clock.ts";
-import { codeOf, UserError } from "../../base/errors.ts";
+import { UserError } from "../../base/errors.ts";
 import type { AuditEvent, EventFields } from "../../model/event.ts";
 import type { Acting, Human, Login, Person, RoleGroups } from "../../model/human.ts";
 import { GIVEN_ROLES, type Role } from "../../model/role.ts";
@@ -232,7 +232,9 @@ export class Humans {
       this.#say("human.login", `${human.name} signed in by ${human.login}`, about);
       return { secret, session, human, roles };
     } catch (error) {
-      if (error instanceof UserError) this.#say("human.refused", error.message, { code: codeOf(error), uid, pid });
+      // whoever names a flow that there is not has not signed in anywhere, and could fill the trail with it
+      const isTold = error instanceof UserError && error.code !== "LOGIN_FLOW";
+      if (isTold) this.#say("human.refused", error.message, { code: error.code, uid, pid });
       throw error;
     }
   }

@@ -4,7 +4,15 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import { HUMAN_SEEN_MS, HUMANS_KNOWN_MAX } from "../../base/limits.ts";
-import { type Human, type HumansOf, issuedAccount, type Login, type Person, unixAccount } from "../../model/human.ts";
+import {
+  type Human,
+  type HumansOf,
+  issuedAccount,
+  type Login,
+  NO_UID,
+  type Person,
+  unixAccount,
+} from "../../model/human.ts";
 import type { HumanRecordStore } from "../../store/human-records.ts";
 
 interface Known extends Human {
@@ -65,9 +73,9 @@ export class People {
     await this.#keep("human", this.#known, account, known);
   }
 
-  /** Somebody acts as this Unix user. Root is nobody's alone. */
+  /** Somebody acts as this Unix user. Root is nobody's alone, and what comes over the network is no user's. */
   async tie(uid: number, account: string): Promise<void> {
-    if (uid === 0) return;
+    if (uid === 0 || uid === NO_UID) return;
     const id = `${uid} ${account}`;
     const seenMs = this.#clock.nowMs();
     if (seenMs - (this.#ties.get(id)?.seenMs ?? 0) < TIE_AGE_MS) return;
