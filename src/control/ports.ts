@@ -45,6 +45,8 @@ export interface ControlPorts {
   peer(socket: Socket): Peer | undefined;
   /** Whose session or API token that is; pid and uid are nobody's. Undefined: unknown. Throws HUMAN_SESSION_OVER. */
   authenticate?(bearer: string): Promise<Caller | undefined>;
+  /** Whether that session or API token goes on. */
+  isActing?(acting: Acting): boolean;
   readonly runs: RunPorts;
   readonly agents: AgentPorts;
   readonly approvals: ApprovalPorts;

@@ -20,6 +20,7 @@ export function createPorts(parts: PortParts): ControlPorts {
   return {
     peer: (socket) => peer(socket, agents),
     authenticate: authenticator(parts),
+    isActing: ({ by }) => parts.humans.goesOn(by),
     runs: {
       environment: async (agent) => {
         refuseQuarantined(agent, parts);

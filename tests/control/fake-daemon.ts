@@ -34,6 +34,8 @@ export interface FakeDaemon {
   readonly calls: readonly (readonly unknown[])[];
   /** Who asks from now on; undefined: nobody knows. */
   peer: Peer | undefined;
+  /** Whether sessions and API tokens do. */
+  goesOn: boolean;
   readonly watchers: Set<(event: AuditEvent) => void>;
   close(): Promise<void>;
 }
@@ -200,7 +202,7 @@ export async function fakeDaemon(
   const calls: unknown[][] = [];
   const log: string[] = [];
   const watchers = new Set<(event: AuditEvent) => void>();
-  const state: { peer: Peer | undefined } = { peer: ROOT };
+  const state: { peer: Peer | undefined; goesOn: boolean } = { peer: ROOT, goesOn: true };
   const note = (...call: unknown[]) => void calls.push(call);
   const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
   const base: ControlPorts = {
@@ -349,6 +351,7 @@ export async function fakeDaemon(
       if (bearer === "over") throw new UserError("HUMAN_SESSION_OVER", "It is over", "Sign in", { exitCode: 4 });
       return found && { roles: found.roles, pid: 0, uid: NO_UID, acting: found };
     },
+    isActing: () => state.goesOn,
     humans: fakeHumans(note),
     policy: {
       check: async (files) => ({

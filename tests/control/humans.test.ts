@@ -1,7 +1,8 @@
 /** Humans at the API's door and on the command line: who shows what, what that lets them do, and where secrets go. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { chmodSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -91,6 +92,34 @@ test("a session's secret is no use to another user of the host; an API token is"
     assert.equal((await ask(daemon, "GET", "/v1/status", "Bearer admin")).code, "API_BEARER");
     assert.equal((await ask(daemon, "GET", "/v1/status", "Bearer token")).status, 200);
   }
+});
+
+test("what a human watches ends with their session; what root watches goes on", async (t) => {
+  const daemon = await fakeDaemon(t);
+  const watch = (headers: Readonly<Record<string, string>>) =>
+    new Promise<IncomingMessage>((resolve, reject) => {
+      const path = "/v1/events/watch";
+      request({ socketPath: daemon.socketPath, path, agent: false, headers }, resolve).once("error", reject).end();
+    });
+  const [own, roots] = await Promise.all([watch({ authorization: "Bearer auditor" }), watch({})]);
+  const ended = new Promise((resolve) =>
+    own
+      .resume()
+      .on("error", () => {})
+      .once("close", resolve),
+  );
+  roots.on("error", () => {});
+  const tell = () => {
+    for (const watcher of daemon.watchers) watcher({ atMs: 1, kind: "daemon.start", message: "m" });
+  };
+  tell();
+  assert.match(String((await once(roots, "data"))[0]), /daemon\.start/);
+  daemon.goesOn = false;
+  const heard = once(roots, "data");
+  tell();
+  await ended;
+  assert.match(String((await heard)[0]), /daemon\.start/);
+  roots.destroy();
 });
 
 interface Cli {

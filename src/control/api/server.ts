@@ -74,7 +74,10 @@ export async function startControlServer(options: ControlServerOptions): Promise
       response.once("close", () => leaving.abort());
       const body = await readBody(request);
       const answer = await route.answer({ caller, path, query, body, gone: leaving.signal }, ports);
-      await send(response, answer, caller.uid, watchers);
+      const { acting, uid } = caller;
+      // what goes on for long ends with the session or API token that asked for it
+      const isOver = () => acting !== undefined && ports.isActing?.(acting) !== true;
+      await send(response, answer, { uid, isOver }, watchers);
     } catch (error) {
       if (response.headersSent) throw error;
       sendFault(response, error, log);
@@ -144,7 +147,12 @@ function decoded(step: string): string | undefined {
 /** Each with the uid of who watches. */
 type Watchers = Map<ServerResponse, number>;
 
-async function send(response: ServerResponse, answer: Answer, uid: number, watchers: Watchers): Promise<void> {
+interface Reader {
+  readonly uid: number;
+  readonly isOver: () => boolean;
+}
+
+async function send(response: ServerResponse, answer: Answer, reader: Reader, watchers: Watchers): Promise<void> {
   switch (answer.kind) {
     case "json":
       if (answer.afterwards) response.once("close", answer.afterwards);
@@ -154,13 +162,13 @@ async function send(response: ServerResponse, answer: Answer, uid: number, watch
       sendBytes(response, 200, answer.type, Buffer.from(answer.text));
       break;
     case "lines":
-      await sendLines(response, answer.lines);
+      await sendLines(response, answer.lines, reader);
       break;
     case "bytes":
       await streamBytes(response, answer.type, answer.bytes);
       break;
     case "events":
-      sendEvents(response, answer.watch, uid, watchers);
+      sendEvents(response, answer.watch, reader, watchers);
       break;
     default:
       answer satisfies never;
@@ -184,9 +192,10 @@ function sendFault(response: ServerResponse, error: unknown, log: Log): void {
   sendJson(response, status, { error: { code, message, remedy } });
 }
 
-async function sendLines(response: ServerResponse, lines: AsyncIterable<unknown>): Promise<void> {
+async function sendLines(response: ServerResponse, lines: AsyncIterable<unknown>, { isOver }: Reader): Promise<void> {
   response.writeHead(200, { "content-type": "application/x-ndjson" });
   for await (const line of lines) {
+    if (isOver()) response.destroy();
     if (response.destroyed) return;
     if (!response.write(`${JSON.stringify(line)}\n`)) await drained(response);
   }
@@ -216,7 +225,7 @@ function drained(response: ServerResponse): Promise<void> {
 function sendEvents(
   response: ServerResponse,
   watch: Extract<Answer, { kind: "events" }>["watch"],
-  uid: number,
+  { uid, isOver }: Reader,
   watchers: Watchers,
 ): void {
   const own = [...watchers.values()].filter((one) => one === uid).length;
@@ -231,7 +240,7 @@ function sendEvents(
   response.flushHeaders();
   const stop = watch((event) => {
     // A watcher that does not read is ended rather than fed from memory without end.
-    if (response.writableLength > UNSENT_BYTES_MAX) response.destroy();
+    if (isOver() || response.writableLength > UNSENT_BYTES_MAX) response.destroy();
     else response.write(`event: ${event.kind.replaceAll(/[\r\n]/g, " ")}\ndata: ${JSON.stringify(event)}\n\n`);
   });
   response.once("close", () => {

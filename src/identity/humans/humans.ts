@@ -122,6 +122,11 @@ export class Humans {
     }
   }
 
+  /** Whether a session has not ended, or an API token was not revoked. Those whose time is up are ended by `sweep`. */
+  goesOn({ kind, id }: Acting["by"]): boolean {
+    return (kind === "session" ? this.#sessions.find(id) : this.#tokens.find(id)) !== undefined;
+  }
+
   sessions(): readonly (HumanSession & { readonly human: Human | undefined })[] {
     return this.#sessions.list().map((session) => ({ ...session, human: this.people.find(session.account) }));
   }
