@@ -26,6 +26,16 @@ interface Tie {
   readonly seenMs: number;
 }
 
+/** By account, so that a listing of a thousand held actions does not go through ten thousand humans for each. */
+interface Index {
+  /** By issuer and subject. */
+  readonly accounts: ReadonlyMap<string, readonly string[]>;
+  /** By Unix user. */
+  readonly tied: ReadonlyMap<string, readonly string[]>;
+  /** Names of the settings. */
+  readonly people: ReadonlyMap<string, readonly string[]>;
+}
+
 /** A tie is written anew when it is older: an hour is nothing of the month for which it is kept. */
 const TIE_AGE_MS = 3_600_000;
 
@@ -37,6 +47,8 @@ export class People {
   readonly #ties = new Map<string, Tie>();
   #logins: readonly Login[] = [];
   #people: readonly Person[] = [];
+  /** Made when it is asked for, of what is known then. */
+  #index: Index | undefined;
 
   constructor(parts: {
     readonly store: HumanRecordStore;
@@ -52,10 +64,12 @@ export class People {
   async restore(): Promise<void> {
     for (const [id, known] of await this.#store.all<Known>("human")) this.#known.set(id, known);
     for (const [id, tie] of await this.#store.all<Tie>("account")) this.#ties.set(id, tie);
+    this.#index = undefined;
   }
 
   configure(logins: readonly Login[], people: readonly Person[]): void {
     this.#logins = logins;
+    this.#index = undefined;
     this.#people = people.map(({ name, accounts }) => ({ name, accounts: accounts.map((one) => this.#numbered(one)) }));
   }
 
@@ -86,27 +100,33 @@ export class People {
 
   #humansOfOne(account: string): readonly string[] {
     if (!account.startsWith("unix:")) return this.#named(account);
-    const tied = [...this.#ties.values()].filter(({ uid }) => unixAccount(uid) === account);
-    const humans = [...this.#mapped([account]), ...tied.flatMap((tie) => this.#named(tie.account))];
+    const tied = this.#indexed().tied.get(account) ?? [];
+    const humans = [...this.#mapped([account]), ...tied.flatMap((one) => this.#named(one))];
     return humans.length === 0 ? [account] : humans;
   }
 
   /** Of an account that an issuer gave. */
   #named(account: string): readonly string[] {
     const issued = this.#issued(account);
-    const aliases = [...this.#known.values()].filter(({ issuer, sub }) => issuedAccount(issuer, sub) === issued);
-    const mapped = this.#mapped([
-      account,
-      issued,
-      ...aliases.map((known) => known.account),
-      ...this.#bySubject(issued),
-    ]);
+    const aliases = this.#indexed().accounts.get(issued) ?? [];
+    const mapped = this.#mapped([account, issued, ...aliases, ...this.#bySubject(issued)]);
     return mapped.length === 0 ? [issued] : mapped;
   }
 
   #mapped(accounts: readonly string[]): readonly string[] {
-    const people = this.#people.filter((person) => person.accounts.some((one) => accounts.includes(one)));
-    return people.map(({ name }) => name);
+    const { people } = this.#indexed();
+    return [...new Set(accounts.flatMap((account) => people.get(account) ?? []))];
+  }
+
+  #indexed(): Index {
+    this.#index ??= {
+      accounts: grouped(
+        [...this.#known.values()].map(({ account, issuer, sub }) => [issuedAccount(issuer, sub), account]),
+      ),
+      tied: grouped([...this.#ties.values()].map(({ uid, account }) => [unixAccount(uid), account])),
+      people: grouped(this.#people.flatMap(({ name, accounts }) => accounts.map((account) => [account, name]))),
+    };
+    return this.#index;
   }
 
   /** The same for every login of one issuer; an account whose `sub` nobody knows stands for itself. */
@@ -140,6 +160,7 @@ export class People {
     value: T,
   ): Promise<void> {
     await this.#store.put(kind, id, value);
+    this.#index = undefined;
     all.delete(id);
     all.set(id, value);
     const oldest = [...all].filter(([, { seenMs }]) => value.seenMs - seenMs > HUMAN_SEEN_MS).map(([one]) => one);
@@ -152,4 +173,10 @@ export class People {
       await this.#store.remove(kind, one);
     }
   }
+}
+
+function grouped(pairs: readonly (readonly [string, string])[]): ReadonlyMap<string, readonly string[]> {
+  const groups = new Map<string, string[]>();
+  for (const [key, value] of pairs) groups.set(key, [...(groups.get(key) ?? []), value]);
+  return groups;
 }
