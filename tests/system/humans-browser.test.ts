@@ -16,7 +16,7 @@ const CHROMIUM = "/usr/bin/chromium";
 const ARGUMENTS = [
   "--no-sandbox",
   "--disable-background-networking",
-  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
+  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 ];
 /** A loaded machine takes its time to draw a page. */
 const PATIENCE_MS = 60_000;
@@ -60,7 +60,9 @@ async function login(options: readonly string[], walk: (url: string) => Promise<
     stderr += String(part);
     const urls = stderr.match(/^https:\S+$/gm) ?? [];
     const url = urls[options.includes("--device") ? 1 : 0];
-    if (url !== undefined && stderr.endsWith("\n")) walking ??= walk(url);
+    if (url === undefined || !stderr.endsWith("\n")) return;
+    walking ??= walk(url);
+    walking.catch(() => child.kill()); // nobody comes back any more; told below
   });
   const code = await new Promise((resolve, reject) => child.once("error", reject).once("close", resolve));
   await walking;
