@@ -483,8 +483,8 @@ export const ISSUER_ASK_EVERY_MS = 10_000;
 /** Issuers at which humans sign in, and groups that have one role. */
 export const LOGINS_MAX = 16;
 export const ROLE_GROUPS_MAX = 64;
-/** Humans whom the settings name, and accounts of one. */
-export const HUMANS_NAMED_MAX = 10_000;
+/** Humans whom the settings name, and accounts of one: each Unix user that is not in passwd(5) is one question to getent(1). */
+export const HUMANS_NAMED_MAX = 1_000;
 export const HUMAN_ACCOUNTS_MAX = 32;
 /** A human's session ends unused after a quarter of an hour, and after a long working day in any case. */
 export const HUMAN_IDLE_MS = 15 * 60_000;

@@ -47,7 +47,13 @@ export function fakeHumans(note: (...call: unknown[]) => void): HumanPorts {
     },
     beginDevice: async ({ login }) => {
       note("humans.beginDevice", login);
-      return { flow: "f1", login: "corp", code: "ABCD-EFGH", url: "https://corp.example/device", endsMs: Date.now() + 60_000 };
+      return {
+        flow: "f1",
+        login: "corp",
+        code: "ABCD-EFGH",
+        url: "https://corp.example/device",
+        endsMs: Date.now() + 60_000,
+      };
     },
     endDevice: async (flow) => {
       note("humans.endDevice", flow);
