@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openApiOf } from "../src/control/api/openapi.ts";
 import { ROUTES } from "../src/control/api/routes.ts";
-import { ROLES } from "../src/model/role.ts";
+import { GIVEN_ROLES } from "../src/model/role.ts";
 
 const DOCS = join(import.meta.dirname, "..", "docs");
 
@@ -22,15 +22,15 @@ function rolesPage(): string {
     "inside of an agent, whatever its user and whatever it shows. One who has several roles may what any of them may.",
     "",
     "- **member**: of the Unix group `sallyport`; runs and lists.",
-    "- **reviewer**: answers what rules hold for their groups. The routes of approvals are open to all; who may see and answer",
-    "  which, [approvals.md](approvals.md) says.",
+    "- **reviewer**: answers what rules hold for their groups. Who may see and answer which, [approvals.md](approvals.md) says.",
     "- **auditor**: reads what agents asked and got.",
     "- **admin**: all; root outside of every agent is one.",
+    "- **break-glass**: becomes admin for a while, with a reason and an alarm ([humans.md](humans.md#breaking-the-glass)).",
     "",
-    row(["route", ...ROLES, "what it does"]),
-    row(["---", ...ROLES.map(() => ":-:"), "---"]),
+    row(["route", ...GIVEN_ROLES, "what it does"]),
+    row(["---", ...GIVEN_ROLES.map(() => ":-:"), "---"]),
     ...ROUTES.map(({ method, path, roles, summary }) =>
-      row([`\`${method} ${path}\``, ...ROLES.map((role) => (roles.includes(role) ? "yes" : "")), summary]),
+      row([`\`${method} ${path}\``, ...GIVEN_ROLES.map((role) => (roles.includes(role) ? "yes" : "")), summary]),
     ),
     "",
   ].join("\n");

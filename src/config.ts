@@ -12,6 +12,7 @@ import { readDoors } from "./config/doors.ts";
 import { type EgressSettings, type RawEgress, readEgress } from "./config/egress.ts";
 import { type RawEvents, readEvents } from "./config/events.ts";
 import { type RawGrant, readGrants } from "./config/grants.ts";
+import { type HumanSettings, type RawLogin, type RawPerson, readHumans } from "./config/humans.ts";
 import { type IdentitySettings, type RawIdentity, readIdentity } from "./config/identity.ts";
 import { checkMatchers, type RawMatcher, readMatchers } from "./config/match.ts";
 import {
@@ -29,6 +30,7 @@ import { addedConnectionSchema, settingsSchema } from "./config/schema.ts";
 import { type NameServer, readListen, readServers } from "./config/servers.ts";
 import type { ApiListener } from "./model/api-listener.ts";
 import type { GrantTerms } from "./model/grant.ts";
+import type { RoleGroups } from "./model/human.ts";
 import type { Matcher } from "./model/matcher.ts";
 import type { NotifySettings } from "./model/notify.ts";
 import type { EventSettings } from "./model/sink.ts";
@@ -44,6 +46,8 @@ export interface Settings {
   readonly agents: readonly AgentSettings[];
   /** Whose tokens say who an agent is. */
   readonly identity: IdentitySettings;
+  /** Who signs in where, and what that gives. */
+  readonly humans: HumanSettings;
   readonly connections: readonly ConnectionSettings[];
   /** Undefined: agents need none. */
   readonly grants: readonly GrantTerms[] | undefined;
@@ -76,7 +80,9 @@ export interface AgentSettings {
 
 interface RawSettings {
   readonly agents?: readonly RawAgent[];
-  readonly identity?: RawIdentity;
+  readonly identity?: RawIdentity & { readonly logins?: readonly RawLogin[] };
+  readonly roles?: RoleGroups;
+  readonly humans?: readonly RawPerson[];
   readonly connections?: readonly RawConnection[];
   readonly grants?: readonly RawGrant[];
   readonly egress?: RawEgress;
@@ -164,6 +170,11 @@ function convert(
     file,
     agents,
     identity: readIdentity(raw.identity ?? {}, names, file, report),
+    humans: readHumans(
+      { logins: raw.identity?.logins ?? [], roles: raw.roles ?? {}, humans: raw.humans ?? [] },
+      file,
+      report,
+    ),
     connections,
     grants: raw.grants === undefined ? undefined : readGrants(raw.grants, names, report),
     egress: readEgress(raw.egress ?? {}, report),

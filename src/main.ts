@@ -8,6 +8,7 @@ import type { Clock } from "./base/clock.ts";
 import { codeOf, messageOf, UserError } from "./base/errors.ts";
 import {
   GRANTS_EVERY_MS,
+  HUMANS_EVERY_MS,
   IDENTITY_EVERY_MS,
   ORIGIN_AGE_MS,
   RESOLVE_EVERY_MS,
@@ -32,6 +33,7 @@ import { makeFolder } from "./daemon/make-folder.ts";
 import { type MeteredParts, metricsText } from "./daemon/metrics.ts";
 import { createNotify, notifySecrets } from "./daemon/notify.ts";
 import { ownSecrets } from "./daemon/own-secrets.ts";
+import { accountsOf } from "./daemon/ports/callers.ts";
 import { reloadResult } from "./daemon/ports/daemon.ts";
 import { createPorts } from "./daemon/ports.ts";
 import { openRecordings } from "./daemon/recording.ts";
@@ -48,6 +50,7 @@ import { LiveHolds } from "./holds/holds.ts";
 import { Agents } from "./identity/agents.ts";
 import { Grants } from "./identity/grants.ts";
 import { createGroupsOf } from "./identity/groups.ts";
+import { Humans } from "./identity/humans/humans.ts";
 import { AgentStates } from "./identity/states.ts";
 import { Tokens } from "./identity/tokens.ts";
 import { createUidOf } from "./identity/users.ts";
@@ -55,12 +58,14 @@ import { bootId, bootNs } from "./kernel/boot-clock.ts";
 import { cgroupOf } from "./kernel/cgroups.ts";
 import { createResolver } from "./kernel/destinations.ts";
 import { Interception } from "./kernel/interception.ts";
+import { loginUidOf } from "./kernel/login-uid.ts";
 import { createMasker } from "./masking/mask.ts";
 import { MetricsEndpoint } from "./metrics/endpoint.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { ProcessMeter } from "./metrics/process.ts";
 import type { Connection } from "./model/connection.ts";
 import type { AuditEvent, EventFields } from "./model/event.ts";
+import { issuedAccount, unixAccount } from "./model/human.ts";
 import type { SecretRef } from "./model/sink.ts";
 import { createNames } from "./names/names.ts";
 import type { PathParts } from "./path/connection.ts";
@@ -73,6 +78,7 @@ import { protocols } from "./protocols/index.ts";
 import { openSearch } from "./search/search.ts";
 import { lockState } from "./store/lock.ts";
 import { openStore } from "./store/store.ts";
+import type { Tag } from "./store/tags.ts";
 import { openAuthority } from "./vault/authority.ts";
 import { readReference } from "./vault/references.ts";
 import { createVault } from "./vault/vault.ts";
@@ -181,6 +187,10 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       isRevoked: (agent) => states?.isRevoked(agent) ?? true,
       identityOver: (cgroupId, why) => sessions.expel(({ origin }) => origin.tagCgroupId === cgroupId, why),
     });
+    const humans = new Humans({ clock, store: store.humans, readSecret, emit, uidOf: createUidOf() });
+    life.atEnd(() => humans.close());
+    configureHumans(humans, inForce());
+    await humans.restore();
     const tokens = new Tokens({ clock, log });
     tokens.configure(inForce().issuers, inForce().providers);
     const slotOf = (name: string) => agents.slotOf(name);
@@ -229,7 +239,9 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     // the data path
     const holds = new LiveHolds({
       ...{ clock, store: store.holds, log, emit, scrub, key: vault.derivedKey("hold") },
-      taggedBy: (cgroupId) => agents.list().find((tag) => tag.cgroupId === cgroupId)?.uid,
+      humansOf: humans.people.humansOf,
+      taggedBy: (cgroupId) => startersOf(agents.list().find((tag) => tag.cgroupId === cgroupId)),
+      loginUidOf,
       isInside: (pid, cgroupId) => isProcessIn(pid, cgroupId, agents, interception.cgroupRoot),
       ...holdFaults(process.env),
     });
@@ -240,6 +252,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const groupsOf = createGroupsOf(clock);
     const notify = createNotify({
       ...{ clock, log, emit, readSecret, holds, groupsOf, uidOf: createUidOf() },
+      humansOf: humans.people.humansOf,
       settings: () => inForce().settings.notify,
     });
     life.atLeave(() => notify.close());
@@ -262,6 +275,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       environment,
       bounds,
       admit,
+      accountsOf: (caller) => accountsOf(caller, loginUidOf),
     });
     const credentialOf: PathParts["credentialOf"] = (connection) => vault.credential(connection);
     const byName = new Map(protocols.map((protocol) => [protocol.name, protocol]));
@@ -334,6 +348,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         agents.configure(next.settings.agents, [...next.issuers, ...next.providers]);
         tokens.configure(next.issuers, next.providers);
         grants.configure(next.settings.grants);
+        configureHumans(humans, next);
         const defined = new Map(next.connections.map((connection) => [connection.name, JSON.stringify(connection)]));
         sessions.stop(({ connection }) => !defined.has(connection.name), "its connection was removed");
         const isOld = (connection: Connection) => defined.get(connection.name) !== JSON.stringify(connection);
@@ -377,6 +392,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       outbox: () => new Map(audit.sinks().map(({ name, behind }) => [name, behind.events])),
       ...{ stateDir, runDir, configFile, startedMs, clock, agents, sessions, interception, names, vault },
       ...{ credentialOf, authority, runs, identify, emit, reload, sightings, containers, tagging, holds, grants },
+      ...{ humans, loginUidOf },
       states: heldStates,
       agentNames: () => store.agentStates.names(),
       configuration: inForce,
@@ -414,6 +430,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       interception.stopListening(); // before the drain: what comes from now on waits for the next daemon
     });
     life.every(1_000, () => tend(interception, agents), log);
+    life.every(HUMANS_EVERY_MS, () => humans.sweep(), log);
     life.every(IDENTITY_EVERY_MS, () => agents.endIdentities(), log);
     life.every(GRANTS_EVERY_MS, () => grants.review(), log);
     life.every(1_000, async () => doors.tend(), log);
@@ -452,6 +469,19 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     life.leave();
     throw error;
   }
+}
+
+function configureHumans(humans: Humans, { logins, settings }: Configuration): void {
+  const { roles, people } = settings.humans;
+  humans.configure({ logins, roles, people });
+}
+
+/** Also whom the token that an agent has shown is about: humans may have tokens of the same issuer. */
+function startersOf(tag: Tag | undefined): readonly string[] {
+  if (tag === undefined) return [];
+  const { uid, startedBy, identity } = tag;
+  const about = identity === undefined ? [] : [issuedAccount(identity.issuerUrl, identity.subject)];
+  return [...(uid === 0 ? [] : [unixAccount(uid)]), ...startedBy, ...about];
 }
 
 /** The cgroup of a tag and all below it. */

@@ -33,6 +33,7 @@ export const TO_TEST = [
   ...TO_RUN,
   ...TO_CHECK,
   "busybox-static",
+  "chromium", // a real browser signs in; tests drive it by playwright-core
   "debootstrap",
   "musl-tools",
   "pgbouncer",

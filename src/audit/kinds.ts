@@ -35,6 +35,7 @@ export const FIELD_GROUPS = {
     ...["sourceAddress", "sourcePort", "address", "port", "protocol"],
   ],
   policy: ["policy"],
+  human: ["human", "humanName", "login"],
 } as const;
 
 const SESSION = ["identity", "origin", "policy"] as const;
@@ -92,7 +93,14 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   "upstream.failed": kind("the login to a backend failed", ["code"], "authentication", 1, "failure", SESSION),
   "cancel.failed": kind("a cancel did not reach its backend", [], "action", undefined, "failure"),
   "hold.waiting": kind("an action waits for approval", [...ANSWERED, "state", "scope"], "authorize", 99),
-  "hold.approval": kind("one person approved", [...ANSWERED, "uid", "scope", "comment"], "authorize", 99, "success"),
+  "hold.escalated": kind("further groups may answer, for nobody has", [...ANSWERED, "to"], "authorize", 99),
+  "hold.approval": kind(
+    "one person approved",
+    [...ANSWERED, "uid", "account", "scope", "comment"],
+    "authorize",
+    99,
+    "success",
+  ),
   "hold.approved": kind(
     "it may go on",
     [...ANSWERED, "state", "scope", "comment", "reason"],
@@ -100,7 +108,13 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
     1,
     "success",
   ),
-  "hold.denied": kind("it was denied", [...ANSWERED, "state", "scope", "comment", "reason"], "authorize", 1, "failure"),
+  "hold.denied": kind(
+    "it was denied",
+    [...ANSWERED, "account", "state", "scope", "comment", "reason"],
+    "authorize",
+    1,
+    "failure",
+  ),
   "hold.expired": kind("nobody answered in time", [...ANSWERED, "state", "scope", "reason"], "authorize", 1, "failure"),
   "hold.abandoned": kind(
     "its client or we gave it up",
@@ -115,7 +129,12 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
     "authorize",
     99,
   ),
-  "hold.revoked": kind("an approval that stood was ended", [...ANSWERED, "uid", "scope", "comment"], "authorize", 99),
+  "hold.revoked": kind(
+    "an approval that stood was ended",
+    [...ANSWERED, "uid", "account", "scope", "comment"],
+    "authorize",
+    99,
+  ),
   "notify.answered": kind(
     "a person answered by a chat or webhook, and it counted",
     ["target", "account", "hold", "answer", "user", "uid"],
@@ -141,7 +160,7 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   "notify.test": kind("a test message was sent", ["uid", "pid"], "base", 99),
   "agent.tag": kind(
     "a cgroup is guarded",
-    ["cgroup", "cgroupId", "uid", "matcher", "container", "way", "run"],
+    ["cgroup", "cgroupId", "uid", "matcher", "container", "way", "run", "startedBy"],
     "entity",
     6,
     "success",
@@ -149,7 +168,7 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   ),
   "agent.untag": kind(
     "a cgroup is not guarded any more",
-    ["cgroup", "cgroupId", "uid", "matcher", "container", "way", "run"],
+    ["cgroup", "cgroupId", "uid", "matcher", "container", "way", "run", "startedBy"],
     "entity",
     7,
     "success",
@@ -157,7 +176,7 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   ),
   "agent.identity.expired": kind(
     "the identity of an agent has ended, and with it what it may do",
-    ["cgroup", "cgroupId", "uid", "matcher", "container", "way", "run"],
+    ["cgroup", "cgroupId", "uid", "matcher", "container", "way", "run", "startedBy"],
     "entity",
     7,
     "success",
@@ -190,6 +209,41 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   ),
   "agent.observe.start": kind("an agent is judged and not stopped", ["uid"], "entity", 11, "success"),
   "agent.observe.end": kind("an agent is stopped again", ["uid"], "entity", 10, "success"),
+  "human.login": kind("a human signed in", ["session", "roles", "uid", "pid"], "authentication", 1, "success", [
+    "human",
+  ]),
+  "human.logout": kind(
+    "the session of a human has ended",
+    ["of", "session", "reason", "uid", "pid"],
+    "authentication",
+    2,
+    "success",
+    ["human"],
+  ),
+  "human.refused": kind("somebody did not sign in", ["code", "uid", "pid"], "authentication", 1, "failure"),
+  "human.token.made": kind("a human made an API token", ["token", "roles", "uid", "pid"], "entity", 1, "success", [
+    "human",
+  ]),
+  "human.token.revoked": kind("an API token was revoked", ["of", "token", "uid", "pid"], "entity", 4, "success", [
+    "human",
+  ]),
+  "human.glass.broken": kind(
+    "a human became admin in need, and approver of everything",
+    ["glass", "reason", "until", "uid", "pid"],
+    "finding",
+    1,
+    undefined,
+    ["human"],
+  ),
+  "human.glass.over": kind("what broken glass gave has ended", ["human", "glass"], "entity", 3, "success"),
+  "human.glass.reviewed": kind(
+    "somebody else has looked at broken glass",
+    ["glass", "comment", "uid", "pid"],
+    "entity",
+    3,
+    "success",
+    ["human"],
+  ),
   "kernel.deny": kind("the kernel refused a connect", REFUSED, "network", 5, "failure", ["identity"]),
   "kernel.backstop": kind("the kernel dropped a packet that no check admitted", REFUSED, "network", 5, "failure", [
     "identity",
@@ -233,11 +287,15 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   "egress.removed": kind("destinations were closed by new settings", [], "entity", 3, "success"),
   "settings.load": kind("settings and policy are in force", ["policy", "before", "uid", "pid"], "entity", 3, "success"),
   "settings.rejected": kind("new settings are wrong; the old ones stay", ["policy"], "entity", 3, "failure"),
-  "settings.reload": kind("a reload was asked for", ["uid", "pid"], "entity", 2, "success"),
+  "settings.reload": kind("a reload was asked for", ["uid", "pid"], "entity", 2, "success", ["human"]),
   "policy.change": kind("another policy is in force", ["policy", "before"], "entity", 3, "success"),
-  "credential.add": kind("a connection and its credential were added", ["uid", "pid"], "entity", 1, "success"),
-  "credential.rotate": kind("a credential was replaced", ["uid", "pid"], "entity", 3, "success"),
-  "credential.remove": kind("a connection and its credential were removed", ["uid", "pid"], "entity", 4, "success"),
+  "credential.add": kind("a connection and its credential were added", ["uid", "pid"], "entity", 1, "success", [
+    "human",
+  ]),
+  "credential.rotate": kind("a credential was replaced", ["uid", "pid"], "entity", 3, "success", ["human"]),
+  "credential.remove": kind("a connection and its credential were removed", ["uid", "pid"], "entity", 4, "success", [
+    "human",
+  ]),
   "recording.recovered": kind("sessions of a former daemon were interrupted", ["interrupted"], "base", 99),
   "recording.gap": kind("the disk takes no recording, and operations go on", [], "base", 99, "failure"),
   "recording.resumed": kind("the disk takes recordings again", [], "base", 99, "success"),
@@ -247,6 +305,7 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
     "entity",
     4,
     "success",
+    ["human"],
   ),
   "recording.delete": kind(
     "the tombstone of a recording that the settings do not keep",
@@ -255,10 +314,12 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
     4,
     "success",
   ),
-  "recording.retention": kind("retention was asked for", ["uid", "pid"], "base", 99, "success"),
-  "recording.hold": kind("a recording is kept whatever the settings say", ["uid", "pid"], "entity", 3, "success"),
-  "recording.unhold": kind("a legal hold ended", ["uid", "pid"], "entity", 3, "success"),
-  "sessions.reindex": kind("the index of sessions was built anew", ["uid", "pid"], "base", 99, "success"),
+  "recording.retention": kind("retention was asked for", ["uid", "pid"], "base", 99, "success", ["human"]),
+  "recording.hold": kind("a recording is kept whatever the settings say", ["uid", "pid"], "entity", 3, "success", [
+    "human",
+  ]),
+  "recording.unhold": kind("a legal hold ended", ["uid", "pid"], "entity", 3, "success", ["human"]),
+  "sessions.reindex": kind("the index of sessions was built anew", ["uid", "pid"], "base", 99, "success", ["human"]),
   "api.call": kind(
     "somebody asked the daemon to change something or to show recordings, or was refused",
     ["method", "route", "roles", "uid", "pid", "source", "human", "status", "code", "durationMs"],
@@ -266,7 +327,7 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   ),
   "api.limited": kind("somebody asks the daemon too fast", ["uid", "pid", "source", "human"], "base", 99, "failure"),
   "daemon.start": kind("the daemon guards", ["policy"], "lifecycle", 3, "success"),
-  "daemon.stop": kind("the daemon was asked to stop", ["uid", "pid"], "lifecycle", 4, "success"),
+  "daemon.stop": kind("the daemon was asked to stop", ["uid", "pid"], "lifecycle", 4, "success", ["human"]),
   "events.lost": kind("so many events could not be kept", ["store", "journal"], "base", 99, "failure"),
   "events.skipped": kind(
     "a sink did not get these: the outbox was full",

@@ -56,7 +56,8 @@ export function toOcsf(event: AuditEvent, seq: number, source: OcsfSource): Read
 }
 
 function bodyOf(event: AuditEvent, seq: number, { ocsf, activity = 99 }: EventKind, source: OcsfSource): OcsfBody {
-  const agent = event.agent ?? "unknown";
+  const { humanName, human, of: whose } = event.fields ?? {};
+  const agent = event.agent ?? String(humanName ?? human ?? whose ?? "unknown");
   switch (ocsf) {
     case "action":
       return actionClass(event, source.hostName);
@@ -88,7 +89,8 @@ function bodyOf(event: AuditEvent, seq: number, { ocsf, activity = 99 }: EventKi
       return { class: 3003, activity, attributes: { user: { name: agent }, privileges, ...session } };
     }
     case "entity": {
-      const entity = { name: event.agent ?? event.connection ?? event.kind.split(".")[0] ?? "", type_id: 99 };
+      const named = event.kind.startsWith("human.") ? agent : (event.agent ?? event.connection);
+      const entity = { name: named ?? event.kind.split(".")[0] ?? "", type_id: 99 };
       return {
         class: 3004,
         activity,
@@ -118,6 +120,7 @@ function disposed(activity: number) {
 function entityType(event: AuditEvent): string {
   if (event.kind.startsWith("agent.")) return "Agent";
   if (event.kind.startsWith("credential.")) return "Credential";
+  if (event.kind.startsWith("human.")) return "Human";
   return "Settings";
 }
 

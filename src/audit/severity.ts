@@ -5,6 +5,7 @@ export type Severity = "information" | "notice" | "warning" | "critical";
 const GRAVE: Readonly<Record<string, Severity>> = {
   "evidence.tamper": "critical",
   "agent.quarantine": "critical",
+  "human.glass.broken": "critical",
   "events.lost": "critical",
   "events.skipped": "critical",
   "action.deny": "warning",
@@ -22,6 +23,7 @@ const GRAVE: Readonly<Record<string, Severity>> = {
   "namespace.refused": "warning",
   "agent.sweep": "warning",
   "agent.identity.refused": "warning",
+  "human.refused": "warning",
   "agent.identity.expired": "notice",
   "agent.revoked": "critical",
   "grant.given": "notice",
@@ -31,6 +33,7 @@ const GRAVE: Readonly<Record<string, Severity>> = {
   "recording.gap": "critical",
   "recording.key.destroy": "warning",
   "hold.waiting": "notice",
+  "hold.escalated": "notice",
   "hold.approved": "notice",
   "hold.denied": "notice",
   "api.limited": "warning",

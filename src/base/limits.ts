@@ -547,3 +547,49 @@ export const GRANT_GIVEN_MS_MAX = 30 * 86_400_000;
 export const GRANT_REASON_MAX = 500;
 /** Of a session that lost its grant or identity: its client may not have taken its farewell by then, and is cut off. */
 export const EXPEL_WAIT_MS = 500;
+/** Issuers at which humans sign in, and groups that have one role. */
+export const LOGINS_MAX = 16;
+export const ROLE_GROUPS_MAX = 64;
+/** Humans whom the settings name, and accounts of one: each Unix user that is not in passwd(5) is one question to getent(1). */
+export const HUMANS_NAMED_MAX = 1_000;
+export const HUMAN_ACCOUNTS_MAX = 32;
+/** A human's session ends unused after a quarter of an hour, and after a long working day in any case. */
+export const HUMAN_IDLE_MS = 15 * 60_000;
+export const HUMAN_SESSION_MS = 12 * 60 * 60_000;
+/** Sessions of humans at once, and of one. */
+export const HUMAN_SESSIONS_MAX = 10_000;
+export const HUMAN_SESSIONS_EACH_MAX = 20;
+/** While an issuer that gave a refresh token does not answer, its sessions go on for so long. */
+export const HUMAN_UNREFRESHED_MS = 60 * 60_000;
+/** When a session was used last is kept this often: a restart may make it this much younger, never older. */
+export const HUMAN_USED_EVERY_MS = 60_000;
+/** Humans and their Unix accounts that are remembered, and for how long after they were seen last. */
+export const HUMANS_KNOWN_MAX = 10_000;
+export const HUMAN_SEEN_MS = 30 * 86_400_000;
+/** Groups of one human: directories of large firms reach some hundred. */
+export const HUMAN_GROUPS_MAX = 1_000;
+/** Sign-ins that have begun, and of one user: each waits for a person in front of a browser. */
+export const SIGN_INS_MAX = 256;
+export const SIGN_INS_EACH_MAX = 8;
+export const SIGN_IN_MS = 10 * 60_000;
+/** One look whether a device was let in; the caller asks again. Below what the command line waits for an answer. */
+export const DEVICE_WAIT_MS = 20_000;
+/** What an issuer says of itself is asked for anew after so long. */
+export const LOGIN_FRESH_MS = 10 * 60_000;
+/** API tokens: of one human, of all, and how long one may live. */
+export const API_TOKENS_EACH_MAX = 20;
+export const API_TOKENS_MAX = 10_000;
+export const API_TOKEN_MS_MAX = 90 * 86_400_000;
+/** Breaking the glass gives a quarter of an hour, and is kept for those who review it; of reviewed ones the last 1,000. */
+export const BREAK_GLASS_MS = 15 * 60_000;
+export const BREAK_GLASS_KEPT_MAX = 1_000;
+/** Those that wait for a review: whoever makes more of them has none read. */
+export const BREAK_GLASS_WAITING_MAX = 1_000;
+/** Why somebody broke the glass, and what their reviewer says: a few sentences. */
+export const BREAK_GLASS_REASON_MAX = 500;
+/** How often sessions of humans are looked through for those that are over; each is judged by itself when it is used. */
+export const HUMANS_EVERY_MS = 5_000;
+/** Accounts of those who tagged one cgroup, one after the other. */
+export const STARTERS_MAX = 64;
+/** Connections of a browser to the page that ends a sign-in: one brings the code, some ask for an icon. */
+export const LOOPBACK_CONNECTIONS_MAX = 16;

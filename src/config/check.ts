@@ -4,7 +4,7 @@ import { nearest } from "../policy/nearest.ts";
 import type { Finding, Path } from "./problems.ts";
 
 /** Where a reference to a secret belongs. */
-const SECRET_PLACES = ["password", "key", "headers", "url", "secret"] as const;
+const SECRET_PLACES = ["password", "key", "headers", "url", "secret", "clientSecret"] as const;
 
 /** Compiles a schema into a check that returns every finding, in the schema's order. */
 export function compileCheck(schema: object): (data: unknown) => Finding[] {

@@ -1,15 +1,22 @@
-/** The shape of `identity` in the settings. What a schema cannot say is checked in config/identity.ts. */
+/** The shape of `identity.issuers` and `identity.saml` in the settings. What a schema cannot say is checked in config/identity.ts. */
 import { ISSUER_ENTRIES_MAX, ISSUERS_MAX, SAML_CERTIFICATES_MAX } from "../base/limits.ts";
 import { TOKEN_ALGORITHMS } from "../model/issuer.ts";
 import { duration, label, name, path, text } from "./schema-parts.ts";
 
-const claim = {
+export const claim = {
   type: "string",
   pattern: "^[A-Za-z_][A-Za-z0-9_.:/-]{0,127}$",
   description: "the name of a claim: 1 to 128 letters, digits, _ . : / or -, beginning with a letter or _",
 } as const;
 
-const names = { type: "array", minItems: 1, maxItems: ISSUER_ENTRIES_MAX, uniqueItems: true } as const;
+export const names = { type: "array", minItems: 1, maxItems: ISSUER_ENTRIES_MAX, uniqueItems: true } as const;
+
+export const issuerUrl = {
+  type: "string",
+  maxLength: 2_000,
+  pattern: "^https://[^\\u0000-\\u0020?#@]+$",
+  description: "an https URL without user, query and fragment, as the tokens write it",
+} as const;
 
 /** What is said of every issuer, whatever its tokens are. */
 const terms = {
@@ -27,12 +34,7 @@ const issuer = {
   required: ["name", "issuer", "audience"],
   properties: {
     ...terms,
-    issuer: {
-      type: "string",
-      maxLength: 2_000,
-      pattern: "^https://[^\\u0000-\\u0020?#@]+$",
-      description: "an https URL without user, query and fragment, as the tokens write it",
-    },
+    issuer: issuerUrl,
     algorithms: { ...names, items: { type: "string", enum: [...TOKEN_ALGORITHMS] } },
     groups: groupsBy("claim", claim),
     claims: { ...names, items: claim },
@@ -63,17 +65,12 @@ const provider = {
   },
 } as const;
 
-export const identitySchema = {
-  type: "object",
-  additionalProperties: false,
-  properties: {
-    issuers: { type: "array", maxItems: ISSUERS_MAX, items: issuer },
-    saml: { type: "array", maxItems: ISSUERS_MAX, items: provider },
-  },
-} as const;
+export const issuersSchema = { type: "array", maxItems: ISSUERS_MAX, items: issuer } as const;
+
+export const providersSchema = { type: "array", maxItems: ISSUERS_MAX, items: provider } as const;
 
 /** The name of what has the groups, or a mapping of what it says to ours. */
-function groupsBy<Key extends string>(key: Key, value: object) {
+export function groupsBy<Key extends string>(key: Key, value: object) {
   return {
     if: { type: "object" },
     // biome-ignore lint/suspicious/noThenProperty: JSON Schema calls it so

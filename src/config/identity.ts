@@ -139,7 +139,7 @@ function readTerms(
   };
 }
 
-function groupsOf<Key extends string>(raw: RawGroups<Key> | undefined, key: Key): TokenTerms["groups"] {
+export function groupsOf<Key extends string>(raw: RawGroups<Key> | undefined, key: Key): TokenTerms["groups"] {
   if (raw === undefined) return undefined;
   return typeof raw === "string" ? { claim: raw } : { claim: raw[key], names: record(Object.entries(raw.names)) };
 }

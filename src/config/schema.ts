@@ -15,7 +15,8 @@ import {
 import { apiSchema } from "./api.ts";
 import { eventsSchema } from "./event-schema.ts";
 import { grantsSchema } from "./grants-schema.ts";
-import { identitySchema } from "./identity-schema.ts";
+import { humansSchema, loginsSchema, rolesSchema } from "./human-schema.ts";
+import { issuersSchema, providersSchema } from "./identity-schema.ts";
 import { notifySchema } from "./notify-schema.ts";
 import { label, name, path, reference, text } from "./schema-parts.ts";
 
@@ -197,7 +198,13 @@ export const settingsSchema = {
   additionalProperties: false,
   properties: {
     agents: { type: "array", maxItems: SETTINGS_LIST_MAX, items: agent },
-    identity: identitySchema,
+    identity: {
+      type: "object",
+      additionalProperties: false,
+      properties: { issuers: issuersSchema, saml: providersSchema, logins: loginsSchema },
+    },
+    roles: rolesSchema,
+    humans: humansSchema,
     connections: { type: "array", maxItems: SETTINGS_LIST_MAX, items: connection },
     grants: grantsSchema,
     egress: { type: "object", additionalProperties: false, properties: { allow: addresses, deny: addresses } },

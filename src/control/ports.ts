@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import type { Log } from "../base/log.ts";
 import type { UpstreamTls } from "../model/connection.ts";
 import type { AuditEvent } from "../model/event.ts";
+import type { Acting } from "../model/human.ts";
 import type { Role } from "../model/role.ts";
 import type { SearchAnswer, SearchRequest } from "../model/search.ts";
 import type { SinkStatus } from "../model/sink.ts";
@@ -15,6 +16,7 @@ import type { Explanation } from "../policy/explanation.ts";
 import type { ApprovalPorts } from "./approvals.ts";
 import type { EvidenceLine, EvidencePorts, OfflineVerification } from "./evidence-ports.ts";
 import type { GrantPorts, HeldGrant } from "./grant-ports.ts";
+import type { HumanPorts } from "./human-ports.ts";
 import type { NotifyPorts } from "./notify-ports.ts";
 import type { ExplainRequest, PolicyCheck, PolicyPorts, PolicyStatus, PolicyTestResult } from "./policy-ports.ts";
 import type { RetentionPorts } from "./retention-ports.ts";
@@ -37,15 +39,17 @@ export interface Caller {
   /** Of the process at the other end of the socket. */
   readonly pid: number;
   readonly uid: number;
-  /** Whose session or token was shown. */
-  readonly human?: { readonly id: string; readonly name: string };
+  /** The human who has signed in, or whose API token it is. The roles are theirs, whoever's the process is. */
+  readonly acting?: Acting;
 }
 
 export interface ControlPorts {
   /** Asked anew for every request. Undefined or a throw: unknown, hence refused. */
   peer(socket: Socket): Peer | undefined;
-  /** Whose session or token that is; undefined: nobody's, or it has ended. The server takes pid and uid from the socket. */
+  /** Whose session or API token that is; pid and uid are nobody's, and those of the socket take their place. Undefined: unknown. Throws HUMAN_SESSION_OVER. */
   authenticate?(bearer: string): Promise<Caller | undefined>;
+  /** Whether that session or API token goes on. */
+  isActing?(acting: Acting): boolean;
   readonly runs: RunPorts;
   readonly agents: AgentPorts;
   readonly approvals: ApprovalPorts;
@@ -55,6 +59,7 @@ export interface ControlPorts {
   readonly sessions: SessionPorts;
   readonly evidence: EvidencePorts;
   readonly retention: RetentionPorts;
+  readonly humans: HumanPorts;
   readonly search: SearchPorts;
   readonly policy: PolicyPorts;
   readonly trust: { export(): Promise<TrustExport> };

@@ -17,6 +17,7 @@ import { readCertificate } from "../identity/certificates.ts";
 import { connectionNumber } from "../kernel/destinations.ts";
 import { DETECTOR_NAMES } from "../masking/detectors.ts";
 import type { Connection } from "../model/connection.ts";
+import type { Login } from "../model/human.ts";
 import type { Issuer, SamlProvider } from "../model/issuer.ts";
 import { TEST_FILE } from "../policy/cases.ts";
 import { loadPolicy, type Policy, type PolicyFile } from "../policy/load.ts";
@@ -31,6 +32,7 @@ export interface Configuration {
   readonly references: ReadonlyMap<string, CredentialReference>;
   readonly issuers: readonly Issuer[];
   readonly providers: readonly SamlProvider[];
+  readonly logins: readonly Login[];
 }
 
 /** A connection that was made by command, as the vault kept it. */
@@ -56,13 +58,12 @@ export function loadConfiguration(configFile: string | undefined, added: readonl
     connections,
     byNumber: numbered(connections),
     policy: compilePolicy(settings.policies === undefined ? [] : readPolicyFolder(settings.policies), connections),
-    issuers: settings.identity.issuers.map(({ issuer, caFile }) =>
-      caFile === undefined ? issuer : { ...issuer, ca: readText(caFile, "CA_UNREADABLE") },
-    ),
+    issuers: settings.identity.issuers.map(({ issuer, caFile }) => ({ ...issuer, ...rootsOf(caFile) })),
     providers: settings.identity.saml.map(({ provider, certificateFiles }) => ({
       ...provider,
       certificates: certificateFiles.map((file) => readCertificate(readText(file, "CERTIFICATE_UNREADABLE"), file)),
     })),
+    logins: settings.humans.logins.map(({ login, caFile }) => ({ ...login, ...rootsOf(caFile) })),
     references: new Map(
       settings.connections.flatMap(({ connection, credential }) =>
         credential === undefined ? [] : [[connection.name, vaultReference(credential)]],
@@ -145,8 +146,11 @@ function numbered(connections: readonly Connection[]): Map<number, Connection> {
 
 /** Roots are read when settings are: a broken file is found then, not at the first login. */
 function withRoots({ connection, caFile }: ConnectionSettings): Connection {
-  if (caFile === undefined) return connection;
-  return { ...connection, tls: { ...connection.tls, ca: readText(caFile, "CA_UNREADABLE") } };
+  return { ...connection, tls: { ...connection.tls, ...rootsOf(caFile) } };
+}
+
+function rootsOf(caFile: string | undefined): { readonly ca?: string } {
+  return caFile === undefined ? {} : { ca: readText(caFile, "CA_UNREADABLE") };
 }
 
 function vaultReference({ user, password }: NamedReference): CredentialReference {

@@ -4,11 +4,13 @@ import type { Log } from "../base/log.ts";
 import type { Person } from "../holds/entitled.ts";
 import type { LiveHolds } from "../holds/holds.ts";
 import type { AuditEvent } from "../model/event.ts";
+import type { HumansOf } from "../model/human.ts";
 import type { NotifySettings } from "../model/notify.ts";
 import type { SecretRef } from "../model/sink.ts";
 import { Answers } from "../notify/answers.ts";
 import { AnswersDoor } from "../notify/door.ts";
 import { Notifier } from "../notify/notifier.ts";
+import { personOf } from "./ports/callers.ts";
 import { VERSION } from "./version.ts";
 
 export interface NotifyParts {
@@ -17,6 +19,7 @@ export interface NotifyParts {
   readonly emit: (event: AuditEvent) => void;
   readonly readSecret: (reference: SecretRef) => Promise<Buffer>;
   readonly holds: LiveHolds;
+  readonly humansOf: HumansOf;
   readonly settings: () => NotifySettings;
   readonly uidOf: (user: string) => number | undefined;
   readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
@@ -31,17 +34,18 @@ export interface Notify {
 }
 
 export function createNotify(parts: NotifyParts): Notify {
-  const { clock, log, emit, readSecret, holds, settings, uidOf, groupsOf } = parts;
+  const { clock, log, emit, readSecret, holds, humansOf, settings, uidOf, groupsOf } = parts;
   const world = { readSecret, nowMs: clock.nowMs, version: VERSION };
-  const notifier = new Notifier({ clock, log, emit, world, holds });
+  const notifier = new Notifier({ clock, log, emit, world, holds, humansOf });
   const targets = () => settings().targets;
-  const personOf = async (user: string): Promise<Person | undefined> => {
+  const userCalled = async (user: string): Promise<Person | undefined> => {
     const uid = uidOf(user);
-    return uid === undefined ? undefined : { uid, user, groups: await groupsOf(uid) };
+    if (uid === undefined) return undefined;
+    return personOf({ roles: new Set(), pid: 0, uid }, { userOf: () => user, groupsOf, loginUidOf: () => undefined });
   };
   const answers = new Answers({
     ...{ clock, emit, readSecret, holds, targets },
-    humanOf: async (account, target) => personOf(target.answers[account] ?? ""),
+    humanOf: async (account, target) => userCalled(target.answers[account] ?? ""),
   });
   const door = new AnswersDoor(answers, log);
   return {

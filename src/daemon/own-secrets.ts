@@ -1,8 +1,8 @@
-/** Files that only the daemon reads for its sinks and its API: a command that runs as root inside an agent must not find them. */
+/** Files that only the daemon reads for its sinks, its API and its logins: a command that runs as root inside an agent must not find them. */
 import type { Settings } from "../config.ts";
 import type { SecretRef } from "../model/sink.ts";
 
-export function ownSecrets({ events, api }: Pick<Settings, "events" | "api">): readonly string[] {
+export function ownSecrets({ events, api, humans }: Pick<Settings, "events" | "api" | "humans">): readonly string[] {
   const files = events.sinks.flatMap((sink) => {
     switch (sink.kind) {
       case "file":
@@ -17,13 +17,16 @@ export function ownSecrets({ events, api }: Pick<Settings, "events" | "api">): r
         return sink satisfies never;
     }
   });
-  return [...new Set([...files, ...(api === undefined ? [] : secretFile(api.key))])];
+  const clients = humans.logins.flatMap(({ login: { clientSecret } }) =>
+    clientSecret === undefined ? [] : secretFile(clientSecret),
+  );
+  return [...new Set([...files, ...clients, ...(api === undefined ? [] : secretFile(api.key))])];
 }
 
 function keyFile(key: string | undefined): readonly string[] {
   return key === undefined ? [] : [key];
 }
 
-function secretFile(reference: SecretRef): readonly string[] {
+export function secretFile(reference: SecretRef): readonly string[] {
   return "file" in reference ? [reference.file] : [];
 }

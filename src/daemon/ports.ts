@@ -9,6 +9,7 @@ import { connectionPorts } from "./ports/connections.ts";
 import { daemonPorts } from "./ports/daemon.ts";
 import { evidencePorts } from "./ports/evidence.ts";
 import { grantPorts } from "./ports/grants.ts";
+import { authenticator, humanPorts } from "./ports/humans.ts";
 import { notifyPorts } from "./ports/notify.ts";
 import type { PortParts } from "./ports/parts.ts";
 import { policyPorts } from "./ports/policy.ts";
@@ -20,6 +21,8 @@ export function createPorts(parts: PortParts): ControlPorts {
   const { agents, authority, runs } = parts;
   return {
     peer: (socket) => peer(socket, agents),
+    authenticate: authenticator(parts),
+    isActing: ({ by }) => parts.humans.goesOn(by),
     runs: {
       environment: async (agent) => {
         refuseQuarantined(agent, parts);
@@ -39,6 +42,7 @@ export function createPorts(parts: PortParts): ControlPorts {
     sessions: sessionPorts(parts),
     evidence: evidencePorts(parts),
     retention: retentionPorts(parts),
+    humans: humanPorts(parts),
     search: {
       search: async (request) => {
         await Promise.all([parts.index.flush(), parts.flushEvents()]); // both are written behind the data path

@@ -40,6 +40,8 @@ export interface RunParts {
   readonly confine?: typeof confine;
   /** Who shows this token as that agent. Throws TOKEN_… and ISSUER_… */
   readonly identify: (token: string, agent: string, caller: Caller) => Promise<Identity>;
+  /** All accounts by which a caller is known or acts. */
+  readonly accountsOf: (caller: Caller) => readonly string[];
 }
 
 export class Runs implements RunPorts {
@@ -63,7 +65,9 @@ export class Runs implements RunPorts {
     // before anything is moved: an issuer may take its time, and refuse
     const identity = token === undefined ? {} : { identity: await this.#parts.identify(token, agent, caller) };
     const path = await (this.#parts.confine ?? confine)(this.#parts.cgroupRoot, `run-${id}`, pid);
-    const tag = await this.#tag({ as: agent, path, kind: "run", runId: id, uid: caller.uid, ...identity }, () => {
+    const startedBy = this.#parts.accountsOf(caller);
+    const request = { as: agent, path, kind: "run", runId: id, uid: caller.uid, startedBy, ...identity } as const;
+    const tag = await this.#tag(request, () => {
       this.#parts.admit?.(pid, path);
       // the number may have passed to another process between the caller's word and the move
       if (startTimeOf(pid) !== startedAt) throw gone();

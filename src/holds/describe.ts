@@ -12,6 +12,7 @@ import {
   HOLD_TEXT_MAX,
   RECORDED_MARGIN,
 } from "../base/limits.ts";
+import { unixAccount } from "../model/human.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Asked, Fact } from "../model/operation.ts";
 import type { QuotedIn } from "../model/protocol.ts";
@@ -25,8 +26,10 @@ export interface Describing {
   readonly scrub: (text: string, quotedIn?: QuotedIn) => string;
   /** Of digests and shapes. */
   readonly key: Uint8Array;
-  /** Who made this cgroup an agent; undefined: it is not known any more. */
-  readonly taggedBy: (tagCgroupId: bigint) => number | undefined;
+  /** All accounts of who made this cgroup an agent, without root; none: they are not known any more. */
+  readonly taggedBy: (tagCgroupId: bigint) => readonly string[];
+  /** Who logged in on the host, before any sudo; undefined: nobody did, or it is not known. */
+  readonly loginUidOf: (pid: number) => number | undefined;
   /** Whether a process lives in that agent's cgroup. */
   readonly isInside: (pid: number, tagCgroupId: bigint) => boolean;
 }
@@ -34,18 +37,19 @@ export interface Describing {
 /** Waiting, as of now. Not whole: its texts are too long to be shown. */
 export function describe(
   request: HoldRequest,
-  { clock, scrub, key, taggedBy, isInside }: Describing,
+  describing: Describing,
   isTaken: (id: string) => boolean,
 ): { readonly record: HoldRecord; readonly isWhole: boolean } {
   const { agent, connection, decision, sessionId } = request;
   const { demands, expiresMs, reuseMs } = decision.terms;
+  const { clock, scrub, key } = describing;
   const statements = statementsOf(request, scrub);
   const openedMs = clock.nowMs();
   const record: HoldRecord = {
     ...{ id: newId(isTaken), sessionId, agent: agent.name, connection: connection.name, protocol: connection.protocol },
     ...(request.entrance === undefined ? {} : { entrance: scrub(request.entrance.text) }),
     ...{ statements: statements ?? [], tables: tablesOf(request.asked) },
-    origin: originOf(request, taggedBy, isInside),
+    origin: originOf(request, describing),
     ...{ rules: decision.rules, message: decision.message, policy: decision.policy, demands, reuseMs },
     ...{ digest: digestOf(request, key), shape: shapeDigestOf(request, key), likeness: likenessOf(request, key) },
     ...{ openedMs, expiresMs: openedMs + expiresMs, state: "waiting", votes: [] },
@@ -146,15 +150,11 @@ function enteredBy(entrance: Asked | undefined): unknown {
 }
 
 /** Whose processes these are and who made them an agent may never answer; root is known by uid 0 and stands apart. */
-function originOf(
-  { origin }: HoldRequest,
-  taggedBy: (tagCgroupId: bigint) => number | undefined,
-  isInside: (pid: number, tagCgroupId: bigint) => boolean,
-): HeldOrigin {
+function originOf({ origin }: HoldRequest, { taggedBy, loginUidOf, isInside }: Describing): HeldOrigin {
   const { pid, uid, user, executable, tagCgroupId } = origin;
-  const starters = [uid, taggedBy(tagCgroupId) ?? 0].filter((one) => one !== 0);
+  const users = [uid, loginUidOf(pid) ?? 0].filter((one) => one !== 0).map(unixAccount);
   const processes = processesFrom(pid, (one) => isInside(one, tagCgroupId));
-  return { pid, uid, user, executable, processes, startedBy: [...new Set(starters)] };
+  return { pid, uid, user, executable, processes, startedBy: [...new Set([...users, ...taggedBy(tagCgroupId)])] };
 }
 
 /** For people: the same text on the same connection, whoever sent it and whatever the policy was; "" as above. */

@@ -1,57 +1,80 @@
 /** Who may answer a held action, and when enough have. Decides from the rules' demands alone. */
 import { UserError } from "../base/errors.ts";
 import type { Demand } from "../model/hold.ts";
+import { type HumansOf, haveCommon } from "../model/human.ts";
 import type { HoldRecord, Vote } from "./record.ts";
+import { inWords } from "./words.ts";
 
 /** Somebody outside of every agent who asks. */
 export interface Person {
+  /** Of the process that asks. */
   readonly uid: number;
-  /** As the host names them; "" for one without a name. */
+  /** As the host or their issuer names them; "" for one without a name. */
   readonly user: string;
   readonly groups: ReadonlySet<string>;
+  /** By which they are known: "unix:2001", "corp:ada". One at least. */
+  readonly accounts: readonly string[];
+  /** Others' that they act through: the user of the process, and who logged in on the host before sudo. */
+  readonly through: readonly string[];
+  /** "every": stands for all groups, as root does, and whoever has broken the glass. */
+  readonly reach: "own" | "every";
+  /** "every": sees also what they may not answer. */
+  readonly sees: "own" | "every";
 }
 
-const ROOT = 0;
-
-/** Of the groups that any rule asks for, those of the person. Root stands for all of them. */
+/** Of the groups that any rule asks for, those of the person. */
 export function groupsThatCount({ demands }: Pick<HoldRecord, "demands">, person: Person): readonly string[] {
   const asked = [...new Set(demands.flatMap(({ approvers }) => approvers))];
-  return person.uid === ROOT ? asked : asked.filter((group) => person.groups.has(group));
+  return person.reach === "every" ? asked : asked.filter((group) => person.groups.has(group));
 }
 
 /** Whether the person may see it. */
 export function maySee(record: HoldRecord, person: Person): boolean {
-  return person.uid === ROOT || groupsThatCount(record, person).length > 0;
+  return person.sees === "every" || person.reach === "every" || groupsThatCount(record, person).length > 0;
 }
 
 /** Why the person may not answer; undefined: they may. */
-export function bar(record: HoldRecord, person: Person): string | undefined {
-  if (person.uid === ROOT) return undefined; // outside of every agent, or the API had refused it
-  if (record.origin.startedBy.includes(person.uid)) return "the user who started the agent never answers for it";
-  if (groupsThatCount(record, person).length > 0) return undefined;
+export function bar(record: HoldRecord, person: Person, humansOf: HumansOf): string | undefined {
+  const starters = humansOf(record.origin.startedBy);
+  const own = humansOf([...person.accounts, ...person.through]);
+  if (haveCommon(own, starters)) return "whoever started the agent never answers for it";
+  if (humansOf(person.accounts).size > 1) return "several people use this account: sign in (sallyport login)";
+  if (person.reach === "every" || groupsThatCount(record, person).length > 0) return undefined;
   const groups = [...new Set(record.demands.flatMap(({ approvers }) => approvers))];
   return groups.length === 0 ? "only root may" : `only root and members of ${groups.join(", ")} may`;
 }
 
 /** Throws APPROVAL_NOT_PERMITTED. */
-export function requireEntitled(record: HoldRecord, person: Person): void {
-  const why = bar(record, person);
+export function requireEntitled(record: HoldRecord, person: Person, humansOf: HumansOf): void {
+  const why = bar(record, person, humansOf);
   if (why === undefined) return;
   const remedy = "Ask one of those who may: sallyport approvals show names them";
   throw new UserError("APPROVAL_NOT_PERMITTED", `Cannot answer ${record.id}: ${why}`, remedy, { exitCode: 4 });
 }
 
+/** Throws APPROVAL_TWICE: one of those who approved may be the person, under whatever account. */
+export function requireFirstVote({ id, votes }: HoldRecord, { accounts }: Person, humansOf: HumansOf): void {
+  const own = humansOf(accounts);
+  if (!votes.some((vote) => haveCommon(humansOf(vote.accounts), own))) return;
+  throw new UserError("APPROVAL_TWICE", `Cannot approve ${id} again: one person counts once`, "Ask somebody else");
+}
+
 /** What is still missing, in words; undefined: every rule has what it asks for. */
-export function missing({ demands, votes }: Pick<HoldRecord, "demands" | "votes">): string | undefined {
-  const parts = demands.flatMap((demand) => missingOf(demand, votes) ?? []);
+export function missing(
+  { demands, votes }: Pick<HoldRecord, "demands" | "votes">,
+  humansOf: HumansOf,
+): string | undefined {
+  const parts = demands.flatMap((demand) => missingOf(demand, votes, humansOf) ?? []);
   return parts.length === 0 ? undefined : parts.join("; ");
 }
 
-function missingOf(demand: Demand, votes: readonly Vote[]): string | undefined {
+function missingOf(demand: Demand, votes: readonly Vote[], humansOf: HumansOf): string | undefined {
   const counting = votes.filter((vote) => countsFor(demand, vote));
-  const humans = new Set(counting.map(({ uid }) => uid)).size;
+  const humans = distinct(counting, humansOf);
   const lacking = demand.each
-    ? demand.approvers.filter((group) => !counting.some((vote) => vote.uid === ROOT || vote.groups.includes(group)))
+    ? demand.approvers.filter(
+        (group) => !counting.some((vote) => vote.reach === "every" || vote.groups.includes(group)),
+      )
     : [];
   if (humans >= demand.quorum && lacking.length === 0) return undefined;
   const more = Math.max(demand.quorum - humans, lacking.length > 0 ? 1 : 0);
@@ -59,17 +82,30 @@ function missingOf(demand: Demand, votes: readonly Vote[]): string | undefined {
   return `${more} more${from} (rule ${demand.rule})`;
 }
 
-function countsFor({ approvers }: Demand, { uid, groups }: Vote): boolean {
-  return uid === ROOT || groups.some((group) => approvers.includes(group));
+/** How many humans these are at least. What the accounts of one are may have become known since they voted. */
+function distinct(votes: readonly Vote[], humansOf: HumansOf): number {
+  const counted = new Set<string>();
+  return votes.filter(({ accounts }) => {
+    const humans = humansOf(accounts);
+    const isAnother = !haveCommon(humans, counted);
+    for (const human of humans) counted.add(human);
+    return isAnother;
+  }).length;
+}
+
+function countsFor({ approvers }: Demand, { reach, groups }: Vote): boolean {
+  return reach === "every" || groups.some((group) => approvers.includes(group));
 }
 
 function whoMay({ approvers }: Demand): string {
   return approvers.length === 0 ? "root" : approvers.join(" or ");
 }
 
-/** One demand as a reviewer reads it: "2 of sre or dba", "1 of each: sre, dba". */
-export function demandWords({ approvers, each, quorum }: Demand): string {
-  if (approvers.length === 0) return quorum === 1 ? "root" : `${quorum} humans, though only root may answer`;
-  if (!each) return `${quorum} of ${approvers.join(" or ")}`;
+/** One demand as a reviewer reads it: "2 of sre or dba", "1 of each: sre, dba", "1 of sre; after 5 min also of leads". */
+export function demandWords({ approvers, each, quorum, escalate }: Demand): string {
+  const later =
+    escalate === undefined ? "" : `; after ${inWords(escalate.afterMs)} also of ${escalate.to.join(" or ")}`;
+  if (approvers.length === 0) return (quorum === 1 ? "root" : `${quorum} humans, though only root may answer`) + later;
+  if (!each) return `${quorum} of ${approvers.join(" or ")}${later}`;
   return `${quorum}, at least one of each of ${approvers.join(", ")}`;
 }

@@ -4,29 +4,27 @@
  * Decides nothing about who people are; never sees what is forwarded.
  */
 import { messageOf, UserError } from "../base/errors.ts";
-import {
-  HOLD_BYTES_MAX,
-  HOLDS_BYTES_MAX,
-  HOLDS_MAX,
-  HOLDS_PER_AGENT_MAX,
-  HOLDS_PRUNED_EVERY,
-  HOLDS_SIMILAR_MAX,
-} from "../base/limits.ts";
+import { HOLDS_PRUNED_EVERY, HOLDS_SIMILAR_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { AuditEvent } from "../model/event.ts";
+import type { HumansOf } from "../model/human.ts";
 import type { HoldStore } from "../store/holds.ts";
 import { type Describing, describe } from "./describe.ts";
-import { groupsThatCount, missing, type Person, requireEntitled } from "./entitled.ts";
+import { groupsThatCount, missing, type Person, requireEntitled, requireFirstVote } from "./entitled.ts";
+import { escalatedAt, nextEscalationMs } from "./escalation.ts";
 import type { Hold, HoldAnswer, HoldRequest, Holds } from "./hold.ts";
 import { type HoldRecord, type HoldState, recordOf, rowOf, type Vote } from "./record.ts";
 import { recoverHolds } from "./recovery.ts";
+import { fullFor } from "./room.ts";
+import { checkDigest, checkScope } from "./scope.ts";
 import { type Standing, StandingApprovals } from "./standing.ts";
-import { answeredEvent, eventOf, noticeOf, refusalOf } from "./words.ts";
+import { answeredEvent, escalatedEvent, eventOf, noticeOf, refusalOf } from "./words.ts";
 
 export interface HoldsParts extends Describing {
   readonly store: HoldStore;
   readonly log: Log;
   readonly emit: (event: AuditEvent) => void;
+  readonly humansOf: HumansOf;
   /** For tests of crashes: called once the state of that name is kept. */
   readonly kept?: (state: HoldState) => void;
 }
@@ -43,6 +41,7 @@ interface Live {
   record: HoldRecord;
   readonly answer: (answer: HoldAnswer) => void;
   timer: NodeJS.Timeout | undefined;
+  escalation: NodeJS.Timeout | undefined;
   /** Why nobody waits any more, while it is being let go. */
   unwanted: string | undefined;
   /** That would be forwarded. */
@@ -65,7 +64,7 @@ export class LiveHolds implements Holds {
 
   constructor(parts: HoldsParts) {
     this.#parts = parts;
-    this.#standing = new StandingApprovals(parts.clock);
+    this.#standing = new StandingApprovals(parts.clock, parts.humansOf);
   }
 
   /** Before the first session: what a former daemon left open has ended. */
@@ -78,11 +77,17 @@ export class LiveHolds implements Holds {
     const { promise, resolve } = Promise.withResolvers<HoldAnswer>();
     const { record, isWhole } = describe(request, this.#parts, (id) => this.#live.has(id));
     const standing = this.#standing.find(record.shape, record.origin.startedBy);
-    const full = standing === undefined ? this.#fullFor(record.agent, request.bytes.length) : undefined;
+    const full = standing === undefined ? fullFor(this.#waiting(), record.agent, request.bytes.length) : undefined;
     const refused = isWhole ? full : "it is too long to be shown to a reviewer whole";
     const live: Live = {
       record: standing === undefined ? record : { ...record, reuses: standing.hold },
-      ...{ answer: resolve, timer: undefined, unwanted: undefined, isSeen: standing !== undefined },
+      ...{
+        answer: resolve,
+        timer: undefined,
+        escalation: undefined,
+        unwanted: undefined,
+        isSeen: standing !== undefined,
+      },
       notice: Promise.resolve(""),
       bytes: request.bytes.length,
     };
@@ -93,6 +98,7 @@ export class LiveHolds implements Holds {
     const isWaiting = live.record.state === "waiting";
     if (isWaiting) live.timer = setTimeout(() => this.#expire(live), record.expiresMs - record.openedMs).unref();
     if (isWaiting) live.notice = this.#wait(live, request.estimate);
+    if (isWaiting) this.#escalateLater(live);
     return {
       id: record.id,
       notice: live.notice,
@@ -109,14 +115,12 @@ export class LiveHolds implements Holds {
     await live.notice;
     this.#requireAnswerable(live, answer, person);
     const { record } = live;
-    checkScope(record, answer);
-    if (record.votes.some(({ uid }) => uid === person.uid)) {
-      throw new UserError("APPROVAL_TWICE", `Cannot approve ${id} again: one person counts once`, "Ask somebody else");
-    }
+    checkScope(record, answer.forMs);
+    requireFirstVote(record, person, this.#parts.humansOf);
     const vote = this.#vote(record, answer, person);
     live.record = { ...record, votes: [...record.votes, vote] };
     this.#parts.emit(answeredEvent("hold.approval", live.record, vote, this.#parts.clock.nowMs()));
-    if (missing(live.record) === undefined) await this.#release(live);
+    if (missing(live.record, this.#parts.humansOf) === undefined) await this.#release(live);
     else {
       await this.#keep(live);
       this.#tell(live.record);
@@ -128,7 +132,7 @@ export class LiveHolds implements Holds {
   async deny(id: string, answer: Answer, person: Person): Promise<HoldRecord> {
     const stood = await this.get(id);
     if (stood?.standsUntilMs !== undefined && stood.standsUntilMs > this.#parts.clock.nowMs()) {
-      requireEntitled(stood, person);
+      requireEntitled(stood, person, this.#parts.humansOf);
       if (this.#standing.end(id)) return this.#stood(stood, answer, person);
     }
     const live = this.#live.get(id) ?? (await this.#gone(id, person));
@@ -204,23 +208,13 @@ export class LiveHolds implements Holds {
 
   /** Everything that ended is kept. */
   async close(): Promise<void> {
-    for (const { timer } of this.#live.values()) clearTimeout(timer);
+    for (const live of this.#live.values()) clearTimers(live);
     await Promise.allSettled(this.#writing);
   }
 
   /** Whether anybody has seen them or not. */
   #waiting(): readonly Live[] {
     return [...this.#live.values()].filter(({ record }) => record.state === "waiting");
-  }
-
-  #fullFor(agent: string, bytes: number): string | undefined {
-    if (bytes > HOLD_BYTES_MAX) return `it has more than ${HOLD_BYTES_MAX} bytes`;
-    const waiting = this.#waiting();
-    const own = waiting.filter(({ record }) => record.agent === agent).length;
-    if (own >= HOLDS_PER_AGENT_MAX) return `${own} actions of this agent wait for approval already; try again later`;
-    if (waiting.length >= HOLDS_MAX) return `${HOLDS_MAX} actions wait for approval already; try again later`;
-    const held = waiting.reduce((sum, one) => sum + one.bytes, bytes);
-    return held > HOLDS_BYTES_MAX ? "too many bytes wait for approval already; try again later" : undefined;
   }
 
   async #estimate(live: Live, estimate: HoldRequest["estimate"]): Promise<void> {
@@ -238,25 +232,23 @@ export class LiveHolds implements Holds {
     if (record === undefined) {
       throw new UserError("APPROVAL_UNKNOWN", `Cannot find ${id}: nothing was held by that id`, SEE_ALL);
     }
-    requireEntitled(record, person);
+    requireEntitled(record, person, this.#parts.humansOf);
     throw ended(record);
   }
 
   /** In one turn with the answer: of two people who answer at once the second one sees what the first has done. */
   #requireAnswerable({ record, unwanted }: Live, { digest }: Answer, person: Person): void {
-    requireEntitled(record, person);
+    requireEntitled(record, person, this.#parts.humansOf);
     if (record.state !== "waiting" || unwanted !== undefined) throw ended(record);
-    if (digest !== undefined && !(digest.length >= DIGEST_LENGTH_MIN && record.digest.startsWith(digest))) {
-      const message = `Cannot answer ${record.id}: what it holds has the digest ${record.digest}`;
-      throw new UserError("APPROVAL_DIGEST", message, "Look at it again, and answer what it is now");
-    }
+    checkDigest(record, digest);
   }
 
   #vote(record: HoldRecord, { forMs, comment }: Answer, person: Person): Vote {
+    const { uid, user, accounts, reach } = person;
     const groups = groupsThatCount(record, person);
-    const user = person.user === "" ? `uid ${person.uid}` : person.user;
+    const called = user === "" ? `uid ${uid}` : user;
     return {
-      ...{ uid: person.uid, name: person.uid === 0 ? user : `${user} (${groups.join(", ")})`, groups },
+      ...{ uid, name: reach === "every" ? called : `${called} (${groups.join(", ")})`, accounts, reach, groups },
       atMs: this.#parts.clock.nowMs(),
       ...(forMs === undefined ? {} : { forMs }),
       ...(comment === undefined || comment === "" ? {} : { comment }),
@@ -265,7 +257,7 @@ export class LiveHolds implements Holds {
 
   /** Lets it go. The states are kept one after the other; whoever stops wanting it meanwhile is heard until the last one. */
   async #release(live: Live): Promise<void> {
-    clearTimeout(live.timer);
+    clearTimers(live);
     const { record } = live;
     const standing =
       record.reuses === undefined ? this.#stand(record) : this.#standing.find(record.shape, record.origin.startedBy);
@@ -300,8 +292,8 @@ export class LiveHolds implements Holds {
     const forMs = Math.min(...times);
     if (forMs === 0 || record.shape === "") return undefined;
     const by = record.votes.map(({ name }) => name);
-    const uids = record.votes.map(({ uid }) => uid);
-    const standing = { hold: record.id, by, uids, untilMs: this.#parts.clock.nowMs() + forMs };
+    const accounts = record.votes.flatMap((vote) => vote.accounts);
+    const standing = { hold: record.id, by, accounts, untilMs: this.#parts.clock.nowMs() + forMs };
     this.#standing.add(record.shape, standing);
     return standing;
   }
@@ -315,6 +307,26 @@ export class LiveHolds implements Holds {
     await this.#put(rest);
     this.#tell(rest);
     return rest;
+  }
+
+  #escalateLater(live: Live): void {
+    const atMs = nextEscalationMs(live.record);
+    if (atMs === undefined) return;
+    live.escalation = setTimeout(
+      () => this.#escalate(live, atMs),
+      Math.max(0, atMs - this.#parts.clock.nowMs()),
+    ).unref();
+  }
+
+  /** By the time that was meant: a clock that was set back asks nobody later. */
+  #escalate(live: Live, atMs: number): void {
+    if (live.record.state !== "waiting") return;
+    const { record, to } = escalatedAt(live.record, atMs);
+    live.record = record;
+    this.#parts.emit(escalatedEvent(record, to, this.#parts.clock.nowMs()));
+    void this.#keep(live).catch((error: unknown) => this.#unkept(live, error));
+    if (live.isSeen) this.#tell(record);
+    this.#escalateLater(live);
   }
 
   #expire(live: Live): void {
@@ -339,7 +351,7 @@ export class LiveHolds implements Holds {
 
   #end(live: Live, state: HoldState, reason: string, result?: string): void {
     if (live.record.endedMs !== undefined) return;
-    clearTimeout(live.timer);
+    clearTimers(live);
     const endedMs = this.#parts.clock.nowMs();
     const why = reason === "" ? {} : { reason };
     live.record = { ...live.record, state, endedMs, ...why, ...(result === undefined ? {} : { result }) };
@@ -377,23 +389,12 @@ export class LiveHolds implements Holds {
 }
 
 const SEE_ALL = "See what became of it: sallyport approvals --all";
-/** As much of a digest as a person copies from a listing. */
-const DIGEST_LENGTH_MIN = 12;
+
+function clearTimers({ timer, escalation }: Live): void {
+  clearTimeout(timer);
+  clearTimeout(escalation);
+}
 
 function ended({ id, state }: HoldRecord): UserError {
   return new UserError("APPROVAL_ENDED", `Cannot answer ${id}: it is ${state} already`, SEE_ALL);
-}
-
-/** Throws APPROVAL_SCOPE. */
-function checkScope(record: HoldRecord, { forMs }: Answer): void {
-  if (forMs === undefined) return;
-  const no = (why: string, remedy: string) =>
-    new UserError("APPROVAL_SCOPE", `Cannot approve ${record.id} for a time: ${why}`, remedy);
-  const once = "Approve it once, without --for";
-  if (record.reuseMs === 0) throw no("its rule lets it pass once only", `${once}; a rule allows more with "reuse"`);
-  if (record.shape === "") throw no("its text has no shape that could be known again", once);
-  if (forMs > record.reuseMs) {
-    const most = `${Math.floor(record.reuseMs / 1_000)}s`;
-    throw no(`its rule allows ${most} at most`, `Approve it with --for ${most} or less`);
-  }
 }

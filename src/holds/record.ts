@@ -4,6 +4,7 @@
  */
 import type { Demand } from "../model/hold.ts";
 import type { HoldRow } from "../store/holds.ts";
+import type { Person } from "./entitled.ts";
 import type { SeenProcess } from "./processes.ts";
 
 /**
@@ -85,14 +86,17 @@ export interface HeldOrigin {
   readonly executable: string;
   /** From the one that connected up to the agent's first. */
   readonly processes: readonly SeenProcess[];
-  /** Who may never answer: whose processes these are, and who made them an agent. Without root. */
-  readonly startedBy: readonly number[];
+  /** Accounts of who may never answer: whose processes these are, and who made them an agent. Without root. */
+  readonly startedBy: readonly string[];
 }
 
 export interface Vote {
   readonly uid: number;
   /** "ada (sre)", "root" */
   readonly name: string;
+  /** By which they are known. */
+  readonly accounts: readonly string[];
+  readonly reach: Person["reach"];
   /** Those of the demanded groups that count. */
   readonly groups: readonly string[];
   readonly atMs: number;

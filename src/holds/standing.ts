@@ -1,22 +1,25 @@
 /** Approvals that stand for a time: the same shape passes again without a question. In memory; a restart ends them. */
 import type { Clock } from "../base/clock.ts";
 import { STANDING_APPROVALS_MAX } from "../base/limits.ts";
+import { type HumansOf, haveCommon } from "../model/human.ts";
 
 export interface Standing {
   /** The hold that was answered. */
   readonly hold: string;
   readonly by: readonly string[];
   readonly untilMs: number;
-  /** Those people, by their uid. */
-  readonly uids: readonly number[];
+  /** All accounts of those people. */
+  readonly accounts: readonly string[];
 }
 
 export class StandingApprovals {
   readonly #clock: Clock;
+  readonly #humansOf: HumansOf;
   readonly #byShape = new Map<string, Standing>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, humansOf: HumansOf) {
     this.#clock = clock;
+    this.#humansOf = humansOf;
   }
 
   /** The oldest makes room: what is asked again is merely asked. */
@@ -32,10 +35,10 @@ export class StandingApprovals {
    * A shape names agent, connection, rules and policy, too; "" is none. Nobody's approval stands for an agent that they
    * have started themselves, though somebody else had started the one that they answered.
    */
-  find(shape: string, startedBy: readonly number[]): Standing | undefined {
+  find(shape: string, startedBy: readonly string[]): Standing | undefined {
     const found = shape === "" ? undefined : this.#byShape.get(shape);
     if (found === undefined || found.untilMs <= this.#clock.nowMs()) return undefined;
-    return found.uids.some((uid) => startedBy.includes(uid)) ? undefined : found;
+    return haveCommon(this.#humansOf(found.accounts), this.#humansOf(startedBy)) ? undefined : found;
   }
 
   /** What they were given for is not in force any more. */

@@ -59,6 +59,7 @@ export function eventOf(record: HoldRecord, atMs: number, by?: readonly string[]
       ...fieldsOf(record),
       state,
       ...(who === "" ? {} : { by: who }),
+      ...(denied === undefined ? {} : { account: denied.accounts.join(" ") }),
       ...(comment === "" ? {} : { comment }),
       ...(state === "waiting" ? {} : { scope: scopeOf(record) }),
       ...(reason === undefined ? {} : { reason }),
@@ -69,11 +70,17 @@ export function eventOf(record: HoldRecord, atMs: number, by?: readonly string[]
 
 /** Of one person's answer. */
 export function answeredEvent(kind: string, record: HoldRecord, vote: Vote, atMs: number): AuditEvent {
-  const { name, uid, comment, forMs } = vote;
+  const { name, uid, accounts, comment, forMs } = vote;
   const message = kind === "hold.revoked" ? `${name} ended the approval that stood` : `${name} approves ${record.id}`;
   const scope = forMs === undefined ? "once" : `for ${inWords(forMs)}`;
-  const more = { by: name, uid, scope, ...(comment === undefined ? {} : { comment }) };
+  const more = { by: name, uid, account: accounts.join(" "), scope, ...(comment === undefined ? {} : { comment }) };
   return { ...about(record, atMs), kind, message, fields: { ...fieldsOf(record), ...more } };
+}
+
+/** It has waited for so long that further groups may answer. */
+export function escalatedEvent(record: HoldRecord, to: readonly string[], atMs: number): AuditEvent {
+  const message = `An action of ${record.agent} on ${record.connection} waits for ${to.join(", ")} as well`;
+  return { ...about(record, atMs), kind: "hold.escalated", message, fields: { ...fieldsOf(record), to: to.join(" ") } };
 }
 
 function about({ agent, sessionId, connection }: HoldRecord, atMs: number) {

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { UserError } from "../base/errors.ts";
-import { TAGS_MAX, TOKENS_BOUND_MAX } from "../base/limits.ts";
+import { STARTERS_MAX, TAGS_MAX, TOKENS_BOUND_MAX } from "../base/limits.ts";
 import { bootNs } from "../kernel/boot-clock.ts";
 import { cgroupIdOf, cgroupOf, isPopulated, removeCgroup, resolveCgroup } from "../kernel/cgroups.ts";
 import type { Interception } from "../kernel/interception.ts";
@@ -35,6 +35,8 @@ export interface TagRequest {
   readonly matcher?: string;
   readonly container?: string;
   readonly uid: number;
+  /** See Tag. */
+  readonly startedBy?: readonly string[];
   /** What a verified token says. It counts for this cgroup only. */
   readonly identity?: Identity;
 }
@@ -239,7 +241,7 @@ export class Agents {
       const message = `Cannot tag ${path}: ${TAGS_MAX} cgroups are tagged, and more are not possible`;
       throw new UserError("TAG_FULL", message, "End some with `sallyport untag`, or tag a cgroup above them all");
     }
-    const { as: agent, kind, uid, runId, matcher = "", container = "" } = request;
+    const { as: agent, kind, uid, runId, matcher = "", container = "", startedBy = [] } = request;
     if (before?.revoked === true) throw revokedRefused(path, before.agent);
     if (before?.identity !== undefined) {
       if (before.agent === agent && before.identity.token === request.identity?.token) return before;
@@ -250,7 +252,10 @@ export class Agents {
     const slot = await this.slotOf(agent);
     const createdMs = this.#clock.nowMs();
     const { identity } = request;
-    const made: Tag = { cgroupId, cgroup: path, agent, slot, kind, runId, matcher, container, uid, createdMs };
+    const found = { cgroupId, cgroup: path, agent, slot, kind, runId, matcher, container };
+    // whoever tagged it before has started what lives in it
+    const starters = [...new Set([...(before?.startedBy ?? []), ...startedBy])].slice(-STARTERS_MAX);
+    const made: Tag = { ...found, uid, createdMs, startedBy: starters };
     const tag: Tag = identity === undefined ? made : { ...made, identity };
     if (identity !== undefined) await this.#bind(identity, request);
     try {
@@ -349,7 +354,8 @@ export class Agents {
       claims: { ...settings?.claims, ...identity?.claims },
       ...(identity === undefined ? {} : { identity }),
     });
-    const fields = { cgroup, cgroupId: tag.cgroupId.toString(), uid, ...found, ...how, ...who };
+    const starters = tag.startedBy.length === 0 ? {} : { startedBy: tag.startedBy.join(" ") };
+    const fields = { cgroup, cgroupId: tag.cgroupId.toString(), uid, ...found, ...how, ...starters, ...who };
     this.#emit({ atMs: this.#clock.nowMs(), kind, agent: tag.agent, message, fields });
   }
 }

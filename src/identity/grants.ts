@@ -174,7 +174,7 @@ export class Grants {
     const tag = this.#parts.agents.byId(cgroupId);
     if (tag !== undefined) return tag.slot === slot ? tag : undefined;
     if (!this.#parts.isBorn(cgroupId)) return undefined;
-    const nothing = { cgroup: "", runId: undefined, matcher: "", container: "" };
+    const nothing = { cgroup: "", runId: undefined, matcher: "", container: "", startedBy: [] };
     return { ...nothing, cgroupId, agent: name, slot, kind: "match", uid: 0, createdMs: nowMs };
   }
 

@@ -10,6 +10,8 @@ export interface Demand {
   readonly each: boolean;
   /** Distinct humans. */
   readonly quorum: number;
+  /** Once it has waited for so long, members of these groups may answer as well. Never with `each`. */
+  readonly escalate?: { readonly afterMs: number; readonly to: readonly string[] };
 }
 
 export interface HoldTerms {

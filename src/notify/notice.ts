@@ -4,6 +4,7 @@
  */
 import { demandWords, missing } from "../holds/entitled.ts";
 import type { HoldRecord, HoldState } from "../holds/record.ts";
+import type { HumansOf } from "../model/human.ts";
 import type { Moment, NotifyTarget } from "../model/notify.ts";
 
 export type Notice = HoldNotice | TestNotice;
@@ -51,8 +52,14 @@ export interface HeldData {
 /** As much of a digest as a person copies from a listing. */
 const DIGEST_SHOWN = 12;
 
-export function noticeOf(record: HoldRecord, moment: Moment, atMs: number, show: NotifyTarget["show"]): HoldNotice {
-  return { type: `notice.${moment}`, timestamp: isoOf(atMs), data: dataOf(record, show) };
+export function noticeOf(
+  record: HoldRecord,
+  moment: Moment,
+  atMs: number,
+  show: NotifyTarget["show"],
+  humansOf: HumansOf,
+): HoldNotice {
+  return { type: `notice.${moment}`, timestamp: isoOf(atMs), data: dataOf(record, show, humansOf) };
 }
 
 export function testNotice(atMs: number): TestNotice {
@@ -83,10 +90,10 @@ export function concerns({ groups }: Pick<NotifyTarget, "groups">, { demands }: 
   return groups.length === 0 || demands.some(({ approvers }) => approvers.some((group) => groups.includes(group)));
 }
 
-function dataOf(record: HoldRecord, show: NotifyTarget["show"]): HeldData {
+function dataOf(record: HoldRecord, show: NotifyTarget["show"], humansOf: HumansOf): HeldData {
   const { id, state, agent, connection, protocol, rules, message, statements, tables, demands } = record;
   const { digest, openedMs, expiresMs, votes, denied, result } = record;
-  const lacking = state === "waiting" ? missing(record) : undefined;
+  const lacking = state === "waiting" ? missing(record, humansOf) : undefined;
   return {
     ...{ hold: id, state, agent, connection, protocol, rules, message },
     actions: [...new Set(statements.flatMap(({ actions }) => actions))],

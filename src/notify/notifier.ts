@@ -8,6 +8,7 @@ import type { Log } from "../base/log.ts";
 import type { LiveHolds } from "../holds/holds.ts";
 import type { HoldRecord } from "../holds/record.ts";
 import type { AuditEvent } from "../model/event.ts";
+import type { HumansOf } from "../model/human.ts";
 import type { Moment, NotifySettings, NotifyStatus, NotifyTarget } from "../model/notify.ts";
 import { type DeliveryWorld, deliver } from "./deliver.ts";
 import { concerns, momentOf, type Notice, noticeOf, testNotice, wants } from "./notice.ts";
@@ -19,6 +20,8 @@ export interface NotifierParts {
   readonly emit: (event: AuditEvent) => void;
   readonly world: DeliveryWorld;
   readonly holds: Pick<LiveHolds, "list" | "watch">;
+  /** Who counts once; see holds/entitled.ts. */
+  readonly humansOf: HumansOf;
   readonly backOff?: BackOff;
 }
 
@@ -99,7 +102,8 @@ export class Notifier {
   #tell(outbox: Outbox, record: HoldRecord, moment: Moment): void {
     const { target } = outbox;
     if (!wants(target, moment) || !concerns(target, record)) return;
-    outbox.push(this.#message(noticeOf(record, moment, this.#parts.clock.nowMs(), target.show)));
+    const { clock, humansOf } = this.#parts;
+    outbox.push(this.#message(noticeOf(record, moment, clock.nowMs(), target.show, humansOf)));
   }
 
   #message(notice: Notice): Message {

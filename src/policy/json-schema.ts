@@ -21,6 +21,7 @@ const OUTCOME_SCHEMAS = {
       {
         approvers: { anyOf: [GROUPS, object({ each: { ...GROUPS, minItems: 1 } }, ["each"])] },
         quorum: { type: "integer", minimum: 1, maximum: QUORUM_MAX },
+        escalate: object({ after: DURATION, to: { ...GROUPS, minItems: 1 } }, ["after", "to"]),
         expires: DURATION,
         reuse: DURATION,
         message: MESSAGE,

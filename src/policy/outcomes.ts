@@ -30,7 +30,7 @@ export const STYLES: readonly MaskStyle[] = ["null", "redact", "hash", "partial"
 export const MESSAGE_LENGTH_MAX = 500;
 /** As groups of Unix and of identity providers are written. */
 export const GROUP = /^[A-Za-z0-9_][A-Za-z0-9_.:/@-]{0,127}$/;
-const HOLD_KEYS = ["approvers", "quorum", "expires", "reuse", "message"];
+const HOLD_KEYS = ["approvers", "quorum", "escalate", "expires", "reuse", "message"];
 const LIMIT_KEYS = ["rows", "bytes", "statements", "per", "message"];
 
 /** Undefined: it has problems, and they were said. */
@@ -122,9 +122,47 @@ function readHold(reader: YamlReader, pair: Entry, rule: string): Outcome | unde
     const start = entries.get("quorum")?.start ?? pair.start;
     reader.say(start, rule, `Only root may answer, so a quorum of ${quorum} can never be met.`, "Name a group.");
   }
+  const escalate = readEscalation(reader, entries.get("escalate"), rule, { each: who.each, expiresMs });
   if (reader.problemCount > before) return undefined;
   const most = who.each ? Math.max(quorum, who.approvers.length) : quorum;
-  return { kind: "hold", message, ...who, quorum: most, expiresMs, reuseMs };
+  return { kind: "hold", message, ...who, quorum: most, ...escalate, expiresMs, reuseMs };
+}
+
+/** `{ after: 5m, to: [leads] }`: who may answer as well once it has waited for so long. */
+function readEscalation(
+  reader: YamlReader,
+  pair: Entry | undefined,
+  rule: string,
+  { each, expiresMs }: { readonly each: boolean; readonly expiresMs: number },
+): Pick<Demand, "escalate"> {
+  const remedy = "Write escalate: { after: 5m, to: [GROUP] }";
+  const entries = pair && reader.entries(pair.value, rule, '"escalate"', ["after", "to"], { remedy });
+  if (pair === undefined || entries === undefined) return {};
+  const afterMs = reader.time(entries.get("after"), rule, "after", HOLD_MS_MAX);
+  const to = readGroups(reader, entries.get("to"), rule, "to");
+  if (each)
+    reader.say(pair.start, rule, '"escalate" does not go with "each", which asks every group.', "Take one out.");
+  else if (afterMs === undefined || to.length === 0)
+    reader.say(pair.start, rule, '"escalate" needs "after" and "to".', remedy);
+  else if (afterMs >= expiresMs) {
+    reader.say(pair.start, rule, "It expires before it would be escalated.", 'Make "after" shorter than "expires".');
+  } else return { escalate: { afterMs, to } };
+  return {};
+}
+
+/** Names of groups in a list; empty where there is none. */
+function readGroups(reader: YamlReader, pair: Entry | undefined, rule: string, key: string): readonly string[] {
+  if (pair === undefined || !isSeq(pair.value)) return [];
+  const names = pair.value.items.flatMap(
+    (value) => reader.scalar({ value, start: startOf(value) || pair.start }, rule, key) ?? [],
+  );
+  for (const { text, place } of names) {
+    if (!GROUP.test(text)) reader.say(place.offset, rule, `"${text}" cannot be the name of a group.`);
+  }
+  if (names.length > APPROVERS_MAX) {
+    reader.say(pair.start, rule, `There are more than ${APPROVERS_MAX} groups of approvers.`);
+  }
+  return [...new Set(names.map(({ text }) => text))];
 }
 
 /** A list: members of any of these groups; `{ each: [...] }`: of each. */
@@ -147,17 +185,9 @@ function readApprovers(
     reader.say(pair.start, rule, '"approvers" must be a list of groups.', "Write [sre], or { each: [sre, dba] }.");
     return nobody;
   }
-  const names = inner.value.items.flatMap(
-    (value) => reader.scalar({ value, start: startOf(value) || pair.start }, rule, "approvers") ?? [],
-  );
-  for (const { text, place } of names) {
-    if (!GROUP.test(text)) reader.say(place.offset, rule, `"${text}" cannot be the name of a group.`);
-  }
-  if (names.length > APPROVERS_MAX) {
-    reader.say(pair.start, rule, `There are more than ${APPROVERS_MAX} groups of approvers.`);
-  }
+  const approvers = readGroups(reader, inner, rule, "approvers");
   if (each && inner.value.items.length === 0) reader.say(pair.start, rule, '"each" names no group.');
-  return { approvers: [...new Set(names.map(({ text }) => text))], each };
+  return { approvers, each };
 }
 
 function readMessage(reader: YamlReader, pair: Entry | undefined, rule: string): string | undefined {

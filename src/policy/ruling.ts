@@ -159,8 +159,9 @@ interface HoldingRule {
 
 function heldBy(holding: readonly HoldingRule[]): Extract<Answer, { kind: "hold" }> {
   const verdicts = holding.map(({ name, outcome }) => ({ rule: name, message: outcome.message, failure: undefined }));
-  const terms = holding.map(({ name, outcome: { approvers, each, quorum, expiresMs, reuseMs } }) => {
-    return { demands: [{ rule: name, approvers, each, quorum }], expiresMs, reuseMs };
+  const terms = holding.map(({ name, outcome: { approvers, each, quorum, escalate, expiresMs, reuseMs } }) => {
+    const later = escalate === undefined ? {} : { escalate };
+    return { demands: [{ rule: name, approvers, each, quorum, ...later }], expiresMs, reuseMs };
   });
   return { kind: "hold", rules: namesOf(verdicts), message: sayHeld(verdicts), terms: joinTerms(terms) };
 }

@@ -75,6 +75,10 @@ const STEPS: readonly string[] = [
    CREATE TABLE grants (
      id TEXT PRIMARY KEY, agent TEXT NOT NULL, connections TEXT NOT NULL, uid INTEGER NOT NULL, reason TEXT NOT NULL,
      given_ms INTEGER NOT NULL, ends_ms INTEGER NOT NULL, boot_id TEXT NOT NULL, ends_boot_ns TEXT NOT NULL, ended TEXT
+   );`,
+  `ALTER TABLE tags ADD COLUMN started_by TEXT NOT NULL DEFAULT '[]';
+   CREATE TABLE human_records (
+     kind TEXT NOT NULL, id TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (kind, id)
    ) WITHOUT ROWID;`,
 ];
 

@@ -7,6 +7,7 @@ import { openDatabase } from "./database.ts";
 import { createEventStore, type EventStore } from "./events.ts";
 import { createGrantStore, type GrantStore } from "./grants.ts";
 import { createHoldStore, type HoldStore } from "./holds.ts";
+import { createHumanRecordStore, type HumanRecordStore } from "./human-records.ts";
 import { createLegalHoldStore, type LegalHoldStore } from "./legal-holds.ts";
 import { migrate } from "./migrations.ts";
 import { createSecretStore, type SecretStore } from "./secrets.ts";
@@ -22,6 +23,7 @@ export interface Store {
   readonly agentStates: AgentStateStore;
   readonly grants: GrantStore;
   readonly holds: HoldStore;
+  readonly humans: HumanRecordStore;
   readonly secrets: SecretStore;
   readonly dataKeys: DataKeyStore;
   readonly legalHolds: LegalHoldStore;
@@ -50,6 +52,7 @@ export async function openStore(stateDir: string, log: Log): Promise<Store> {
     agentStates: createAgentStateStore(database),
     grants: createGrantStore(database),
     holds: createHoldStore(database),
+    humans: createHumanRecordStore(database),
     secrets: createSecretStore(database),
     dataKeys: createDataKeyStore(database),
     legalHolds: createLegalHoldStore(database),

@@ -18,6 +18,8 @@ export interface Tag {
   /** Who asked for it. */
   readonly uid: number;
   readonly createdMs: number;
+  /** All accounts of who asked for it ("unix:2001", "corp:ada"): they never approve what it does. Without root. */
+  readonly startedBy: readonly string[];
   /** Who it is by a token. */
   readonly identity?: TaggedIdentity;
   /** Somebody took back what it may do; it stays guarded as nobody until this tag ends. */
@@ -66,6 +68,7 @@ export function createTagStore(database: Database): TagStore {
         tag.container,
         tag.identity === undefined ? null : JSON.stringify(tag.identity),
         tag.revoked === true ? 1 : 0,
+        JSON.stringify(tag.startedBy),
       ]);
     },
     async remove(cgroupId) {
@@ -82,6 +85,7 @@ export function createTagStore(database: Database): TagStore {
         runId: raw.run_id ?? undefined,
         uid: raw.uid,
         createdMs: raw.created_ms,
+        startedBy: JSON.parse(raw.started_by) as string[],
         matcher: raw.matcher,
         container: raw.container,
         ...(raw.identity === null ? {} : { identity: JSON.parse(raw.identity) as TaggedIdentity }),
@@ -103,7 +107,8 @@ interface RawTag {
   readonly created_ms: number;
   readonly matcher: string;
   readonly container: string;
-  /** JSON. */
+  /** JSON, both. */
   readonly identity: string | null;
   readonly revoked: 0 | 1;
+  readonly started_by: string;
 }

@@ -50,7 +50,14 @@ function settingsError(text: string): SettingsError {
 // name, text, line, column, key, what the message says
 const bad: readonly (readonly [string, string, number, number, string, RegExp])[] = [
   ["an unknown key at the top", "agentz: []\n", 1, 1, "agentz", /not a known key; did you mean "agents"/],
-  ["a key far from any", "\nwhatever: 1\n", 2, 1, "whatever", /known here: agents, identity, connections/],
+  [
+    "a key far from any",
+    "\nwhatever: 1\n",
+    2,
+    1,
+    "whatever",
+    /known here: agents, identity, roles, humans, connections/,
+  ],
   ["a list at the top", "- a\n", 1, 1, "", /must be a mapping/],
   ["a scalar at the top", "hello\n", 1, 1, "", /must be a mapping/],
   ["two brackets left open", "agents: [{ name: a\n", 2, 1, "", /a bracket before it is not closed/],
@@ -944,6 +951,7 @@ interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
       }),
     },
     identity: { issuers: [], saml: [] },
+    humans: { logins: [], roles: {}, people: [] },
     names: { servers: [] },
     metrics: {},
     notify: { targets: [] },
@@ -973,6 +981,7 @@ for (const [name, text] of empty) {
       egress: { allow: [], deny: [] },
       grants: undefined,
       identity: { issuers: [], saml: [] },
+      humans: { logins: [], roles: {}, people: [] },
       names: { servers: [] },
       api: undefined,
       metrics: { listen: undefined },

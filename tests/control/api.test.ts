@@ -65,7 +65,7 @@ test("a member is refused exactly at the routes that are not for members", async
   }
 });
 
-test("what a member may do is to run, to list and to answer what they may answer", () => {
+test("what a member may do is to run, to list, to sign in and to answer what they may answer", () => {
   const allowed = ROUTES.filter(({ roles }) => roles.includes("member")).map(({ method, path }) => `${method} ${path}`);
   assert.deepEqual(allowed, [
     "GET /v1/runs/environment",
@@ -81,6 +81,15 @@ test("what a member may do is to run, to list and to answer what they may answer
     "GET /v1/sessions",
     "GET /v1/grants",
     "GET /v1/audit/key",
+    "POST /v1/login/code",
+    "POST /v1/login/code/end",
+    "POST /v1/login/device",
+    "POST /v1/login/device/end",
+    "POST /v1/logout",
+    "GET /v1/whoami",
+    "GET /v1/tokens",
+    "POST /v1/tokens",
+    "DELETE /v1/tokens/:id",
     "GET /v1/policy",
     "GET /v1/status",
     "GET /v1/doctor",

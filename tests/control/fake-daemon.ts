@@ -22,10 +22,12 @@ import type {
 } from "../../src/control/ports.ts";
 import type { DeletionListing } from "../../src/control/retention-ports.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
+import { NO_UID } from "../../src/model/human.ts";
 import type { NotifyStatus } from "../../src/model/notify.ts";
 import type { SinkStatus } from "../../src/model/sink.ts";
 import type { ExplainedOperation, Explanation } from "../../src/policy/explanation.ts";
 import type { Change } from "../../src/policy/replay.ts";
+import { ACTING, fakeHumans } from "./fake-humans.ts";
 import { FOUND_ENTRIES, FOUND_SESSIONS, NOTHING_FOUND, TERMINAL } from "./search-samples.ts";
 
 export interface FakeDaemon {
@@ -36,6 +38,8 @@ export interface FakeDaemon {
   readonly calls: readonly (readonly unknown[])[];
   /** Who asks from now on; undefined: nobody knows. */
   peer: Peer | undefined;
+  /** Whether sessions and API tokens do. */
+  goesOn: boolean;
   readonly watchers: Set<(event: AuditEvent) => void>;
   /** The audit trail. */
   readonly events: readonly AuditEvent[];
@@ -220,7 +224,7 @@ export async function fakeDaemon(
   const log: string[] = [];
   const watchers = new Set<(event: AuditEvent) => void>();
   const events: AuditEvent[] = [];
-  const state: { peer: Peer | undefined } = { peer: ROOT };
+  const state: { peer: Peer | undefined; goesOn: boolean } = { peer: ROOT, goesOn: true };
   const note = (...call: unknown[]) => void calls.push(call);
   const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
   const base: ControlPorts = {
@@ -396,6 +400,13 @@ export async function fakeDaemon(
       },
       unhold: async (id) => note("retention.unhold", id),
     },
+    authenticate: async (bearer) => {
+      const found = ACTING[bearer];
+      if (bearer === "over") throw new UserError("HUMAN_SESSION_OVER", "It is over", "Sign in", { exitCode: 4 });
+      return found && { roles: found.roles, pid: 0, uid: NO_UID, acting: found };
+    },
+    isActing: () => state.goesOn,
+    humans: fakeHumans(note),
     policy: {
       check: async (files) => ({
         rules: files.length,

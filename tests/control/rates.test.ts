@@ -14,6 +14,7 @@ import { ROUTES } from "../../src/control/api/routes.ts";
 import { ApiClient } from "../../src/control/cli/client.ts";
 import { ask } from "../kit/api/ask.ts";
 import { type FakeDaemon, fakeDaemon, MEMBER, ROOT, STRANGER } from "./fake-daemon.ts";
+import { callerCalled } from "./fake-humans.ts";
 
 class StillClock {
   now = 1_700_000_000_000;
@@ -21,10 +22,7 @@ class StillClock {
 }
 
 const HUMAN = { authorization: "Bearer ann" };
-const authenticate = async (bearer: string) =>
-  bearer === "ann"
-    ? { roles: new Set(["auditor"] as const), pid: 0, uid: 0, human: { id: "h1", name: "Ann" } }
-    : undefined;
+const authenticate = async (bearer: string) => (bearer === "ann" ? callerCalled("ann", "auditor") : undefined);
 
 async function still(t: TestContext): Promise<{ daemon: FakeDaemon; clock: StillClock }> {
   const clock = new StillClock();
@@ -197,8 +195,8 @@ test("the trail tells who was refused for a role, and whose session it was", asy
   const { daemon } = await still(t);
   await ask(daemon, "/v1/settings/reload", { ...POST, headers: HUMAN });
   const { message, fields } = daemon.events[0] ?? {};
-  assert.equal(message, "POST /v1/settings/reload by Ann: API_NOT_PERMITTED");
-  assert.deepEqual([fields?.["human"], fields?.["roles"], fields?.["status"]], ["h1", "auditor", 403]);
+  assert.equal(message, "POST /v1/settings/reload by ann: API_NOT_PERMITTED");
+  assert.deepEqual([fields?.["human"], fields?.["roles"], fields?.["status"]], ["corp:ann", "auditor", 403]);
 });
 
 test("the trail tells of an agent that asks, also for what there is not", async (t) => {

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { ROUTES } from "../../src/control/api/routes.ts";
 import type { Peer } from "../../src/control/ports.ts";
-import { ROLES, type Role } from "../../src/model/role.ts";
+import { GIVEN_ROLES, type Role } from "../../src/model/role.ts";
 import { ask } from "../kit/api/ask.ts";
 import { fakeDaemon, ROOT, STRANGER } from "./fake-daemon.ts";
+import { callerCalled } from "./fake-humans.ts";
 
 const PAGE = readFileSync(join(import.meta.dirname, "..", "..", "docs", "roles.md"), "utf8");
 
@@ -21,16 +22,15 @@ const MATRIX = [...PAGE.matchAll(/^\| `(GET|POST|DELETE) (\S+)` \|(.*)\|[^|]*\|$
 
 test("the table has every route and every role", () => {
   assert.equal(MATRIX.length, ROUTES.length);
-  for (const { allowed } of MATRIX) assert.equal(allowed.length, ROLES.length);
+  for (const { allowed } of MATRIX) assert.equal(allowed.length, GIVEN_ROLES.length);
 });
 
 /** Knows the holder of one role by the role's name, and nobody by another word. */
 const known = (role: Role) => ({
-  authenticate: async (bearer: string) =>
-    bearer === role ? { roles: new Set([role]), pid: 0, uid: 0, human: { id: role, name: role } } : undefined,
+  authenticate: async (bearer: string) => (bearer === role ? callerCalled(role, role) : undefined),
 });
 
-for (const [column, role] of ROLES.entries()) {
+for (const [column, role] of GIVEN_ROLES.entries()) {
   test(`${role} is refused with 403 exactly where the table does not say yes`, async (t) => {
     for (const { method, path, allowed } of MATRIX) {
       const daemon = await fakeDaemon(t, () => known(role));
@@ -79,5 +79,5 @@ test("a port is told whose session it was, and which process showed it", async (
   daemon.peer = STRANGER;
   await ask(daemon, "/v1/agents/ci/quarantine", { method: "DELETE", headers: SHOWN });
   const { pid, uid } = STRANGER;
-  assert.deepEqual(callers, [{ roles: new Set(["admin"]), pid, uid, human: { id: "admin", name: "admin" } }]);
+  assert.deepEqual(callers, [{ roles: new Set(["admin"]), pid, uid, acting: callerCalled("admin", "admin").acting }]);
 });

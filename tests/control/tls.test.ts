@@ -13,6 +13,7 @@ import type { Caller, ControlPorts } from "../../src/control/ports.ts";
 import { makeCertificate } from "../kit/certificate.ts";
 import { freePort } from "../kit/free-port.ts";
 import { type FakeDaemon, fakeDaemon } from "./fake-daemon.ts";
+import { callerCalled } from "./fake-humans.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sallyport-tls-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -21,8 +22,8 @@ const ca = readFileSync(files.caFile);
 const PAIR = { certificate: readFileSync(files.certificateFile), key: readFileSync(files.keyFile) };
 
 const HUMANS: Readonly<Record<string, Caller>> = {
-  ann: { roles: new Set(["admin"]), pid: 1, uid: 0, human: { id: "h1", name: "Ann" } },
-  bob: { roles: new Set(["auditor"]), pid: 1, uid: 0, human: { id: "h2", name: "Bob" } },
+  ann: callerCalled("ann", "admin"),
+  bob: callerCalled("bob", "auditor"),
 };
 const SHOWN = { authorization: "Bearer ann" };
 
@@ -146,8 +147,8 @@ test("the trail tells of a call with its human and address", async (t) => {
   const world = await served(t);
   await get(world, "/v1/retention/run", { method: "POST", headers: SHOWN });
   const { message, fields } = world.daemon.events[0] ?? {};
-  assert.equal(message, "POST /v1/retention/run by Ann: served");
-  assert.deepEqual([fields?.["source"], fields?.["human"], fields?.["uid"]], ["127.0.0.1", "h1", undefined]);
+  assert.equal(message, "POST /v1/retention/run by ann: served");
+  assert.deepEqual([fields?.["source"], fields?.["human"], fields?.["uid"]], ["127.0.0.1", "corp:ann", undefined]);
 });
 
 test("guesses from an address are slowed down, and what is valid from there is served", async (t) => {

@@ -79,6 +79,7 @@ test("cgroups of runs go, those that a person tagged stay", async (t) => {
       createdMs: 0,
       matcher: "",
       container: "",
+      startedBy: [],
     });
   }
   await audit.close();

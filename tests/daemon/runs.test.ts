@@ -47,7 +47,9 @@ function world(t: TestContext, parts: Faked = {}) {
   const sessions = new Sessions();
   const environment = { PGSSLROOTCERT: "/ca" };
   const identify = parts.identify ?? (() => assert.fail("no token is shown here"));
-  const runs = new Runs({ agents, sessions, cgroupRoot: root, environment, bounds: () => BOUNDS, confine, identify });
+  const accountsOf = ({ uid }: Caller) => (uid === 0 ? [] : [`unix:${uid}`]);
+  const bounds = () => BOUNDS;
+  const runs = new Runs({ agents, sessions, cgroupRoot: root, environment, bounds, confine, identify, accountsOf });
   return { root, tags, sessions, runs };
 }
 
@@ -63,7 +65,9 @@ test("a waiting process gets a cgroup of its own that is tagged as a run", async
   const run = await runs.create({ agent: "ci", pid: sleeper(t).pid }, CALLER);
   const bounds = { unixSockets: "denied", hidden: [], fixed: [] };
   assert.deepEqual(run, { id: run.id, agent: "ci", cgroup: join(root, `run-${run.id}`), bounds });
-  assert.deepEqual(tags, [{ as: "ci", path: run.cgroup, kind: "run", runId: run.id, uid: 1000 }]);
+  assert.deepEqual(tags, [
+    { as: "ci", path: run.cgroup, kind: "run", runId: run.id, uid: 1000, startedBy: ["unix:1000"] },
+  ]);
 });
 
 test("a run that shows a token is tagged with the identity that it says, and none is asked of one without", async (t) => {

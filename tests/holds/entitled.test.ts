@@ -6,8 +6,12 @@ import type { Demand } from "../../src/model/hold.ts";
 import { ADA, BEN, CYD, demand, EVE, ROOT, STARTER } from "./kit.ts";
 
 const record = (demands: readonly Demand[], votes: readonly Vote[] = []) =>
-  ({ id: "h1", demands, votes, origin: { startedBy: [STARTER.uid] } }) as unknown as HoldRecord;
-const vote = ({ uid, user, groups }: Person): Vote => ({ uid, name: user, groups: [...groups], atMs: 1 });
+  ({ id: "h1", demands, votes, origin: { startedBy: STARTER.accounts } }) as unknown as HoldRecord;
+const vote = ({ uid, user, groups, accounts, reach }: Person): Vote => ({
+  ...{ uid, name: user, groups: [...groups], accounts, reach, atMs: 1 },
+});
+/** Nobody has two accounts. */
+const apart = (accounts: readonly string[]) => new Set(accounts);
 
 const who = [
   { name: "root", person: ROOT, sees: true, may: true },
@@ -19,16 +23,19 @@ const who = [
 for (const { name, person, sees, may } of who) {
   test(`${name} ${sees ? "sees it" : "does not see it"} and ${may ? "may" : "may not"} answer`, () => {
     assert.equal(maySee(record([demand()]), person), sees);
-    assert.equal(bar(record([demand()]), person) === undefined, may);
+    assert.equal(bar(record([demand()]), person, apart) === undefined, may);
     if (!may)
-      assert.throws(() => requireEntitled(record([demand()]), person), { code: "APPROVAL_NOT_PERMITTED", exitCode: 4 });
+      assert.throws(() => requireEntitled(record([demand()]), person, apart), {
+        code: "APPROVAL_NOT_PERMITTED",
+        exitCode: 4,
+      });
   });
 }
 
 test("a rule without groups is for root alone", () => {
   const nobody = record([demand({ approvers: [] })]);
-  assert.match(bar(nobody, ADA) ?? "", /only root/);
-  assert.equal(bar(nobody, ROOT), undefined);
+  assert.match(bar(nobody, ADA, apart) ?? "", /only root/);
+  assert.equal(bar(nobody, ROOT, apart), undefined);
 });
 
 const enough = [
@@ -52,7 +59,7 @@ const enough = [
   },
 ] as const;
 for (const { name, demands, by } of enough) {
-  test(`enough: ${name}`, () => assert.equal(missing(record(demands, by.map(vote))), undefined));
+  test(`enough: ${name}`, () => assert.equal(missing(record(demands, by.map(vote)), apart), undefined));
 }
 
 const lacking = [
@@ -79,7 +86,7 @@ const lacking = [
   },
 ] as const;
 for (const { name, demands, by, needs } of lacking) {
-  test(`not enough: ${name}`, () => assert.equal(missing(record(demands, by.map(vote))), needs));
+  test(`not enough: ${name}`, () => assert.equal(missing(record(demands, by.map(vote)), apart), needs));
 }
 
 test("what a rule asks for is said as a person reads it", () => {

@@ -10,7 +10,7 @@ import {
 } from "../../src/base/limits.ts";
 import type { HoldStore } from "../../src/store/holds.ts";
 import { SAMPLE_AGENT } from "../kit/policy.ts";
-import { ADA, answerOf, BEN, EVE, ROOT, request, STARTER, world } from "./kit.ts";
+import { ADA, answerOf, BEN, CYD, demand, EVE, person, ROOT, request, STARTER, world } from "./kit.ts";
 
 test("approved: kept as approved, then as running, and only then told; the result comes last", async (t) => {
   const order: string[] = [];
@@ -186,7 +186,7 @@ for (const { name, answer, by, code } of refused) {
 }
 
 test("whoever tagged the cgroup cannot answer either; root outside of agents can", async (t) => {
-  const { holds } = await world(t, { taggedBy: () => ADA.uid });
+  const { holds } = await world(t, { taggedBy: () => ADA.accounts });
   const hold = holds.open(request());
   await assert.rejects(holds.approve(hold.id, {}, ADA), { code: "APPROVAL_NOT_PERMITTED" });
   await assert.rejects(holds.deny(hold.id, {}, ADA), { code: "APPROVAL_NOT_PERMITTED" });
@@ -225,4 +225,39 @@ test("the oldest are forgotten while the daemon runs, not only when it starts", 
   }
   await holds.close();
   assert.equal(prune.mock.callCount(), 1);
+});
+
+test("after its time a rule asks further groups as well, and says so", async (t) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  t.after(() => mock.timers.reset());
+  const { holds, kinds, events } = await world(t);
+  const demands = [
+    demand({ escalate: { afterMs: 5_000, to: ["dba"] } }),
+    demand({ rule: "b", approvers: ["dba", "sre"] }),
+  ];
+  const hold = holds.open(request({ terms: { demands, expiresMs: 60_000 } }));
+  await hold.notice;
+  const changes: string[] = [];
+  holds.watch(({ demands: [first] }) => changes.push((first?.approvers ?? []).join()));
+  mock.timers.tick(4_999);
+  await holds.approve(hold.id, {}, CYD);
+  assert.equal(await answerOf(hold.answer), "waits", "a member of dba does not count for the first rule yet");
+  mock.timers.tick(1);
+  assert.equal(kinds().at(-1), "hold.escalated");
+  assert.equal(events.at(-1)?.fields?.["to"], "dba");
+  assert.ok(changes.includes("sre,dba"), "whoever watches sees it");
+  await holds.approve(hold.id, {}, person(2005, "dan", "dba"));
+  assert.equal(await answerOf(hold.answer), "approved");
+});
+
+test("what was answered before is not escalated", async (t) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  t.after(() => mock.timers.reset());
+  const { holds, kinds } = await world(t);
+  const demands = [demand({ escalate: { afterMs: 5_000, to: ["dba"] } })];
+  const hold = holds.open(request({ terms: { demands, expiresMs: 60_000 } }));
+  await holds.approve(hold.id, {}, ADA);
+  mock.timers.tick(6_000);
+  assert.equal(await answerOf(hold.answer), "approved");
+  assert.ok(!kinds().includes("hold.escalated"));
 });

@@ -12,11 +12,10 @@ import { SAMPLE_AGENT, SAMPLE_ORIGIN } from "../kit/policy.ts";
 import { folder, handClock, quietLog } from "../store/folder.ts";
 
 export const person = (uid: number, user: string, ...groups: string[]): Person => ({
-  uid,
-  user,
-  groups: new Set(groups),
+  ...{ uid, user, groups: new Set(groups) },
+  ...{ accounts: [`unix:${uid}`], through: [], reach: "own", sees: "own" },
 });
-export const ROOT = person(0, "root");
+export const ROOT: Person = { ...person(0, "root"), reach: "every", sees: "every" };
 export const ADA = person(2001, "ada", "sre", "staff");
 export const BEN = person(2002, "ben", "sre");
 export const CYD = person(2003, "cyd", "dba");
@@ -75,7 +74,9 @@ export async function world(t: TestContext, changes: Partial<HoldsParts> = {}) {
     ...{ clock, log, store: store.holds, key: new Uint8Array(32).fill(7) },
     emit: (event) => events.push(event),
     scrub: (text) => text.replaceAll("4111", "[card]"),
-    taggedBy: () => undefined,
+    taggedBy: () => [],
+    loginUidOf: () => undefined,
+    humansOf: (accounts) => new Set(accounts),
     isInside: () => false,
     ...changes,
   };

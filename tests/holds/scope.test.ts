@@ -83,15 +83,15 @@ test("it stands no longer than was said, and for no other shape, agent or policy
 });
 
 test("nobody's approval stands for an agent that they started themselves", async (t) => {
-  let starter = EVE.uid;
+  let starter = EVE.accounts;
   const { holds } = await world(t, { taggedBy: () => starter });
   const first = holds.open(request({ terms: REUSE }));
   await holds.approve(first.id, { forMs: 60_000 }, ADA);
-  starter = ADA.uid;
+  starter = ADA.accounts;
   const own = holds.open(request({ terms: REUSE }));
   assert.notEqual(await own.notice, "", "it waits for somebody else");
   assert.equal((await holds.get(own.id))?.reuses, undefined);
-  starter = EVE.uid;
+  starter = EVE.accounts;
   assert.equal(await holds.open(request({ terms: REUSE })).notice, "");
 });
 

@@ -48,7 +48,7 @@ export async function world(t: TestContext) {
   /** An agent's cgroup, tagged now. */
   const tag = (cgroupId: bigint, agent: "ci" | "bot" = "ci") => {
     const slot = agent === "ci" ? 1 : 2;
-    const more = { kind: "tag", runId: undefined, matcher: "", container: "", uid: 0 } as const;
+    const more = { kind: "tag", runId: undefined, matcher: "", container: "", uid: 0, startedBy: [] } as const;
     tags.set(cgroupId, { cgroupId, cgroup: `/c${cgroupId}`, agent, slot, createdMs: clock.nowMs(), ...more });
     return agentOf(slot, cgroupId);
   };

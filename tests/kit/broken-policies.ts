@@ -81,6 +81,24 @@ export const BROKEN_POLICIES: readonly BrokenPolicy[] = [
     says: /smaller than the groups.*2 or more/,
   },
   {
+    name: "an escalation to nobody",
+    text: rule("on: sql", "hold: { approvers: [sre], escalate: { after: 5m, to: [] } }"),
+    at: "4:31",
+    says: /needs "after" and "to"/,
+  },
+  {
+    name: "an escalation of each group",
+    text: rule("on: sql", "hold: { approvers: { each: [a] }, escalate: { after: 5m, to: [b] } }"),
+    at: "4:39",
+    says: /does not go with "each"/,
+  },
+  {
+    name: "an escalation after the end",
+    text: rule("on: sql", "hold: { approvers: [a], expires: 5m, escalate: { after: 5m, to: [b] } }"),
+    at: "4:42",
+    says: /expires before it would be escalated/,
+  },
+  {
     name: "a quorum of root alone",
     text: rule("on: sql", "hold: { approvers: [], quorum: 2 }"),
     at: "4:28",

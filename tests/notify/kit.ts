@@ -7,6 +7,7 @@ import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import type { HoldRecord } from "../../src/holds/record.ts";
+import type { HumansOf } from "../../src/model/human.ts";
 import type { NotifyTarget } from "../../src/model/notify.ts";
 import type { SecretRef } from "../../src/model/sink.ts";
 import type { Incoming } from "../../src/notify/signed.ts";
@@ -142,6 +143,9 @@ export function turned(incoming: Incoming, at = incoming.body.length - 1): Incom
   body[at] = (body[at] ?? 0) ^ 1;
   return { ...incoming, body };
 }
+
+/** Everybody has one account. */
+export const humansOf: HumansOf = (accounts) => new Set(accounts);
 
 export function record(changes: Partial<HoldRecord> = {}): HoldRecord {
   return {

@@ -6,13 +6,16 @@ import type { HoldRecord } from "../../src/holds/record.ts";
 import type { Moment } from "../../src/model/notify.ts";
 import { messageOf } from "../../src/notify/kinds.ts";
 import { concerns, momentOf, noticeOf, testNotice, wants } from "../../src/notify/notice.ts";
-import { DIGEST, HOLD, NOW, record } from "./kit.ts";
+import { DIGEST, HOLD, humansOf, NOW, record } from "./kit.ts";
 
 const kinds = ["slack", "teams", "webhook"] as const;
-const ADA = { uid: 2001, name: "ada (sre)", groups: ["sre"], atMs: NOW };
+const ADA = {
+  ...{ uid: 2001, name: "ada (sre)", accounts: ["unix:2001"], groups: ["sre"], atMs: NOW },
+  reach: "own",
+} as const;
 
 test("a webhook gets one documented shape, with ids alone unless told", () => {
-  assert.deepEqual(messageOf({ kind: "webhook" }, noticeOf(record(), "held", NOW, "ids")), {
+  assert.deepEqual(messageOf({ kind: "webhook" }, noticeOf(record(), "held", NOW, "ids", humansOf)), {
     type: "notice.held",
     timestamp: "2026-01-31T12:00:00.000Z",
     data: {
@@ -22,7 +25,7 @@ test("a webhook gets one documented shape, with ids alone unless told", () => {
       ...{ openedAt: "2026-01-31T12:00:00.000Z", expiresAt: "2026-01-31T12:10:00.000Z" },
     },
   });
-  const { data } = noticeOf(record(), "held", NOW, "statements");
+  const { data } = noticeOf(record(), "held", NOW, "statements", humansOf);
   assert.deepEqual(data.statements, record().statements);
 });
 
@@ -30,7 +33,7 @@ for (const kind of kinds) {
   test(`${kind}: with ids, nothing of statements, parameters, processes, results and the rest of the digest leaves`, () => {
     const ended = record({ state: "executed", endedMs: NOW, result: "DELETE 5", reason: "because of hunter2" });
     for (const one of [record(), ended]) {
-      const text = JSON.stringify(messageOf({ kind }, noticeOf(one, "held", NOW, "ids")));
+      const text = JSON.stringify(messageOf({ kind }, noticeOf(one, "held", NOW, "ids", humansOf)));
       assert.ok(text.includes(HOLD) && text.includes("sql.delete") && text.includes("public.orders"), text);
       for (const word of ["where id", "psql", "runner", "DELETE 5", "hunter2", `${DIGEST}c`])
         assert.ok(!text.includes(word));
@@ -38,7 +41,7 @@ for (const kind of kinds) {
   });
 
   test(`${kind}: with statements they are told as they were recorded, with their parameters`, () => {
-    const text = JSON.stringify(messageOf({ kind }, noticeOf(record(), "held", NOW, "statements")));
+    const text = JSON.stringify(messageOf({ kind }, noticeOf(record(), "held", NOW, "statements", humansOf)));
     assert.ok(text.includes("delete from orders where id = $1"), text);
   });
 
@@ -56,7 +59,8 @@ interface Block {
 }
 
 function blocks(one: HoldRecord, moment: Moment = "held", show: "ids" | "statements" = "ids"): readonly Block[] {
-  return (messageOf({ kind: "slack" }, noticeOf(one, moment, NOW, show)) as { blocks: readonly Block[] }).blocks;
+  return (messageOf({ kind: "slack" }, noticeOf(one, moment, NOW, show, humansOf)) as { blocks: readonly Block[] })
+    .blocks;
 }
 const buttons = (all: readonly Block[]) =>
   all.find(({ type }) => type === "actions")?.elements?.map(({ action_id, value }) => [action_id, value]);
@@ -82,7 +86,7 @@ test("what does not fit whole is not shown in part, and cannot be answered by th
   assert.equal(buttons(cut), undefined);
   const text = JSON.stringify(cut);
   assert.ok(text.includes(`sallyport approvals show ${HOLD}`) && !text.includes("xxx") && !text.includes(DIGEST), text);
-  const card = JSON.stringify(messageOf({ kind: "teams" }, noticeOf(long(5_000), "held", NOW, "statements")));
+  const card = JSON.stringify(messageOf({ kind: "teams" }, noticeOf(long(5_000), "held", NOW, "statements", humansOf)));
   assert.ok(card.includes("sallyport approvals show") && !card.includes(DIGEST), card);
 });
 
@@ -94,7 +98,9 @@ const hostile = record({
 });
 
 test("slack: nothing that an agent wrote is read as markup, mention or link", () => {
-  const message = messageOf({ kind: "slack" }, noticeOf(hostile, "held", NOW, "statements")) as { text: string };
+  const message = messageOf({ kind: "slack" }, noticeOf(hostile, "held", NOW, "statements", humansOf)) as {
+    text: string;
+  };
   assert.ok(!/[<>]/.test(message.text), message.text);
   for (const { text, fields = [] } of blocks(hostile, "held", "statements")) {
     for (const { type } of text === undefined ? fields : [text, ...fields]) assert.equal(type, "plain_text");
@@ -104,7 +110,7 @@ test("slack: nothing that an agent wrote is read as markup, mention or link", ()
 });
 
 test("teams: nothing that an agent wrote is read as markup, and the card says how to answer", () => {
-  const message = JSON.stringify(messageOf({ kind: "teams" }, noticeOf(hostile, "held", NOW, "statements")));
+  const message = JSON.stringify(messageOf({ kind: "teams" }, noticeOf(hostile, "held", NOW, "statements", humansOf)));
   const { attachments } = JSON.parse(message) as { attachments: { content: { body: { type: string }[] } }[] };
   for (const { type } of attachments[0]?.content.body ?? []) assert.equal(type, "RichTextBlock");
   assert.ok(message.includes(`@Sallyport approve ${HOLD} ${DIGEST}`) && !message.includes("\u202e"));

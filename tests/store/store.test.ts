@@ -274,6 +274,7 @@ test("a tag keeps a cgroup id that no JavaScript number holds", async (t) => {
     createdMs: 5,
     matcher: "unit build.service",
     container: "",
+    startedBy: ["unix:1000", "corp:ada"],
   } as const;
   await store.tags.put(tag);
   assert.deepEqual(await store.tags.all(), [tag]);
@@ -296,6 +297,7 @@ test("a tag for a slot that nobody was given is refused", async (t) => {
     createdMs: 5,
     matcher: "unit build.service",
     container: "",
+    startedBy: [],
   } as const;
   await assert.rejects(store.tags.put(tag), { code: "SQLITE_CONSTRAINT" });
 });

@@ -101,7 +101,7 @@ test("who started the agent cannot answer, whatever their groups; another member
   assert.equal(user, "ada");
   const own = await as("ada", ["approvals", "approve", id]);
   assert.equal(own.code, 4);
-  assert.match(own.stderr, /APPROVAL_NOT_PERMITTED.*the user who started the agent never answers for it/);
+  assert.match(own.stderr, /APPROVAL_NOT_PERMITTED.*whoever started the agent never answers for it/);
   assert.equal((await as("ada", ["approvals", "deny", id])).code, 4);
   assert.deepEqual(await orders(world, "id = 1"), [1]);
   const other = await as("ben", ["approvals", "approve", id]);

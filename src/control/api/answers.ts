@@ -9,12 +9,19 @@ import type { Answer } from "./route.ts";
 /** Each with who watches. */
 export type Watchers = Map<ServerResponse, string>;
 
+/** Who reads. */
+export interface Reader {
+  readonly caller: Caller;
+  /** What they showed has ended meanwhile: what goes on for long ends with it. */
+  readonly isOver: () => boolean;
+}
+
 /** `type`: the media type. Throws API_WATCHERS_FULL before anything was sent. */
 export async function send(
   response: ServerResponse,
   answer: Answer,
   type: string,
-  caller: Caller,
+  reader: Reader,
   watchers: Watchers,
 ): Promise<void> {
   switch (answer.kind) {
@@ -25,13 +32,13 @@ export async function send(
       sendBytes(response, 200, type, Buffer.from(answer.text));
       break;
     case "lines":
-      await stream(response, type, jsonLines(answer.lines));
+      await stream(response, type, jsonLines(answer.lines), reader);
       break;
     case "bytes":
-      await stream(response, type, answer.bytes);
+      await stream(response, type, answer.bytes, reader);
       break;
     case "events":
-      sendEvents(response, answer.watch, caller, watchers);
+      sendEvents(response, answer.watch, reader, watchers);
       break;
     default:
       answer satisfies never;
@@ -57,9 +64,11 @@ async function stream(
   response: ServerResponse,
   type: string,
   chunks: AsyncIterable<string | Uint8Array>,
+  { isOver }: Reader,
 ): Promise<void> {
   response.writeHead(200, { "content-type": type });
   for await (const chunk of chunks) {
+    if (isOver()) response.destroy();
     if (response.destroyed) return;
     if (!response.write(chunk)) await drained(response);
   }
@@ -84,10 +93,10 @@ function drained(response: ServerResponse): Promise<void> {
 function sendEvents(
   response: ServerResponse,
   watch: Extract<Answer, { kind: "events" }>["watch"],
-  caller: Caller,
+  { caller, isOver }: Reader,
   watchers: Watchers,
 ): void {
-  const who = caller.human === undefined ? `uid ${caller.uid}` : `human ${caller.human.id}`;
+  const who = caller.acting === undefined ? `uid ${caller.uid}` : `human ${caller.acting.human.account}`;
   const own = [...watchers.values()].filter((one) => one === who).length;
   if (who !== "uid 0" && own >= API_WATCHERS_PER_USER_MAX) {
     throw new ApiFault(503, "API_WATCHERS_FULL", `This user watches ${own} times already`, "End one of them");
@@ -100,7 +109,7 @@ function sendEvents(
   response.flushHeaders();
   const stop = watch((event) => {
     // A watcher that does not read is ended rather than fed from memory without end.
-    if (response.writableLength > UNSENT_BYTES_MAX) response.destroy();
+    if (isOver() || response.writableLength > UNSENT_BYTES_MAX) response.destroy();
     else response.write(`event: ${event.kind.replaceAll(/[\r\n]/g, " ")}\ndata: ${JSON.stringify(event)}\n\n`);
   });
   response.once("close", () => {

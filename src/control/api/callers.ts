@@ -64,8 +64,8 @@ export function tokenInvalid(): ApiFault {
   return new ApiFault(
     401,
     "API_TOKEN_INVALID",
-    "Cannot tell who asks: what was shown is nobody's, or over",
-    "Sign in again",
+    "Cannot take that session or API token: it is not known, has ended or is another user's",
+    "Sign in again: sallyport login; or take it away: sallyport logout",
   );
 }
 
@@ -73,11 +73,12 @@ export function tokenInvalid(): ApiFault {
 export const ADMINS: readonly Role[] = ["admin"];
 export const AUDITORS: readonly Role[] = ["auditor", "admin"];
 export const RUNNERS: readonly Role[] = ["member", "admin"];
+export const ANSWERERS: readonly Role[] = ["member", "reviewer", "admin"];
 
 /** Throws API_NOT_PERMITTED unless the caller has one of the roles. */
 export function requireRole(caller: Caller, roles: readonly Role[]): void {
   if (roles.some((role) => caller.roles.has(role))) return;
-  throw notPermitted(roles.includes("auditor") ? "This needs the role auditor, or root" : "This needs root");
+  throw notPermitted(`This needs root, or the role ${roles.join(" or ")}`);
 }
 
 /** Reads passwd(5) and group(5) as they are now. Users of other name services count by their primary group only. */

@@ -32,7 +32,7 @@ export function eventOf(call: Call, fault: ApiFault | undefined, nowMs: number):
   // The trail is closed when the daemon has obeyed; `daemon.stop` has told it.
   if (route?.afterwards !== undefined && fault === undefined) return undefined;
   const asked = `${method} ${route?.path ?? "of nothing"}`;
-  const by = caller?.human?.name ?? (peer === undefined ? (source ?? "nobody") : `uid ${peer.uid}`);
+  const by = caller?.acting?.human.name ?? (peer === undefined ? (source ?? "nobody") : `uid ${peer.uid}`);
   const fields = {
     ...{ method, route: route?.path ?? "", roles: [...(caller?.roles ?? [])].join(" "), ...whoOf(call) },
     ...{ status: fault?.status ?? 200, code: fault?.code ?? "", durationMs: nowMs - call.startedMs },
@@ -48,6 +48,6 @@ function whoOf({ peer, source, caller }: Call) {
   return {
     ...(source === undefined ? {} : { source }),
     ...(peer === undefined ? {} : { uid: peer.uid, pid: peer.pid }),
-    ...(caller?.human === undefined ? {} : { human: caller.human.id }),
+    ...(caller?.acting === undefined ? {} : { human: caller.acting.human.account }),
   };
 }

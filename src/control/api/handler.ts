@@ -45,12 +45,16 @@ export class Handler {
     };
   }
 
-  /** Whose session or token a request shows; undefined: it shows none. Throws API_TOKEN_INVALID. */
-  async shownBy({ headers }: IncomingMessage): Promise<Caller | undefined> {
+  /**
+   * Whose session or token a process of this user shows; undefined: it shows none. A session is shown by the user who
+   * signed in and by no other. Throws API_TOKEN_INVALID, HUMAN_SESSION_OVER.
+   */
+  async shownBy({ headers }: IncomingMessage, uid: number): Promise<Caller | undefined> {
     const bearer = bearerOf(headers);
     if (bearer === undefined) return undefined;
     const caller = await this.#parts.ports.authenticate?.(bearer);
-    if (caller === undefined) throw tokenInvalid();
+    const by = caller?.acting?.by;
+    if (caller === undefined || (by?.kind === "session" && by.uid !== uid)) throw tokenInvalid();
     return caller;
   }
 
@@ -63,7 +67,9 @@ export class Handler {
       const { route, caller, answer } = await this.#serve(call, request, identify, leaving.signal);
       this.#tell(call);
       if (route.afterwards !== undefined) response.once("close", () => route.afterwards?.(ports));
-      await send(response, answer, route.gives.type, caller, this.#watchers);
+      const { acting } = caller;
+      const isOver = () => acting !== undefined && ports.isActing?.(acting) !== true;
+      await send(response, answer, route.gives.type, { caller, isOver }, this.#watchers);
     } catch (error) {
       if (response.headersSent) throw error;
       const fault = this.#limited(call, faultOf(error) ?? ourFault(error, log));

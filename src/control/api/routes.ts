@@ -8,6 +8,7 @@ import { CONNECTION_ROUTES } from "./routes/connections.ts";
 import { DAEMON_ROUTES } from "./routes/daemon.ts";
 import { EVIDENCE_ROUTES } from "./routes/evidence.ts";
 import { GRANT_ROUTES } from "./routes/grants.ts";
+import { HUMAN_ROUTES } from "./routes/humans.ts";
 import { NOTIFY_ROUTES } from "./routes/notify.ts";
 import { POLICY_ROUTES } from "./routes/policy.ts";
 import { RUN_ROUTES } from "./routes/runs.ts";
@@ -23,6 +24,7 @@ export const ROUTES: readonly Route[] = [
   ...SESSION_ROUTES,
   ...GRANT_ROUTES,
   ...EVIDENCE_ROUTES,
+  ...HUMAN_ROUTES,
   ...NOTIFY_ROUTES,
   ...SEARCH_ROUTES,
   ...POLICY_ROUTES,

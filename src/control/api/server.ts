@@ -56,8 +56,8 @@ export async function startControlServer(options: ControlServerOptions): Promise
     call.peer = peer;
     refuseGuarded(peer);
     if (isLimited) handler.rates.ofUser(peer.uid);
-    const caller = (await handler.shownBy(request)) ?? callerOf(peer, isMember);
-    if (isLimited && caller.human !== undefined) handler.rates.ofHuman(caller.human.id);
+    const caller = (await handler.shownBy(request, peer.uid)) ?? callerOf(peer, isMember);
+    if (isLimited && caller.acting !== undefined) handler.rates.ofHuman(caller.acting.human.account);
     return { ...caller, pid: peer.pid, uid: peer.uid };
   }
 

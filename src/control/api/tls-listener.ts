@@ -9,6 +9,7 @@ import { isIPv6 } from "node:net";
 import { createSecureContext } from "node:tls";
 import { codeOf, UserError } from "../../base/errors.ts";
 import { API_CONNECTIONS_MAX, API_HEADER_BYTES_MAX, API_REQUEST_WAIT_MS } from "../../base/limits.ts";
+import { NO_UID } from "../../model/human.ts";
 import type { Caller } from "../ports.ts";
 import type { Call } from "./calls.ts";
 import { ApiFault } from "./faults.ts";
@@ -23,9 +24,6 @@ export interface TlsDoor {
   /** By which clients may name this host, besides the address. */
   readonly names: readonly string[];
 }
-
-/** What no user has: (uid_t)-1. */
-const NO_UID = 4_294_967_295;
 
 export class TlsListener {
   readonly #handler: Handler;
@@ -98,12 +96,12 @@ export class TlsListener {
     call.source = source;
     rates.ofAddress(source);
     refuseBrowsers(request.headers, this.#open?.door);
-    const caller = await this.#handler.shownBy(request);
+    const caller = await this.#handler.shownBy(request, NO_UID);
     if (caller === undefined) {
       const message = "Cannot tell who asks: nothing was shown";
       throw new ApiFault(401, "API_TOKEN_INVALID", message, "Send a session or token: Authorization: Bearer …");
     }
-    if (caller.human !== undefined) rates.ofHuman(caller.human.id);
+    if (caller.acting !== undefined) rates.ofHuman(caller.acting.human.account);
     return { ...caller, pid: 0, uid: NO_UID };
   }
 }

@@ -9,10 +9,14 @@ export interface AskOptions {
   readonly signal?: AbortSignal;
   /** `endless`: silence is no fault. */
   readonly patience?: "endless";
+  /** `user`: whoever has signed in, the user of this process asks. */
+  readonly as?: "user";
 }
 
-/** What a client does while it waits because it asked too fast. */
-export interface Patience {
+/** What a client shows, and what it does while it waits because it asked too fast. */
+export interface ClientParts {
+  /** The secret of a human's session or API token; looked for when something is asked. */
+  readonly bearer?: () => string | undefined;
   readonly say?: (words: string) => void;
   readonly wait?: (ms: number, signal?: AbortSignal) => Promise<unknown>;
 }
@@ -20,11 +24,11 @@ export interface Patience {
 /** Throws UserError: DAEMON_UNREACHABLE (3), SOCKET_NOT_PERMITTED (4), ANSWER_BROKEN, or what the daemon answered. */
 export class ApiClient {
   readonly socketPath: string;
-  readonly #patience: Patience;
+  readonly #parts: ClientParts;
 
-  constructor(runDir: string, patience: Patience = {}) {
+  constructor(runDir: string, parts: ClientParts = {}) {
     this.socketPath = join(runDir, "api.sock");
-    this.#patience = patience;
+    this.#parts = parts;
   }
 
   /** `path` begins with "/v1/"; use `step` for parts that a person typed. */
@@ -102,7 +106,7 @@ export class ApiClient {
 
   /** Asks again where the daemon says when: what it answers so it has not begun. */
   async #open(method: string, path: string, body: object | undefined, options: AskOptions): Promise<IncomingMessage> {
-    const { say = () => {}, wait = (ms, signal) => passed(ms, undefined, { signal }) } = this.#patience;
+    const { say = () => {}, wait = (ms, signal) => passed(ms, undefined, { signal }) } = this.#parts;
     for (let retries = 0; ; retries++) {
       const response = await this.#send(method, path, body, options);
       const waitMs = Number(response.headers["retry-after"]) * 1_000;
@@ -115,9 +119,18 @@ export class ApiClient {
     }
   }
 
-  #send(method: string, path: string, body: object | undefined, { signal }: AskOptions): Promise<IncomingMessage> {
+  async #send(
+    method: string,
+    path: string,
+    body: object | undefined,
+    { signal, as }: AskOptions,
+  ): Promise<IncomingMessage> {
     const text = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-    const headers = text === undefined ? {} : { "content-type": "application/json", "content-length": text.length };
+    const bearer = as === "user" ? undefined : this.#parts.bearer?.();
+    const headers = {
+      ...(text === undefined ? {} : { "content-type": "application/json", "content-length": text.length }),
+      ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+    };
     return new Promise((resolve, reject) => {
       const asked = request(
         {

@@ -11,6 +11,8 @@ import { addEventCommands } from "./commands/events.ts";
 import { addAuditCommands } from "./commands/evidence.ts";
 import { addGrantCommands } from "./commands/grants.ts";
 import { addHooksCommands } from "./commands/hooks.ts";
+import { addHumanCommands } from "./commands/humans.ts";
+import { addLoginCommands } from "./commands/login.ts";
 import { addManualCommands } from "./commands/manual.ts";
 import { addNotifyCommands } from "./commands/notify.ts";
 import { addPolicyCommands } from "./commands/policy.ts";
@@ -64,6 +66,8 @@ export function createProgram(world: World): Command {
   addApprovalCommands(program, open);
   addGrantCommands(program, open);
   addNotifyCommands(program, open);
+  addLoginCommands(program, open);
+  addHumanCommands(program, open);
   addConnectionCommands(program, open);
   addSessionCommands(program, open);
   addSearchCommand(program, open);

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import picocolors from "picocolors";
 import type { DaemonModule } from "../ports.ts";
 import { ApiClient } from "./client.ts";
+import { bearerOf } from "./session-file.ts";
 
 /** Where sockets live unless --run or SALLYPORT_RUN_DIR say otherwise. */
 export const RUN_DIR = "/run/sallyport";
@@ -67,10 +68,10 @@ export function shellOpener(world: World): OpenShell {
       world,
       json: options.json ?? false,
       runDir: options.run,
-      api: new ApiClient(
-        options.run,
-        options.json === true ? {} : { say: (words) => world.stderr.write(`${words}\n`) },
-      ),
+      api: new ApiClient(options.run, {
+        bearer: () => bearerOf(world.env, options.run),
+        ...(options.json === true ? {} : { say: (words) => world.stderr.write(`${words}\n`) }),
+      }),
       colours: coloursFor(world, world.stdout),
       say: (line) => world.stdout.write(`${line}\n`),
       warn: (line) => world.stderr.write(`${line}\n`),

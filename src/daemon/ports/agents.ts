@@ -14,6 +14,7 @@ import type {
 } from "../../control/ports.ts";
 import type { Tag, TaggedIdentity } from "../../store/tags.ts";
 import { endSockets, openConnections, treeOf } from "../flows.ts";
+import { accountsOf } from "./callers.ts";
 import { grantsInForce } from "./grants.ts";
 import { refuseUnknownAgent } from "./known.ts";
 import type { PortParts } from "./parts.ts";
@@ -32,7 +33,8 @@ export function agentPorts(parts: PortParts): AgentPorts {
       const path = await pathOfTarget(target, world);
       const was = agents.isTagged(path.slice(world.cgroupRoot.length));
       const identity = token === undefined ? {} : { identity: await parts.identify(token, agent, caller) };
-      const tag = await agents.tag({ as: agent, path, kind: "tag", uid: caller.uid, ...identity });
+      const startedBy = accountsOf(caller, parts.loginUidOf);
+      const tag = await agents.tag({ as: agent, path, kind: "tag", uid: caller.uid, startedBy, ...identity });
       const listing = agentListing(tag, parts); // as it was found: a reset may end the process
       // what a guard of ours has seen from its beginning needs no sweep
       const swept = was ? NOTHING_SWEPT : sweep(tag.cgroup, connections);

@@ -1,31 +1,34 @@
 /** What the API may ask about held actions: who the caller is becomes who may see and answer. Decides nothing else. */
 import type { ApprovalListing, ApprovalPorts, ApprovalVote, SimilarApproval } from "../../control/approvals.ts";
-import type { Caller } from "../../control/ports.ts";
 import { bar, demandWords, maySee, missing, type Person } from "../../holds/entitled.ts";
 import type { HoldRecord, Vote } from "../../holds/record.ts";
+import type { HumansOf } from "../../model/human.ts";
+import { personOf } from "./callers.ts";
 import type { PortParts } from "./parts.ts";
 
 export function approvalPorts(parts: PortParts): ApprovalPorts {
-  const { holds } = parts;
+  const { holds, humans } = parts;
+  const { humansOf } = humans.people;
+  const listed = (record: HoldRecord, person: Person) => listing(record, person, humansOf);
   return {
     async list({ all, limit }, caller) {
       const person = await personOf(caller, parts);
       const records = all ? await holds.all(limit) : holds.list();
-      return records.filter((record) => maySee(record, person)).map((record) => listing(record, person));
+      return records.filter((record) => maySee(record, person)).map((record) => listed(record, person));
     },
     async show(id, caller) {
       const person = await personOf(caller, parts);
       const record = await holds.get(id);
       if (record === undefined || !maySee(record, person)) return undefined;
-      return { ...listing(record, person), similar: (await holds.similar(record)).map(similarOf) };
+      return { ...listed(record, person), similar: (await holds.similar(record)).map(similarOf) };
     },
     async approve(id, answer, caller) {
       const person = await personOf(caller, parts);
-      return listing(await holds.approve(id, answer, person), person);
+      return listed(await holds.approve(id, answer, person), person);
     },
     async deny(id, answer, caller) {
       const person = await personOf(caller, parts);
-      return listing(await holds.deny(id, answer, person), person);
+      return listed(await holds.deny(id, answer, person), person);
     },
     watch(caller, onChange) {
       // Groups are asked for anew each time: who leaves one sees nothing more.
@@ -34,7 +37,7 @@ export function approvalPorts(parts: PortParts): ApprovalPorts {
       const tell = (record: HoldRecord) => {
         told = told.then(async () => {
           const person = await personOf(caller, parts);
-          if (isOpen && maySee(record, person)) onChange({ kind: "approval", approval: listing(record, person) });
+          if (isOpen && maySee(record, person)) onChange({ kind: "approval", approval: listed(record, person) });
         });
       };
       for (const record of holds.list()) tell(record);
@@ -47,15 +50,11 @@ export function approvalPorts(parts: PortParts): ApprovalPorts {
   };
 }
 
-async function personOf({ uid }: Caller, { userOf, groupsOf }: PortParts): Promise<Person> {
-  return { uid, user: userOf(uid), groups: uid === 0 ? new Set() : await groupsOf(uid) };
-}
-
-function listing(record: HoldRecord, person: Person): ApprovalListing {
+function listing(record: HoldRecord, person: Person, humansOf: HumansOf): ApprovalListing {
   const { origin, demands, votes, denied, shape: _shape, likeness: _likeness, policy: _policy, ...rest } = record;
   const { pid, user, executable, processes } = origin;
-  const lacking = record.state === "waiting" ? missing(record) : undefined;
-  const barred = bar(record, person);
+  const lacking = record.state === "waiting" ? missing(record, humansOf) : undefined;
+  const barred = bar(record, person, humansOf);
   return {
     ...rest,
     ...{ pid, user, executable, processes, approvers: demands.map(demandWords), answers: votes.map(voteOf) },

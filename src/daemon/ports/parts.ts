@@ -7,6 +7,7 @@ import type { Checkpointer } from "../../evidence/checkpointer.ts";
 import type { LiveHolds } from "../../holds/holds.ts";
 import type { Agents } from "../../identity/agents.ts";
 import type { Grants } from "../../identity/grants.ts";
+import type { Humans } from "../../identity/humans/humans.ts";
 import type { AgentStates } from "../../identity/states.ts";
 import type { Interception } from "../../kernel/interception.ts";
 import type { AuditEvent } from "../../model/event.ts";
@@ -28,8 +29,10 @@ import type { Retention } from "../retention.ts";
 import type { RunParts, Runs } from "../runs.ts";
 import type { Sightings } from "../sightings.ts";
 import type { Tagging } from "../tagging.ts";
+import { type CallerParts, callerFields } from "./callers.ts";
 
-export interface PortParts {
+export interface PortParts extends CallerParts {
+  readonly humans: Humans;
   readonly stateDir: string;
   readonly runDir: string;
   readonly configFile: string | undefined;
@@ -49,9 +52,6 @@ export interface PortParts {
   readonly holds: LiveHolds;
   readonly grants: Grants;
   readonly notifier: Pick<Notifier, "status" | "test">;
-  /** The name of a user, or "". */
-  readonly userOf: (uid: number) => string;
-  readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
   readonly index: SessionStore;
   readonly checkpointer: Pick<Checkpointer, "checkpoint" | "last">;
   /** The folder of the audit trail, and the public part of the key that signs it, in PEM. */
@@ -87,5 +87,5 @@ export function tell(
   caller: Caller,
   about: Pick<AuditEvent, "sessionId"> = {},
 ): void {
-  emit({ atMs: clock.nowMs(), kind, ...about, message, fields: { uid: caller.uid, pid: caller.pid } });
+  emit({ atMs: clock.nowMs(), kind, ...about, message, fields: callerFields(caller) });
 }

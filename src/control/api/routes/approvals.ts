@@ -8,6 +8,7 @@ import type {
   ApprovalVote,
   SimilarApproval,
 } from "../../approvals.ts";
+import { ANSWERERS } from "../callers.ts";
 import { events, found, json, type Route } from "../route.ts";
 import { choice, integer, type Keys, list, NULL, named, optional, record, STRING, text, union } from "../schema.ts";
 import { COUNT, FLAG, LIMIT, LISTED, MOMENT } from "../shapes.ts";
@@ -124,7 +125,7 @@ export const APPROVAL_ROUTES: readonly Route[] = [
     method: "POST",
     path: "/v1/approvals/:id/approve",
     summary: "Let it go, exactly as it is; for a time, where its rule allows that",
-    roles: ROLES,
+    roles: ANSWERERS,
     body: record<ApprovalAnswer>({ ...ANSWER_KEYS, forMs: optional(integer(1_000, REUSE_MS_MAX)) }),
     gives: APPROVAL,
     answer: ({ path, body, caller }, { approvals }) => approvals.approve(path.id, body, caller),
@@ -133,7 +134,7 @@ export const APPROVAL_ROUTES: readonly Route[] = [
     method: "POST",
     path: "/v1/approvals/:id/deny",
     summary: "Refuse it, or end an approval that stands",
-    roles: ROLES,
+    roles: ANSWERERS,
     body: record<Omit<ApprovalAnswer, "forMs">>(ANSWER_KEYS),
     gives: APPROVAL,
     answer: ({ path, body, caller }, { approvals }) => approvals.deny(path.id, body, caller),

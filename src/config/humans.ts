@@ -1,0 +1,149 @@
+/** `identity.logins`, `roles` and `humans` of the settings as plain values. Reads no file, asks no issuer. */
+import { dirname, resolve } from "node:path";
+import { durationMs } from "../base/duration.ts";
+import { HUMAN_IDLE_MS, HUMAN_SESSION_MS } from "../base/limits.ts";
+import type { Login, Person, RoleGroups } from "../model/human.ts";
+import type { SecretRef } from "../model/sink.ts";
+import { groupsOf } from "./identity.ts";
+import { checkDistinct, invalid } from "./meaning.ts";
+import { type Finding, formatPath, type Path } from "./problems.ts";
+
+export interface RawLogin {
+  readonly name: string;
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret?: SecretRef;
+  readonly algorithms?: readonly string[];
+  readonly scopes?: readonly string[];
+  readonly groups?: string | { readonly claim: string; readonly names: Readonly<Record<string, readonly string[]>> };
+  readonly subject?: string;
+  readonly displayName?: string;
+  readonly session?: { readonly idle?: string; readonly lasts?: string };
+  readonly ca?: string;
+}
+
+export interface RawPerson {
+  readonly name: string;
+  readonly is: readonly string[];
+}
+
+export interface LoginSettings {
+  /** Its `ca` is never set: whoever reads `caFile` adds it. */
+  readonly login: Login;
+  readonly caFile?: string;
+}
+
+export interface HumanSettings {
+  readonly logins: readonly LoginSettings[];
+  readonly roles: RoleGroups;
+  readonly people: readonly Person[];
+}
+
+interface RawHumans {
+  readonly logins: readonly RawLogin[];
+  readonly roles: RoleGroups;
+  readonly humans: readonly RawPerson[];
+}
+
+type Report = (finding: Finding) => void;
+
+const ALGORITHMS_DEFAULT = ["RS256", "ES256", "PS256", "EdDSA"] as const;
+const SCOPES_DEFAULT = ["openid", "profile", "offline_access"] as const;
+/** What stands before the colon of an account that is no login's, and what a URL begins with. */
+const NO_LOGINS = ["unix", "https"];
+const IDLE_MIN_MS = 60_000;
+
+export function readHumans({ logins, roles, humans }: RawHumans, file: string, report: Report): HumanSettings {
+  checkDistinct(
+    logins.map(({ name }, index) => ({ key: name, path: ["identity", "logins", index, "name"] })),
+    (first) => `is taken by ${formatPath(first.slice(0, 3))}`,
+    report,
+  );
+  const read = logins.map((raw, index) => readLogin(raw, ["identity", "logins", index], file, report));
+  checkRoles(roles, logins, report);
+  checkPeople(humans, logins, report);
+  return { logins: read, roles, people: humans.map(({ name, is }) => ({ name, accounts: is })) };
+}
+
+function readLogin(raw: RawLogin, path: Path, file: string, report: Report): LoginSettings {
+  const { name, clientId, algorithms = ALGORITHMS_DEFAULT, scopes = SCOPES_DEFAULT } = raw;
+  if (NO_LOGINS.includes(name)) report(invalid([...path, "name"], "value", "is no name of a login; take another"));
+  if (!URL.canParse(raw.issuer)) report(invalid([...path, "issuer"], "value", "is not a URL"));
+  if (!scopes.includes("openid")) {
+    report(invalid([...path, "scopes"], "value", 'lacks "openid", without which no issuer says who signs in'));
+  }
+  const place = [...path, "session"];
+  const idleMs = bounded(raw.session?.idle, HUMAN_IDLE_MS, IDLE_MIN_MS, HUMAN_SESSION_MS, [...place, "idle"], report);
+  const lastsMs = bounded(raw.session?.lasts, HUMAN_SESSION_MS, idleMs, HUMAN_SESSION_MS, [...place, "lasts"], report);
+  const login: Login = {
+    ...{ name, url: raw.issuer, clientId, algorithms, scopes, groups: groupsOf(raw.groups, "claim"), idleMs, lastsMs },
+    ...{ subject: raw.subject ?? "sub", displayName: raw.displayName ?? "name" },
+    ...(raw.clientSecret === undefined ? {} : { clientSecret: placed(raw.clientSecret, file) }),
+  };
+  return { login, ...(raw.ca === undefined ? {} : { caFile: resolve(dirname(file), raw.ca) }) };
+}
+
+/** A group that nobody can have would give its role to nobody: that is a slip, or a Unix group. */
+function checkRoles(roles: RoleGroups, logins: readonly RawLogin[], report: Report): void {
+  const named = new Set(
+    logins.flatMap(({ groups }) => (typeof groups === "object" ? Object.values(groups.names).flat() : [])),
+  );
+  for (const [role, groups] of Object.entries(roles)) {
+    for (const [index, group] of groups.entries()) {
+      const path = ["roles", role, index];
+      const [login, rest] = split(group);
+      if (rest === undefined && !named.has(group)) {
+        const message =
+          "is a group that no login names; write it as LOGIN:GROUP, or add it to the login's groups.names";
+        report(invalid(path, "value", message));
+      } else if (rest !== undefined && !logins.some(({ name }) => name === login)) {
+        report(invalid(path, "value", "begins with no login of identity.logins"));
+      } else if (rest !== undefined && logins.some(({ name, groups }) => name === login && groups === undefined)) {
+        report(invalid(path, "value", "is of a login that takes no groups; name their claim in its groups"));
+      }
+    }
+  }
+}
+
+/** One account is one human's; root is nobody's alone. */
+function checkPeople(people: readonly RawPerson[], logins: readonly RawLogin[], report: Report): void {
+  checkDistinct(
+    people.map(({ name }, index) => ({ key: name, path: ["humans", index, "name"] })),
+    (first) => `is taken by ${formatPath(first.slice(0, 2))}`,
+    report,
+  );
+  const accounts = people.flatMap(({ is }, index) =>
+    is.map((account, at) => ({ key: account, path: ["humans", index, "is", at] })),
+  );
+  checkDistinct(accounts, (first) => `is ${formatPath(first.slice(0, 2))} already`, report);
+  for (const { key, path } of accounts) {
+    const [place, rest] = split(key);
+    if (key === "unix:root" || key === "unix:0") report(invalid(path, "value", "is root, who is no single human"));
+    else if (place !== "unix" && !logins.some(({ name }) => name === place)) {
+      report(invalid(path, "value", 'begins with no login of identity.logins, nor with "unix:"'));
+    } else if (rest === undefined || rest === "") report(invalid(path, "value", "names nobody behind the colon"));
+  }
+}
+
+function split(text: string): readonly [string, string | undefined] {
+  const at = text.indexOf(":");
+  return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function placed(reference: SecretRef, file: string): SecretRef {
+  return "file" in reference ? { file: resolve(dirname(file), reference.file) } : reference;
+}
+
+function bounded(
+  text: string | undefined,
+  byDefault: number,
+  min: number,
+  max: number,
+  path: Path,
+  report: Report,
+): number {
+  const ms = text === undefined ? byDefault : durationMs(text);
+  if (ms !== undefined && ms >= min && ms <= max) return ms;
+  report(invalid(path, "value", `must be a time from ${min / 1_000}s to ${max / 3_600_000}h`));
+  return byDefault;
+}

@@ -1,0 +1,57 @@
+/** Who a caller is beyond their process: for the trail, for what they start, and for what they may answer. */
+import type { Caller } from "../../control/ports.ts";
+import type { Person } from "../../holds/entitled.ts";
+import { humanFields } from "../../identity/humans/humans.ts";
+import type { EventFields } from "../../model/event.ts";
+import { NO_UID, unixAccount } from "../../model/human.ts";
+
+export interface CallerParts {
+  /** The name of a user, or "". */
+  readonly userOf: (uid: number) => string;
+  readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
+  /** Who logged in on the host before any sudo; undefined: nobody, or it is not known. */
+  readonly loginUidOf: (pid: number) => number | undefined;
+}
+
+/** What an event says of whose doing it is. */
+export function callerFields({ uid, pid, acting }: Caller): EventFields {
+  return { uid, pid, ...(acting === undefined ? {} : humanFields(acting.human)) };
+}
+
+/** All accounts by which a caller is known or acts, without root: what they start, none of these approves. */
+export function accountsOf({ uid, pid, acting }: Caller, loginUidOf: CallerParts["loginUidOf"]): readonly string[] {
+  const users = [uid, loginUidOf(pid) ?? 0].filter((one) => one !== 0 && one !== NO_UID).map(unixAccount);
+  return [...new Set([...(acting === undefined ? [] : [acting.human.account]), ...users])];
+}
+
+/**
+ * A human counts by their own account and groups, whoever's the process is. Root without a session stands for every group,
+ * and is whoever logged in before sudo, where the kernel knows.
+ */
+export async function personOf(caller: Caller, { userOf, groupsOf, loginUidOf }: CallerParts): Promise<Person> {
+  const { uid, acting } = caller;
+  const all = accountsOf(caller, loginUidOf);
+  if (acting !== undefined) {
+    const { human, roles, glassUntilMs } = acting;
+    const { account, name, groups } = human;
+    const isBroken = glassUntilMs !== undefined;
+    return {
+      ...{ uid, user: isBroken ? `${name} (broken glass)` : name, groups: new Set(groups), accounts: [account] },
+      through: all.filter((one) => one !== account),
+      reach: isBroken ? "every" : "own",
+      sees: roles.has("admin") || roles.has("auditor") ? "every" : "own",
+    };
+  }
+  if (uid !== 0) {
+    const own = unixAccount(uid);
+    // A name service could call a group "corp:sre", and that one is the login's.
+    const groups = new Set([...(await groupsOf(uid))].filter((group) => !group.includes(":")));
+    const through = all.filter((one) => one !== own);
+    return { uid, user: userOf(uid), groups, accounts: [own], through, reach: "own", sees: "own" };
+  }
+  const [before] = all;
+  const loginUid = loginUidOf(caller.pid) ?? 0;
+  const user = before === undefined ? userOf(uid) : `${userOf(uid)} (${userOf(loginUid) || `uid ${loginUid}`})`;
+  const accounts = [before ?? unixAccount(uid)];
+  return { uid, user, groups: new Set(), accounts, through: [], reach: "every", sees: "every" };
+}

@@ -1,0 +1,313 @@
+/**
+ * Humans: who signs in, who they are when they show a session or a token, which roles that gives them, and what the trail
+ * hears of it. Knows no routes and no holds.
+ */
+import type { Clock } from "../../base/clock.ts";
+import { UserError } from "../../base/errors.ts";
+import type { AuditEvent, EventFields } from "../../model/event.ts";
+import type { Acting, Human, Login, Person, RoleGroups } from "../../model/human.ts";
+import { GIVEN_ROLES, type Role } from "../../model/role.ts";
+import type { HumanRecordStore } from "../../store/human-records.ts";
+import { type ApiToken, ApiTokens, type NewApiToken } from "./api-tokens.ts";
+import { type BrokenGlass, Glass, type Reviewer } from "./glass.ts";
+import type { LoginWorld, SignedIn } from "./login-client.ts";
+import { People } from "./people.ts";
+import { kindOf } from "./secrets.ts";
+import { type HumanSession, HumanSessions, over } from "./sessions.ts";
+import { type DeviceSignIn, SignIns } from "./sign-ins.ts";
+
+export interface HumansParts extends LoginWorld {
+  readonly store: HumanRecordStore;
+  readonly clock: Clock;
+  readonly emit: (event: AuditEvent) => void;
+  /** A user of this host by name. */
+  readonly uidOf: (user: string) => number | undefined;
+}
+
+export interface HumanConfiguration {
+  readonly logins: readonly Login[];
+  readonly people: readonly Person[];
+  readonly roles: RoleGroups;
+}
+
+/** The process that asks; for the trail, and because its user is tied to whom it signs in. */
+export interface Asking {
+  readonly uid: number;
+  readonly pid: number;
+}
+
+/** What somebody gets who has signed in. The secret is told once. */
+export interface Begun {
+  readonly secret: string;
+  readonly session: HumanSession;
+  readonly human: Human;
+  readonly roles: ReadonlySet<Role>;
+}
+
+export class Humans {
+  readonly people: People;
+  readonly #parts: HumansParts;
+  readonly #signIns: SignIns;
+  readonly #sessions: HumanSessions;
+  readonly #tokens: ApiTokens;
+  readonly #glass: Glass;
+  #logins: readonly Login[] = [];
+  #roles: RoleGroups = {};
+
+  constructor(parts: HumansParts) {
+    const { store, clock } = parts;
+    this.#parts = parts;
+    this.people = new People(parts);
+    this.#signIns = new SignIns(parts);
+    this.#tokens = new ApiTokens(parts);
+    this.#glass = new Glass({ store, clock, humansOf: this.people.humansOf });
+    this.#sessions = new HumanSessions({
+      ...{ store, clock },
+      loginOf: (name) => this.#logins.find((login) => login.name === name),
+      find: (account) => this.people.find(account),
+      met: (human) => this.people.met(human),
+      refresh: (name, token, before) => this.#signIns.refresh(name, token, before),
+      ended: (session, why) => this.#tellEnd(session, why, {}),
+    });
+  }
+
+  async restore(): Promise<void> {
+    for (const part of [this.people, this.#sessions, this.#tokens, this.#glass]) await part.restore();
+  }
+
+  configure({ logins, people, roles }: HumanConfiguration): void {
+    this.#logins = logins;
+    this.#roles = roles;
+    this.#signIns.configure(logins);
+    this.people.configure(logins, people);
+  }
+
+  beginCode(login: string | undefined, redirectUri: string, { uid }: Asking) {
+    return this.#signIns.beginCode(login, redirectUri, uid);
+  }
+
+  beginDevice(login: string | undefined, { uid }: Asking): Promise<DeviceSignIn> {
+    return this.#signIns.beginDevice(login, uid);
+  }
+
+  /** Throws as SignIns.endCode, and LOGIN_NO_ROLE. */
+  endCode(query: URLSearchParams, asking: Asking): Promise<Begun> {
+    return this.#begin(() => this.#signIns.endCode(query, asking.uid), asking);
+  }
+
+  /** Undefined: not yet. */
+  async endDevice(flow: string, asking: Asking): Promise<Begun | undefined> {
+    const waiting = Symbol("waiting");
+    try {
+      return await this.#begin(async () => {
+        const signedIn = await this.#signIns.endDevice(flow, asking.uid);
+        if (signedIn === undefined) throw waiting;
+        return signedIn;
+      }, asking);
+    } catch (error) {
+      if (error === waiting) return undefined;
+      throw error;
+    }
+  }
+
+  /** Who shows this secret. Undefined: nobody that is known. Throws HUMAN_SESSION_OVER, LOGIN_UNREACHABLE. */
+  async authenticate(secret: string): Promise<Acting | undefined> {
+    switch (kindOf(secret)) {
+      case "session":
+        return this.#bySession(secret);
+      case "token":
+        return this.#byToken(secret);
+      default:
+        return undefined;
+    }
+  }
+
+  /** Whether a session has not ended, or an API token was not revoked. Those whose time is up are ended by `sweep`. */
+  goesOn({ kind, id }: Acting["by"]): boolean {
+    return (kind === "session" ? this.#sessions.find(id) : this.#tokens.find(id)) !== undefined;
+  }
+
+  sessions(): readonly (HumanSession & { readonly human: Human | undefined })[] {
+    return this.#sessions.list().map((session) => ({ ...session, human: this.people.find(session.account) }));
+  }
+
+  /** Ends one session; false: there is none of that id. */
+  async logOut(id: string, by: EventFields): Promise<boolean> {
+    const session = this.#sessions.find(id);
+    if (session === undefined || !(await this.#sessions.end(id))) return false;
+    this.#tellEnd(session, "they signed out", by);
+    return true;
+  }
+
+  /** Ends all sessions and tokens of whoever has this account, name or id of a session. Throws HUMAN_UNKNOWN. */
+  async revoke(who: string, by: EventFields): Promise<{ readonly sessions: number; readonly tokens: number }> {
+    const isMeant = (account: string) => account === who || this.people.find(account)?.name === who;
+    const sessions = this.#sessions.list().filter(({ id, account }) => id === who || isMeant(account));
+    const accounts = new Set(sessions.map(({ account }) => account));
+    const tokens = this.#tokens.list().filter(({ account }) => accounts.has(account) || isMeant(account));
+    if (sessions.length + tokens.length === 0) {
+      const message = "Cannot find that human: nobody of that name or account has a session or a token";
+      throw new UserError("HUMAN_UNKNOWN", message, "See who has: sallyport humans, sallyport tokens");
+    }
+    for (const session of sessions) {
+      if (await this.#sessions.end(session.id)) this.#tellEnd(session, "it was revoked", by);
+    }
+    for (const token of tokens) await this.#revoke(token, by);
+    return { sessions: sessions.length, tokens: tokens.length };
+  }
+
+  tokens(): readonly (ApiToken & { readonly human: Human | undefined })[] {
+    return this.#tokens.list().map((token) => ({ ...token, human: this.people.find(token.account) }));
+  }
+
+  /** Throws API_TOKEN_SESSION, API_TOKEN_ROLES, API_TOKEN_END, API_TOKENS_FULL. */
+  async makeToken(request: NewApiToken, by: Acting | undefined, fields: EventFields) {
+    const { human } = requireSession(by, "API_TOKEN_SESSION", "make a token");
+    const made = await this.#tokens.make(request, human.account, this.#rolesOf(human)); // not what broken glass gives
+    const { id, name, roles } = made.token;
+    const about = { ...fields, token: id, roles: roles.join(" ") };
+    this.#say("human.token.made", `${human.name} made the API token ${name}`, about);
+    return made;
+  }
+
+  /** False: there is none of that id. */
+  async revokeToken(id: string, by: EventFields): Promise<boolean> {
+    const token = this.#tokens.find(id);
+    if (token === undefined) return false;
+    await this.#revoke(token, by);
+    return true;
+  }
+
+  /** Throws BREAK_GLASS_SESSION, BREAK_GLASS_FULL. */
+  async breakGlass(reason: string, by: Acting | undefined, fields: EventFields): Promise<BrokenGlass> {
+    const { human, id } = requireSession(by, "BREAK_GLASS_SESSION", "break the glass");
+    const broken = await this.#glass.break(human, reason);
+    // told before it counts: nobody is admin by it unseen
+    const about = { ...fields, glass: broken.id, reason, until: new Date(broken.untilMs).toISOString() };
+    this.#say("human.glass.broken", `${human.name} has broken the glass: ${reason}`, about);
+    await this.#sessions.setGlass(id, { id: broken.id, untilMs: broken.untilMs });
+    return broken;
+  }
+
+  brokenGlass(): readonly BrokenGlass[] {
+    return this.#glass.list();
+  }
+
+  /** Throws as Glass.review. */
+  async reviewGlass(id: string, comment: string, reviewer: Reviewer, fields: EventFields): Promise<BrokenGlass> {
+    const reviewed = await this.#glass.review(id, comment, reviewer);
+    const message = `${reviewer.name} has reviewed why ${reviewed.name} broke the glass`;
+    this.#say("human.glass.reviewed", message, { ...fields, glass: id, comment });
+    return reviewed;
+  }
+
+  /** Ends what is over. Called every few seconds. */
+  async sweep(): Promise<void> {
+    this.#signIns.expire();
+    await this.#sessions.sweep();
+    await this.#tokens.sweep();
+    const nowMs = this.#parts.clock.nowMs();
+    for (const { id, account, glass } of this.#sessions.list()) {
+      if (glass === undefined || glass.untilMs > nowMs) continue;
+      await this.#sessions.setGlass(id, undefined);
+      const who = this.people.find(account)?.name ?? account;
+      this.#say("human.glass.over", `${who} is no admin any more`, { human: account, glass: glass.id });
+    }
+  }
+
+  close(): void {
+    this.#signIns.close();
+  }
+
+  async #begin(signIn: () => Promise<SignedIn>, { uid, pid }: Asking): Promise<Begun> {
+    try {
+      const signedIn = await signIn();
+      const { human } = signedIn;
+      const roles = this.#rolesOf(human);
+      if (roles.size === 0) {
+        const message = `Cannot sign in as ${human.name}: the settings give no role to any of their groups`;
+        throw new UserError("LOGIN_NO_ROLE", message, "Give one of them a role: roles in the settings", {
+          exitCode: 4,
+        });
+      }
+      await this.people.met(human);
+      await this.people.tie(uid, human.account);
+      const { secret, session } = await this.#sessions.begin(signedIn, uid);
+      const about = { ...humanFields(human), session: session.id, roles: [...roles].join(" "), uid, pid };
+      this.#say("human.login", `${human.name} signed in by ${human.login}`, about);
+      return { secret, session, human, roles };
+    } catch (error) {
+      // whoever names a flow that there is not has not signed in anywhere, and could fill the trail with it
+      const isTold = error instanceof UserError && error.code !== "LOGIN_FLOW";
+      if (isTold) this.#say("human.refused", error.message, { code: error.code, uid, pid });
+      throw error;
+    }
+  }
+
+  async #bySession(secret: string): Promise<Acting | undefined> {
+    const found = await this.#sessions.use(secret);
+    if (found === undefined) return undefined;
+    const { session, human } = found;
+    const { id, uid, glass } = session;
+    const roles = this.#rolesOf(human);
+    if (roles.size === 0) {
+      await this.#sessions.end(id);
+      this.#tellEnd(session, "their groups give no role any more", {});
+      throw over();
+    }
+    const by = { kind: "session", id, uid } as const;
+    // who has the role no more keeps nothing of what it gave
+    const isBroken = glass !== undefined && roles.has("break-glass") && glass.untilMs > this.#parts.clock.nowMs();
+    if (!isBroken) return { human, roles, by };
+    return { human, roles: new Set([...roles, "admin"]), by, glassUntilMs: glass.untilMs };
+  }
+
+  async #byToken(secret: string): Promise<Acting | undefined> {
+    const token = await this.#tokens.use(secret);
+    const human = token && this.people.find(token.account);
+    if (human === undefined) return undefined;
+    const may = this.#rolesOf(human);
+    return {
+      human,
+      roles: new Set(token?.roles.filter((role) => may.has(role))),
+      by: { kind: "token", id: token?.id ?? "" },
+    };
+  }
+
+  #rolesOf({ groups }: Human): ReadonlySet<Role> {
+    return new Set(GIVEN_ROLES.filter((role) => this.#roles[role]?.some((group) => groups.includes(group)) ?? false));
+  }
+
+  async #revoke(token: ApiToken, by: EventFields): Promise<void> {
+    await this.#tokens.revoke(token.id);
+    const message = `The API token ${token.name} of ${token.account} was revoked`;
+    this.#say("human.token.revoked", message, { ...by, of: token.account, token: token.id });
+  }
+
+  #tellEnd({ id, account }: HumanSession, reason: string, by: EventFields): void {
+    const who = this.people.find(account)?.name ?? account;
+    this.#say("human.logout", `The session of ${who} has ended: ${reason}`, {
+      ...by,
+      of: account,
+      session: id,
+      reason,
+    });
+  }
+
+  #say(kind: string, message: string, fields: EventFields): void {
+    this.#parts.emit({ atMs: this.#parts.clock.nowMs(), kind, message, fields });
+  }
+}
+
+/** Who it is, for an event. */
+export function humanFields({ account, name, login }: Human): EventFields {
+  return { human: account, humanName: name, login };
+}
+
+/** A token makes no tokens and breaks no glass: a person in front of their own session does. */
+function requireSession(by: Acting | undefined, code: string, what: string) {
+  if (by?.by.kind === "session") return { human: by.human, id: by.by.id };
+  throw new UserError(code, `Cannot ${what} without having signed in`, "Sign in first: sallyport login", {
+    exitCode: 4,
+  });
+}

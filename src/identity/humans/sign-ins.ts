@@ -1,0 +1,177 @@
+/**
+ * Sign-ins that have begun: by a code that the person's browser brings back, or by a device code. What they must bring
+ * back (state, nonce, PKCE verifier, device code) stays here; each can be ended once, by the user who began it.
+ */
+import { type DeviceAuthorizationResponse, randomNonce, randomPKCECodeVerifier, randomState } from "openid-client";
+import { UserError } from "../../base/errors.ts";
+import { DEVICE_WAIT_MS, SIGN_IN_MS, SIGN_INS_EACH_MAX, SIGN_INS_MAX } from "../../base/limits.ts";
+import type { Human, Login } from "../../model/human.ts";
+import { type CodeChecks, LoginClient, type LoginWorld, type SignedIn } from "./login-client.ts";
+
+interface Begun {
+  readonly uid: number;
+  readonly endsMs: number;
+  readonly client: LoginClient;
+  readonly way:
+    | { readonly kind: "code"; readonly checks: CodeChecks }
+    | { readonly kind: "device"; readonly outcome: Promise<Outcome>; readonly stop: AbortController };
+}
+
+type Outcome = { readonly signedIn: SignedIn } | { readonly failure: unknown };
+
+export interface DeviceSignIn {
+  readonly flow: string;
+  readonly login: string;
+  /** What the person types in at `url`; `completeUrl` holds it already. */
+  readonly code: string;
+  readonly url: string;
+  readonly completeUrl?: string;
+  readonly endsMs: number;
+}
+
+export class SignIns {
+  readonly #world: LoginWorld;
+  readonly #begun = new Map<string, Begun>();
+  #clients: readonly LoginClient[] = [];
+
+  constructor(world: LoginWorld) {
+    this.#world = world;
+  }
+
+  /** What was begun with a login that is another one now comes to nothing. */
+  configure(logins: readonly Login[]): void {
+    const before = new Map(this.#clients.map((client) => [JSON.stringify(client.login), client]));
+    this.#clients = logins.map((login) => before.get(JSON.stringify(login)) ?? new LoginClient(login, this.#world));
+    for (const [flow, { client }] of this.#begun) if (!this.#clients.includes(client)) this.#end(flow);
+  }
+
+  /** Throws LOGIN_UNKNOWN, SIGN_INS_FULL, LOGIN_UNREACHABLE. `flow` is also the `state` that comes back. */
+  async beginCode(
+    login: string | undefined,
+    redirectUri: string,
+    uid: number,
+  ): Promise<{ readonly flow: string; readonly login: string; readonly url: string; readonly endsMs: number }> {
+    const client = this.#client(login);
+    this.#requireRoom(uid);
+    const state = randomState();
+    const checks = { redirectUri, state, nonce: randomNonce(), verifier: randomPKCECodeVerifier() };
+    const endsMs = this.#world.clock.nowMs() + SIGN_IN_MS;
+    this.#begun.set(state, { uid, endsMs, client, way: { kind: "code", checks } });
+    try {
+      return { flow: state, login: client.login.name, url: await client.authorizationUrl(checks), endsMs };
+    } catch (error) {
+      this.#end(state);
+      throw error;
+    }
+  }
+
+  /** Throws LOGIN_FLOW, LOGIN_REFUSED, LOGIN_UNREACHABLE, LOGIN_CLAIMS; then it has to begin anew. */
+  async endCode(query: URLSearchParams, uid: number): Promise<SignedIn> {
+    const flow = query.get("state") ?? "";
+    const { client, way } = this.#of(flow, uid);
+    if (way.kind !== "code") throw flowOver();
+    this.#end(flow); // a second use of the code is an attack, or comes to nothing
+    return client.byCode(query, way.checks);
+  }
+
+  /** Throws LOGIN_UNKNOWN, SIGN_INS_FULL, LOGIN_UNREACHABLE, LOGIN_REFUSED. */
+  async beginDevice(login: string | undefined, uid: number): Promise<DeviceSignIn> {
+    const client = this.#client(login);
+    this.#requireRoom(uid);
+    const flow = randomState();
+    const stop = new AbortController();
+    const begin = client.beginDevice();
+    const outcome = begin
+      .then((begun) => client.byDevice(begun, stop.signal))
+      .then(
+        (signedIn) => ({ signedIn }),
+        (failure: unknown) => ({ failure }),
+      );
+    const latestMs = this.#world.clock.nowMs() + SIGN_IN_MS;
+    this.#begun.set(flow, { uid, endsMs: latestMs, client, way: { kind: "device", outcome, stop } });
+    try {
+      const begun = await begin;
+      return { flow, login: client.login.name, ...this.#shown(begun, latestMs) };
+    } catch (error) {
+      this.#end(flow);
+      throw error;
+    }
+  }
+
+  /** Undefined: the person has not answered yet. Throws as `endCode`. */
+  async endDevice(flow: string, uid: number): Promise<SignedIn | undefined> {
+    const { way } = this.#of(flow, uid);
+    if (way.kind !== "device") throw flowOver();
+    let timer: NodeJS.Timeout | undefined;
+    const later = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, DEVICE_WAIT_MS, undefined);
+    });
+    const outcome = await Promise.race([way.outcome, later]);
+    clearTimeout(timer);
+    if (outcome === undefined) return undefined;
+    if (!this.#begun.has(flow)) throw flowOver(); // another request of the same user was faster
+    this.#end(flow);
+    if ("signedIn" in outcome) return outcome.signedIn;
+    throw outcome.failure;
+  }
+
+  /** Throws LOGIN_UNKNOWN, and as LoginClient.refresh. */
+  refresh(login: string, refreshToken: string, before: Human): Promise<SignedIn> {
+    return this.#client(login).refresh(refreshToken, before);
+  }
+
+  /** Nobody ends those any more. */
+  expire(): void {
+    const nowMs = this.#world.clock.nowMs();
+    for (const [flow, { endsMs }] of this.#begun) if (endsMs <= nowMs) this.#end(flow);
+  }
+
+  close(): void {
+    for (const flow of [...this.#begun.keys()]) this.#end(flow);
+  }
+
+  #shown(begun: DeviceAuthorizationResponse, latestMs: number): Omit<DeviceSignIn, "flow" | "login"> {
+    const { user_code: code, verification_uri: url, verification_uri_complete: completeUrl, expires_in: ends } = begun;
+    const endsMs = Math.min(latestMs, this.#world.clock.nowMs() + ends * 1_000);
+    return { code, url, ...(completeUrl === undefined ? {} : { completeUrl }), endsMs };
+  }
+
+  #client(name: string | undefined): LoginClient {
+    const names = this.#clients.map(({ login }) => login.name);
+    const found = name === undefined ? this.#clients : this.#clients.filter(({ login }) => login.name === name);
+    const [only] = found;
+    if (only !== undefined && found.length === 1) return only;
+    const remedy = names.length === 0 ? "Add one to identity.logins in the settings" : `Known: ${names.join(", ")}`;
+    const message = name === undefined && names.length > 0 ? "Cannot tell by which login" : "Cannot find that login";
+    throw new UserError("LOGIN_UNKNOWN", message, remedy);
+  }
+
+  #of(flow: string, uid: number): Begun {
+    this.expire();
+    const begun = this.#begun.get(flow);
+    if (begun === undefined || begun.uid !== uid) throw flowOver();
+    return begun;
+  }
+
+  #end(flow: string): void {
+    const begun = this.#begun.get(flow);
+    this.#begun.delete(flow);
+    if (begun?.way.kind === "device") begun.way.stop.abort();
+  }
+
+  #requireRoom(uid: number): void {
+    this.expire();
+    const own = [...this.#begun.values()].filter((begun) => begun.uid === uid).length;
+    if (own < SIGN_INS_EACH_MAX && this.#begun.size < SIGN_INS_MAX) return;
+    throw new UserError(
+      "SIGN_INS_FULL",
+      "Cannot begin to sign in: too many have begun and not ended",
+      `Wait for them to expire (${SIGN_IN_MS / 60_000} minutes)`,
+    );
+  }
+}
+
+function flowOver(): UserError {
+  const message = "Cannot end this sign-in: it is not known, has ended or has expired";
+  return new UserError("LOGIN_FLOW", message, "Begin anew: sallyport login");
+}

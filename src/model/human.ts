@@ -1,0 +1,81 @@
+/** Humans who sign in: by which issuers, who is the same as whom, and what their groups give. Plain values. */
+import type { Issuer } from "./issuer.ts";
+import type { Role } from "./role.ts";
+import type { SecretRef } from "./sink.ts";
+
+/** An issuer at which humans sign in, as the settings describe it. */
+export interface Login {
+  readonly name: string;
+  /** `iss` of its tokens, character by character. */
+  readonly url: string;
+  readonly clientId: string;
+  /** Absent: the client is a public one. */
+  readonly clientSecret?: SecretRef;
+  /** Signatures of its ID tokens that are taken. */
+  readonly algorithms: readonly string[];
+  readonly scopes: readonly string[];
+  /** Which claim names groups: each is known as "login:group"; with `names`, also under the plain names there. */
+  readonly groups: Issuer["groups"];
+  /** The claim that says who it is for good, and the one that people read. */
+  readonly subject: string;
+  readonly displayName: string;
+  /** A session ends when it was not used for so long, and after so long whatever is done with it. */
+  readonly idleMs: number;
+  readonly lastsMs: number;
+  /** Roots in PEM, instead of the system's. */
+  readonly ca?: string;
+}
+
+/** Somebody as a login knows them. */
+export interface Human {
+  /** "corp:ada@example.com": the login's name and its subject. */
+  readonly account: string;
+  readonly login: string;
+  readonly name: string;
+  /** The issuer's URL and its `sub`: the same for two logins of one issuer. */
+  readonly issuer: string;
+  readonly sub: string;
+  /** As rules name them: "corp:sre", and "sre" where the settings say so. */
+  readonly groups: readonly string[];
+}
+
+/** A human who acts, by a session or by an API token of theirs. */
+export interface Acting {
+  readonly human: Human;
+  readonly roles: ReadonlySet<Role>;
+  /** Of the session or token. `uid`: the only user who may show the secret of this session on the host itself. */
+  readonly by:
+    | { readonly kind: "session"; readonly id: string; readonly uid: number }
+    | { readonly kind: "token"; readonly id: string };
+  /** Until then they have broken the glass. */
+  readonly glassUntilMs?: number;
+}
+
+/** One human of several accounts: "corp:ada@example.com", "unix:ada", "unix:2001". */
+export interface Person {
+  readonly name: string;
+  readonly accounts: readonly string[];
+}
+
+/** By role, the groups of humans that have it. */
+export type RoleGroups = Readonly<Partial<Record<Role, readonly string[]>>>;
+
+/** A process of nobody's: what comes over the network has no uid. Source: chown(2), where it means no user. */
+export const NO_UID = 4_294_967_295;
+
+/** Every human that somebody known by these accounts may be; two share one exactly if they may be the same. */
+export type HumansOf = (accounts: readonly string[]) => ReadonlySet<string>;
+
+export function haveCommon(some: ReadonlySet<string>, others: ReadonlySet<string>): boolean {
+  return [...some].some((one) => others.has(one));
+}
+
+/** A Unix user as an account. */
+export function unixAccount(uid: number): string {
+  return `unix:${uid}`;
+}
+
+/** Whoever an issuer calls so, by whatever login. */
+export function issuedAccount(issuer: string, sub: string): string {
+  return `${issuer} ${sub}`;
+}

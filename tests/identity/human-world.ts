@@ -1,0 +1,49 @@
+/** Humans over a database of the test's own, at a real issuer whose pages are walked, with a clock that the test moves. */
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { type HumanConfiguration, Humans } from "../../src/identity/humans/humans.ts";
+import type { AuditEvent } from "../../src/model/event.ts";
+import type { Login } from "../../src/model/human.ts";
+import { openStore } from "../../src/store/store.ts";
+import { CLIENT_ID, CLIENT_SECRET, type HumanIssuer } from "../kit/human-issuer.ts";
+import { Walker } from "../kit/walker.ts";
+import { folder, handClock, quietLog } from "../store/folder.ts";
+
+export const loginAt = (issuer: HumanIssuer, changes: Partial<Login> = {}): Login => ({
+  ...{ name: "corp", url: issuer.url, clientId: CLIENT_ID, algorithms: ["ES256"], ca: issuer.ca },
+  ...{
+    scopes: ["openid", "profile", "offline_access"],
+    groups: { claim: "groups" },
+    subject: "sub",
+    displayName: "name",
+  },
+  ...{ idleMs: 900_000, lastsMs: 43_200_000, ...changes },
+});
+export const ROLES = { reviewer: ["corp:sre"], auditor: ["corp:audit"], "break-glass": ["corp:oncall"] } as const;
+export const REDIRECT = "http://127.0.0.1:4711/callback";
+export const ASKING = { uid: 2001, pid: 7 };
+
+export async function humansAt(issuer: HumanIssuer, t: TestContext, changes: Partial<HumanConfiguration> = {}) {
+  const store = await openStore(join(folder(t), "state"), quietLog());
+  t.after(() => store.close());
+  // the issuer lives by the real clock
+  const clock = handClock(Date.now());
+  const events: AuditEvent[] = [];
+  const begin = async () => {
+    const humans = new Humans({
+      ...{ store: store.humans, clock, uidOf: () => undefined, emit: (event: AuditEvent) => void events.push(event) },
+      readSecret: async () => Buffer.from(CLIENT_SECRET),
+    });
+    t.after(() => humans.close());
+    humans.configure({ logins: [loginAt(issuer)], people: [], roles: ROLES, ...changes });
+    await humans.restore();
+    return humans;
+  };
+  const humans = await begin();
+  /** By the code flow. */
+  const signIn = async (sub: string, by = humans, at = issuer) => {
+    const { url } = await by.beginCode(undefined, REDIRECT, ASKING);
+    return by.endCode(new URL(await new Walker(at.ca).signIn(url, sub)).searchParams, ASKING);
+  };
+  return { humans, begin, signIn, clock, events, kinds: () => events.map(({ kind }) => kind), store };
+}

@@ -1,0 +1,189 @@
+/** Humans who have signed in: how long that lasts, what ends it, and what they may make of it. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, type TestContext, test } from "node:test";
+import { HUMAN_SEEN_MS, HUMAN_SESSIONS_EACH_MAX } from "../../src/base/limits.ts";
+import type { HumanConfiguration } from "../../src/identity/humans/humans.ts";
+import type { Login } from "../../src/model/human.ts";
+import { HumanIssuer } from "../kit/human-issuer.ts";
+import { humansAt, loginAt, ROLES } from "./human-world.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "sallyport-test-"));
+const people: Record<string, Readonly<Record<string, unknown>>> = {
+  ada: { name: "Ada Lovelace", groups: ["sre", "oncall"] },
+  ben: { name: "Ben", groups: ["audit"] },
+};
+const issuer = new HumanIssuer(dir, { people });
+before(() => issuer.start());
+after(async () => {
+  await issuer.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+const login = (changes: Partial<Login> = {}) => loginAt(issuer, changes);
+const world = (t: TestContext, changes: Partial<HumanConfiguration> = {}) => humansAt(issuer, t, changes);
+
+test("a session ends when it was not used, and after its time whatever is done with it", async (t) => {
+  const { humans, signIn, clock, kinds } = await world(t, { logins: [login({ scopes: ["openid", "profile"] })] });
+  const idle = await signIn("ada");
+  clock.advance(899_999);
+  assert.ok(await humans.authenticate(idle.secret));
+  clock.advance(900_000);
+  await assert.rejects(humans.authenticate(idle.secret), { code: "HUMAN_SESSION_OVER", exitCode: 4 });
+  assert.equal(await humans.authenticate(idle.secret), undefined, "it is forgotten");
+  const busy = await signIn("ada");
+  for (let minutes = 0; minutes < 12 * 60; minutes += 12) {
+    assert.ok(await humans.authenticate(busy.secret), `after ${minutes} minutes`);
+    clock.advance(720_000);
+  }
+  await assert.rejects(humans.authenticate(busy.secret), { code: "HUMAN_SESSION_OVER" });
+  assert.equal(kinds().filter((kind) => kind === "human.logout").length, 2);
+});
+
+test("its issuer's refresh token keeps a session going, and brings the groups of now", async (t) => {
+  const { humans, signIn, clock } = await world(t);
+  const { secret } = await signIn("ada");
+  t.after(() => {
+    people["ada"] = { name: "Ada Lovelace", groups: ["sre", "oncall"] };
+  });
+  people["ada"] = { name: "Ada Lovelace", groups: ["audit"] };
+  clock.advance(800_000);
+  assert.deepEqual([...((await humans.authenticate(secret))?.roles ?? [])], ["reviewer", "break-glass"]);
+  clock.advance(200_000);
+  assert.deepEqual([...((await humans.authenticate(secret))?.roles ?? [])], ["auditor"]);
+  people["ada"] = { name: "Ada Lovelace", groups: [] };
+  for (const _ of [1, 2]) {
+    clock.advance(800_000);
+    await humans
+      .authenticate(secret)
+      .catch((error: { code: string }) => assert.equal(error.code, "HUMAN_SESSION_OVER"));
+  }
+  assert.deepEqual(humans.sessions(), []);
+});
+
+test("a refresh that the issuer refuses ends the session; one that it does not answer does so after an hour", async (t) => {
+  const { humans, signIn, clock, begin } = await world(t);
+  const { secret } = await signIn("ada");
+  await issuer.stop();
+  t.after(() => issuer.start().catch(() => {}));
+  for (let minutes = 0; minutes < 60; minutes += 14) {
+    assert.ok(await humans.authenticate(secret), `after ${minutes} minutes`);
+    clock.advance(14 * 60_000);
+  }
+  await assert.rejects(humans.authenticate(secret), { code: "LOGIN_UNREACHABLE" });
+  await issuer.start(); // it has forgotten everything that it gave
+  clock.advance(60_000);
+  const next = await begin();
+  await assert.rejects(next.authenticate(secret), { code: "HUMAN_SESSION_OVER" });
+});
+
+test("sessions are as they were for the next daemon, and end with their login in the settings", async (t) => {
+  const { signIn, begin } = await world(t);
+  const { secret } = await signIn("ada");
+  const next = await begin();
+  assert.equal((await next.authenticate(secret))?.human.name, "Ada Lovelace");
+  next.configure({ logins: [], people: [], roles: ROLES });
+  await assert.rejects(next.authenticate(secret), { code: "HUMAN_SESSION_OVER" });
+});
+
+test("a session is revoked by name, by account and by its id, and tokens go with their human", async (t) => {
+  const { humans, signIn } = await world(t);
+  for (const how of ["Ada Lovelace", "corp:ada"]) {
+    const { secret } = await signIn("ada");
+    const { secret: token } = await humans.makeToken(
+      { name: "a", roles: ["reviewer"], forMs: 1_000 },
+      await humans.authenticate(secret),
+      {},
+    );
+    const { secret: other } = await signIn("ben");
+    await humans.revoke(how, {});
+    assert.deepEqual([await humans.authenticate(secret), await humans.authenticate(token)], [undefined, undefined]);
+    assert.ok(await humans.authenticate(other), "somebody else's goes on");
+  }
+  const { secret, session } = await signIn("ada");
+  await humans.revoke(session.id, {});
+  assert.equal(await humans.authenticate(secret), undefined);
+  await assert.rejects(humans.revoke("Ada Lovelace", {}), { code: "HUMAN_UNKNOWN" });
+});
+
+test("an API token has never more roles than its human, and lives no longer than 90 days", async (t) => {
+  const { humans, signIn, clock } = await world(t);
+  const { secret } = await signIn("ada");
+  const ada = (await humans.authenticate(secret)) ?? assert.fail();
+  const make = (roles: readonly ("reviewer" | "admin" | "break-glass")[], forMs = 86_400_000) =>
+    humans.makeToken({ name: "nightly", roles, forMs }, ada, {});
+  await assert.rejects(make(["reviewer", "admin"]), { code: "API_TOKEN_ROLES" });
+  await assert.rejects(make(["break-glass"]), { code: "API_TOKEN_ROLES" });
+  await assert.rejects(make(["reviewer"], 91 * 86_400_000), { code: "API_TOKEN_END" });
+  const { secret: token } = await make(["reviewer"]);
+  const acting = (await humans.authenticate(token)) ?? assert.fail();
+  assert.deepEqual([[...acting.roles], acting.by.kind], [["reviewer"], "token"]);
+  await assert.rejects(humans.makeToken({ name: "b", roles: ["reviewer"], forMs: 1 }, acting, {}), {
+    code: "API_TOKEN_SESSION",
+  });
+  await assert.rejects(humans.breakGlass("because", acting, {}), { code: "BREAK_GLASS_SESSION" });
+  humans.configure({ logins: [login()], people: [], roles: { auditor: ["corp:sre"] } });
+  assert.deepEqual([...((await humans.authenticate(token))?.roles ?? ["?"])], [], "the role is not theirs any more");
+  humans.configure({ logins: [login()], people: [], roles: ROLES });
+  clock.advance(86_400_000);
+  assert.equal(await humans.authenticate(token), undefined);
+});
+
+test("the API token of a human who has not signed in for a month is nobody's", async (t) => {
+  const { humans, signIn, clock } = await world(t);
+  const ada = (await humans.authenticate((await signIn("ada")).secret)) ?? assert.fail();
+  const { secret } = await humans.makeToken({ name: "a", roles: ["reviewer"], forMs: 89 * 86_400_000 }, ada, {});
+  clock.advance(HUMAN_SEEN_MS);
+  assert.ok(await humans.authenticate(secret));
+  clock.advance(1);
+  assert.equal(await humans.authenticate(secret), undefined);
+});
+
+test("broken glass makes an admin for a quarter of an hour, is told as critical, and waits for somebody else's review", async (t) => {
+  const { humans, signIn, clock, kinds } = await world(t);
+  const { secret } = await signIn("ada");
+  const acting = (await humans.authenticate(secret)) ?? assert.fail();
+  assert.ok(!acting.roles.has("admin"));
+  const broken = await humans.breakGlass("pager 4711", acting, {});
+  assert.equal(kinds().at(-1), "human.glass.broken");
+  const admin = (await humans.authenticate(secret)) ?? assert.fail();
+  assert.deepEqual([admin.roles.has("admin"), admin.glassUntilMs], [true, broken.untilMs]);
+  await assert.rejects(humans.makeToken({ name: "a", roles: ["admin"], forMs: 1 }, admin, {}), {
+    code: "API_TOKEN_ROLES",
+  });
+  const own = { name: "Ada", accounts: ["unix:2001"] }; // as whom she signed in
+  await assert.rejects(humans.reviewGlass(broken.id, "fine", own, {}), { code: "BREAK_GLASS_OWN" });
+  clock.advance(800_000);
+  assert.ok((await humans.authenticate(secret))?.roles.has("admin"));
+  clock.advance(100_000);
+  assert.ok(!(await humans.authenticate(secret))?.roles.has("admin"));
+  await humans.sweep();
+  assert.equal(kinds().at(-1), "human.glass.over");
+  assert.equal(humans.brokenGlass()[0]?.review, undefined, "its end is no review");
+  const reviewed = await humans.reviewGlass(
+    broken.id,
+    "as pager 4711 says",
+    { name: "ben", accounts: ["corp:ben"] },
+    {},
+  );
+  assert.equal(reviewed.review?.by, "ben");
+  await assert.rejects(humans.reviewGlass(broken.id, "again", { name: "ben", accounts: ["corp:ben"] }, {}), {
+    code: "BREAK_GLASS_REVIEWED",
+  });
+});
+
+test("who has the role no more keeps nothing of what broken glass gave", async (t) => {
+  const { humans, signIn } = await world(t);
+  const { secret } = await signIn("ada");
+  await humans.breakGlass("pager", await humans.authenticate(secret), {});
+  humans.configure({ logins: [login()], people: [], roles: { reviewer: ["corp:sre"] } });
+  assert.deepEqual([...((await humans.authenticate(secret))?.roles ?? [])], ["reviewer"]);
+});
+
+test("sessions of one human have a maximum", async (t) => {
+  const { signIn } = await world(t);
+  for (let index = 0; index < HUMAN_SESSIONS_EACH_MAX; index += 1) await signIn("ben");
+  await assert.rejects(signIn("ben"), { code: "HUMAN_SESSIONS_FULL" });
+  assert.equal((await signIn("ada")).human.account, "corp:ada");
+});
