@@ -55,7 +55,7 @@ export function createTagStore(database: Database): TagStore {
         return row.slot;
       }),
     async put(tag) {
-      await database.run("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [
+      await database.run("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [
         tag.cgroupId.toString(),
         tag.cgroup,
         tag.agent,
@@ -107,7 +107,7 @@ interface RawTag {
   readonly created_ms: number;
   readonly matcher: string;
   readonly container: string;
-  /** JSON, both. */
+  /** JSON, as `started_by`. */
   readonly identity: string | null;
   readonly revoked: 0 | 1;
   readonly started_by: string;
