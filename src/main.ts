@@ -270,6 +270,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     };
     const path: PathParts = {
       clock,
+      arriving: (slot, cgroupId) => agents.arriving(slot, cgroupId),
       agentOf: (slot, cgroupId) => agents.agentOf(slot, cgroupId),
       ungranted: (agent, cgroupId, connection) => grants.refusal(agent, cgroupId, connection),
       isQuarantined: (agent) => heldStates.isQuarantined(agent),
