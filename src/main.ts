@@ -49,7 +49,7 @@ import { Grants } from "./identity/grants.ts";
 import { createGroupsOf } from "./identity/groups.ts";
 import { AgentStates } from "./identity/states.ts";
 import { Tokens } from "./identity/tokens.ts";
-import { createUidOf } from "./identity/users.ts";
+import { uidNow } from "./identity/users.ts";
 import { bootId, bootNs } from "./kernel/boot-clock.ts";
 import { cgroupOf } from "./kernel/cgroups.ts";
 import { createResolver } from "./kernel/destinations.ts";
@@ -238,7 +238,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     life.atEnd(() => holds.abandonAll("the daemon is going down; send it again"));
     const groupsOf = createGroupsOf(clock);
     const notify = createNotify({
-      ...{ clock, log, emit, readSecret, holds, groupsOf, uidOf: createUidOf() },
+      ...{ clock, log, emit, readSecret, holds, groupsOf, uidOf: uidNow },
       settings: () => inForce().settings.notify,
     });
     life.atLeave(() => notify.close());

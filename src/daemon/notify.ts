@@ -18,7 +18,7 @@ export interface NotifyParts {
   readonly readSecret: (reference: SecretRef) => Promise<Buffer>;
   readonly holds: LiveHolds;
   readonly settings: () => NotifySettings;
-  readonly uidOf: (user: string) => number | undefined;
+  readonly uidOf: (user: string) => Promise<number | undefined>;
   readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
 }
 
@@ -36,7 +36,7 @@ export function createNotify(parts: NotifyParts): Notify {
   const notifier = new Notifier({ clock, log, emit, world, holds });
   const targets = () => settings().targets;
   const personOf = async (user: string): Promise<Person | undefined> => {
-    const uid = uidOf(user);
+    const uid = await uidOf(user);
     return uid === undefined ? undefined : { uid, user, groups: await groupsOf(uid) };
   };
   const answers = new Answers({
