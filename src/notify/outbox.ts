@@ -5,14 +5,17 @@ import type { Outcome } from "../audit/sink.ts";
 import type { Clock } from "../base/clock.ts";
 import { NOTIFY_KEPT_MS, NOTIFY_QUEUED_MAX, NOTIFY_TOLD_MS, SINK_REASON_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
+import type { HoldRecord } from "../holds/record.ts";
 import type { AuditEvent, EventFields } from "../model/event.ts";
 import type { NotifyStatus, NotifyTarget } from "../model/notify.ts";
-import type { Notice } from "./notice.ts";
+import type { HoldNotice } from "./notice.ts";
 
 export interface Message {
   /** The same for every try. */
   readonly id: string;
-  readonly notice: Notice;
+  readonly notice: HoldNotice;
+  /** Of the action that it tells of: by these it is known whose it is. */
+  readonly demands: HoldRecord["demands"];
   readonly queuedMs: number;
 }
 
