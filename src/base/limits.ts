@@ -508,7 +508,7 @@ export const NOTIFY_TEXT_MAX = 2_800;
 export const NOTIFY_VALUE_MAX = 1_500;
 /** An answer that comes in: Slack sends the whole message along with the press of a button. */
 export const NOTIFY_BODY_BYTES_MAX = 64 * 1024;
-/** Connections to where answers come in, and the time one request may take: a proxy stands before it. */
+/** Connections to where answers come in, the slowest giving way, and the time one request may take: a proxy stands before it. */
 export const NOTIFY_CONNECTIONS_MAX = 64;
 export const NOTIFY_REQUEST_WAIT_MS = 5_000;
 /** By how much the time of an answer may differ from ours: what Slack and Standard Webhooks say. */
