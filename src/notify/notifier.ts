@@ -11,7 +11,8 @@ import type { AuditEvent } from "../model/event.ts";
 import type { Moment, NotifySettings, NotifyStatus, NotifyTarget } from "../model/notify.ts";
 import { type DeliveryWorld, deliver } from "./deliver.ts";
 import { concerns, momentIn, momentOf, noticeOf, shownAs, testNotice, wants } from "./notice.ts";
-import { type Message, Outbox } from "./outbox.ts";
+import { Outbox } from "./outbox.ts";
+import type { Message } from "./waiting.ts";
 
 export interface NotifierParts {
   readonly clock: Clock;
