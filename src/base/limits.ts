@@ -504,6 +504,8 @@ export const NOTIFY_TOLD_MS = 60_000;
 export const NOTIFY_REFUSALS_TOLD_MAX = 60;
 /** Characters of statements in a chat's message: Slack takes 3,000 in a block. What does not fit is not answered there. */
 export const NOTIFY_TEXT_MAX = 2_800;
+/** Lines of them: a card of Teams takes 28 KB, and each line is some 100 bytes of it beside its text. */
+export const NOTIFY_LINES_MAX = 100;
 /** Characters of any other value in it: names of tables are the agent's to choose. Slack takes 2,000 in a field. */
 export const NOTIFY_VALUE_MAX = 1_500;
 /** An answer that comes in: Slack sends the whole message along with the press of a button. */
