@@ -53,7 +53,7 @@ import { createGroupsOf } from "./identity/groups.ts";
 import { Humans } from "./identity/humans/humans.ts";
 import { AgentStates } from "./identity/states.ts";
 import { Tokens } from "./identity/tokens.ts";
-import { createUidOf } from "./identity/users.ts";
+import { createUidOf, uidNow } from "./identity/users.ts";
 import { bootId, bootNs } from "./kernel/boot-clock.ts";
 import { cgroupOf } from "./kernel/cgroups.ts";
 import { createResolver } from "./kernel/destinations.ts";
@@ -251,7 +251,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     life.atEnd(() => holds.abandonAll("the daemon is going down; send it again"));
     const groupsOf = createGroupsOf(clock);
     const notify = createNotify({
-      ...{ clock, log, emit, readSecret, holds, groupsOf, uidOf: createUidOf() },
+      ...{ clock, log, emit, readSecret, holds, groupsOf, uidOf: uidNow },
       humansOf: humans.people.humansOf,
       settings: () => inForce().settings.notify,
     });
@@ -285,6 +285,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     };
     const path: PathParts = {
       clock,
+      arriving: (slot, cgroupId) => agents.arriving(slot, cgroupId),
       agentOf: (slot, cgroupId) => agents.agentOf(slot, cgroupId),
       ungranted: (agent, cgroupId, connection) => grants.refusal(agent, cgroupId, connection),
       isQuarantined: (agent) => heldStates.isQuarantined(agent),

@@ -518,11 +518,13 @@ export const NOTIFY_TOLD_MS = 60_000;
 export const NOTIFY_REFUSALS_TOLD_MAX = 60;
 /** Characters of statements in a chat's message: Slack takes 3,000 in a block. What does not fit is not answered there. */
 export const NOTIFY_TEXT_MAX = 2_800;
+/** Lines of them: a card of Teams takes 28 KB, and each line is some 100 bytes of it beside its text. */
+export const NOTIFY_LINES_MAX = 100;
 /** Characters of any other value in it: names of tables are the agent's to choose. Slack takes 2,000 in a field. */
 export const NOTIFY_VALUE_MAX = 1_500;
 /** An answer that comes in: Slack sends the whole message along with the press of a button. */
 export const NOTIFY_BODY_BYTES_MAX = 64 * 1024;
-/** Connections to where answers come in, and the time one request may take: a proxy stands before it. */
+/** Connections to where answers come in, the slowest giving way, and the time one request may take: a proxy stands before it. */
 export const NOTIFY_CONNECTIONS_MAX = 64;
 export const NOTIFY_REQUEST_WAIT_MS = 5_000;
 /** By how much the time of an answer may differ from ours: what Slack and Standard Webhooks say. */

@@ -21,7 +21,7 @@ export interface NotifyParts {
   readonly holds: LiveHolds;
   readonly humansOf: HumansOf;
   readonly settings: () => NotifySettings;
-  readonly uidOf: (user: string) => number | undefined;
+  readonly uidOf: (user: string) => Promise<number | undefined>;
   readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
 }
 
@@ -39,7 +39,7 @@ export function createNotify(parts: NotifyParts): Notify {
   const notifier = new Notifier({ clock, log, emit, world, holds, humansOf });
   const targets = () => settings().targets;
   const userCalled = async (user: string): Promise<Person | undefined> => {
-    const uid = uidOf(user);
+    const uid = await uidOf(user);
     if (uid === undefined) return undefined;
     return personOf({ roles: new Set(), pid: 0, uid }, { userOf: () => user, groupsOf, loginUidOf: () => undefined });
   };

@@ -138,6 +138,16 @@ export class Agents {
     return { ...agent, groups, claims: { ...agent.claims, ...tag.identity.claims }, identity };
   }
 
+  /**
+   * Who makes a connection that comes now. Undefined where the tag that it was made under has ended meanwhile, or is another
+   * agent's: nothing is known any more of the identity that was over, or of the revocation. What was born a moment ago has no tag.
+   */
+  arriving(slot: number, cgroupId: bigint): Agent | undefined {
+    const bornAs = () => this.#interception.tags().find((one) => one.cgroupId === cgroupId)?.agent;
+    const guardedAs = this.#tags.get(cgroupId)?.slot ?? bornAs();
+    return guardedAs === slot ? this.agentOf(slot, cgroupId) : undefined;
+  }
+
   /** What a matcher found stays what it is until its agent is reinstated; what a person made, until it is made anew. */
   isRevoked({ agent, kind, revoked }: Pick<Tag, "agent" | "kind" | "revoked">): boolean {
     return revoked === true || (kind === "match" && this.#isRevoked(agent));

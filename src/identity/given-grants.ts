@@ -28,6 +28,8 @@ export class GivenGrants {
   readonly #bootId: string;
   /** Oldest first. */
   readonly #given = new Map<string, Given>();
+  /** Those whose end is not written yet: after a restart they would stand again. */
+  readonly #unwritten = new Set<string>();
 
   constructor(store: GrantStore, bootId: string) {
     this.#store = store;
@@ -65,7 +67,10 @@ export class GivenGrants {
     return holdingOf({ grant, deadline }, now);
   }
 
-  /** Ends those that stand and are chosen; `keep` writes that down, since what they let in has to end first. */
+  /**
+   * Ends those that stand and are chosen; `keep` writes that down, since what they let in has to end first. What it could not
+   * write is written by the next one that can.
+   */
   end(
     isChosen: (holding: Holding) => boolean,
     how: Omit<GrantEnd, "atMs">,
@@ -77,12 +82,23 @@ export class GivenGrants {
     const ended = chosen.map(({ grant, deadline }): Given => {
       return { grant: { ...grant, ended: { atMs: now.nowMs, ...how } }, deadline };
     });
-    for (const given of ended) this.#given.set(given.grant.id, given);
+    for (const given of ended) {
+      this.#given.set(given.grant.id, given);
+      this.#unwritten.add(given.grant.id);
+    }
     const keep = async () => {
-      for (const { grant } of ended) await this.#store.put(grant);
+      await this.#writeEnds();
       await this.#forgetOldest();
     };
     return { ended: ended.map((given) => holdingOf(given, now)), keep };
+  }
+
+  async #writeEnds(): Promise<void> {
+    for (const id of this.#unwritten) {
+      const given = this.#given.get(id);
+      if (given !== undefined) await this.#store.put(given.grant);
+      this.#unwritten.delete(id);
+    }
   }
 
   async #forgetOldest(): Promise<void> {

@@ -29,10 +29,16 @@ export class Lasting {
     this.#issuers = new Set(issuers.map(({ name, url }) => `${name} ${url}`));
   }
 
-  /** `found`: the tag is of a former daemon, so that its cgroup has had its time to be filled. */
-  begin({ cgroupId, identity }: Tag, from: "made" | "found"): void {
+  /**
+   * `found`: the tag is of a former daemon, so that its cgroup has had its time to be filled. Of that time only the wall clock
+   * knows: where it was set back, the identity lasts no longer than its whole time once more.
+   */
+  begin({ cgroupId, identity, createdMs }: Tag, from: "made" | "found"): void {
     if (identity === undefined) return;
-    this.#ends.set(cgroupId, deadlineAt(identity.endsMs, this.#now()));
+    const now = this.#now();
+    const { endsMs } = identity;
+    const { endsNs } = deadlineAt(Math.min(endsMs, now.nowMs + endsMs - createdMs), now);
+    this.#ends.set(cgroupId, { endsMs, endsNs });
     if (from === "found") this.#lived.add(cgroupId);
   }
 

@@ -1,7 +1,10 @@
 /** Numbers of users by name, from passwd(5) and, through getent(1), from the host's other name services. */
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { promisify } from "node:util";
 import { USER_LOOKUP_WAIT_MS } from "../base/limits.ts";
+
+const LIMITS = { encoding: "utf8", timeout: USER_LOOKUP_WAIT_MS } as const;
 
 /** What was found is kept: a user's number does not change. Who is not found is asked for again. */
 export function createUidOf(file = "/etc/passwd"): (name: string) => number | undefined {
@@ -11,6 +14,11 @@ export function createUidOf(file = "/etc/passwd"): (name: string) => number | un
     if (uid !== undefined) known.set(name, uid);
     return uid;
   };
+}
+
+/** At this moment: who has left may not go on as whoever was given their number since. Holds no thread. */
+export async function uidNow(name: string, file = "/etc/passwd"): Promise<number | undefined> {
+  return uidIn(textOf(file), name) ?? uidIn(await askedAside(name), name);
 }
 
 function uidIn(text: string, name: string): number | undefined {
@@ -29,12 +37,20 @@ function textOf(file: string): string {
 
 function asked(name: string): string {
   try {
-    return execFileSync("getent", ["passwd", "--", name], {
-      encoding: "utf8",
-      timeout: USER_LOOKUP_WAIT_MS,
-      stdio: ["ignore", "pipe", "ignore"],
-    });
+    return execFileSync("getent", question(name), { ...LIMITS, stdio: ["ignore", "pipe", "ignore"] });
   } catch {
     return ""; // unknown, or no getent
   }
+}
+
+async function askedAside(name: string): Promise<string> {
+  try {
+    return (await promisify(execFile)("getent", question(name), LIMITS)).stdout;
+  } catch {
+    return "";
+  }
+}
+
+function question(name: string): string[] {
+  return ["passwd", "--", name];
 }

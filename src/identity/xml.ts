@@ -35,18 +35,7 @@ const ABSOLUTE = /^[A-Za-z][A-Za-z0-9+.-]*:/;
 /** The root. Throws TOKEN_MALFORMED. */
 export function readXml(text: string): Element {
   if (!text.startsWith("<") || ILLEGAL.test(text)) throw malformed("it is not XML in UTF-8");
-  let isBroken = false;
-  const note = () => {
-    isBroken = true; // also what the parser would only warn of; its words quote the document
-  };
-  let document: Node | undefined;
-  try {
-    document = new DOMParser({ locator: {}, errorHandler: note }).parseFromString(text, "text/xml");
-  } catch {
-    note();
-  }
-  if (document === undefined || isBroken) throw malformed("its XML is broken");
-  const root = rootOf(document);
+  const root = rootOf(parsed(text));
   checkNodes(root);
   return root;
 }
@@ -108,6 +97,18 @@ export function attributeOf(element: Element, name: string): string | undefined 
 export function malformed(why: string): UserError {
   const remedy = "Give the SAML response as its identity provider wrote it, in base64, and nothing else in the file";
   return new UserError("TOKEN_MALFORMED", `Cannot use the token: ${why}`, remedy);
+}
+
+/** Ends at the first thing that is not right: what the parser would mend and read on in takes it seconds. */
+function parsed(text: string): Node {
+  const broken = () => {
+    throw malformed("its XML is broken"); // also what the parser would only warn of; its words quote the document
+  };
+  try {
+    return new DOMParser({ locator: {}, errorHandler: broken }).parseFromString(text, "text/xml") ?? broken();
+  } catch {
+    return broken();
+  }
 }
 
 function strange(element: Element): UserError {

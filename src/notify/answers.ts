@@ -35,7 +35,8 @@ export interface Reply {
 export class Answers {
   readonly #parts: AnswersParts;
   readonly #replays = new Replays();
-  #window = { sinceMs: 0, refused: 0 };
+  /** How many were refused since then. */
+  #window = { sinceMs: 0, forged: 0, signed: 0 };
 
   constructor(parts: AnswersParts) {
     this.#parts = parts;
@@ -59,9 +60,10 @@ export class Answers {
   tend(): void {
     const atMs = this.#parts.clock.nowMs();
     if (Math.abs(atMs - this.#window.sinceMs) < NOTIFY_TOLD_MS) return;
-    const untold = this.#window.refused - NOTIFY_REFUSALS_TOLD_MAX;
-    this.#window = { sinceMs: atMs, refused: 0 };
-    if (untold <= 0) return;
+    const { forged, signed } = this.#window;
+    const untold = [forged, signed].reduce((sum, count) => sum + Math.max(0, count - NOTIFY_REFUSALS_TOLD_MAX), 0);
+    this.#window = { sinceMs: atMs, forged: 0, signed: 0 };
+    if (untold === 0) return;
     const message = `${untold} more answers to held actions were refused and not told one by one`;
     this.#parts.emit({ atMs, kind: "refusals.untold", message, fields: { untold } });
   }
@@ -106,11 +108,13 @@ export class Answers {
     return record;
   }
 
-  /** Whoever knocks often is told less, and so is the trail. Nobody is locked out by it: a good signature always counts. */
+  /**
+   * Whoever knocks often is told less, and so is the trail. Nobody is locked out by it, since a good signature always
+   * counts; and nobody hides behind it: what is signed and refused is counted by itself.
+   */
   #refuse({ code, message, remedy }: UserError, { target, signed, said }: Seen): Reply {
     const { clock, emit } = this.#parts;
-    this.#window.refused += 1;
-    const isTold = this.#window.refused <= NOTIFY_REFUSALS_TOLD_MAX;
+    const isTold = ++this.#window[signed === undefined ? "forged" : "signed"] <= NOTIFY_REFUSALS_TOLD_MAX;
     if (isTold) {
       const who: EventFields =
         said === undefined ? {} : { account: said.account, hold: said.hold, answer: said.answer };

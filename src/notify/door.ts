@@ -4,6 +4,7 @@
  */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { codeOf, messageOf, UserError } from "../base/errors.ts";
 import {
   API_HEADER_BYTES_MAX,
@@ -22,6 +23,8 @@ export class AnswersDoor {
   readonly #log: Log;
   #at: NotifySettings["listen"];
   #server: Server | undefined;
+  /** Connections, oldest first. */
+  readonly #open = new Map<Socket, "reading" | "answering">();
 
   constructor(answers: Pick<Answers, "take">, log: Log) {
     this.#answers = answers;
@@ -61,7 +64,7 @@ export class AnswersDoor {
       { ...times, maxHeaderSize: API_HEADER_BYTES_MAX, connectionsCheckingInterval: NOTIFY_REQUEST_WAIT_MS / 2 },
       (request, response) => void this.#serve(request, response),
     );
-    server.maxConnections = NOTIFY_CONNECTIONS_MAX;
+    server.on("connection", (socket: Socket) => this.#admit(socket));
     try {
       server.listen({ host: at.address, port: at.port, exclusive: true });
       await once(server, "listening");
@@ -72,6 +75,17 @@ export class AnswersDoor {
       const remedy = "Name a free port in notify.listen, or take it and all answers out of the settings";
       throw new UserError("NOTIFY_LISTEN", message, remedy, { cause });
     }
+  }
+
+  /** Of too many the one that has taken longest to say what it wants gives way: who says nothing keeps nobody out. */
+  #admit(socket: Socket): void {
+    if (this.#open.size >= NOTIFY_CONNECTIONS_MAX) {
+      const [oldest] = [...this.#open].find(([, does]) => does === "reading") ?? [...this.#open][0] ?? [];
+      if (oldest !== undefined) this.#open.delete(oldest);
+      oldest?.destroy();
+    }
+    this.#open.set(socket, "reading");
+    socket.once("close", () => this.#open.delete(socket));
   }
 
   /** Never rejects. */
@@ -86,6 +100,7 @@ export class AnswersDoor {
 
   async #reply(request: IncomingMessage): Promise<Reply> {
     const body = await bodyOf(request);
+    if (this.#open.has(request.socket)) this.#open.set(request.socket, "answering");
     const name = ROUTE.exec(request.url ?? "")?.[1];
     if (name === undefined || request.method !== "POST") return { status: 404, body: {} };
     if (body === undefined) return { status: 413, body: {} };

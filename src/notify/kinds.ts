@@ -2,7 +2,7 @@
 import type { NotifyTarget } from "../model/notify.ts";
 import type { Notice } from "./notice.ts";
 import type { Incoming, Signed } from "./signed.ts";
-import { slackMessage, verifySlack } from "./slack.ts";
+import { slackKey, slackMessage, verifySlack } from "./slack.ts";
 import { teamsKey, teamsMessage, verifyTeams } from "./teams.ts";
 import { verifyWebhook, webhookKey } from "./webhook.ts";
 
@@ -23,7 +23,7 @@ export function messageOf({ kind }: Pick<NotifyTarget, "kind">, notice: Notice):
 export function keyOf({ kind }: Pick<NotifyTarget, "kind">, secret: Buffer): Buffer {
   switch (kind) {
     case "slack":
-      return Buffer.from(secret);
+      return slackKey(secret);
     case "teams":
       return teamsKey(secret);
     case "webhook":

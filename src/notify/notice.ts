@@ -80,6 +80,18 @@ export function momentOf({ state, votes, endedMs }: HoldRecord, votesBefore: num
   return votes.length > votesBefore ? "answered" : undefined;
 }
 
+/** Of one that was made. */
+export function momentIn({ type }: HoldNotice): Moment {
+  return type.slice("notice.".length) as Moment;
+}
+
+/** One that was made, without what is not to leave the host any more. */
+export function shownAs(notice: HoldNotice, show: NotifyTarget["show"]): HoldNotice {
+  if (show === "statements") return notice;
+  const { statements, result, ...ids } = notice.data;
+  return { ...notice, data: ids };
+}
+
 /** An end by time is an end, too, for who is told of ends. */
 export function wants({ on }: Pick<NotifyTarget, "on">, moment: Moment): boolean {
   return on.includes(moment) || (moment === "expired" && on.includes("ended"));

@@ -11,8 +11,9 @@ import type { AuditEvent } from "../model/event.ts";
 import type { HumansOf } from "../model/human.ts";
 import type { Moment, NotifySettings, NotifyStatus, NotifyTarget } from "../model/notify.ts";
 import { type DeliveryWorld, deliver } from "./deliver.ts";
-import { concerns, momentOf, type Notice, noticeOf, testNotice, wants } from "./notice.ts";
-import { type Message, Outbox } from "./outbox.ts";
+import { concerns, momentIn, momentOf, noticeOf, shownAs, testNotice, wants } from "./notice.ts";
+import { Outbox } from "./outbox.ts";
+import type { Message } from "./waiting.ts";
 
 export interface NotifierParts {
   readonly clock: Clock;
@@ -76,7 +77,7 @@ export class Notifier {
     for (const outbox of this.#outboxes.values()) outbox.close();
   }
 
-  /** What waited for it goes on waiting; a new one is told of what is held already. */
+  /** What waited for it goes on waiting, as far as it is to be told of that now; a new one is told of what is held already. */
   #adopt(target: NotifyTarget): void {
     const before = this.#outboxes.get(target.name);
     if (before !== undefined && JSON.stringify(before.target) === JSON.stringify(target)) return;
@@ -87,7 +88,7 @@ export class Notifier {
       deliver: ({ id, notice }, signal) => deliver(target, id, notice, world, signal),
     });
     this.#outboxes.set(target.name, outbox);
-    if (before !== undefined) for (const message of before.close()) outbox.push(message);
+    if (before !== undefined) for (const message of before.close()) this.#handOver(outbox, message);
     else for (const record of holds.list()) if (this.#votes.has(record.id)) this.#tell(outbox, record, "held");
   }
 
@@ -103,10 +104,15 @@ export class Notifier {
     const { target } = outbox;
     if (!wants(target, moment) || !concerns(target, record)) return;
     const { clock, humansOf } = this.#parts;
-    outbox.push(this.#message(noticeOf(record, moment, clock.nowMs(), target.show, humansOf)));
+    const queuedMs = clock.nowMs();
+    const notice = noticeOf(record, moment, queuedMs, target.show, humansOf);
+    outbox.push({ id: randomUUID(), notice, demands: record.demands, queuedMs });
   }
 
-  #message(notice: Notice): Message {
-    return { id: randomUUID(), notice, queuedMs: this.#parts.clock.nowMs() };
+  #handOver(outbox: Outbox, message: Message): void {
+    const { target } = outbox;
+    const { notice } = message;
+    if (!wants(target, momentIn(notice)) || !concerns(target, message)) return;
+    outbox.push({ ...message, notice: shownAs(notice, target.show) });
   }
 }

@@ -1,4 +1,4 @@
-/** The messages that wait for one target, in order: each is tried until it was taken, or is no news any more. Delays nobody. */
+/** One target and what waits for it: each message is tried until it was taken, or is no news any more. Delays nobody. */
 import { setTimeout as wait } from "node:timers/promises";
 import { type BackOff, pauseMs, USUAL } from "../audit/back-off.ts";
 import type { Outcome } from "../audit/sink.ts";
@@ -7,14 +7,7 @@ import { NOTIFY_KEPT_MS, NOTIFY_QUEUED_MAX, NOTIFY_TOLD_MS, SINK_REASON_MAX } fr
 import type { Log } from "../base/log.ts";
 import type { AuditEvent, EventFields } from "../model/event.ts";
 import type { NotifyStatus, NotifyTarget } from "../model/notify.ts";
-import type { Notice } from "./notice.ts";
-
-export interface Message {
-  /** The same for every try. */
-  readonly id: string;
-  readonly notice: Notice;
-  readonly queuedMs: number;
-}
+import { type Message, Waiting } from "./waiting.ts";
 
 export interface OutboxParts {
   readonly target: NotifyTarget;
@@ -30,8 +23,7 @@ export interface OutboxParts {
 export class Outbox {
   readonly #parts: OutboxParts;
   readonly #stop = new AbortController();
-  /** The first of them is on its way. */
-  readonly #queue: Message[] = [];
+  readonly #queue = new Waiting();
   #isRunning = false;
   /** In a row. */
   #failures = 0;
@@ -54,11 +46,7 @@ export class Outbox {
   }
 
   push(message: Message): void {
-    if (this.#queue.length >= NOTIFY_QUEUED_MAX) {
-      this.#queue.splice(1, 1);
-      this.#lose(`${NOTIFY_QUEUED_MAX} messages wait for it already`);
-    }
-    this.#queue.push(message);
+    if (!this.#queue.add(message)) this.#lose(`${NOTIFY_QUEUED_MAX} messages wait for it already`);
     if (!this.#isRunning) void this.#run();
   }
 
@@ -89,16 +77,16 @@ export class Outbox {
   /** What waits is handed over. */
   close(): readonly Message[] {
     this.#stop.abort();
-    return this.#queue;
+    return this.#queue.all();
   }
 
   /** Never rejects. */
   async #run(): Promise<void> {
     this.#isRunning = true;
     const { signal } = this.#stop;
-    for (let next = this.#queue[0]; next !== undefined && !signal.aborted; next = this.#queue[0]) {
+    for (let next = this.#queue.next(); next !== undefined && !signal.aborted; next = this.#queue.next()) {
       if (this.#isNews(next)) await this.#try(next, signal);
-      else this.#queue.shift();
+      else this.#queue.done();
     }
     this.#isRunning = false;
   }
@@ -112,12 +100,12 @@ export class Outbox {
         this.#failures = 0;
         this.#isFailing = false;
         this.#sent += 1;
-        this.#queue.shift();
+        this.#queue.done();
         return;
       case "refused":
         this.#note(outcome.reason);
         this.#lose(outcome.reason);
-        this.#queue.shift();
+        this.#queue.done();
         return;
       case "failed": {
         this.#note(outcome.reason);

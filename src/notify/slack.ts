@@ -3,6 +3,7 @@
  * as plain text, in which Slack reads no markup and no mention. Source: docs.slack.dev, "Verifying requests from Slack",
  * "block_actions payload".
  */
+import { UserError } from "../base/errors.ts";
 import type { Notice } from "./notice.ts";
 import {
   asObject,
@@ -51,6 +52,13 @@ export function verifySlack(incoming: Incoming, key: Uint8Array, nowMs: number):
   requireSignature(wanted, [Buffer.from(given, "hex")]);
   requireFresh(atMs, nowMs);
   return { proof: wanted.toString("hex"), read: () => readPress(body) };
+}
+
+/** Slack's are of 32 characters; a key that could be guessed lets anybody approve. Throws NOTIFY_SECRET. */
+export function slackKey(secret: Buffer): Buffer {
+  if (/^[!-~]{16,128}$/.test(secret.toString("latin1"))) return Buffer.from(secret);
+  const message = "Cannot use the secret of a Slack target: it is no signing secret";
+  throw new UserError("NOTIFY_SECRET", message, "Write the Signing Secret of the app, in one line, into the file");
 }
 
 function readPress(body: Buffer): Said {

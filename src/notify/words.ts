@@ -1,5 +1,5 @@
 /** A notice in words for a chat. Whatever an agent could have written is spelled out; making it inert is for each kind of chat. */
-import { NOTIFY_TEXT_MAX, NOTIFY_VALUE_MAX } from "../base/limits.ts";
+import { NOTIFY_LINES_MAX, NOTIFY_TEXT_MAX, NOTIFY_VALUE_MAX } from "../base/limits.ts";
 import { spellOut } from "../base/printable.ts";
 import type { HeldData, HoldNotice, Notice } from "./notice.ts";
 
@@ -20,7 +20,8 @@ export function speak({ type, data }: Notice): Spoken {
   if (type === "notice.test") return { title: data.message, facts: [], statements: [] };
   const { hold, digest, state } = data;
   const statements = statementsOf(data);
-  const isWhole = statements.join("\n").length <= NOTIFY_TEXT_MAX;
+  const text = statements.join("\n");
+  const isWhole = text.length <= NOTIFY_TEXT_MAX && text.split("\n").length <= NOTIFY_LINES_MAX;
   const isOpen = state === "waiting" && isWhole;
   const facts = [...factsOf(data), ["Digest", isOpen ? digest : ""] as const].filter(([, value]) => value !== "");
   return {
@@ -76,5 +77,5 @@ function linesOf(text: string): string {
 }
 
 function shortened(text: string): string {
-  return text.length <= NOTIFY_VALUE_MAX ? text : `${text.slice(0, NOTIFY_VALUE_MAX - 1)}…`;
+  return text.length <= NOTIFY_VALUE_MAX ? text : `${text.slice(0, NOTIFY_VALUE_MAX - 1).toWellFormed()}…`;
 }

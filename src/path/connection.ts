@@ -42,6 +42,8 @@ const CANCEL_SECRET_BYTES = 32;
 /** The parts that a connection passes; joined in main.ts, replaced by fakes in tests. */
 export interface PathParts {
   readonly clock: Clock;
+  /** Who makes a connection that comes now; undefined: nobody who is guarded any more. */
+  readonly arriving: (slot: number, cgroupId: bigint) => Agent | undefined;
   /** By its number and the tagged cgroup in which it lives, which may have an identity of its own. */
   readonly agentOf: (slot: number, cgroupId: bigint) => Agent | undefined;
   /** Why an agent has no grant for a connection at this moment; undefined: it has one, or needs none. */
@@ -94,7 +96,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   const origin = completeOrigin(accepted.origin, parts.userOf);
 
   // 3 identity
-  const agent = parts.agentOf(accepted.origin.agent, origin.tagCgroupId);
+  const agent = parts.arriving(accepted.origin.agent, origin.tagCgroupId);
   if (agent === undefined) {
     return refuse(client, parts, "connection.refused", "A connection of an unknown agent was closed", accepted);
   }

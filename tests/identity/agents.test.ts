@@ -95,6 +95,22 @@ test("an agent that the settings do not name has a name and nothing else", async
   assert.deepEqual(agents.bySlot(slot), { slot, name: "ci", groups: [], claims: {} });
 });
 
+test("a connection that was made under a tag which has ended is nobody's, also when it waited for the next daemon", async (t) => {
+  const { agents, root, make, kernel } = await world(t);
+  const { slot, cgroupId } = await agents.tag(request("/a/b"));
+  assert.deepEqual([agents.arriving(slot, cgroupId)?.name, agents.arriving(slot + 1, cgroupId)], ["ci", undefined]);
+  await agents.revoke("ci", "its agent was revoked");
+  assert.equal(agents.arriving(slot, cgroupId)?.revoked, true);
+  await agents.untag(join(root, "a/b"));
+  assert.equal(agents.arriving(slot, cgroupId), undefined);
+  const next = make();
+  await next.restore();
+  assert.equal(await next.slotOf("ci"), slot);
+  assert.equal(next.arriving(slot, cgroupId), undefined);
+  kernel.tagged.set(cgroupId, slot);
+  assert.equal(next.arriving(slot, cgroupId)?.name, "ci"); // born, and not listed yet
+});
+
 test("new settings give running agents their new groups", async (t) => {
   const { agents } = await world(t);
   const { slot } = await agents.tag(request("/a/b"));

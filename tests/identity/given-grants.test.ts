@@ -154,7 +154,7 @@ test("on a full disk nothing is given, and what ends ends all the same", async (
   const put: GrantStore["put"] = (grant) => (isFull ? Promise.reject(new Error("disk full")) : store.grants.put(grant));
   const grants = make({ ...store.grants, put });
   grants.configure([]);
-  tag(1n);
+  const agent = tag(1n);
   const { grant } = await grants.give(GIFT);
   open(1n, "orders");
   isFull = true;
@@ -162,4 +162,10 @@ test("on a full disk nothing is given, and what ends ends all the same", async (
   await assert.rejects(grants.end(grant, BY), /disk full/);
   assert.deepEqual(expelled, [`ci to orders: its grant ${grant} was ended by a person`]);
   assert.equal(grants.given().length, 1);
+  isFull = false;
+  await grants.review(); // the end of one that has ended cannot be asked for again
+  const next = make();
+  next.configure([]);
+  await next.restore();
+  assert.equal(next.refusal(agent, 1n, "orders"), `its grant ${grant} was ended by a person`);
 });

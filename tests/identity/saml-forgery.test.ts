@@ -424,6 +424,16 @@ for (const [name, make] of notXml) {
   test(`a SAML response ${name} is refused with TOKEN_MALFORMED`, () => refused(make(), "TOKEN_MALFORMED"));
 }
 
+for (const piece of ["<!", "<?a", "<a>", "</", "<![CDATA[", "<!--"]) {
+  test(`a SAML response of ${piece} over and over is read to its first fault, and not mended for seconds`, async (t) => {
+    const broken = encoded(`<a>${piece.repeat(4_000)}`);
+    await refused(broken, "TOKEN_MALFORMED");
+    const searches = t.mock.method(String.prototype, "indexOf").mock; // by these the parser goes from one mark to the next
+    await refused(broken, "TOKEN_MALFORMED");
+    assert.ok(searches.callCount() < 100, `${searches.callCount()} searches`);
+  });
+}
+
 test("whatever part of a signed response takes the place of another, it says the same or is refused by a code", async () => {
   const whole = signed();
   const tokens = verifier();

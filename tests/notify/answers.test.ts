@@ -216,7 +216,7 @@ test("no digest, secret or body is in what is answered and told of a refusal", a
     assert.ok(!text.includes(word), text);
 });
 
-test("a flood of forged answers is told in part and counted, and locks no human out", async (t) => {
+test("a flood of forged answers is told in part and counted, and neither locks a human out nor hides one", async (t) => {
   const { open, nowMs, clock, answers, told, codeOf } = await given(t);
   const { id, digest } = await open(request({ terms: { expiresMs: 600_000 } }));
   const statuses = [];
@@ -231,11 +231,12 @@ test("a flood of forged answers is told in part and counted, and locks no human 
     403,
     "APPROVAL_NOT_PERMITTED",
   ]);
-  assert.equal(told("notify.refused").length, NOTIFY_REFUSALS_TOLD_MAX);
+  assert.equal(told("notify.refused").length, NOTIFY_REFUSALS_TOLD_MAX + 1);
+  assert.equal(told("notify.refused").at(-1)?.["account"], "slack:T1/EVE");
   clock.advance(NOTIFY_TOLD_MS);
   answers.tend();
   answers.tend();
-  assert.deepEqual(told("refusals.untold"), [{ untold: 8 }]);
+  assert.deepEqual(told("refusals.untold"), [{ untold: 7 }]);
   assert.deepEqual(await codeOf("ops", slackPress({ atMs: nowMs(), hold: id, digest, user: "ADA" })), [200, undefined]);
 });
 

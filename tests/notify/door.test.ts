@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { NOTIFY_BODY_BYTES_MAX, NOTIFY_CONNECTIONS_MAX } from "../../src/base/limits.ts";
 import { AnswersDoor } from "../../src/notify/door.ts";
 import type { Incoming } from "../../src/notify/signed.ts";
@@ -115,20 +116,23 @@ test("whoever goes away amid a request is no fault", async (t) => {
   assert.deepEqual([log.lines, got.length], [[], 1]);
 });
 
-test("more connections than there may be are not served", async (t) => {
-  const { port, post } = await given(t);
-  const sockets = Array.from({ length: NOTIFY_CONNECTIONS_MAX }, () =>
-    connect(port, "127.0.0.1").on("error", () => {}),
+test("of more connections than there may be, the oldest that says nothing gives way, and none that waits for its reply", async (t) => {
+  const { promise: judged, resolve: judge } = Promise.withResolvers<{ status: number; body: object }>();
+  const replies = [judged, Promise.resolve({ status: 200, body: {} })];
+  const { port, post, got } = await given(t, () => replies.shift() ?? assert.fail());
+  const early = post(ROUTE);
+  while (got.length === 0) await turn();
+  const closed: number[] = [];
+  const sockets = Array.from({ length: NOTIFY_CONNECTIONS_MAX }, (_, at) =>
+    connect(port, "127.0.0.1").on("close", () => closed.push(at)),
   );
   await Promise.all(sockets.map((socket) => once(socket, "connect")));
-  await assert.rejects(post(ROUTE));
+  assert.equal((await post(ROUTE)).status, 200);
+  judge({ status: 200, body: { early: true } });
+  assert.deepEqual(await early, { status: 200, text: '{"early":true}' });
+  while (closed.length < 2) await turn();
+  assert.deepEqual(closed, [0, 1]);
   for (const socket of sockets) socket.destroy();
-  await Promise.all(sockets.map((socket) => (socket.closed ? undefined : once(socket, "close"))));
-  for (let tries = 0; ; tries++) {
-    const found = await post(ROUTE).catch(() => undefined);
-    if (found?.status === 200) break;
-    assert.ok(tries < 100, "it did not serve again");
-  }
 });
 
 test("where the new address is taken, it stays where it was", async (t) => {

@@ -116,6 +116,24 @@ test("teams: nothing that an agent wrote is read as markup, and the card says ho
   assert.ok(message.includes(`@Sallyport approve ${HOLD} ${DIGEST}`) && !message.includes("\u202e"));
 });
 
+test("teams takes it: 28 KB at most, whatever a statement is made of", () => {
+  for (const text of [`select\n${"\n1,".repeat(900)}`, `${"x\n".repeat(99)}${"\u20ac".repeat(2_600)}`]) {
+    const long = record({ statements: [{ text, parameters: [], actions: ["sql.read"] }] });
+    const card = JSON.stringify(messageOf({ kind: "teams" }, noticeOf(long, "held", NOW, "statements", humansOf)));
+    assert.ok(Buffer.byteLength(card) <= 28 * 1024, `${Buffer.byteLength(card)} bytes`);
+  }
+});
+
+test("a value that is cut is not cut amid a character", () => {
+  for (const before of ["", "x"]) {
+    const long = record({ message: `${before}${"\u{1f512}".repeat(2_000)}` });
+    for (const kind of ["slack", "teams"] as const) {
+      const message = JSON.stringify(messageOf({ kind }, noticeOf(long, "held", NOW, "ids", humansOf)));
+      assert.ok(!/\\ud[89a-f]/.test(message), kind);
+    }
+  }
+});
+
 test("slack takes it: ten fields of 2,000 characters at most, and a text of 3,000", () => {
   const most = record({
     ...{ rules: ["r".repeat(5_000)], message: "m".repeat(5_000), votes: Array.from({ length: 300 }, () => ADA) },

@@ -283,6 +283,23 @@ test("a changed target keeps what waits for it, a new one is told of what is hel
   assert.deepEqual([notifier.status().length, heard.length], [1, 3]);
 });
 
+test("what waits for a target that is to be told less is told so, or not at all", async (t) => {
+  const { heard, url, ca } = await receiver(t, ok);
+  const down = (name: string, changes: Partial<NotifyTarget> = {}) =>
+    to(name, ca, { url: { env: "down" }, show: "statements", ...changes });
+  const targets = [down("ids"), down("groups"), down("ends"), down("all")];
+  const { open, notifier, status } = await given(t, targets, { down: "https://127.0.0.1:9/", up: url });
+  await open();
+  await until("they were tried", () => targets.every(({ name }) => (status(name)?.retried ?? 0) > 0));
+  const up = { url: { env: "up" } };
+  const less = [down("ids", { ...up, show: "ids" }), down("groups", { ...up, groups: ["dba"] })];
+  notifier.prepare({ targets: [...less, down("ends", { ...up, on: ["ended"] }), down("all", up)] })();
+  await until("two were told", () => heard.length === 2);
+  const told = heard.map(({ body }) => body.includes("statements"));
+  assert.deepEqual(told.sort(), [false, true]);
+  assert.deepEqual([status("groups")?.queued, status("ends")?.queued], [0, 0]);
+});
+
 test("roots that cannot be read are refused before anything is changed", async (t) => {
   const { notifier } = await given(t, [to("ops", undefined)], { ops: SLACK_URL });
   assert.throws(() => notifier.prepare({ targets: [to("dev", "/no/such.pem")] }), { code: "SINK_TLS" });

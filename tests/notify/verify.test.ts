@@ -249,6 +249,8 @@ test("webhook: keys that are not known, and comments that drive terminals, are r
 });
 
 const secrets: readonly (readonly [NotifyKind, string])[] = [
+  ["slack", "changeme"],
+  ["slack", `${SECRETS["slack"]}\n${SECRETS["slack"]}`],
   ["teams", "not base64!"],
   ["teams", "c2hvcnQ="],
   ["webhook", Buffer.alloc(32).toString("base64")],

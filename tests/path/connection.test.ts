@@ -116,6 +116,7 @@ async function world(t: TestContext, making: Making = {}) {
   const connection: Connection = { ...CONNECTION };
   const parts: PathParts = {
     clock,
+    arriving: (slot) => (slot === 1 ? AGENT : undefined),
     agentOf: (slot) => (slot === 1 ? AGENT : undefined),
     ungranted: () => undefined,
     isQuarantined: () => false,
@@ -399,7 +400,7 @@ for (const { name, agent, reaches } of [
 ]) {
   test(`a cancel by a session ${name}`, async (t) => {
     let caller = AGENT;
-    const first = await world(t, { parts: { agentOf: () => caller } });
+    const first = await world(t, { parts: { arriving: () => caller } });
     await until(() => first.heard.length === 1, "the login");
     caller = agent;
     const second = await first.again();
@@ -429,11 +430,11 @@ for (const { name, agent, reaches } of [
 test("a connection of an agent whose identity is over is closed unheard, and the event says whose it was", async (t) => {
   const identity = { state: "over", issuer: "forge", subject: "repo:acme/shop" } as const;
   const asked: unknown[] = [];
-  const agentOf = (...all: unknown[]) => {
+  const arriving = (...all: unknown[]) => {
     asked.push(all);
     return { ...AGENT, identity };
   };
-  const { answer, done, events, live, heard } = await world(t, { parts: { agentOf } });
+  const { answer, done, events, live, heard } = await world(t, { parts: { arriving } });
   await done;
   await until(() => answer.ended(), "the end");
   assert.deepEqual([kinds(events), live.list(), answer.text(), heard], [["connection.refused"], [], "", []]);
@@ -443,7 +444,7 @@ test("a connection of an agent whose identity is over is closed unheard, and the
 
 test("a connection of a revoked agent is closed unheard", async (t) => {
   const { answer, done, events, live, heard } = await world(t, {
-    parts: { agentOf: () => ({ ...AGENT, revoked: true }) },
+    parts: { arriving: () => ({ ...AGENT, revoked: true }) },
   });
   await done;
   await until(() => answer.ended(), "the end");

@@ -102,10 +102,9 @@ export class Requests {
         return fc.boolean();
       case "array": {
         const { minItems = 0, maxItems = 3 } = schema as { minItems?: number; maxItems?: number };
-        return fc.array(this.value(schema["items"] as Json, name), {
-          minLength: minItems,
-          maxLength: Math.min(maxItems, 3),
-        });
+        const bounds = { minLength: minItems, maxLength: Math.min(maxItems, 3) };
+        const item = this.value(schema["items"] as Json, name);
+        return schema["uniqueItems"] === true ? fc.uniqueArray(item, bounds) : fc.array(item, bounds);
       }
       case "object":
         return this.#object(schema);
