@@ -21,17 +21,22 @@ export class Life {
     this.#leaves.push(step);
   }
 
-  /** One round at a time; a round that fails is told and the next one comes all the same. */
+  /** One round at a time; a round that fails is told once for the same fault, and the next one comes all the same. */
   every(ms: number, round: () => Promise<void>, log: Log): void {
     let busy = false;
-    const timer = setInterval(() => {
+    let told: string | undefined; // a disk that is full is full for many rounds
+    const timer = setInterval(async () => {
       if (busy) return;
       busy = true;
-      round()
-        .catch((error: unknown) => log.error("A round of upkeep failed", { error: messageOf(error) }))
-        .finally(() => {
-          busy = false;
-        });
+      try {
+        await round();
+        told = undefined;
+      } catch (error) {
+        const message = messageOf(error);
+        if (message !== told) log.error("A round of upkeep failed", { error: message });
+        told = message;
+      }
+      busy = false;
     }, ms);
     this.#timers.push(timer);
   }

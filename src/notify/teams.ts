@@ -96,7 +96,7 @@ function readOrder(activity: Readonly<Record<string, unknown>>, tenant: string):
 /** Without the mention of ourselves and the spaces that Teams writes as markup; the first word as a telephone capitalises it. */
 function orderOf(text: unknown): string {
   if (typeof text !== "string") return "";
-  const said = text.replace(/<at[^>]*>[^<]*<\/at>/, " ").replaceAll(/&nbsp;|<\/?p>|<br ?\/?>|\s/g, " ");
+  const said = text.replace(/<at[^<>]*>[^<]*<\/at>/, " ").replaceAll(/&nbsp;|<\/?p>|<br ?\/?>|\s/g, " ");
   const [first = "", ...rest] = said.split(" ").filter(Boolean);
   return [first.toLowerCase(), ...rest].join(" ");
 }
