@@ -10,10 +10,11 @@ import { API_FAILURE_BURST } from "../../src/base/limits.ts";
 import { ROUTES } from "../../src/control/api/routes.ts";
 import type { TlsDoor } from "../../src/control/api/tls-listener.ts";
 import type { Caller, ControlPorts } from "../../src/control/ports.ts";
+import { NO_UID } from "../../src/model/human.ts";
 import { makeCertificate } from "../kit/certificate.ts";
 import { freePort } from "../kit/free-port.ts";
 import { type FakeDaemon, fakeDaemon } from "./fake-daemon.ts";
-import { callerCalled } from "./fake-humans.ts";
+import { ACTING, callerCalled } from "./fake-humans.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sallyport-tls-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -24,6 +25,7 @@ const PAIR = { certificate: readFileSync(files.certificateFile), key: readFileSy
 const HUMANS: Readonly<Record<string, Caller>> = {
   ann: callerCalled("ann", "admin"),
   bob: callerCalled("bob", "auditor"),
+  session: { roles: new Set(["admin"]), pid: 0, uid: NO_UID, ...(ACTING["admin"] && { acting: ACTING["admin"] }) },
 };
 const SHOWN = { authorization: "Bearer ann" };
 
@@ -67,7 +69,7 @@ test("until it is told where, the daemon listens on no port", async (t) => {
   await assert.rejects(get({ daemon, door }, "/v1/status"), { code: "ECONNREFUSED" });
 });
 
-test("a session or token that is shown is served by its roles", async (t) => {
+test("a token that is shown is served by its roles", async (t) => {
   const world = await served(t);
   assert.equal((await get(world, "/v1/status", { headers: SHOWN })).status, 200);
   assert.equal((await get(world, "/v1/connections/a", { method: "DELETE", headers: SHOWN })).status, 200);
@@ -86,7 +88,8 @@ test("who shows nothing is refused at every route, root of this host too", async
 });
 
 const refused: readonly (readonly [string, Readonly<Record<string, string>>, number, string])[] = [
-  ["a session that is over", { authorization: "Bearer over" }, 401, "API_TOKEN_INVALID"],
+  ["a session, which is a user's of the host", { authorization: "Bearer session" }, 401, "API_TOKEN_INVALID"],
+  ["a token that is over", { authorization: "Bearer over" }, 401, "API_TOKEN_INVALID"],
   ["a password", { authorization: "Basic YW5uOmFubg==" }, 401, "API_TOKEN_INVALID"],
   ["a name that was rebound to this address", { ...SHOWN, host: "evil.example" }, 403, "API_HOST"],
   ["its own name with another port", { ...SHOWN, host: "127.0.0.1:1" }, 403, "API_HOST"],

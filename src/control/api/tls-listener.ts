@@ -1,5 +1,5 @@
 /**
- * The API over TLS 1.3, where the settings want it. No user of a peer counts here: every request shows a session or token.
+ * The API over TLS 1.3, where the settings want it. No user of a peer counts here: every request shows an API token.
  * Agents are kept away by the kernel side, which denies them the address. Browsers are refused: there is no CORS.
  */
 import { once } from "node:events";
@@ -99,7 +99,7 @@ export class TlsListener {
     const caller = await this.#handler.shownBy(request, NO_UID);
     if (caller === undefined) {
       const message = "Cannot tell who asks: nothing was shown";
-      throw new ApiFault(401, "API_TOKEN_INVALID", message, "Send a session or token: Authorization: Bearer …");
+      throw new ApiFault(401, "API_TOKEN_INVALID", message, "Send an API token: Authorization: Bearer …");
     }
     if (caller.acting !== undefined) rates.ofHuman(caller.acting.human.account);
     return { ...caller, pid: 0, uid: NO_UID };
