@@ -102,8 +102,12 @@ test("a session is revoked by name, by account and by its id, and tokens go with
     assert.ok(await humans.authenticate(other), "somebody else's goes on");
   }
   const { secret, session } = await signIn("ada");
+  const made = { name: "a", roles: ["reviewer"], forMs: 1_000 } as const;
+  const { secret: token } = await humans.makeToken(made, await humans.authenticate(secret), {});
   await humans.revoke(session.id, {});
   assert.equal(await humans.authenticate(secret), undefined);
+  assert.ok(await humans.authenticate(token), "that session alone was meant");
+  await humans.revoke("Ada Lovelace", {});
   await assert.rejects(humans.revoke("Ada Lovelace", {}), { code: "HUMAN_UNKNOWN" });
 });
 

@@ -139,12 +139,11 @@ export class Humans {
     return true;
   }
 
-  /** Ends all sessions and tokens of whoever has this account, name or id of a session. Throws HUMAN_UNKNOWN. */
+  /** Ends all sessions and tokens of whoever has this account or name, or the one session of this id. Throws HUMAN_UNKNOWN. */
   async revoke(who: string, by: EventFields): Promise<{ readonly sessions: number; readonly tokens: number }> {
     const isMeant = (account: string) => account === who || this.people.find(account)?.name === who;
     const sessions = this.#sessions.list().filter(({ id, account }) => id === who || isMeant(account));
-    const accounts = new Set(sessions.map(({ account }) => account));
-    const tokens = this.#tokens.list().filter(({ account }) => accounts.has(account) || isMeant(account));
+    const tokens = this.#tokens.list().filter(({ account }) => isMeant(account));
     if (sessions.length + tokens.length === 0) {
       const message = "Cannot find that human: nobody of that name or account has a session or a token";
       throw new UserError("HUMAN_UNKNOWN", message, "See who has: sallyport humans, sallyport tokens");
