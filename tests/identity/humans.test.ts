@@ -134,6 +134,18 @@ test("an API token has never more roles than its human, and lives no longer than
   assert.equal(await humans.authenticate(token), undefined);
 });
 
+test("who is refused for want of a role when they sign in has lost it in their API tokens too", async (t) => {
+  const { humans, signIn } = await world(t);
+  const ada = (await humans.authenticate((await signIn("ada")).secret)) ?? assert.fail();
+  const { secret } = await humans.makeToken({ name: "a", roles: ["reviewer"], forMs: 86_400_000 }, ada, {});
+  t.after(() => {
+    people["ada"] = { name: "Ada Lovelace", groups: ["sre", "oncall"] };
+  });
+  people["ada"] = { name: "Ada Lovelace", groups: [] };
+  await assert.rejects(signIn("ada"), { code: "LOGIN_NO_ROLE" });
+  assert.deepEqual([...((await humans.authenticate(secret))?.roles ?? ["?"])], []);
+});
+
 test("the API token of a human who has not signed in for a month is nobody's", async (t) => {
   const { humans, signIn, clock } = await world(t);
   const ada = (await humans.authenticate((await signIn("ada")).secret)) ?? assert.fail();

@@ -223,13 +223,14 @@ export class Humans {
       const signedIn = await signIn();
       const { human } = signedIn;
       const roles = this.#rolesOf(human);
+      // Also who has lost every role: their API tokens count by the groups that are known. Strangers are not remembered.
+      if (roles.size > 0 || this.people.find(human.account) !== undefined) await this.people.met(human);
       if (roles.size === 0) {
         const message = `Cannot sign in as ${human.name}: the settings give no role to any of their groups`;
         throw new UserError("LOGIN_NO_ROLE", message, "Give one of them a role: roles in the settings", {
           exitCode: 4,
         });
       }
-      await this.people.met(human);
       await this.people.tie(uid, human.account);
       const { secret, session } = await this.#sessions.begin(signedIn, uid);
       const about = { ...humanFields(human), session: session.id, roles: [...roles].join(" "), uid, pid };
