@@ -94,33 +94,38 @@ test("a session's secret is no use to another user of the host; an API token is"
   }
 });
 
-test("what a human watches ends with their session; what root watches goes on", async (t) => {
-  const daemon = await fakeDaemon(t);
-  const watch = (headers: Readonly<Record<string, string>>) =>
-    new Promise<IncomingMessage>((resolve, reject) => {
-      const path = "/v1/events/watch";
-      request({ socketPath: daemon.socketPath, path, agent: false, headers }, resolve).once("error", reject).end();
-    });
-  const [own, roots] = await Promise.all([watch({ authorization: "Bearer auditor" }), watch({})]);
-  const ended = new Promise((resolve) =>
-    own
-      .resume()
-      .on("error", () => {})
-      .once("close", resolve),
-  );
-  roots.on("error", () => {});
-  const tell = () => {
-    for (const watcher of daemon.watchers) watcher({ atMs: 1, kind: "daemon.start", message: "m" });
-  };
-  tell();
-  assert.match(String((await once(roots, "data"))[0]), /daemon\.start/);
-  daemon.goesOn = false;
-  const heard = once(roots, "data");
-  tell();
-  await ended;
-  assert.match(String((await heard)[0]), /daemon\.start/);
-  roots.destroy();
-});
+const ends: readonly (readonly [string, Partial<Pick<FakeDaemon, "goesOn" | "lost">>])[] = [
+  ["their session", { goesOn: false }],
+  ["the role that it needs", { lost: ["auditor"] }],
+];
+for (const [name, change] of ends)
+  test(`what a human watches ends with ${name}; what root watches goes on`, async (t) => {
+    const daemon = await fakeDaemon(t);
+    const watch = (headers: Readonly<Record<string, string>>) =>
+      new Promise<IncomingMessage>((resolve, reject) => {
+        const path = "/v1/events/watch";
+        request({ socketPath: daemon.socketPath, path, agent: false, headers }, resolve).once("error", reject).end();
+      });
+    const [own, roots] = await Promise.all([watch({ authorization: "Bearer auditor" }), watch({})]);
+    const ended = new Promise((resolve) =>
+      own
+        .resume()
+        .on("error", () => {})
+        .once("close", resolve),
+    );
+    roots.on("error", () => {});
+    const tell = () => {
+      for (const watcher of daemon.watchers) watcher({ atMs: 1, kind: "daemon.start", message: "m" });
+    };
+    tell();
+    assert.match(String((await once(roots, "data"))[0]), /daemon\.start/);
+    Object.assign(daemon, change);
+    const heard = once(roots, "data");
+    tell();
+    await ended;
+    assert.match(String((await heard)[0]), /daemon\.start/);
+    roots.destroy();
+  });
 
 interface Cli {
   readonly home: string;

@@ -197,6 +197,23 @@ test("who has the role no more keeps nothing of what broken glass gave", async (
   assert.deepEqual([...((await humans.authenticate(secret))?.roles ?? [])], ["reviewer"]);
 });
 
+test("whom a session or token makes now is told without a use of it, by the groups, roles and glass of now", async (t) => {
+  const { humans, signIn, clock } = await world(t);
+  const ada = (await humans.authenticate((await signIn("ada")).secret)) ?? assert.fail();
+  const made = { name: "a", roles: ["reviewer"], forMs: 86_400_000 } as const;
+  const token = (await humans.authenticate((await humans.makeToken(made, ada, {})).secret)) ?? assert.fail();
+  const now = () => [ada, token].map(({ by }) => [...(humans.now(by)?.roles ?? ["?"])]);
+  await humans.breakGlass("the pager", ada, {});
+  assert.deepEqual(now(), [["reviewer", "break-glass", "admin"], ["reviewer"]]);
+  clock.advance(800_000);
+  humans.configure({ logins: [login()], people: [], roles: { ...ROLES, reviewer: [] } });
+  assert.deepEqual(now(), [["break-glass", "admin"], []]);
+  clock.advance(100_000);
+  assert.deepEqual(now(), [["break-glass"], []]);
+  await humans.sweep();
+  assert.deepEqual(now(), [["?"], []], "it was not used");
+});
+
 test("sessions of one human have a maximum", async (t) => {
   const { signIn } = await world(t);
   for (let index = 0; index < HUMAN_SESSIONS_EACH_MAX; index += 1) await signIn("ben");

@@ -9,7 +9,7 @@ import type { Log } from "../../base/log.ts";
 import type { Caller, ControlPorts } from "../ports.ts";
 import { send, sendFault, type Watchers } from "./answers.ts";
 import { readBody } from "./bodies.ts";
-import { bearerOf, requireRole, tokenInvalid } from "./callers.ts";
+import { bearerOf, isEntitled, requireRole, tokenInvalid } from "./callers.ts";
 import { type Call, eventOf } from "./calls.ts";
 import { ApiFault, faultOf } from "./faults.ts";
 import { placeOf } from "./places.ts";
@@ -67,8 +67,7 @@ export class Handler {
       const { route, caller, answer } = await this.#serve(call, request, identify, leaving.signal);
       this.#tell(call);
       if (route.afterwards !== undefined) response.once("close", () => route.afterwards?.(ports));
-      const { acting } = caller;
-      const isOver = () => acting !== undefined && ports.isActing?.(acting) !== true;
+      const isOver = () => caller.acting !== undefined && !isEntitled(ports.callerNow?.(caller), route);
       await send(response, answer, route.gives.type, { caller, isOver }, this.#watchers);
     } catch (error) {
       if (response.headersSent) throw error;

@@ -1,7 +1,7 @@
 /** Who a caller is beyond their process: for the trail, for what they start, and for what they may answer. */
 import type { Caller } from "../../control/ports.ts";
 import type { Person } from "../../holds/entitled.ts";
-import { humanFields } from "../../identity/humans/humans.ts";
+import { type Humans, humanFields } from "../../identity/humans/humans.ts";
 import type { EventFields } from "../../model/event.ts";
 import { NO_UID, unixAccount } from "../../model/human.ts";
 
@@ -11,6 +11,13 @@ export interface CallerParts {
   readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
   /** Who logged in on the host before any sudo; undefined: nobody, or it is not known. */
   readonly loginUidOf: (pid: number) => number | undefined;
+}
+
+/** A caller with the groups and roles of now; undefined: what they showed has ended. */
+export function callerNow(caller: Caller, humans: Pick<Humans, "now">): Caller | undefined {
+  if (caller.acting === undefined) return caller;
+  const acting = humans.now(caller.acting.by);
+  return acting && { ...caller, roles: acting.roles, acting };
 }
 
 /** What an event says of whose doing it is. */

@@ -116,15 +116,21 @@ export class Humans {
       case "session":
         return this.#bySession(secret);
       case "token":
-        return this.#byToken(secret);
+        return this.#withToken(await this.#tokens.use(secret));
       default:
         return undefined;
     }
   }
 
-  /** Whether a session has not ended, or an API token was not revoked. Those whose time is up are ended by `sweep`. */
-  goesOn({ kind, id }: Acting["by"]): boolean {
-    return (kind === "session" ? this.#sessions.find(id) : this.#tokens.find(id)) !== undefined;
+  /**
+   * Whom a session or API token makes by now, which is no use of it; undefined: it has ended. Those whose time is up are ended
+   * by `sweep`.
+   */
+  now({ kind, id }: Acting["by"]): Acting | undefined {
+    if (kind === "token") return this.#withToken(this.#tokens.find(id));
+    const session = this.#sessions.find(id);
+    const human = session && this.people.find(session.account);
+    return human && this.#withSession(session, human);
   }
 
   sessions(): readonly (HumanSession & { readonly human: Human | undefined })[] {
@@ -248,13 +254,15 @@ export class Humans {
     const found = await this.#sessions.use(secret);
     if (found === undefined) return undefined;
     const { session, human } = found;
-    const { id, uid, glass } = session;
+    const acting = this.#withSession(session, human);
+    if (acting.roles.size > 0) return acting;
+    await this.#sessions.end(session.id);
+    this.#tellEnd(session, "their groups give no role any more", {});
+    throw over();
+  }
+
+  #withSession({ id, uid, glass }: HumanSession, human: Human): Acting {
     const roles = this.#rolesOf(human);
-    if (roles.size === 0) {
-      await this.#sessions.end(id);
-      this.#tellEnd(session, "their groups give no role any more", {});
-      throw over();
-    }
     const by = { kind: "session", id, uid } as const;
     // who has the role no more keeps nothing of what it gave
     const isBroken = glass !== undefined && roles.has("break-glass") && glass.untilMs > this.#parts.clock.nowMs();
@@ -262,16 +270,12 @@ export class Humans {
     return { human, roles: new Set([...roles, "admin"]), by, glassUntilMs: glass.untilMs };
   }
 
-  async #byToken(secret: string): Promise<Acting | undefined> {
-    const token = await this.#tokens.use(secret);
-    const human = token && this.people.find(token.account);
+  #withToken(token: ApiToken | undefined): Acting | undefined {
+    if (token === undefined) return undefined;
+    const human = this.people.find(token.account);
     if (human === undefined) return undefined;
     const may = this.#rolesOf(human);
-    return {
-      human,
-      roles: new Set(token?.roles.filter((role) => may.has(role))),
-      by: { kind: "token", id: token?.id ?? "" },
-    };
+    return { human, roles: new Set(token.roles.filter((role) => may.has(role))), by: { kind: "token", id: token.id } };
   }
 
   #rolesOf({ groups }: Human): ReadonlySet<Role> {
