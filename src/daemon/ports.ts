@@ -23,6 +23,7 @@ export function createPorts(parts: PortParts): ControlPorts {
   return {
     peer: (socket) => peer(socket, agents),
     authenticate: authenticator(parts),
+    acts: async (caller) => caller.acting && parts.humans.acts(caller.acting.human, caller),
     callerNow: (caller) => callerNow(caller, parts.humans),
     runs: {
       environment: async (agent) => {

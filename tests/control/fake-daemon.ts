@@ -43,6 +43,8 @@ export interface FakeDaemon {
   goesOn: boolean;
   /** Roles that humans have no more. */
   lost: readonly Role[];
+  /** Humans, and by which processes. */
+  readonly acted: readonly unknown[];
   readonly watchers: Set<(event: AuditEvent) => void>;
   /** The audit trail. */
   readonly events: readonly AuditEvent[];
@@ -227,6 +229,7 @@ export async function fakeDaemon(
   const log: string[] = [];
   const watchers = new Set<(event: AuditEvent) => void>();
   const events: AuditEvent[] = [];
+  const acted: unknown[] = [];
   const state: Pick<FakeDaemon, "peer" | "goesOn" | "lost"> = { peer: ROOT, goesOn: true, lost: [] };
   const note = (...call: unknown[]) => void calls.push(call);
   const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
@@ -408,6 +411,7 @@ export async function fakeDaemon(
       if (bearer === "over") throw new UserError("HUMAN_SESSION_OVER", "It is over", "Sign in", { exitCode: 4 });
       return found && { roles: found.roles, pid: 0, uid: NO_UID, acting: found };
     },
+    acts: async ({ acting, uid, pid }) => void acted.push([acting?.human.account, uid, pid]),
     callerNow: (caller) => {
       if (!state.goesOn) return undefined;
       return { ...caller, roles: new Set([...caller.roles].filter((role) => !state.lost.includes(role))) };
@@ -497,7 +501,7 @@ export async function fakeDaemon(
     await close();
     rmSync(runDir, { recursive: true, force: true });
   });
-  return Object.assign(state, { runDir, socketPath, log, calls, watchers, events, tls: server.tls, close });
+  return Object.assign(state, { runDir, socketPath, log, calls, watchers, events, acted, tls: server.tls, close });
 }
 
 export const SINKS: readonly SinkStatus[] = [

@@ -85,6 +85,15 @@ test("a process inside of an agent is refused whatever it shows", async (t) => {
   }
 });
 
+test("whose process a human acts by is told, and not of what is refused to it", async (t) => {
+  const daemon = await fakeDaemon(t);
+  daemon.peer = MEMBER;
+  await ask(daemon, "GET", "/v1/status", "Bearer token");
+  await ask(daemon, "GET", "/v1/status", "Bearer admin");
+  await ask(daemon, "GET", "/v1/status");
+  assert.deepEqual(daemon.acted, [["corp:ada", MEMBER.uid, MEMBER.pid]]);
+});
+
 test("a session's secret is no use to another user of the host; an API token is", async (t) => {
   const daemon = await fakeDaemon(t);
   for (const peer of [MEMBER, STRANGER]) {

@@ -8,7 +8,7 @@ import { HUMAN_SEEN_MS, HUMAN_SESSIONS_EACH_MAX } from "../../src/base/limits.ts
 import type { HumanConfiguration } from "../../src/identity/humans/humans.ts";
 import type { Login } from "../../src/model/human.ts";
 import { HumanIssuer } from "../kit/human-issuer.ts";
-import { humansAt, loginAt, ROLES } from "./human-world.ts";
+import { humansAt, loginAt, ROLES, SUDO } from "./human-world.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "sallyport-test-"));
 const people: Record<string, Readonly<Record<string, unknown>>> = {
@@ -212,6 +212,19 @@ test("whom a session or token makes now is told without a use of it, by the grou
   assert.deepEqual(now(), [["break-glass"], []]);
   await humans.sweep();
   assert.deepEqual(now(), [["?"], []], "it was not used");
+});
+
+test("who signs in by sudo is one with the user who logged in before, and so is every user by whom they act", async (t) => {
+  const { humans, signIn } = await world(t);
+  const { human } = await signIn("ada", humans, issuer, SUDO);
+  const { humansOf } = humans.people;
+  const ada = humansOf([human.account]);
+  assert.deepEqual(humansOf(["unix:2002"]), ada);
+  assert.notDeepEqual(humansOf(["unix:2003"]), ada);
+  await humans.acts(human, { uid: 2003, pid: 7 });
+  assert.deepEqual(humansOf(["unix:2003"]), ada);
+  await humans.acts(human, { uid: 0, pid: 7 });
+  assert.notDeepEqual(humansOf(["unix:0"]), ada, "root is nobody's alone");
 });
 
 test("sessions of one human have a maximum", async (t) => {

@@ -5,7 +5,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { UserError } from "../../base/errors.ts";
 import type { AuditEvent, EventFields } from "../../model/event.ts";
-import type { Acting, Human, Login, Person, RoleGroups } from "../../model/human.ts";
+import { type Acting, type Human, type Login, NO_UID, type Person, type RoleGroups } from "../../model/human.ts";
 import { GIVEN_ROLES, type Role } from "../../model/role.ts";
 import type { HumanRecordStore } from "../../store/human-records.ts";
 import { type ApiToken, ApiTokens, type NewApiToken } from "./api-tokens.ts";
@@ -22,6 +22,8 @@ export interface HumansParts extends LoginWorld {
   readonly emit: (event: AuditEvent) => void;
   /** A user of this host by name. */
   readonly uidOf: (user: string) => number | undefined;
+  /** Who logged in on the host before any sudo; undefined: nobody, or it is not known. */
+  readonly loginUidOf: (pid: number) => number | undefined;
 }
 
 export interface HumanConfiguration {
@@ -133,6 +135,11 @@ export class Humans {
     return human && this.#withSession(session, human);
   }
 
+  /** As a process of this host: its user is one with them from now on, and so is who logged in before sudo. */
+  async acts({ account }: Human, { uid, pid }: Asking): Promise<void> {
+    for (const user of [uid, this.#parts.loginUidOf(pid) ?? NO_UID]) await this.people.tie(user, account);
+  }
+
   sessions(): readonly (HumanSession & { readonly human: Human | undefined })[] {
     return this.#sessions.list().map((session) => ({ ...session, human: this.people.find(session.account) }));
   }
@@ -224,7 +231,8 @@ export class Humans {
     this.#signIns.close();
   }
 
-  async #begin(signIn: () => Promise<SignedIn>, { uid, pid }: Asking): Promise<Begun> {
+  async #begin(signIn: () => Promise<SignedIn>, asking: Asking): Promise<Begun> {
+    const { uid, pid } = asking;
     try {
       const signedIn = await signIn();
       const { human } = signedIn;
@@ -237,7 +245,7 @@ export class Humans {
           exitCode: 4,
         });
       }
-      await this.people.tie(uid, human.account);
+      await this.acts(human, asking);
       const { secret, session } = await this.#sessions.begin(signedIn, uid);
       const about = { ...humanFields(human), session: session.id, roles: [...roles].join(" "), uid, pid };
       this.#say("human.login", `${human.name} signed in by ${human.login}`, about);
