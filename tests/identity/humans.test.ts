@@ -15,6 +15,7 @@ const people: Record<string, Readonly<Record<string, unknown>>> = {
   ada: { name: "Ada Lovelace", groups: ["sre", "oncall"] },
   ben: { name: "Ben", groups: ["audit"] },
 };
+const BEFORE = { ...people };
 const issuer = new HumanIssuer(dir, { people });
 before(() => issuer.start());
 after(async () => {
@@ -225,6 +226,21 @@ test("who signs in by sudo is one with the user who logged in before, and so is 
   assert.deepEqual(humansOf(["unix:2003"]), ada);
   await humans.acts(human, { uid: 0, pid: 7 });
   assert.notDeepEqual(humansOf(["unix:0"]), ada, "root is nobody's alone");
+});
+
+test("an account's name that the issuer gives to somebody else takes no session and no token with it", async (t) => {
+  const { humans, signIn } = await world(t, { logins: [login({ subject: "nick", scopes: ["openid", "profile"] })] });
+  people["ada"] = { name: "Ada Lovelace", nick: "al", groups: ["sre"] };
+  people["ben"] = { name: "Ben", nick: "al", groups: ["audit"] };
+  t.after(() => Object.assign(people, BEFORE));
+  const { secret } = await signIn("ada");
+  const made = { name: "a", roles: ["reviewer"], forMs: 86_400_000 } as const;
+  const acting = (await humans.authenticate(secret)) ?? assert.fail();
+  const { secret: token } = await humans.makeToken(made, acting, {});
+  assert.equal((await signIn("ben")).human.account, "corp:al");
+  humans.configure({ logins: [login({ subject: "nick" })], people: [], roles: { reviewer: ["corp:audit"] } });
+  assert.deepEqual([await humans.authenticate(token), humans.now(acting.by)], [undefined, undefined]);
+  await assert.rejects(humans.authenticate(secret), { code: "HUMAN_SESSION_OVER" });
 });
 
 test("sessions of one human have a maximum", async (t) => {

@@ -5,7 +5,15 @@
 import type { Clock } from "../../base/clock.ts";
 import { UserError } from "../../base/errors.ts";
 import type { AuditEvent, EventFields } from "../../model/event.ts";
-import { type Acting, type Human, type Login, NO_UID, type Person, type RoleGroups } from "../../model/human.ts";
+import {
+  type Acting,
+  type Human,
+  issuedAccount,
+  type Login,
+  NO_UID,
+  type Person,
+  type RoleGroups,
+} from "../../model/human.ts";
 import { GIVEN_ROLES, type Role } from "../../model/role.ts";
 import type { HumanRecordStore } from "../../store/human-records.ts";
 import { type ApiToken, ApiTokens, type NewApiToken } from "./api-tokens.ts";
@@ -66,7 +74,7 @@ export class Humans {
     this.#sessions = new HumanSessions({
       ...{ store, clock },
       loginOf: (name) => this.#logins.find((login) => login.name === name),
-      find: (account) => this.people.find(account),
+      find: (session) => this.#whose(session),
       met: (human) => this.people.met(human),
       refresh: (name, token, before) => this.#signIns.refresh(name, token, before),
       ended: (session, why) => this.#tellEnd(session, why, {}),
@@ -131,7 +139,7 @@ export class Humans {
   now({ kind, id }: Acting["by"]): Acting | undefined {
     if (kind === "token") return this.#withToken(this.#tokens.find(id));
     const session = this.#sessions.find(id);
-    const human = session && this.people.find(session.account);
+    const human = session && this.#whose(session);
     return human && this.#withSession(session, human);
   }
 
@@ -141,7 +149,7 @@ export class Humans {
   }
 
   sessions(): readonly (HumanSession & { readonly human: Human | undefined })[] {
-    return this.#sessions.list().map((session) => ({ ...session, human: this.people.find(session.account) }));
+    return this.#sessions.list().map((session) => ({ ...session, human: this.#whose(session) }));
   }
 
   /** Ends one session; false: there is none of that id. */
@@ -169,13 +177,13 @@ export class Humans {
   }
 
   tokens(): readonly (ApiToken & { readonly human: Human | undefined })[] {
-    return this.#tokens.list().map((token) => ({ ...token, human: this.people.find(token.account) }));
+    return this.#tokens.list().map((token) => ({ ...token, human: this.#whose(token) }));
   }
 
   /** Throws API_TOKEN_SESSION, API_TOKEN_ROLES, API_TOKEN_END, API_TOKENS_FULL. */
   async makeToken(request: NewApiToken, by: Acting | undefined, fields: EventFields) {
     const { human } = requireSession(by, "API_TOKEN_SESSION", "make a token");
-    const made = await this.#tokens.make(request, human.account, this.#rolesOf(human)); // not what broken glass gives
+    const made = await this.#tokens.make(request, human, this.#rolesOf(human)); // not what broken glass gives
     const { id, name, roles } = made.token;
     const about = { ...fields, token: id, roles: roles.join(" ") };
     this.#say("human.token.made", `${human.name} made the API token ${name}`, about);
@@ -280,10 +288,16 @@ export class Humans {
 
   #withToken(token: ApiToken | undefined): Acting | undefined {
     if (token === undefined) return undefined;
-    const human = this.people.find(token.account);
+    const human = this.#whose(token);
     if (human === undefined) return undefined;
     const may = this.#rolesOf(human);
     return { human, roles: new Set(token.roles.filter((role) => may.has(role))), by: { kind: "token", id: token.id } };
+  }
+
+  /** Undefined: nobody's that is known. */
+  #whose({ account, issued }: { readonly account: string; readonly issued: string }): Human | undefined {
+    const human = this.people.find(account);
+    return human && issuedAccount(human.issuer, human.sub) === issued ? human : undefined;
   }
 
   #rolesOf({ groups }: Human): ReadonlySet<Role> {
