@@ -2,7 +2,7 @@
 import type { Caller } from "../../control/ports.ts";
 import type { Person } from "../../holds/entitled.ts";
 import { type Humans, humanFields } from "../../identity/humans/humans.ts";
-import type { EventFields } from "../../model/event.ts";
+import type { Doer, EventFields } from "../../model/event.ts";
 import { NO_UID, unixAccount } from "../../model/human.ts";
 
 export interface CallerParts {
@@ -21,8 +21,12 @@ export function callerNow(caller: Caller, humans: Pick<Humans, "now">): Caller |
 }
 
 /** What an event says of whose doing it is. */
-export function callerFields({ uid, pid, acting }: Caller): EventFields {
-  return { uid, pid, ...(acting === undefined ? {} : humanFields(acting.human)) };
+export function callerFields(caller: Caller): EventFields {
+  return { ...doerOf(caller), pid: caller.pid };
+}
+
+export function doerOf({ uid, acting }: Pick<Caller, "uid" | "acting">): Doer {
+  return { uid, ...(acting === undefined ? {} : humanFields(acting.human)) };
 }
 
 /** All accounts by which a caller is known or acts, without root: what they start, none of these approves. */
