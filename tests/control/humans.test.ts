@@ -85,6 +85,26 @@ test("a process inside of an agent is refused whatever it shows", async (t) => {
   }
 });
 
+const lost: readonly (readonly [string, Partial<Pick<FakeDaemon, "goesOn" | "lost">>, string])[] = [
+  ["their session", { goesOn: false }, "API_TOKEN_INVALID"],
+  ["the role that it needs", { lost: ["admin"] }, "API_NOT_PERMITTED"],
+];
+for (const [name, change, code] of lost) {
+  test(`who loses ${name} while their request is still coming is refused`, async (t) => {
+    const daemon = await fakeDaemon(t);
+    const headers = { authorization: "Bearer admin", "content-type": "application/json", "content-length": 2 };
+    const path = "/v1/settings/reload";
+    const asked = request({ socketPath: daemon.socketPath, method: "POST", path, agent: false, headers });
+    asked.write("{");
+    while (daemon.acted.length === 0) await new Promise(setImmediate);
+    Object.assign(daemon, change);
+    asked.end("}");
+    const [answer] = (await once(asked, "response")) as [IncomingMessage];
+    const text = (await answer.setEncoding("utf8").toArray()).join("");
+    assert.deepEqual([JSON.parse(text).error?.code, daemon.calls], [code, []]);
+  });
+}
+
 test("whose process a human acts by is told, and not of what is refused to it", async (t) => {
   const daemon = await fakeDaemon(t);
   daemon.peer = MEMBER;

@@ -80,14 +80,22 @@ export class Handler {
   async #serve(call: Call, request: IncomingMessage, identify: Identify, gone: AbortSignal) {
     const place = placeOf(request);
     if (!(place instanceof ApiFault)) call.route = place.route;
-    const caller = await identify(call, request);
-    call.caller = caller;
+    const asking = await identify(call, request);
+    call.caller = asking;
     if (place instanceof ApiFault) throw place;
     const { route, checks, path, parameters } = place;
-    requireRole(caller, route.roles);
+    requireRole(asking, route.roles);
     const query = checks.query(parameters);
     const body = checks.body(await readBody(request));
+    const caller = this.#now(asking); // whoever sends slowly may have lost what they showed, or their role
+    requireRole(caller, route.roles);
     return { route, caller, answer: await route.answer({ caller, path, query, body, gone }, this.#parts.ports) };
+  }
+
+  #now(caller: Caller): Caller {
+    const now = caller.acting === undefined ? caller : this.#parts.ports.callerNow?.(caller);
+    if (now === undefined) throw tokenInvalid();
+    return now;
   }
 
   /** One who is nobody is told so only so often. */
