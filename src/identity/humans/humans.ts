@@ -13,6 +13,7 @@ import {
   NO_UID,
   type Person,
   type RoleGroups,
+  unixAccount,
 } from "../../model/human.ts";
 import { GIVEN_ROLES, type Role } from "../../model/role.ts";
 import type { HumanRecordStore } from "../../store/human-records.ts";
@@ -44,6 +45,8 @@ export interface HumanConfiguration {
 export interface Asking {
   readonly uid: number;
   readonly pid: number;
+  /** The human whose session or API token it shows. */
+  readonly acting?: Acting;
 }
 
 /** What somebody gets who has signed in. The secret is told once. */
@@ -92,17 +95,17 @@ export class Humans {
     this.people.configure(logins, people);
   }
 
-  beginCode(login: string | undefined, redirectUri: string, { uid }: Asking) {
-    return this.#signIns.beginCode(login, redirectUri, uid);
+  beginCode(login: string | undefined, redirectUri: string, asking: Asking) {
+    return this.#signIns.beginCode(login, redirectUri, whoBegins(asking));
   }
 
-  beginDevice(login: string | undefined, { uid }: Asking): Promise<DeviceSignIn> {
-    return this.#signIns.beginDevice(login, uid);
+  beginDevice(login: string | undefined, asking: Asking): Promise<DeviceSignIn> {
+    return this.#signIns.beginDevice(login, whoBegins(asking));
   }
 
   /** Throws as SignIns.endCode, and LOGIN_NO_ROLE. */
   endCode(query: URLSearchParams, asking: Asking): Promise<Begun> {
-    return this.#begin(() => this.#signIns.endCode(query, asking.uid), asking);
+    return this.#begin(() => this.#signIns.endCode(query, whoBegins(asking)), asking);
   }
 
   /** Undefined: not yet. */
@@ -110,7 +113,7 @@ export class Humans {
     const waiting = Symbol("waiting");
     try {
       return await this.#begin(async () => {
-        const signedIn = await this.#signIns.endDevice(flow, asking.uid);
+        const signedIn = await this.#signIns.endDevice(flow, whoBegins(asking));
         if (signedIn === undefined) throw waiting;
         return signedIn;
       }, asking);
@@ -323,6 +326,11 @@ export class Humans {
   #say(kind: string, message: string, fields: EventFields): void {
     this.#parts.emit({ atMs: this.#parts.clock.nowMs(), kind, message, fields });
   }
+}
+
+/** A user of the host begins and ends a sign-in; what comes over the network is of no user, and counts by its human. */
+function whoBegins({ uid, acting }: Asking): string {
+  return uid === NO_UID && acting !== undefined ? acting.human.account : unixAccount(uid);
 }
 
 /** Who it is, for an event. */
