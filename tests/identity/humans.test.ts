@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
-import { HUMAN_SEEN_MS, HUMAN_SESSIONS_EACH_MAX } from "../../src/base/limits.ts";
+import { BREAK_GLASS_EACH_MAX, HUMAN_SEEN_MS, HUMAN_SESSIONS_EACH_MAX } from "../../src/base/limits.ts";
 import type { HumanConfiguration } from "../../src/identity/humans/humans.ts";
 import type { Login } from "../../src/model/human.ts";
 import { HumanIssuer } from "../kit/human-issuer.ts";
@@ -188,6 +188,15 @@ test("broken glass makes an admin for a quarter of an hour, is told as critical,
   await assert.rejects(humans.reviewGlass(broken.id, "again", { name: "ben", accounts: ["corp:ben"] }, {}), {
     code: "BREAK_GLASS_REVIEWED",
   });
+});
+
+test("one human who breaks the glass again and again keeps nobody else from it", async (t) => {
+  const { humans, signIn } = await world(t, { roles: { ...ROLES, "break-glass": ["corp:oncall", "corp:audit"] } });
+  const [ada, ben] = [await signIn("ada"), await signIn("ben")];
+  const acting = await humans.authenticate(ada.secret);
+  for (let index = 0; index < BREAK_GLASS_EACH_MAX; index += 1) await humans.breakGlass("pager", acting, {});
+  await assert.rejects(humans.breakGlass("pager", acting, {}), { code: "BREAK_GLASS_FULL" });
+  await humans.breakGlass("pager", await humans.authenticate(ben.secret), {});
 });
 
 test("who has the role no more keeps nothing of what broken glass gave", async (t) => {
