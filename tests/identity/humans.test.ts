@@ -112,6 +112,16 @@ test("a session is revoked by name, by account and by its id, and tokens go with
   await assert.rejects(humans.revoke("Ada Lovelace", {}), { code: "HUMAN_UNKNOWN" });
 });
 
+test("whoever is revoked by one of their accounts has no session by another one", async (t) => {
+  const { humans, signIn } = await world(t, { people: [{ name: "ada", accounts: ["corp:ada", "corp:ben"] }] });
+  for (const who of ["corp:ada", "Ada Lovelace", "ada"]) {
+    await signIn("ada");
+    const { secret } = await signIn("ben");
+    await humans.revoke(who, {});
+    assert.equal(await humans.authenticate(secret), undefined, who);
+  }
+});
+
 test("an API token has never more roles than its human, and lives no longer than 90 days", async (t) => {
   const { humans, signIn, clock } = await world(t);
   const { secret } = await signIn("ada");

@@ -8,6 +8,7 @@ import type { AuditEvent, EventFields } from "../../model/event.ts";
 import {
   type Acting,
   type Human,
+  haveCommon,
   issuedAccount,
   type Login,
   NO_UID,
@@ -163,9 +164,16 @@ export class Humans {
     return true;
   }
 
-  /** Ends all sessions and tokens of whoever has this account or name, or the one session of this id. Throws HUMAN_UNKNOWN. */
+  /**
+   * Ends all sessions and tokens of whoever has this account or name, by all of their accounts, or the one session of this id.
+   * Throws HUMAN_UNKNOWN.
+   */
   async revoke(who: string, by: EventFields): Promise<{ readonly sessions: number; readonly tokens: number }> {
-    const isMeant = (account: string) => account === who || this.people.find(account)?.name === who;
+    const { humansOf } = this.people;
+    const accounts = [...this.#sessions.list(), ...this.#tokens.list()].map(({ account }) => account);
+    const called = accounts.filter((account) => this.people.find(account)?.name === who);
+    const meant = humansOf([who, ...new Set(called)]);
+    const isMeant = (account: string) => haveCommon(humansOf([account]), meant);
     const sessions = this.#sessions.list().filter(({ id, account }) => id === who || isMeant(account));
     const tokens = this.#tokens.list().filter(({ account }) => isMeant(account));
     if (sessions.length + tokens.length === 0) {
