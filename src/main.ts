@@ -187,7 +187,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       isRevoked: (agent) => states?.isRevoked(agent) ?? true,
       identityOver: (cgroupId, why) => sessions.expel(({ origin }) => origin.tagCgroupId === cgroupId, why),
     });
-    const humans = new Humans({ clock, store: store.humans, readSecret, emit, uidOf: createUidOf() });
+    const humans = new Humans({ clock, store: store.humans, readSecret, emit, uidOf: createUidOf(), loginUidOf });
     life.atEnd(() => humans.close());
     configureHumans(humans, inForce());
     await humans.restore();

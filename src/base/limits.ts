@@ -585,7 +585,8 @@ export const API_TOKEN_MS_MAX = 90 * 86_400_000;
 /** Breaking the glass gives a quarter of an hour, and is kept for those who review it; of reviewed ones the last 1,000. */
 export const BREAK_GLASS_MS = 15 * 60_000;
 export const BREAK_GLASS_KEPT_MAX = 1_000;
-/** Those that wait for a review: whoever makes more of them has none read. */
+/** Those that wait for a review, of one human and of all: whoever makes more has none read, and must not keep others from it. */
+export const BREAK_GLASS_EACH_MAX = 20;
 export const BREAK_GLASS_WAITING_MAX = 1_000;
 /** Why somebody broke the glass, and what their reviewer says: a few sentences. */
 export const BREAK_GLASS_REASON_MAX = 500;

@@ -48,8 +48,10 @@ export interface ControlPorts {
   peer(socket: Socket): Peer | undefined;
   /** Whose session or API token that is; pid and uid are nobody's, and those of the socket take their place. Undefined: unknown. Throws HUMAN_SESSION_OVER. */
   authenticate?(bearer: string): Promise<Caller | undefined>;
-  /** Whether that session or API token goes on. */
-  isActing?(acting: Acting): boolean;
+  /** A human asks by a process of this host. */
+  acts?(caller: Caller): Promise<void>;
+  /** A caller with the groups and roles of now, and what they showed not used by it; undefined: that has ended. */
+  callerNow?(caller: Caller): Caller | undefined;
   readonly runs: RunPorts;
   readonly agents: AgentPorts;
   readonly approvals: ApprovalPorts;

@@ -84,8 +84,11 @@ export function deniedFor(listen: MetricsAddress | undefined): readonly EgressRu
   const { address, port } = listen;
   const isAny = address === "0.0.0.0" || address === "::";
   const own = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map((found) => found.address));
-  return (isAny ? own : [address]).map((found): EgressRule => {
+  const denied = (isAny ? own : [address]).map((found): EgressRule => {
     const family = found.includes(":") ? 6 : 4;
     return { kind: "network", address: found, family, prefix: family === 4 ? 32 : 128, port, protocol: "tcp" };
   });
+  // the interface has one of them, and the host answers at every one
+  const loopback = { kind: "network", address: "127.0.0.0", family: 4, prefix: 8, port, protocol: "tcp" } as const;
+  return isAny ? [...denied, loopback] : denied;
 }

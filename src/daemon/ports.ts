@@ -5,6 +5,7 @@ import type { ControlPorts } from "../control/ports.ts";
 import type { Agents } from "../identity/agents.ts";
 import { agentPorts, refuseQuarantined } from "./ports/agents.ts";
 import { approvalPorts } from "./ports/approvals.ts";
+import { callerNow } from "./ports/callers.ts";
 import { connectionPorts } from "./ports/connections.ts";
 import { daemonPorts } from "./ports/daemon.ts";
 import { evidencePorts } from "./ports/evidence.ts";
@@ -22,7 +23,8 @@ export function createPorts(parts: PortParts): ControlPorts {
   return {
     peer: (socket) => peer(socket, agents),
     authenticate: authenticator(parts),
-    isActing: ({ by }) => parts.humans.goesOn(by),
+    acts: async (caller) => caller.acting && parts.humans.acts(caller.acting.human, caller),
+    callerNow: (caller) => callerNow(caller, parts.humans),
     runs: {
       environment: async (agent) => {
         refuseQuarantined(agent, parts);

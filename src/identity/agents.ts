@@ -9,7 +9,7 @@ import { STARTERS_MAX, TAGS_MAX, TOKENS_BOUND_MAX } from "../base/limits.ts";
 import { bootNs } from "../kernel/boot-clock.ts";
 import { cgroupIdOf, cgroupOf, isPopulated, removeCgroup, resolveCgroup } from "../kernel/cgroups.ts";
 import type { Interception } from "../kernel/interception.ts";
-import { type AuditEvent, identityFields } from "../model/event.ts";
+import { type AuditEvent, type Doer, identityFields } from "../model/event.ts";
 import type { Agent, Identity } from "../model/identity.ts";
 import type { Issuer } from "../model/issuer.ts";
 import type { Matcher } from "../model/matcher.ts";
@@ -200,9 +200,9 @@ export class Agents {
     return this.#inTurn(() => this.#tag(request));
   }
 
-  /** By folder or by cgroup id; `uid` is whose doing it is. False when it was not tagged. */
-  untag(which: string | bigint, uid = 0): Promise<boolean> {
-    return this.#inTurn(() => this.#untag(which, uid));
+  /** By folder or by cgroup id; `by` is whose doing it is. False when it was not tagged. */
+  untag(which: string | bigint, by: Doer = { uid: 0 }): Promise<boolean> {
+    return this.#inTurn(() => this.#untag(which, by));
   }
 
   /** Ends the identities that are over; their agents stay guarded and may do nothing. Called several times a second. */
@@ -290,7 +290,7 @@ export class Agents {
     return tag;
   }
 
-  async #untag(which: string | bigint, uid: number): Promise<boolean> {
+  async #untag(which: string | bigint, by: Doer): Promise<boolean> {
     const tag =
       typeof which === "bigint"
         ? this.#tags.get(which)
@@ -299,7 +299,7 @@ export class Agents {
     await this.#forget(tag);
     if (tag.identity !== undefined && tag.identity.over === undefined)
       this.#identityOver(tag.cgroupId, "its identity has ended with its tag");
-    this.#say("agent.untag", { ...tag, uid }, `${tag.cgroup} is not guarded any more`);
+    this.#say("agent.untag", tag, `${tag.cgroup} is not guarded any more`, by);
     return true;
   }
 
@@ -353,8 +353,8 @@ export class Agents {
     return done;
   }
 
-  #say(kind: string, tag: Tag, message: string): void {
-    const { cgroup, uid, matcher, container } = tag;
+  #say(kind: string, tag: Tag, message: string, by: Doer = { uid: tag.uid }): void {
+    const { cgroup, matcher, container } = tag;
     const found = { ...(matcher === "" ? {} : { matcher }), ...(container === "" ? {} : { container }) };
     const how = { way: tag.kind, ...(tag.runId === undefined ? {} : { run: tag.runId }) };
     const settings = this.#settings.get(tag.agent);
@@ -365,7 +365,7 @@ export class Agents {
       ...(identity === undefined ? {} : { identity }),
     });
     const starters = tag.startedBy.length === 0 ? {} : { startedBy: tag.startedBy.join(" ") };
-    const fields = { cgroup, cgroupId: tag.cgroupId.toString(), uid, ...found, ...how, ...starters, ...who };
+    const fields = { cgroup, cgroupId: tag.cgroupId.toString(), ...by, ...found, ...how, ...starters, ...who };
     this.#emit({ atMs: this.#clock.nowMs(), kind, agent: tag.agent, message, fields });
   }
 }

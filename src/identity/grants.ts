@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { UserError } from "../base/errors.ts";
-import type { AuditEvent, EventFields } from "../model/event.ts";
+import type { AuditEvent, Doer, EventFields } from "../model/event.ts";
 import { covers, type GrantTerms } from "../model/grant.ts";
 import type { Agent } from "../model/identity.ts";
 import type { GrantStore } from "../store/grants.ts";
@@ -40,11 +40,10 @@ export interface GrantsParts {
 }
 
 /** Who ended one, and why. */
-interface By {
-  readonly uid: number;
+type By = Doer & {
   /** "" without one. */
   readonly reason: string;
-}
+};
 
 export class Grants {
   readonly #parts: GrantsParts;
@@ -95,7 +94,7 @@ export class Grants {
   }
 
   /** Throws GRANTS_OFF, GRANT_TIME, GRANTS_FULL. */
-  async give(gift: Gift): Promise<Holding> {
+  async give(gift: Gift, by: Doer = { uid: gift.uid }): Promise<Holding> {
     if (this.terms === undefined) {
       const message = `Cannot give ${gift.agent} a grant: the settings have none, so that rules alone decide`;
       const remedy = "Write `grants: []` into the settings and reload: then agents need one";
@@ -104,33 +103,34 @@ export class Grants {
     const holding = await this.#given.give(gift, this.#now());
     const { grant, agent, connections, sinceMs } = holding;
     const message = `Grant ${grant} lets ${agent} reach ${connectionWords(connections)}, as far as rules allow`;
-    const fields = { ...grantFields(holding), ...byFields(gift) };
+    const fields = { ...grantFields(holding), ...byFields({ ...by, reason: gift.reason }) };
     this.#parts.emit({ atMs: sinceMs, kind: "grant.given", agent, message, fields });
     return holding;
   }
 
   /** By a person. Undefined: nobody gave one by that id, or it has ended. */
   async end(id: string, by: By): Promise<Holding | undefined> {
-    const [ended] = await this.#end(({ grant }) => grant === id, { why: OVER.byPerson, ...by });
+    const [ended] = await this.#end(({ grant }) => grant === id, OVER.byPerson, by);
     return ended;
   }
 
   /** Every one that was given to an agent, with its revocation. Returns how many. */
   async endAll(agent: string, by: By): Promise<number> {
-    return (await this.#end((holding) => holding.agent === agent, { why: OVER.revoked, ...by })).length;
+    return (await this.#end((holding) => holding.agent === agent, OVER.revoked, by)).length;
   }
 
   /** Ends what is over, and what it alone had let in. Called several times a second. */
   async review(): Promise<void> {
-    await this.#end(({ over }) => over !== undefined, { why: OVER.expired });
+    await this.#end(({ over }) => over !== undefined, OVER.expired);
   }
 
   /** What was let in ends before anything is written: the disk may be full. */
-  async #end(isChosen: (holding: Holding) => boolean, how: { readonly why: string } & Partial<By>) {
+  async #end(isChosen: (holding: Holding) => boolean, why: string, by?: By) {
     const now = this.#now();
-    const { ended, keep } = this.#given.end(isChosen, how, now);
+    const who = by === undefined ? {} : { uid: by.uid, reason: by.reason };
+    const { ended, keep } = this.#given.end(isChosen, { why, ...who }, now);
     const ofSettings = this.#settings.endedAmong(this.#parts.agents.list(), now);
-    for (const holding of ended) this.#tellEnd(holding, now, byFields(how));
+    for (const holding of ended) this.#tellEnd(holding, now, by === undefined ? {} : byFields(by));
     for (const holding of ofSettings) this.#tellEnd(holding, now, {});
     this.#expel([...ended, ...ofSettings], now);
     await keep();
@@ -191,6 +191,6 @@ export class Grants {
   }
 }
 
-function byFields({ uid, reason = "" }: Partial<By>): EventFields {
-  return { ...(uid === undefined ? {} : { uid }), ...(reason === "" ? {} : { reason }) };
+function byFields({ reason, ...doer }: By): EventFields {
+  return { ...doer, ...(reason === "" ? {} : { reason }) };
 }

@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { OBSERVE_MS_MAX } from "../base/limits.ts";
-import type { AuditEvent } from "../model/event.ts";
+import type { AuditEvent, Doer } from "../model/event.ts";
 import type { AgentState, AgentStateStore, Order } from "../store/agent-states.ts";
 
 /** The part of the kernel's face that is needed. Slots are those of `TagStore.slotOf`. */
@@ -96,43 +96,43 @@ export class AgentStates {
    * In force when it returns; the promise is for its row. A second one keeps the first one's time, and its reason
    * unless it has one of its own.
    */
-  quarantine(agent: string, slot: number, by: { readonly uid: number; readonly reason: string }): Promise<void> {
+  quarantine(agent: string, slot: number, by: Doer & { readonly reason: string }): Promise<void> {
     this.#parts.kernel.quarantine(slot, "on");
     const quarantine = this.#ordered(by, this.#held.get(agent)?.quarantine);
     const stored = this.#hold({ ...this.#heldOf(agent, slot), quarantine });
-    this.#say("agent.quarantine", agent, `${agent} is quarantined${whyOf(quarantine)}`, by.uid);
+    this.#say("agent.quarantine", agent, `${agent} is quarantined${whyOf(quarantine)}`, doerOf(by));
     return stored;
   }
 
   /** As `quarantine`, for what matchers make this agent: it may do nothing until the agent is reinstated. */
-  revoke(agent: string, slot: number, by: { readonly uid: number; readonly reason: string }): Promise<void> {
+  revoke(agent: string, slot: number, by: Doer & { readonly reason: string }): Promise<void> {
     const revocation = this.#ordered(by, this.#held.get(agent)?.revocation);
     const stored = this.#hold({ ...this.#heldOf(agent, slot), revocation });
-    this.#say("agent.revoked", agent, `${agent} is revoked${whyOf(revocation)}`, by.uid);
+    this.#say("agent.revoked", agent, `${agent} is revoked${whyOf(revocation)}`, doerOf(by));
     return stored;
   }
 
   /** False when it was not revoked. */
-  async reinstate(agent: string, uid: number): Promise<boolean> {
+  async reinstate(agent: string, by: Doer): Promise<boolean> {
     const held = this.#held.get(agent);
     if (held?.revocation === undefined) return false;
     await this.#hold({ ...held, revocation: undefined });
-    this.#say("agent.reinstated", agent, `What matchers make ${agent} is that agent again`, uid);
+    this.#say("agent.reinstated", agent, `What matchers make ${agent} is that agent again`, by);
     return true;
   }
 
   /** False when it was not quarantined; the kernel is told all the same, in case a daemon died in between. */
-  async release(agent: string, slot: number, uid: number): Promise<boolean> {
+  async release(agent: string, slot: number, by: Doer): Promise<boolean> {
     const held = this.#held.get(agent);
     const was = held?.quarantine !== undefined;
     if (was) await this.#hold({ ...held, quarantine: undefined });
     this.#parts.kernel.quarantine(slot, "off");
-    if (was) this.#say("agent.release", agent, `${agent} is not quarantined any more`, uid);
+    if (was) this.#say("agent.release", agent, `${agent} is not quarantined any more`, by);
     return was;
   }
 
   /** Until `untilMs`, at most OBSERVE_MS_MAX from now, which the caller has checked. Replaces an earlier end. */
-  async observe(agent: string, slot: number, by: { readonly uid: number; readonly untilMs: number }): Promise<void> {
+  async observe(agent: string, slot: number, by: Doer & { readonly untilMs: number }): Promise<void> {
     const { uid, untilMs } = by;
     const untilBootNs = this.#bootNsAt(untilMs);
     await this.#hold({ ...this.#heldOf(agent, slot), observation: { untilMs, uid }, untilBootNs });
@@ -142,16 +142,16 @@ export class AgentStates {
       "agent.observe.start",
       agent,
       `${agent} is observed until ${until}: nothing that rules deny is stopped`,
-      uid,
+      doerOf(by),
     );
   }
 
   /** False when it was not observed. */
-  async endObservation(agent: string, uid: number): Promise<boolean> {
+  async endObservation(agent: string, by: Doer): Promise<boolean> {
     const held = this.#held.get(agent);
     if (held?.observation === undefined) return false;
     this.#parts.kernel.observe(held.slot, 0n);
-    this.#say("agent.observe.end", agent, `${agent} is not observed any more`, uid);
+    this.#say("agent.observe.end", agent, `${agent} is not observed any more`, by);
     await this.#hold({ ...held, observation: undefined, untilBootNs: 0n });
     return true;
   }
@@ -164,7 +164,7 @@ export class AgentStates {
       ({ observation, untilBootNs }) =>
         observation !== undefined && (observation.untilMs <= nowMs || untilBootNs <= bootNs),
     );
-    for (const { agent, observation } of over) await this.endObservation(agent, observation?.uid ?? 0);
+    for (const { agent, observation } of over) await this.endObservation(agent, { uid: observation?.uid ?? 0 });
     return over.map(({ agent }) => agent);
   }
 
@@ -192,9 +192,13 @@ export class AgentStates {
     return leftMs === 0 ? 0n : this.#parts.bootNs() + BigInt(Math.round(leftMs)) * 1_000_000n;
   }
 
-  #say(kind: string, agent: string, message: string, uid: number): void {
-    this.#parts.emit({ atMs: this.#parts.clock.nowMs(), kind, agent, message, fields: { uid } });
+  #say(kind: string, agent: string, message: string, by: Doer): void {
+    this.#parts.emit({ atMs: this.#parts.clock.nowMs(), kind, agent, message, fields: by });
   }
+}
+
+function doerOf({ reason: _reason, untilMs: _until, ...doer }: Doer): Doer {
+  return doer;
 }
 
 function whyOf({ reason }: Order): string {

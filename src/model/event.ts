@@ -3,6 +3,9 @@ import type { Agent, AgentIdentity } from "./identity.ts";
 
 export type EventFields = Readonly<Record<string, string | number | boolean>>;
 
+/** Whose doing something is: the user of the process, and the human where one acts. */
+export type Doer = EventFields & { readonly uid: number };
+
 export interface AuditEvent {
   readonly atMs: number;
   /** One of EVENT_KINDS in audit/kinds.ts, which says what each tells. */

@@ -119,6 +119,8 @@ const GIFT = '{"agent":"ci","connections":["orders"],"forMs":60000}';
 const badRequests: readonly (readonly [string, string, Sent, number, string])[] = [
   ["an unknown route", "/v1/nothing", {}, 404, "API_ROUTE_UNKNOWN"],
   ["the root", "/", {}, 404, "API_ROUTE_UNKNOWN"],
+  ["a target without a path", "//", {}, 404, "API_ROUTE_UNKNOWN"],
+  ["a target that is no URL", "http://[", {}, 404, "API_ROUTE_UNKNOWN"],
   ["a path that climbs", "/v1/sessions/..%2f..%2fetc", {}, 404, "API_ROUTE_UNKNOWN"],
   ["a broken escape", "/v1/sessions/%zz", {}, 404, "API_ROUTE_UNKNOWN"],
   ["a wrong method", "/v1/status", { method: "POST", body: "{}" }, 405, "API_METHOD"],

@@ -24,6 +24,7 @@ import type { DeletionListing } from "../../src/control/retention-ports.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
 import { NO_UID } from "../../src/model/human.ts";
 import type { NotifyStatus } from "../../src/model/notify.ts";
+import type { Role } from "../../src/model/role.ts";
 import type { SinkStatus } from "../../src/model/sink.ts";
 import type { ExplainedOperation, Explanation } from "../../src/policy/explanation.ts";
 import type { Change } from "../../src/policy/replay.ts";
@@ -40,6 +41,10 @@ export interface FakeDaemon {
   peer: Peer | undefined;
   /** Whether sessions and API tokens do. */
   goesOn: boolean;
+  /** Roles that humans have no more. */
+  lost: readonly Role[];
+  /** Humans, and by which processes. */
+  readonly acted: readonly unknown[];
   readonly watchers: Set<(event: AuditEvent) => void>;
   /** The audit trail. */
   readonly events: readonly AuditEvent[];
@@ -224,7 +229,8 @@ export async function fakeDaemon(
   const log: string[] = [];
   const watchers = new Set<(event: AuditEvent) => void>();
   const events: AuditEvent[] = [];
-  const state: { peer: Peer | undefined; goesOn: boolean } = { peer: ROOT, goesOn: true };
+  const acted: unknown[] = [];
+  const state: Pick<FakeDaemon, "peer" | "goesOn" | "lost"> = { peer: ROOT, goesOn: true, lost: [] };
   const note = (...call: unknown[]) => void calls.push(call);
   const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
   const base: ControlPorts = {
@@ -405,7 +411,11 @@ export async function fakeDaemon(
       if (bearer === "over") throw new UserError("HUMAN_SESSION_OVER", "It is over", "Sign in", { exitCode: 4 });
       return found && { roles: found.roles, pid: 0, uid: NO_UID, acting: found };
     },
-    isActing: () => state.goesOn,
+    acts: async ({ acting, uid, pid }) => void acted.push([acting?.human.account, uid, pid]),
+    callerNow: (caller) => {
+      if (!state.goesOn) return undefined;
+      return { ...caller, roles: new Set([...caller.roles].filter((role) => !state.lost.includes(role))) };
+    },
     humans: fakeHumans(note),
     policy: {
       check: async (files) => ({
@@ -491,7 +501,7 @@ export async function fakeDaemon(
     await close();
     rmSync(runDir, { recursive: true, force: true });
   });
-  return Object.assign(state, { runDir, socketPath, log, calls, watchers, events, tls: server.tls, close });
+  return Object.assign(state, { runDir, socketPath, log, calls, watchers, events, acted, tls: server.tls, close });
 }
 
 export const SINKS: readonly SinkStatus[] = [

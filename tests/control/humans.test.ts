@@ -85,6 +85,35 @@ test("a process inside of an agent is refused whatever it shows", async (t) => {
   }
 });
 
+const lost: readonly (readonly [string, Partial<Pick<FakeDaemon, "goesOn" | "lost">>, string])[] = [
+  ["their session", { goesOn: false }, "API_TOKEN_INVALID"],
+  ["the role that it needs", { lost: ["admin"] }, "API_NOT_PERMITTED"],
+];
+for (const [name, change, code] of lost) {
+  test(`who loses ${name} while their request is still coming is refused`, async (t) => {
+    const daemon = await fakeDaemon(t);
+    const headers = { authorization: "Bearer admin", "content-type": "application/json", "content-length": 2 };
+    const path = "/v1/settings/reload";
+    const asked = request({ socketPath: daemon.socketPath, method: "POST", path, agent: false, headers });
+    asked.write("{");
+    while (daemon.acted.length === 0) await new Promise(setImmediate);
+    Object.assign(daemon, change);
+    asked.end("}");
+    const [answer] = (await once(asked, "response")) as [IncomingMessage];
+    const text = (await answer.setEncoding("utf8").toArray()).join("");
+    assert.deepEqual([JSON.parse(text).error?.code, daemon.calls], [code, []]);
+  });
+}
+
+test("whose process a human acts by is told, and not of what is refused to it", async (t) => {
+  const daemon = await fakeDaemon(t);
+  daemon.peer = MEMBER;
+  await ask(daemon, "GET", "/v1/status", "Bearer token");
+  await ask(daemon, "GET", "/v1/status", "Bearer admin");
+  await ask(daemon, "GET", "/v1/status");
+  assert.deepEqual(daemon.acted, [["corp:ada", MEMBER.uid, MEMBER.pid]]);
+});
+
 test("a session's secret is no use to another user of the host; an API token is", async (t) => {
   const daemon = await fakeDaemon(t);
   for (const peer of [MEMBER, STRANGER]) {
@@ -94,33 +123,38 @@ test("a session's secret is no use to another user of the host; an API token is"
   }
 });
 
-test("what a human watches ends with their session; what root watches goes on", async (t) => {
-  const daemon = await fakeDaemon(t);
-  const watch = (headers: Readonly<Record<string, string>>) =>
-    new Promise<IncomingMessage>((resolve, reject) => {
-      const path = "/v1/events/watch";
-      request({ socketPath: daemon.socketPath, path, agent: false, headers }, resolve).once("error", reject).end();
-    });
-  const [own, roots] = await Promise.all([watch({ authorization: "Bearer auditor" }), watch({})]);
-  const ended = new Promise((resolve) =>
-    own
-      .resume()
-      .on("error", () => {})
-      .once("close", resolve),
-  );
-  roots.on("error", () => {});
-  const tell = () => {
-    for (const watcher of daemon.watchers) watcher({ atMs: 1, kind: "daemon.start", message: "m" });
-  };
-  tell();
-  assert.match(String((await once(roots, "data"))[0]), /daemon\.start/);
-  daemon.goesOn = false;
-  const heard = once(roots, "data");
-  tell();
-  await ended;
-  assert.match(String((await heard)[0]), /daemon\.start/);
-  roots.destroy();
-});
+const ends: readonly (readonly [string, Partial<Pick<FakeDaemon, "goesOn" | "lost">>])[] = [
+  ["their session", { goesOn: false }],
+  ["the role that it needs", { lost: ["auditor"] }],
+];
+for (const [name, change] of ends)
+  test(`what a human watches ends with ${name}; what root watches goes on`, async (t) => {
+    const daemon = await fakeDaemon(t);
+    const watch = (headers: Readonly<Record<string, string>>) =>
+      new Promise<IncomingMessage>((resolve, reject) => {
+        const path = "/v1/events/watch";
+        request({ socketPath: daemon.socketPath, path, agent: false, headers }, resolve).once("error", reject).end();
+      });
+    const [own, roots] = await Promise.all([watch({ authorization: "Bearer auditor" }), watch({})]);
+    const ended = new Promise((resolve) =>
+      own
+        .resume()
+        .on("error", () => {})
+        .once("close", resolve),
+    );
+    roots.on("error", () => {});
+    const tell = () => {
+      for (const watcher of daemon.watchers) watcher({ atMs: 1, kind: "daemon.start", message: "m" });
+    };
+    tell();
+    assert.match(String((await once(roots, "data"))[0]), /daemon\.start/);
+    Object.assign(daemon, change);
+    const heard = once(roots, "data");
+    tell();
+    await ended;
+    assert.match(String((await heard)[0]), /daemon\.start/);
+    roots.destroy();
+  });
 
 interface Cli {
   readonly home: string;

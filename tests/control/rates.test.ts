@@ -84,6 +84,14 @@ test("hooks of container runtimes and the end of the daemon are never limited, a
   assert.equal((await ask(daemon, "/v1/shutdown", { method: "POST" })).status, 200);
 });
 
+test("only root asks without a limit: others, who are refused there, cannot fill the trail with it", async (t) => {
+  const { daemon } = await still(t);
+  daemon.peer = MEMBER;
+  const call = () => ask(daemon, "/v1/shutdown", { method: "POST" });
+  assert.deepEqual(await times(API_RATE_BURST, call), [403]);
+  assert.equal((await call()).code, "API_RATE");
+});
+
 test("one who is nobody is told so only so often; what is valid from there is served all the same", async (t) => {
   const { daemon, clock } = await still(t);
   daemon.peer = STRANGER;

@@ -221,10 +221,11 @@ for (const [name, which] of [
   test(`untag by ${name} ends the guard and says so`, async (t) => {
     const { agents, kernel, store, events } = await world(t);
     const tag = await agents.tag(request("/a/b"));
-    assert.equal(await agents.untag(which(tag), 4711), true);
+    assert.equal(await agents.untag(which(tag), { uid: 4711, human: "corp:ada" }), true);
     assert.deepEqual([kernel.tagged.size, await store.all(), agents.isTagged("/a/b")], [0, [], false]);
     assert.deepEqual(kinds(events), ["agent.tag", "agent.untag"]);
-    assert.equal(events.at(-1)?.fields?.["uid"], 4711, "the trail names who ended the guard, not who began it");
+    const { uid, human } = events.at(-1)?.fields ?? {};
+    assert.deepEqual([uid, human], [4711, "corp:ada"], "the trail names who ended the guard, not who began it");
   });
 }
 

@@ -57,6 +57,17 @@ test("a person ends one that was given, once; a revocation ends all of its agent
   );
 });
 
+test("the events of a grant name the human who gave it and who ended it", async (t) => {
+  const { grants, events } = await world(t);
+  grants.configure([]);
+  const { grant } = await grants.give(GIFT, { uid: 0, human: "corp:ada" });
+  await grants.end(grant, { uid: 0, human: "corp:ben", reason: "done" });
+  assert.deepEqual(
+    events.map(({ fields }) => fields?.["human"]),
+    ["corp:ada", "corp:ben"],
+  );
+});
+
 test("what was given is kept over a restart with its end, in the same boot by the clock that nobody sets", async (t) => {
   const { grants, make, tag, clock, boot, pass } = await world(t);
   grants.configure([]);

@@ -22,6 +22,9 @@ export const loginAt = (issuer: HumanIssuer, changes: Partial<Login> = {}): Logi
 export const ROLES = { reviewer: ["corp:sre"], auditor: ["corp:audit"], "break-glass": ["corp:oncall"] } as const;
 export const REDIRECT = "http://127.0.0.1:4711/callback";
 export const ASKING = { uid: 2001, pid: 7 };
+/** By sudo, of user 2002. */
+export const SUDO = { uid: 0, pid: 902 };
+const loginUidOf = (pid: number) => (pid === SUDO.pid ? 2002 : undefined);
 
 export async function humansAt(issuer: HumanIssuer, t: TestContext, changes: Partial<HumanConfiguration> = {}) {
   const store = await openStore(join(folder(t), "state"), quietLog());
@@ -31,7 +34,13 @@ export async function humansAt(issuer: HumanIssuer, t: TestContext, changes: Par
   const events: AuditEvent[] = [];
   const begin = async () => {
     const humans = new Humans({
-      ...{ store: store.humans, clock, uidOf: () => undefined, emit: (event: AuditEvent) => void events.push(event) },
+      ...{
+        store: store.humans,
+        clock,
+        uidOf: () => undefined,
+        loginUidOf,
+        emit: (event: AuditEvent) => void events.push(event),
+      },
       readSecret: async () => Buffer.from(CLIENT_SECRET),
     });
     t.after(() => humans.close());
@@ -41,9 +50,9 @@ export async function humansAt(issuer: HumanIssuer, t: TestContext, changes: Par
   };
   const humans = await begin();
   /** By the code flow. */
-  const signIn = async (sub: string, by = humans, at = issuer) => {
-    const { url } = await by.beginCode(undefined, REDIRECT, ASKING);
-    return by.endCode(new URL(await new Walker(at.ca).signIn(url, sub)).searchParams, ASKING);
+  const signIn = async (sub: string, by = humans, at = issuer, asking = ASKING) => {
+    const { url } = await by.beginCode(undefined, REDIRECT, asking);
+    return by.endCode(new URL(await new Walker(at.ca).signIn(url, sub)).searchParams, asking);
   };
   return { humans, begin, signIn, clock, events, kinds: () => events.map(({ kind }) => kind), store };
 }

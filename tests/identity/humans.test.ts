@@ -4,17 +4,18 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
-import { HUMAN_SEEN_MS, HUMAN_SESSIONS_EACH_MAX } from "../../src/base/limits.ts";
+import { BREAK_GLASS_EACH_MAX, HUMAN_SEEN_MS, HUMAN_SESSIONS_EACH_MAX } from "../../src/base/limits.ts";
 import type { HumanConfiguration } from "../../src/identity/humans/humans.ts";
 import type { Login } from "../../src/model/human.ts";
 import { HumanIssuer } from "../kit/human-issuer.ts";
-import { humansAt, loginAt, ROLES } from "./human-world.ts";
+import { humansAt, loginAt, ROLES, SUDO } from "./human-world.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "sallyport-test-"));
 const people: Record<string, Readonly<Record<string, unknown>>> = {
   ada: { name: "Ada Lovelace", groups: ["sre", "oncall"] },
   ben: { name: "Ben", groups: ["audit"] },
 };
+const BEFORE = { ...people };
 const issuer = new HumanIssuer(dir, { people });
 before(() => issuer.start());
 after(async () => {
@@ -102,9 +103,23 @@ test("a session is revoked by name, by account and by its id, and tokens go with
     assert.ok(await humans.authenticate(other), "somebody else's goes on");
   }
   const { secret, session } = await signIn("ada");
+  const made = { name: "a", roles: ["reviewer"], forMs: 1_000 } as const;
+  const { secret: token } = await humans.makeToken(made, await humans.authenticate(secret), {});
   await humans.revoke(session.id, {});
   assert.equal(await humans.authenticate(secret), undefined);
+  assert.ok(await humans.authenticate(token), "that session alone was meant");
+  await humans.revoke("Ada Lovelace", {});
   await assert.rejects(humans.revoke("Ada Lovelace", {}), { code: "HUMAN_UNKNOWN" });
+});
+
+test("whoever is revoked by one of their accounts has no session by another one", async (t) => {
+  const { humans, signIn } = await world(t, { people: [{ name: "ada", accounts: ["corp:ada", "corp:ben"] }] });
+  for (const who of ["corp:ada", "Ada Lovelace", "ada"]) {
+    await signIn("ada");
+    const { secret } = await signIn("ben");
+    await humans.revoke(who, {});
+    assert.equal(await humans.authenticate(secret), undefined, who);
+  }
 });
 
 test("an API token has never more roles than its human, and lives no longer than 90 days", async (t) => {
@@ -128,6 +143,18 @@ test("an API token has never more roles than its human, and lives no longer than
   humans.configure({ logins: [login()], people: [], roles: ROLES });
   clock.advance(86_400_000);
   assert.equal(await humans.authenticate(token), undefined);
+});
+
+test("who is refused for want of a role when they sign in has lost it in their API tokens too", async (t) => {
+  const { humans, signIn } = await world(t);
+  const ada = (await humans.authenticate((await signIn("ada")).secret)) ?? assert.fail();
+  const { secret } = await humans.makeToken({ name: "a", roles: ["reviewer"], forMs: 86_400_000 }, ada, {});
+  t.after(() => {
+    people["ada"] = { name: "Ada Lovelace", groups: ["sre", "oncall"] };
+  });
+  people["ada"] = { name: "Ada Lovelace", groups: [] };
+  await assert.rejects(signIn("ada"), { code: "LOGIN_NO_ROLE" });
+  assert.deepEqual([...((await humans.authenticate(secret))?.roles ?? ["?"])], []);
 });
 
 test("the API token of a human who has not signed in for a month is nobody's", async (t) => {
@@ -173,12 +200,66 @@ test("broken glass makes an admin for a quarter of an hour, is told as critical,
   });
 });
 
+test("one human who breaks the glass again and again keeps nobody else from it", async (t) => {
+  const { humans, signIn } = await world(t, { roles: { ...ROLES, "break-glass": ["corp:oncall", "corp:audit"] } });
+  const [ada, ben] = [await signIn("ada"), await signIn("ben")];
+  const acting = await humans.authenticate(ada.secret);
+  for (let index = 0; index < BREAK_GLASS_EACH_MAX; index += 1) await humans.breakGlass("pager", acting, {});
+  await assert.rejects(humans.breakGlass("pager", acting, {}), { code: "BREAK_GLASS_FULL" });
+  await humans.breakGlass("pager", await humans.authenticate(ben.secret), {});
+});
+
 test("who has the role no more keeps nothing of what broken glass gave", async (t) => {
   const { humans, signIn } = await world(t);
   const { secret } = await signIn("ada");
   await humans.breakGlass("pager", await humans.authenticate(secret), {});
   humans.configure({ logins: [login()], people: [], roles: { reviewer: ["corp:sre"] } });
   assert.deepEqual([...((await humans.authenticate(secret))?.roles ?? [])], ["reviewer"]);
+});
+
+test("whom a session or token makes now is told without a use of it, by the groups, roles and glass of now", async (t) => {
+  const { humans, signIn, clock } = await world(t);
+  const ada = (await humans.authenticate((await signIn("ada")).secret)) ?? assert.fail();
+  const made = { name: "a", roles: ["reviewer"], forMs: 86_400_000 } as const;
+  const token = (await humans.authenticate((await humans.makeToken(made, ada, {})).secret)) ?? assert.fail();
+  const now = () => [ada, token].map(({ by }) => [...(humans.now(by)?.roles ?? ["?"])]);
+  await humans.breakGlass("the pager", ada, {});
+  assert.deepEqual(now(), [["reviewer", "break-glass", "admin"], ["reviewer"]]);
+  clock.advance(800_000);
+  humans.configure({ logins: [login()], people: [], roles: { ...ROLES, reviewer: [] } });
+  assert.deepEqual(now(), [["break-glass", "admin"], []]);
+  clock.advance(100_000);
+  assert.deepEqual(now(), [["break-glass"], []]);
+  await humans.sweep();
+  assert.deepEqual(now(), [["?"], []], "it was not used");
+});
+
+test("who signs in by sudo is one with the user who logged in before, and so is every user by whom they act", async (t) => {
+  const { humans, signIn } = await world(t);
+  const { human } = await signIn("ada", humans, issuer, SUDO);
+  const { humansOf } = humans.people;
+  const ada = humansOf([human.account]);
+  assert.deepEqual(humansOf(["unix:2002"]), ada);
+  assert.notDeepEqual(humansOf(["unix:2003"]), ada);
+  await humans.acts(human, { uid: 2003, pid: 7 });
+  assert.deepEqual(humansOf(["unix:2003"]), ada);
+  await humans.acts(human, { uid: 0, pid: 7 });
+  assert.notDeepEqual(humansOf(["unix:0"]), ada, "root is nobody's alone");
+});
+
+test("an account's name that the issuer gives to somebody else takes no session and no token with it", async (t) => {
+  const { humans, signIn } = await world(t, { logins: [login({ subject: "nick", scopes: ["openid", "profile"] })] });
+  people["ada"] = { name: "Ada Lovelace", nick: "al", groups: ["sre"] };
+  people["ben"] = { name: "Ben", nick: "al", groups: ["audit"] };
+  t.after(() => Object.assign(people, BEFORE));
+  const { secret } = await signIn("ada");
+  const made = { name: "a", roles: ["reviewer"], forMs: 86_400_000 } as const;
+  const acting = (await humans.authenticate(secret)) ?? assert.fail();
+  const { secret: token } = await humans.makeToken(made, acting, {});
+  assert.equal((await signIn("ben")).human.account, "corp:al");
+  humans.configure({ logins: [login({ subject: "nick" })], people: [], roles: { reviewer: ["corp:audit"] } });
+  assert.deepEqual([await humans.authenticate(token), humans.now(acting.by)], [undefined, undefined]);
+  await assert.rejects(humans.authenticate(secret), { code: "HUMAN_SESSION_OVER" });
 });
 
 test("sessions of one human have a maximum", async (t) => {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
 import { SIGN_IN_MS, SIGN_INS_EACH_MAX } from "../../src/base/limits.ts";
 import type { HumanConfiguration } from "../../src/identity/humans/humans.ts";
-import type { Login } from "../../src/model/human.ts";
+import { type Login, NO_UID } from "../../src/model/human.ts";
 import { CLIENT_ID, HumanIssuer } from "../kit/human-issuer.ts";
 import { makeKey, sign } from "../kit/issuer.ts";
 import { Walker } from "../kit/walker.ts";
@@ -89,6 +89,22 @@ test("a flow is ended once, by the user who began it, and in time", async (t) =>
   const late = await begun();
   clock.advance(SIGN_IN_MS);
   await assert.rejects(humans.endCode(late, ASKING), { code: "LOGIN_FLOW" });
+});
+
+test("over the network a sign-in is of the human who began it, and one human's keep nobody else from theirs", async (t) => {
+  const { humans, signIn } = await world(t);
+  const over = async (sub: string) => {
+    const acting = (await humans.authenticate((await signIn(sub)).secret)) ?? assert.fail();
+    return { uid: NO_UID, pid: 0, acting };
+  };
+  const [ada, ben] = [await over("ada"), await over("ben")];
+  const { url } = await humans.beginCode("corp", REDIRECT, ada);
+  const brought = new URL(await new Walker(issuer.ca).signIn(url, "ada")).searchParams;
+  await assert.rejects(humans.endCode(brought, ben), { code: "LOGIN_FLOW" });
+  await humans.endCode(brought, ada);
+  for (let index = 0; index < SIGN_INS_EACH_MAX; index += 1) await humans.beginCode("corp", REDIRECT, ada);
+  await assert.rejects(humans.beginCode("corp", REDIRECT, ada), { code: "SIGN_INS_FULL" });
+  await humans.beginCode("corp", REDIRECT, ben);
 });
 
 const forged: readonly (readonly [string, (query: URLSearchParams) => void, string])[] = [

@@ -101,10 +101,10 @@ test("what the store could not keep is quarantined all the same, and whoever ask
 test("a release lifts it in the kernel and forgets the row; without a quarantine it says so and lifts it still", async (t) => {
   const { states, slot, calls, store } = await world(t);
   await states.quarantine("ci", slot, { uid: 0, reason: "" });
-  assert.equal(await states.release("ci", slot, 0), true);
+  assert.equal(await states.release("ci", slot, { uid: 0 }), true);
   assert.deepEqual([states.isQuarantined("ci"), await kept(store)], [false, []]);
   calls.length = 0;
-  assert.equal(await states.release("ci", slot, 0), false);
+  assert.equal(await states.release("ci", slot, { uid: 0 }), false);
   assert.deepEqual(calls, [{ what: "quarantine", slot, value: "off" }]);
 });
 
@@ -163,7 +163,7 @@ test("of an agent that is observed and quarantined nothing is observed, until it
   await states.observe("ci", slot, by(clock.nowMs() + HOUR_MS));
   await states.quarantine("ci", slot, { uid: 0, reason: "" });
   assert.equal(states.isObserved("ci"), false);
-  await states.release("ci", slot, 0);
+  await states.release("ci", slot, { uid: 0 });
   assert.equal(states.isObserved("ci"), true);
 });
 
@@ -182,9 +182,9 @@ test("every event of an observed agent is marked, and no other's", async (t) => 
 test("each change is an event that names who asked", async (t) => {
   const { states, slot, clock, events } = await world(t);
   await states.observe("ci", slot, by(clock.nowMs() + HOUR_MS));
-  await states.endObservation("ci", 7);
+  await states.endObservation("ci", { uid: 7 });
   await states.quarantine("ci", slot, { uid: 8, reason: "why not" });
-  await states.release("ci", slot, 9);
+  await states.release("ci", slot, { uid: 9 });
   assert.deepEqual(
     events.map(({ kind, agent, fields }) => [kind, agent, fields?.["uid"]]),
     [
@@ -195,6 +195,21 @@ test("each change is an event that names who asked", async (t) => {
     ],
   );
   assert.match(events[2]?.message ?? "", /why not/);
+});
+
+test("each change by a human is an event that names them, and says nothing twice", async (t) => {
+  const { states, slot, clock, events } = await world(t);
+  const ada = { uid: 0, human: "corp:ada", humanName: "Ada", login: "corp" };
+  await states.observe("ci", slot, { ...ada, untilMs: clock.nowMs() + HOUR_MS });
+  await states.endObservation("ci", ada);
+  await states.quarantine("ci", slot, { ...ada, reason: "why not" });
+  await states.release("ci", slot, ada);
+  await states.revoke("ci", slot, { ...ada, reason: "why not" });
+  await states.reinstate("ci", ada);
+  assert.deepEqual(
+    events.map(({ fields }) => fields),
+    Array.from({ length: 6 }, () => ada),
+  );
 });
 
 test("a quarantine that is asked for again keeps its time, and takes the newer reason", async (t) => {
@@ -222,9 +237,9 @@ test("a revocation stands until the agent is reinstated, also under the next dae
     "ci is revoked: what matchers make it may do nothing",
     "ci is observed until 2026-01-31T14:00:00.000Z: nothing that rules deny is stopped",
   ]);
-  await next.endObservation("ci", 0);
-  assert.equal(await next.reinstate("ci", 0), true);
-  assert.equal(await next.reinstate("ci", 0), false);
+  await next.endObservation("ci", { uid: 0 });
+  assert.equal(await next.reinstate("ci", { uid: 0 }), true);
+  assert.equal(await next.reinstate("ci", { uid: 0 }), false);
   const last = make();
   await last.restore();
   assert.deepEqual([next.isRevoked("ci"), last.isRevoked("ci"), last.list()], [false, false, []]);

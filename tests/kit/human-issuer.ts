@@ -105,7 +105,7 @@ async function settingsOf(
       { client_id: `${CLIENT_ID}-secret`, client_secret: CLIENT_SECRET, ...client },
     ],
     scopes: ["openid", "offline_access"],
-    claims: { openid: ["sub"], profile: ["name", "groups"], email: ["email", "email_verified"] },
+    claims: { openid: ["sub"], profile: ["name", "nick", "groups"], email: ["email", "email_verified"] },
     conformIdTokenClaims: claimsIn === "userinfo",
     findAccount: (_context: unknown, sub: string) =>
       Object.hasOwn(people, sub) ? { accountId: sub, claims: () => ({ sub, ...people[sub] }) } : undefined,

@@ -12,7 +12,7 @@ export type Watchers = Map<ServerResponse, string>;
 /** Who reads. */
 export interface Reader {
   readonly caller: Caller;
-  /** What they showed has ended meanwhile: what goes on for long ends with it. */
+  /** What they showed has ended meanwhile, or their role: what goes on for long ends with it. */
   readonly isOver: () => boolean;
 }
 

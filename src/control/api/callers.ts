@@ -77,8 +77,12 @@ export const ANSWERERS: readonly Role[] = ["member", "reviewer", "admin"];
 
 /** Throws API_NOT_PERMITTED unless the caller has one of the roles. */
 export function requireRole(caller: Caller, roles: readonly Role[]): void {
-  if (roles.some((role) => caller.roles.has(role))) return;
+  if (isEntitled(caller, { roles })) return;
   throw notPermitted(`This needs root, or the role ${roles.join(" or ")}`);
+}
+
+export function isEntitled(caller: Caller | undefined, { roles }: { readonly roles: readonly Role[] }): boolean {
+  return caller !== undefined && roles.some((role) => caller.roles.has(role));
 }
 
 /** Reads passwd(5) and group(5) as they are now. Users of other name services count by their primary group only. */

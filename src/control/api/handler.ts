@@ -9,7 +9,7 @@ import type { Log } from "../../base/log.ts";
 import type { Caller, ControlPorts } from "../ports.ts";
 import { send, sendFault, type Watchers } from "./answers.ts";
 import { readBody } from "./bodies.ts";
-import { bearerOf, requireRole, tokenInvalid } from "./callers.ts";
+import { bearerOf, isEntitled, requireRole, tokenInvalid } from "./callers.ts";
 import { type Call, eventOf } from "./calls.ts";
 import { ApiFault, faultOf } from "./faults.ts";
 import { placeOf } from "./places.ts";
@@ -67,8 +67,7 @@ export class Handler {
       const { route, caller, answer } = await this.#serve(call, request, identify, leaving.signal);
       this.#tell(call);
       if (route.afterwards !== undefined) response.once("close", () => route.afterwards?.(ports));
-      const { acting } = caller;
-      const isOver = () => acting !== undefined && ports.isActing?.(acting) !== true;
+      const isOver = () => caller.acting !== undefined && !isEntitled(ports.callerNow?.(caller), route);
       await send(response, answer, route.gives.type, { caller, isOver }, this.#watchers);
     } catch (error) {
       if (response.headersSent) throw error;
@@ -81,14 +80,22 @@ export class Handler {
   async #serve(call: Call, request: IncomingMessage, identify: Identify, gone: AbortSignal) {
     const place = placeOf(request);
     if (!(place instanceof ApiFault)) call.route = place.route;
-    const caller = await identify(call, request);
-    call.caller = caller;
+    const asking = await identify(call, request);
+    call.caller = asking;
     if (place instanceof ApiFault) throw place;
     const { route, checks, path, parameters } = place;
-    requireRole(caller, route.roles);
+    requireRole(asking, route.roles);
     const query = checks.query(parameters);
     const body = checks.body(await readBody(request));
+    const caller = this.#now(asking); // whoever sends slowly may have lost what they showed, or their role
+    requireRole(caller, route.roles);
     return { route, caller, answer: await route.answer({ caller, path, query, body, gone }, this.#parts.ports) };
+  }
+
+  #now(caller: Caller): Caller {
+    const now = caller.acting === undefined ? caller : this.#parts.ports.callerNow?.(caller);
+    if (now === undefined) throw tokenInvalid();
+    return now;
   }
 
   /** One who is nobody is told so only so often. */

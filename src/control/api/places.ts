@@ -19,11 +19,11 @@ const PLACES = ROUTES.map((route) => ({ route, checks: checksOf(route), pattern:
 
 /** A fault (API_ROUTE_UNKNOWN, API_METHOD) where there is none: whoever is nobody is not told even that. */
 export function placeOf(request: IncomingMessage): Place | ApiFault {
-  const url = new URL(request.url ?? "/", "http://sallyport");
-  const steps = url.pathname.split("/");
+  const url = URL.parse(request.url ?? "/", "http://sallyport");
+  const steps = url?.pathname.split("/") ?? []; // what is no target of a request, as "//", fits nowhere
   const fitting = PLACES.flatMap(({ route, checks, pattern }) => {
     const path = match(pattern, steps);
-    return path === undefined ? [] : [{ route, checks, path, parameters: url.searchParams }];
+    return path === undefined ? [] : [{ route, checks, path, parameters: url?.searchParams ?? new URLSearchParams() }];
   });
   const found = fitting.find(({ route }) => route.method === request.method);
   if (found !== undefined) return found;

@@ -22,7 +22,7 @@ interface Described {
   readonly roles: readonly Role[];
   /** What agents asked or got: the trail tells who looked. */
   readonly showsRecordings?: true;
-  /** Asked by those who cannot wait: container runtimes that start a container, whoever ends the daemon. */
+  /** For root's processes, which cannot wait: container runtimes that start a container, whoever ends the daemon. */
   readonly isUnlimited?: true;
   /** Once the answer was sent. */
   afterwards?(ports: ControlPorts): void;

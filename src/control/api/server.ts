@@ -51,14 +51,16 @@ export async function startControlServer(options: ControlServerOptions): Promise
   server.maxConnections = API_CONNECTIONS_MAX;
 
   async function identify(call: Call, request: IncomingMessage): Promise<Caller> {
-    const isLimited = call.route?.isUnlimited !== true;
     const peer = peerBehind(request.socket, (socket) => ports.peer(socket));
     call.peer = peer;
     refuseGuarded(peer);
+    const isLimited = call.route?.isUnlimited !== true || peer.uid !== 0; // others are refused there, and each is told
     if (isLimited) handler.rates.ofUser(peer.uid);
-    const caller = (await handler.shownBy(request, peer.uid)) ?? callerOf(peer, isMember);
+    const shown = await handler.shownBy(request, peer.uid);
+    const caller = { ...(shown ?? callerOf(peer, isMember)), pid: peer.pid, uid: peer.uid };
     if (isLimited && caller.acting !== undefined) handler.rates.ofHuman(caller.acting.human.account);
-    return { ...caller, pid: peer.pid, uid: peer.uid };
+    if (caller.acting !== undefined) await ports.acts?.(caller);
+    return caller;
   }
 
   if (options.listenFd === undefined) await listen(server, socketPath);

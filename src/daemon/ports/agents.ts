@@ -12,9 +12,10 @@ import type {
   Swept,
   Tagged,
 } from "../../control/ports.ts";
+import type { Doer } from "../../model/event.ts";
 import type { Tag, TaggedIdentity } from "../../store/tags.ts";
 import { endSockets, openConnections, treeOf } from "../flows.ts";
-import { accountsOf } from "./callers.ts";
+import { accountsOf, doerOf } from "./callers.ts";
 import { grantsInForce } from "./grants.ts";
 import { refuseUnknownAgent } from "./known.ts";
 import type { PortParts } from "./parts.ts";
@@ -46,19 +47,19 @@ export function agentPorts(parts: PortParts): AgentPorts {
       const tag = agents.list().find(({ cgroup }) => cgroup === path);
       if (tag === undefined) return undefined;
       const listing = agentListing(tag, parts);
-      await agents.untag(tag.cgroupId, caller.uid);
+      await agents.untag(tag.cgroupId, doerOf(caller));
       return listing;
     },
     quarantine: async (agent, reason, caller) => quarantine(agent, await slotFor(agent), reason, caller, parts),
     release: async (agent, caller) => {
-      if (await states.release(agent, await slotFor(agent), caller.uid)) return stateListing(agent, parts);
+      if (await states.release(agent, await slotFor(agent), doerOf(caller))) return stateListing(agent, parts);
       const remedy = "See: sallyport agents";
       throw new UserError("AGENT_NOT_QUARANTINED", `Cannot release ${agent}: it is not quarantined`, remedy);
     },
-    revoke: async (agent, reason, { uid }) => revoke(agent, await slotFor(agent), { uid, reason }, parts),
-    reinstate: async (agent, { uid }) => {
+    revoke: async (agent, reason, caller) => revoke(agent, await slotFor(agent), { ...doerOf(caller), reason }, parts),
+    reinstate: async (agent, caller) => {
       await slotFor(agent);
-      if (await states.reinstate(agent, uid)) return stateListing(agent, parts);
+      if (await states.reinstate(agent, doerOf(caller))) return stateListing(agent, parts);
       const remedy = "See: sallyport agents";
       throw new UserError("AGENT_NOT_REVOKED", `Cannot reinstate ${agent}: it is not revoked`, remedy);
     },
@@ -69,12 +70,12 @@ export function agentPorts(parts: PortParts): AgentPorts {
         const remedy = "Name an end in the future, at most 30 days from now";
         throw new UserError("OBSERVE_TIME", `Cannot observe ${agent} until ${dated(untilMs)}`, remedy);
       }
-      await states.observe(agent, slot, { uid: caller.uid, untilMs });
+      await states.observe(agent, slot, { ...doerOf(caller), untilMs });
       return stateListing(agent, parts);
     },
     endObservation: async (agent, caller) => {
       await slotFor(agent);
-      if (!(await states.endObservation(agent, caller.uid))) {
+      if (!(await states.endObservation(agent, doerOf(caller)))) {
         const remedy = "See: sallyport agents";
         throw new UserError("AGENT_NOT_OBSERVED", `Cannot end the observation of ${agent}: it is not observed`, remedy);
       }
@@ -95,7 +96,7 @@ async function quarantine(
   caller: Caller,
   parts: PortParts,
 ): Promise<Quarantined> {
-  const stored = parts.states.quarantine(agent, slot, { uid: caller.uid, reason });
+  const stored = parts.states.quarantine(agent, slot, { ...doerOf(caller), reason });
   const sessions = parts.sessions.cut((session) => session.agent.slot === slot, "the agent is quarantined");
   await new Promise(setImmediate); // in which the sessions' farewells leave and their own resets follow
   let destroyed = 0;
@@ -116,7 +117,7 @@ async function quarantine(
 async function revoke(
   agent: string,
   slot: number,
-  by: { readonly uid: number; readonly reason: string },
+  by: Doer & { readonly reason: string },
   parts: PortParts,
 ): Promise<Revoked> {
   const { agents, sessions, grants, states } = parts;

@@ -3,7 +3,7 @@ import type { ApprovalListing, ApprovalPorts, ApprovalVote, SimilarApproval } fr
 import { bar, demandWords, maySee, missing, type Person } from "../../holds/entitled.ts";
 import type { HoldRecord, Vote } from "../../holds/record.ts";
 import type { HumansOf } from "../../model/human.ts";
-import { personOf } from "./callers.ts";
+import { callerNow, personOf } from "./callers.ts";
 import type { PortParts } from "./parts.ts";
 
 export function approvalPorts(parts: PortParts): ApprovalPorts {
@@ -36,8 +36,10 @@ export function approvalPorts(parts: PortParts): ApprovalPorts {
       let isOpen = true;
       const tell = (record: HoldRecord) => {
         told = told.then(async () => {
-          const person = await personOf(caller, parts);
-          if (isOpen && maySee(record, person)) onChange({ kind: "approval", approval: listed(record, person) });
+          const asking = callerNow(caller, humans);
+          const person = asking && (await personOf(asking, parts));
+          if (isOpen && person !== undefined && maySee(record, person))
+            onChange({ kind: "approval", approval: listed(record, person) });
         });
       };
       for (const record of holds.list()) tell(record);

@@ -1,8 +1,8 @@
 /** Who a caller is beyond their process: for the trail, for what they start, and for what they may answer. */
 import type { Caller } from "../../control/ports.ts";
 import type { Person } from "../../holds/entitled.ts";
-import { humanFields } from "../../identity/humans/humans.ts";
-import type { EventFields } from "../../model/event.ts";
+import { type Humans, humanFields } from "../../identity/humans/humans.ts";
+import type { Doer, EventFields } from "../../model/event.ts";
 import { NO_UID, unixAccount } from "../../model/human.ts";
 
 export interface CallerParts {
@@ -13,9 +13,20 @@ export interface CallerParts {
   readonly loginUidOf: (pid: number) => number | undefined;
 }
 
+/** A caller with the groups and roles of now; undefined: what they showed has ended. */
+export function callerNow(caller: Caller, humans: Pick<Humans, "now">): Caller | undefined {
+  if (caller.acting === undefined) return caller;
+  const acting = humans.now(caller.acting.by);
+  return acting && { ...caller, roles: acting.roles, acting };
+}
+
 /** What an event says of whose doing it is. */
-export function callerFields({ uid, pid, acting }: Caller): EventFields {
-  return { uid, pid, ...(acting === undefined ? {} : humanFields(acting.human)) };
+export function callerFields(caller: Caller): EventFields {
+  return { ...doerOf(caller), pid: caller.pid };
+}
+
+export function doerOf({ uid, acting }: Pick<Caller, "uid" | "acting">): Doer {
+  return { uid, ...(acting === undefined ? {} : humanFields(acting.human)) };
 }
 
 /** All accounts by which a caller is known or acts, without root: what they start, none of these approves. */

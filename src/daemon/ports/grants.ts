@@ -3,6 +3,7 @@ import { API_LIST_MAX } from "../../base/limits.ts";
 import type { GrantListing, GrantPorts, HeldGrant } from "../../control/grant-ports.ts";
 import type { Holding } from "../../identity/holding.ts";
 import type { Tag } from "../../store/tags.ts";
+import { doerOf } from "./callers.ts";
 import { refuseUnknownAgent, refuseUnknownConnection } from "./known.ts";
 import type { PortParts } from "./parts.ts";
 
@@ -14,13 +15,13 @@ export function grantPorts(parts: PortParts): GrantPorts {
       const shown = [...held.map(listingOf), ...idle(parts)].slice(0, API_LIST_MAX);
       return { asked: grants.terms !== undefined, grants: shown };
     },
-    give: async ({ agent, connections, forMs, reason }, { uid }) => {
+    give: async ({ agent, connections, forMs, reason }, caller) => {
       await refuseUnknownAgent(agent, parts);
       refuseUnknownConnection(connections, parts);
-      return listingOf(await grants.give({ agent, connections, forMs, uid, reason }));
+      return listingOf(await grants.give({ agent, connections, forMs, uid: caller.uid, reason }, doerOf(caller)));
     },
-    end: async (id, reason, { uid }) => {
-      const ended = await grants.end(id, { uid, reason });
+    end: async (id, reason, caller) => {
+      const ended = await grants.end(id, { ...doerOf(caller), reason });
       return ended === undefined ? undefined : listingOf(ended);
     },
   };

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
 import { UserError } from "../../base/errors.ts";
 import { API_TOKEN_MS_MAX, API_TOKENS_EACH_MAX, API_TOKENS_MAX, HUMAN_USED_EVERY_MS } from "../../base/limits.ts";
+import { type Human, issuedAccount } from "../../model/human.ts";
 import type { Role } from "../../model/role.ts";
 import type { HumanRecordStore } from "../../store/human-records.ts";
 import { hashOf, newSecret } from "./secrets.ts";
@@ -11,6 +12,8 @@ export interface ApiToken {
   readonly id: string;
   readonly hash: string;
   readonly account: string;
+  /** Issuer and subject: the account's name may be somebody else's later. */
+  readonly issued: string;
   /** As its human calls it. */
   readonly name: string;
   /** At most these. */
@@ -44,7 +47,7 @@ export class ApiTokens {
   /** The secret is told once. `may`: the roles of who asks. Throws API_TOKEN_ROLES, API_TOKEN_END, API_TOKENS_FULL. */
   async make(
     { name, roles, forMs }: NewApiToken,
-    account: string,
+    { account, issuer, sub }: Human,
     may: ReadonlySet<Role>,
   ): Promise<{ readonly secret: string; readonly token: ApiToken }> {
     const beyond = roles.filter((role) => role === "break-glass" || !may.has(role));
@@ -66,7 +69,8 @@ export class ApiTokens {
     const secret = newSecret("token");
     const id = randomBytes(6).toString("hex");
     const token: ApiToken = {
-      ...{ id, hash: hashOf(secret), account, name, roles: [...new Set(roles)], madeMs, endsMs: madeMs + forMs },
+      ...{ id, hash: hashOf(secret), account, issued: issuedAccount(issuer, sub), name },
+      ...{ roles: [...new Set(roles)], madeMs, endsMs: madeMs + forMs },
     };
     await this.#store.put("token", id, token);
     this.#byHash.set(token.hash, token);

@@ -2,7 +2,12 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
 import { UserError } from "../../base/errors.ts";
-import { BREAK_GLASS_KEPT_MAX, BREAK_GLASS_MS, BREAK_GLASS_WAITING_MAX } from "../../base/limits.ts";
+import {
+  BREAK_GLASS_EACH_MAX,
+  BREAK_GLASS_KEPT_MAX,
+  BREAK_GLASS_MS,
+  BREAK_GLASS_WAITING_MAX,
+} from "../../base/limits.ts";
 import { type Human, type HumansOf, haveCommon } from "../../model/human.ts";
 import type { HumanRecordStore } from "../../store/human-records.ts";
 
@@ -41,8 +46,9 @@ export class Glass {
   /** Throws BREAK_GLASS_FULL. */
   async break({ account, name }: Human, reason: string): Promise<BrokenGlass> {
     const waiting = this.list().filter(({ review }) => review === undefined);
-    if (waiting.length >= BREAK_GLASS_WAITING_MAX) {
-      const message = `Cannot break the glass: ${BREAK_GLASS_WAITING_MAX} times wait for a review`;
+    const own = waiting.filter((one) => one.account === account).length;
+    if (own >= BREAK_GLASS_EACH_MAX || waiting.length >= BREAK_GLASS_WAITING_MAX) {
+      const message = `Cannot break the glass: ${own} of your times wait for a review, and ${waiting.length} of all`;
       throw new UserError("BREAK_GLASS_FULL", message, "Review those first: sallyport break-glass list");
     }
     const sinceMs = this.#clock.nowMs();

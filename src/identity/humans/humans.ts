@@ -5,7 +5,17 @@
 import type { Clock } from "../../base/clock.ts";
 import { UserError } from "../../base/errors.ts";
 import type { AuditEvent, EventFields } from "../../model/event.ts";
-import type { Acting, Human, Login, Person, RoleGroups } from "../../model/human.ts";
+import {
+  type Acting,
+  type Human,
+  haveCommon,
+  issuedAccount,
+  type Login,
+  NO_UID,
+  type Person,
+  type RoleGroups,
+  unixAccount,
+} from "../../model/human.ts";
 import { GIVEN_ROLES, type Role } from "../../model/role.ts";
 import type { HumanRecordStore } from "../../store/human-records.ts";
 import { type ApiToken, ApiTokens, type NewApiToken } from "./api-tokens.ts";
@@ -22,6 +32,8 @@ export interface HumansParts extends LoginWorld {
   readonly emit: (event: AuditEvent) => void;
   /** A user of this host by name. */
   readonly uidOf: (user: string) => number | undefined;
+  /** Who logged in on the host before any sudo; undefined: nobody, or it is not known. */
+  readonly loginUidOf: (pid: number) => number | undefined;
 }
 
 export interface HumanConfiguration {
@@ -34,6 +46,8 @@ export interface HumanConfiguration {
 export interface Asking {
   readonly uid: number;
   readonly pid: number;
+  /** The human whose session or API token it shows. */
+  readonly acting?: Acting;
 }
 
 /** What somebody gets who has signed in. The secret is told once. */
@@ -64,7 +78,7 @@ export class Humans {
     this.#sessions = new HumanSessions({
       ...{ store, clock },
       loginOf: (name) => this.#logins.find((login) => login.name === name),
-      find: (account) => this.people.find(account),
+      find: (session) => this.#whose(session),
       met: (human) => this.people.met(human),
       refresh: (name, token, before) => this.#signIns.refresh(name, token, before),
       ended: (session, why) => this.#tellEnd(session, why, {}),
@@ -82,17 +96,17 @@ export class Humans {
     this.people.configure(logins, people);
   }
 
-  beginCode(login: string | undefined, redirectUri: string, { uid }: Asking) {
-    return this.#signIns.beginCode(login, redirectUri, uid);
+  beginCode(login: string | undefined, redirectUri: string, asking: Asking) {
+    return this.#signIns.beginCode(login, redirectUri, whoBegins(asking));
   }
 
-  beginDevice(login: string | undefined, { uid }: Asking): Promise<DeviceSignIn> {
-    return this.#signIns.beginDevice(login, uid);
+  beginDevice(login: string | undefined, asking: Asking): Promise<DeviceSignIn> {
+    return this.#signIns.beginDevice(login, whoBegins(asking));
   }
 
   /** Throws as SignIns.endCode, and LOGIN_NO_ROLE. */
   endCode(query: URLSearchParams, asking: Asking): Promise<Begun> {
-    return this.#begin(() => this.#signIns.endCode(query, asking.uid), asking);
+    return this.#begin(() => this.#signIns.endCode(query, whoBegins(asking)), asking);
   }
 
   /** Undefined: not yet. */
@@ -100,7 +114,7 @@ export class Humans {
     const waiting = Symbol("waiting");
     try {
       return await this.#begin(async () => {
-        const signedIn = await this.#signIns.endDevice(flow, asking.uid);
+        const signedIn = await this.#signIns.endDevice(flow, whoBegins(asking));
         if (signedIn === undefined) throw waiting;
         return signedIn;
       }, asking);
@@ -116,19 +130,30 @@ export class Humans {
       case "session":
         return this.#bySession(secret);
       case "token":
-        return this.#byToken(secret);
+        return this.#withToken(await this.#tokens.use(secret));
       default:
         return undefined;
     }
   }
 
-  /** Whether a session has not ended, or an API token was not revoked. Those whose time is up are ended by `sweep`. */
-  goesOn({ kind, id }: Acting["by"]): boolean {
-    return (kind === "session" ? this.#sessions.find(id) : this.#tokens.find(id)) !== undefined;
+  /**
+   * Whom a session or API token makes by now, which is no use of it; undefined: it has ended. Those whose time is up are ended
+   * by `sweep`.
+   */
+  now({ kind, id }: Acting["by"]): Acting | undefined {
+    if (kind === "token") return this.#withToken(this.#tokens.find(id));
+    const session = this.#sessions.find(id);
+    const human = session && this.#whose(session);
+    return human && this.#withSession(session, human);
+  }
+
+  /** As a process of this host: its user is one with them from now on, and so is who logged in before sudo. */
+  async acts({ account }: Human, { uid, pid }: Asking): Promise<void> {
+    for (const user of [uid, this.#parts.loginUidOf(pid) ?? NO_UID]) await this.people.tie(user, account);
   }
 
   sessions(): readonly (HumanSession & { readonly human: Human | undefined })[] {
-    return this.#sessions.list().map((session) => ({ ...session, human: this.people.find(session.account) }));
+    return this.#sessions.list().map((session) => ({ ...session, human: this.#whose(session) }));
   }
 
   /** Ends one session; false: there is none of that id. */
@@ -139,12 +164,18 @@ export class Humans {
     return true;
   }
 
-  /** Ends all sessions and tokens of whoever has this account, name or id of a session. Throws HUMAN_UNKNOWN. */
+  /**
+   * Ends all sessions and tokens of whoever has this account or name, by all of their accounts, or the one session of this id.
+   * Throws HUMAN_UNKNOWN.
+   */
   async revoke(who: string, by: EventFields): Promise<{ readonly sessions: number; readonly tokens: number }> {
-    const isMeant = (account: string) => account === who || this.people.find(account)?.name === who;
+    const { humansOf } = this.people;
+    const accounts = [...this.#sessions.list(), ...this.#tokens.list()].map(({ account }) => account);
+    const called = accounts.filter((account) => this.people.find(account)?.name === who);
+    const meant = humansOf([who, ...new Set(called)]);
+    const isMeant = (account: string) => haveCommon(humansOf([account]), meant);
     const sessions = this.#sessions.list().filter(({ id, account }) => id === who || isMeant(account));
-    const accounts = new Set(sessions.map(({ account }) => account));
-    const tokens = this.#tokens.list().filter(({ account }) => accounts.has(account) || isMeant(account));
+    const tokens = this.#tokens.list().filter(({ account }) => isMeant(account));
     if (sessions.length + tokens.length === 0) {
       const message = "Cannot find that human: nobody of that name or account has a session or a token";
       throw new UserError("HUMAN_UNKNOWN", message, "See who has: sallyport humans, sallyport tokens");
@@ -157,13 +188,13 @@ export class Humans {
   }
 
   tokens(): readonly (ApiToken & { readonly human: Human | undefined })[] {
-    return this.#tokens.list().map((token) => ({ ...token, human: this.people.find(token.account) }));
+    return this.#tokens.list().map((token) => ({ ...token, human: this.#whose(token) }));
   }
 
   /** Throws API_TOKEN_SESSION, API_TOKEN_ROLES, API_TOKEN_END, API_TOKENS_FULL. */
   async makeToken(request: NewApiToken, by: Acting | undefined, fields: EventFields) {
     const { human } = requireSession(by, "API_TOKEN_SESSION", "make a token");
-    const made = await this.#tokens.make(request, human.account, this.#rolesOf(human)); // not what broken glass gives
+    const made = await this.#tokens.make(request, human, this.#rolesOf(human)); // not what broken glass gives
     const { id, name, roles } = made.token;
     const about = { ...fields, token: id, roles: roles.join(" ") };
     this.#say("human.token.made", `${human.name} made the API token ${name}`, about);
@@ -219,19 +250,21 @@ export class Humans {
     this.#signIns.close();
   }
 
-  async #begin(signIn: () => Promise<SignedIn>, { uid, pid }: Asking): Promise<Begun> {
+  async #begin(signIn: () => Promise<SignedIn>, asking: Asking): Promise<Begun> {
+    const { uid, pid } = asking;
     try {
       const signedIn = await signIn();
       const { human } = signedIn;
       const roles = this.#rolesOf(human);
+      // Also who has lost every role: their API tokens count by the groups that are known. Strangers are not remembered.
+      if (roles.size > 0 || this.people.find(human.account) !== undefined) await this.people.met(human);
       if (roles.size === 0) {
         const message = `Cannot sign in as ${human.name}: the settings give no role to any of their groups`;
         throw new UserError("LOGIN_NO_ROLE", message, "Give one of them a role: roles in the settings", {
           exitCode: 4,
         });
       }
-      await this.people.met(human);
-      await this.people.tie(uid, human.account);
+      await this.acts(human, asking);
       const { secret, session } = await this.#sessions.begin(signedIn, uid);
       const about = { ...humanFields(human), session: session.id, roles: [...roles].join(" "), uid, pid };
       this.#say("human.login", `${human.name} signed in by ${human.login}`, about);
@@ -248,13 +281,15 @@ export class Humans {
     const found = await this.#sessions.use(secret);
     if (found === undefined) return undefined;
     const { session, human } = found;
-    const { id, uid, glass } = session;
+    const acting = this.#withSession(session, human);
+    if (acting.roles.size > 0) return acting;
+    await this.#sessions.end(session.id);
+    this.#tellEnd(session, "their groups give no role any more", {});
+    throw over();
+  }
+
+  #withSession({ id, uid, glass }: HumanSession, human: Human): Acting {
     const roles = this.#rolesOf(human);
-    if (roles.size === 0) {
-      await this.#sessions.end(id);
-      this.#tellEnd(session, "their groups give no role any more", {});
-      throw over();
-    }
     const by = { kind: "session", id, uid } as const;
     // who has the role no more keeps nothing of what it gave
     const isBroken = glass !== undefined && roles.has("break-glass") && glass.untilMs > this.#parts.clock.nowMs();
@@ -262,16 +297,18 @@ export class Humans {
     return { human, roles: new Set([...roles, "admin"]), by, glassUntilMs: glass.untilMs };
   }
 
-  async #byToken(secret: string): Promise<Acting | undefined> {
-    const token = await this.#tokens.use(secret);
-    const human = token && this.people.find(token.account);
+  #withToken(token: ApiToken | undefined): Acting | undefined {
+    if (token === undefined) return undefined;
+    const human = this.#whose(token);
     if (human === undefined) return undefined;
     const may = this.#rolesOf(human);
-    return {
-      human,
-      roles: new Set(token?.roles.filter((role) => may.has(role))),
-      by: { kind: "token", id: token?.id ?? "" },
-    };
+    return { human, roles: new Set(token.roles.filter((role) => may.has(role))), by: { kind: "token", id: token.id } };
+  }
+
+  /** Undefined: nobody's that is known. */
+  #whose({ account, issued }: { readonly account: string; readonly issued: string }): Human | undefined {
+    const human = this.people.find(account);
+    return human && issuedAccount(human.issuer, human.sub) === issued ? human : undefined;
   }
 
   #rolesOf({ groups }: Human): ReadonlySet<Role> {
@@ -297,6 +334,11 @@ export class Humans {
   #say(kind: string, message: string, fields: EventFields): void {
     this.#parts.emit({ atMs: this.#parts.clock.nowMs(), kind, message, fields });
   }
+}
+
+/** A user of the host begins and ends a sign-in; what comes over the network is of no user, and counts by its human. */
+function whoBegins({ uid, acting }: Asking): string {
+  return uid === NO_UID && acting !== undefined ? acting.human.account : unixAccount(uid);
 }
 
 /** Who it is, for an event. */

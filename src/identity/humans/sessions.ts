@@ -12,7 +12,7 @@ import {
   HUMAN_USED_EVERY_MS,
   ISSUER_ASK_EVERY_MS,
 } from "../../base/limits.ts";
-import type { Human, Login } from "../../model/human.ts";
+import { type Human, issuedAccount, type Login } from "../../model/human.ts";
 import type { HumanRecordStore } from "../../store/human-records.ts";
 import type { SignedIn } from "./login-client.ts";
 import { hashOf, newSecret, seal, unseal } from "./secrets.ts";
@@ -21,6 +21,8 @@ export interface HumanSession {
   readonly id: string;
   readonly hash: string;
   readonly account: string;
+  /** Issuer and subject: the account's name may be somebody else's later. */
+  readonly issued: string;
   readonly login: string;
   /** Who signed in with it: on the host itself, nobody else may show its secret. */
   readonly uid: number;
@@ -40,8 +42,8 @@ export interface SessionParts {
   readonly clock: Clock;
   /** A login by its name; undefined: the settings do not name it any more. */
   readonly loginOf: (name: string) => Login | undefined;
-  /** What is known of a human; undefined: no more. */
-  readonly find: (account: string) => Human | undefined;
+  /** What is known of the human of a session; undefined: no more. */
+  readonly find: (session: Pick<HumanSession, "account" | "issued">) => Human | undefined;
   readonly refresh: (login: string, refreshToken: string, before: Human) => Promise<SignedIn>;
   readonly met: (human: Human) => Promise<void>;
   /** One has ended by itself. */
@@ -77,6 +79,7 @@ export class HumanSessions {
     const secret = newSecret("session");
     const session: HumanSession = {
       ...{ id: randomBytes(6).toString("hex"), hash: hashOf(secret), account: human.account, login: human.login, uid },
+      issued: issuedAccount(human.issuer, human.sub),
       ...{ beganMs: nowMs, usedMs: nowMs, refreshedMs: nowMs },
       endsMs: nowMs + (this.#parts.loginOf(human.login)?.lastsMs ?? 0),
       ...(refreshToken === undefined ? {} : { sealed: seal(refreshToken, secret) }),
@@ -91,7 +94,7 @@ export class HumanSessions {
     if (session === undefined) return undefined;
     await this.#endIfOver(session);
     const refreshed = await this.#refreshed(session, secret);
-    const human = this.#parts.find(refreshed.account);
+    const human = this.#parts.find(refreshed);
     if (human === undefined) {
       await this.#over(refreshed, "its human is not known any more");
       throw over();
@@ -173,7 +176,7 @@ export class HumanSessions {
   }
 
   async #refresh(session: HumanSession, sealed: string, secret: string): Promise<HumanSession> {
-    const before = this.#parts.find(session.account);
+    const before = this.#parts.find(session);
     if (before === undefined) return session; // told by `use`
     try {
       const { human, refreshToken = "" } = await this.#parts.refresh(session.login, unseal(sealed, secret), before);

@@ -1,6 +1,6 @@
 /**
  * Sign-ins that have begun: by a code that the person's browser brings back, or by a device code. What they must bring
- * back (state, nonce, PKCE verifier, device code) stays here; each can be ended once, by the user who began it.
+ * back (state, nonce, PKCE verifier, device code) stays here; each can be ended once, by who began it.
  */
 import { type DeviceAuthorizationResponse, randomNonce, randomPKCECodeVerifier, randomState } from "openid-client";
 import { UserError } from "../../base/errors.ts";
@@ -9,7 +9,7 @@ import type { Human, Login } from "../../model/human.ts";
 import { type CodeChecks, LoginClient, type LoginWorld, type SignedIn } from "./login-client.ts";
 
 interface Begun {
-  readonly uid: number;
+  readonly who: string;
   readonly endsMs: number;
   readonly client: LoginClient;
   readonly way:
@@ -49,14 +49,14 @@ export class SignIns {
   async beginCode(
     login: string | undefined,
     redirectUri: string,
-    uid: number,
+    who: string,
   ): Promise<{ readonly flow: string; readonly login: string; readonly url: string; readonly endsMs: number }> {
     const client = this.#client(login);
-    this.#requireRoom(uid);
+    this.#requireRoom(who);
     const state = randomState();
     const checks = { redirectUri, state, nonce: randomNonce(), verifier: randomPKCECodeVerifier() };
     const endsMs = this.#world.clock.nowMs() + SIGN_IN_MS;
-    this.#begun.set(state, { uid, endsMs, client, way: { kind: "code", checks } });
+    this.#begun.set(state, { who, endsMs, client, way: { kind: "code", checks } });
     try {
       return { flow: state, login: client.login.name, url: await client.authorizationUrl(checks), endsMs };
     } catch (error) {
@@ -66,18 +66,18 @@ export class SignIns {
   }
 
   /** Throws LOGIN_FLOW, LOGIN_REFUSED, LOGIN_UNREACHABLE, LOGIN_CLAIMS; then it has to begin anew. */
-  async endCode(query: URLSearchParams, uid: number): Promise<SignedIn> {
+  async endCode(query: URLSearchParams, who: string): Promise<SignedIn> {
     const flow = query.get("state") ?? "";
-    const { client, way } = this.#of(flow, uid);
+    const { client, way } = this.#of(flow, who);
     if (way.kind !== "code") throw flowOver();
     this.#end(flow); // a second use of the code is an attack, or comes to nothing
     return client.byCode(query, way.checks);
   }
 
   /** Throws LOGIN_UNKNOWN, SIGN_INS_FULL, LOGIN_UNREACHABLE, LOGIN_REFUSED. */
-  async beginDevice(login: string | undefined, uid: number): Promise<DeviceSignIn> {
+  async beginDevice(login: string | undefined, who: string): Promise<DeviceSignIn> {
     const client = this.#client(login);
-    this.#requireRoom(uid);
+    this.#requireRoom(who);
     const flow = randomState();
     const stop = new AbortController();
     const begin = client.beginDevice();
@@ -88,7 +88,7 @@ export class SignIns {
         (failure: unknown) => ({ failure }),
       );
     const latestMs = this.#world.clock.nowMs() + SIGN_IN_MS;
-    this.#begun.set(flow, { uid, endsMs: latestMs, client, way: { kind: "device", outcome, stop } });
+    this.#begun.set(flow, { who, endsMs: latestMs, client, way: { kind: "device", outcome, stop } });
     try {
       const begun = await begin;
       return { flow, login: client.login.name, ...this.#shown(begun, latestMs) };
@@ -99,8 +99,8 @@ export class SignIns {
   }
 
   /** Undefined: the person has not answered yet. Throws as `endCode`. */
-  async endDevice(flow: string, uid: number): Promise<SignedIn | undefined> {
-    const { way } = this.#of(flow, uid);
+  async endDevice(flow: string, who: string): Promise<SignedIn | undefined> {
+    const { way } = this.#of(flow, who);
     if (way.kind !== "device") throw flowOver();
     let timer: NodeJS.Timeout | undefined;
     const later = new Promise<undefined>((resolve) => {
@@ -146,10 +146,10 @@ export class SignIns {
     throw new UserError("LOGIN_UNKNOWN", message, remedy);
   }
 
-  #of(flow: string, uid: number): Begun {
+  #of(flow: string, who: string): Begun {
     this.expire();
     const begun = this.#begun.get(flow);
-    if (begun === undefined || begun.uid !== uid) throw flowOver();
+    if (begun === undefined || begun.who !== who) throw flowOver();
     return begun;
   }
 
@@ -159,9 +159,9 @@ export class SignIns {
     if (begun?.way.kind === "device") begun.way.stop.abort();
   }
 
-  #requireRoom(uid: number): void {
+  #requireRoom(who: string): void {
     this.expire();
-    const own = [...this.#begun.values()].filter((begun) => begun.uid === uid).length;
+    const own = [...this.#begun.values()].filter((begun) => begun.who === who).length;
     if (own < SIGN_INS_EACH_MAX && this.#begun.size < SIGN_INS_MAX) return;
     throw new UserError(
       "SIGN_INS_FULL",
