@@ -52,7 +52,10 @@ function overDatagram(server: Server, name: string, type: number): Promise<Tried
   return new Promise((resolve) => {
     const socket = createSocket(isIP(server.address) === 4 ? "udp4" : "udp6");
     let foreign: Tried = { kind: "silent" };
+    let isOver = false;
     const finish = (tried: Tried) => {
+      if (isOver) return;
+      isOver = true;
       clearTimeout(timer);
       socket.removeAllListeners();
       socket.on("error", () => {}); // what comes after the end is nobody's
@@ -70,12 +73,13 @@ function overDatagram(server: Server, name: string, type: number): Promise<Tried
       foreign = read;
       if (readAnswer(bytes, { id, name: spelled, type, spelling: "any" }).kind !== "foreign") finish(foreign);
     });
-    // connected: the kernel drops datagrams from anybody else
-    socket.connect(server.port, server.address, () => {
+    socket.on("connect", () => {
       socket.send(writeQuestion(id, spelled, type), (error) => {
         if (error !== null) finish({ kind: "failed" });
       });
     });
+    // connected: the kernel drops datagrams from anybody else. Without a callback, which would be told of a failure as of success
+    socket.connect(server.port, server.address);
   });
 }
 

@@ -41,13 +41,7 @@ export class NamesServer {
   }
 
   static async start(address = "127.0.0.1"): Promise<NamesServer> {
-    const tcp = createServer();
-    tcp.listen(0, address);
-    await once(tcp, "listening");
-    const { port } = tcp.address() as { port: number };
-    const udp = createSocket(address.includes(":") ? "udp6" : "udp4");
-    udp.bind(port, address);
-    await once(udp, "listening");
+    const { tcp, udp, port } = await listenTwice(address);
     const sockets = new Set<Socket>();
     const server = new NamesServer(port, () => {
       udp.close();
@@ -102,6 +96,26 @@ export class NamesServer {
       answers: cut ? [] : [...(zone.answers ?? [])],
     };
     return [...(zone.forged?.(asked) ?? []), encode(reply)];
+  }
+}
+
+/** On one port of both protocols: the first that is free for one may be somebody's for the other. */
+async function listenTwice(address: string) {
+  for (let tries = 1; ; tries++) {
+    const tcp = createServer();
+    tcp.listen(0, address);
+    await once(tcp, "listening");
+    const { port } = tcp.address() as { port: number };
+    const udp = createSocket(address.includes(":") ? "udp6" : "udp4");
+    udp.bind(port, address);
+    try {
+      await once(udp, "listening");
+      return { tcp, udp, port };
+    } catch (error) {
+      tcp.close();
+      udp.close();
+      if (tries === 10) throw error;
+    }
   }
 }
 

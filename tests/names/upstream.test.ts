@@ -119,6 +119,13 @@ test("a server that fails, is silent or is gone gives way to the next", async ()
   for (const bad of [failing, silent, gone]) assert.deepEqual(dataOf(await ask([bad.at, good.at])), ["192.0.2.1"]);
 });
 
+test("a server to which no way leads gives way to the next", async () => {
+  const good = await start();
+  good.zones["A a.example"] = addresses("a.example", "A", "192.0.2.1");
+  const nowhere: Server = { address: "255.255.255.255", port: 53 }; // connect(2) fails at once, as without a route
+  assert.deepEqual(dataOf(await ask([nowhere, good.at])), ["192.0.2.1"]);
+});
+
 test("no such name is an answer", async () => {
   const server = await start();
   assert.deepEqual(await ask([server.at]), { rcode: 3, records: [] });
