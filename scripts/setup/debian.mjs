@@ -35,6 +35,8 @@ export const TO_TEST = [
   "busybox-static",
   "chromium", // a real browser signs in; tests drive it by playwright-core
   "debootstrap",
+  "default-jdk-headless", // JDBC waits through a hold, too
+  "libpostgresql-jdbc-java",
   "musl-tools",
   "pgbouncer",
   "postgresql",
@@ -57,10 +59,8 @@ export const TO_TEST = [
 /** `npm run transparency`: drivers of further languages, with what compiles their scripts. */
 export const TO_COMPARE = [
   ...TO_TEST,
-  "default-jdk-headless",
   "golang-go",
   "golang-github-lib-pq-dev",
-  "libpostgresql-jdbc-java",
   "php-cli",
   "php-pgsql",
   "python3-psycopg",
