@@ -46,8 +46,11 @@ export interface Caller {
 export interface ControlPorts {
   /** Asked anew for every request. Undefined or a throw: unknown, hence refused. */
   peer(socket: Socket): Peer | undefined;
-  /** Whose session or API token that is; pid and uid are nobody's, and those of the socket take their place. Undefined: unknown. Throws HUMAN_SESSION_OVER. */
-  authenticate?(bearer: string): Promise<Caller | undefined>;
+  /**
+   * Whose session or API token a process of this user shows; pid and uid are nobody's, and those of the socket take their
+   * place. Undefined: unknown, or another user's session. Throws HUMAN_SESSION_OVER.
+   */
+  authenticate?(bearer: string, uid: number): Promise<Caller | undefined>;
   /** A human asks by a process of this host. */
   acts?(caller: Caller): Promise<void>;
   /** A caller with the groups and roles of now, and what they showed not used by it; undefined: that has ended. */

@@ -1,4 +1,5 @@
 /** One question to an issuer: an HTTPS GET whose server is verified, without redirects, bounded in size and time. */
+import type { IncomingMessage } from "node:http";
 import { get } from "node:https";
 import { ISSUER_ANSWER_BYTES_MAX, ISSUER_WAIT_MS } from "../base/limits.ts";
 
@@ -20,15 +21,19 @@ export const askIssuer: AskIssuer = (url, ca) =>
         reject(new Error(`it answered with status ${answer.statusCode ?? 0}`));
         return;
       }
-      const parts: Buffer[] = [];
-      let length = 0;
-      answer.on("data", (part: Buffer) => {
-        length += part.length;
-        if (length > ISSUER_ANSWER_BYTES_MAX) answer.destroy(new Error("its answer is too large"));
-        else parts.push(part);
-      });
-      answer.once("end", () => resolve(Buffer.concat(parts).toString("utf8")));
-      answer.once("error", reject);
+      bodyOf(answer).then((body) => resolve(body.toString("utf8")), reject);
     });
     asked.once("error", reject);
   });
+
+/** All of an issuer's answer; rejects where it is too large or ends early. */
+export async function bodyOf(answer: IncomingMessage): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of answer as AsyncIterable<Buffer>) {
+    length += part.length;
+    if (length > ISSUER_ANSWER_BYTES_MAX) throw new Error("its answer is too large"); // leaving the loop ends the connection
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}

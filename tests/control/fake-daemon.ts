@@ -406,8 +406,9 @@ export async function fakeDaemon(
       },
       unhold: async (id) => note("retention.unhold", id),
     },
-    authenticate: async (bearer) => {
+    authenticate: async (bearer, uid) => {
       const found = ACTING[bearer];
+      if (found?.by.kind === "session" && found.by.uid !== uid) return undefined;
       if (bearer === "over") throw new UserError("HUMAN_SESSION_OVER", "It is over", "Sign in", { exitCode: 4 });
       return found && { roles: found.roles, pid: 0, uid: NO_UID, acting: found };
     },

@@ -14,7 +14,7 @@ import { NO_UID } from "../../src/model/human.ts";
 import { makeCertificate } from "../kit/certificate.ts";
 import { freePort } from "../kit/free-port.ts";
 import { type FakeDaemon, fakeDaemon } from "./fake-daemon.ts";
-import { ACTING, callerCalled } from "./fake-humans.ts";
+import { callerCalled } from "./fake-humans.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sallyport-tls-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -25,7 +25,6 @@ const PAIR = { certificate: readFileSync(files.certificateFile), key: readFileSy
 const HUMANS: Readonly<Record<string, Caller>> = {
   ann: callerCalled("ann", "admin"),
   bob: callerCalled("bob", "auditor"),
-  session: { roles: new Set(["admin"]), pid: 0, uid: NO_UID, ...(ACTING["admin"] && { acting: ACTING["admin"] }) },
 };
 const SHOWN = { authorization: "Bearer ann" };
 
@@ -39,7 +38,7 @@ async function served(
   overrides: (ports: ControlPorts) => Partial<ControlPorts> = () => ({}),
 ): Promise<Served> {
   const daemon = await fakeDaemon(t, (ports) => ({
-    authenticate: async (bearer) => HUMANS[bearer],
+    authenticate: async (bearer, uid) => (uid === NO_UID ? HUMANS[bearer] : assert.fail("no user counts here")),
     ...overrides(ports),
   }));
   const door = { ...PAIR, address: "127.0.0.1", port: await freePort(), names: ["sallyport.internal"] };
@@ -88,7 +87,6 @@ test("who shows nothing is refused at every route, root of this host too", async
 });
 
 const refused: readonly (readonly [string, Readonly<Record<string, string>>, number, string])[] = [
-  ["a session, which is a user's of the host", { authorization: "Bearer session" }, 401, "API_TOKEN_INVALID"],
   ["a token that is over", { authorization: "Bearer over" }, 401, "API_TOKEN_INVALID"],
   ["a password", { authorization: "Basic YW5uOmFubg==" }, 401, "API_TOKEN_INVALID"],
   ["a name that was rebound to this address", { ...SHOWN, host: "evil.example" }, 403, "API_HOST"],

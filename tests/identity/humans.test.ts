@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
 import { BREAK_GLASS_EACH_MAX, HUMAN_SEEN_MS, HUMAN_SESSIONS_EACH_MAX } from "../../src/base/limits.ts";
 import type { HumanConfiguration } from "../../src/identity/humans/humans.ts";
-import type { Login } from "../../src/model/human.ts";
+import { type Login, NO_UID } from "../../src/model/human.ts";
 import { HumanIssuer } from "../kit/human-issuer.ts";
-import { humansAt, loginAt, ROLES, SUDO } from "./human-world.ts";
+import { ASKING, humansAt, loginAt, ROLES, SUDO } from "./human-world.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "sallyport-test-"));
 const people: Record<string, Readonly<Record<string, unknown>>> = {
@@ -25,20 +25,29 @@ after(async () => {
 const login = (changes: Partial<Login> = {}) => loginAt(issuer, changes);
 const world = (t: TestContext, changes: Partial<HumanConfiguration> = {}) => humansAt(issuer, t, changes);
 
+test("a session that another user shows is nobody's, and is not kept alive by it", async (t) => {
+  const { humans, signIn, clock } = await world(t, { logins: [login({ scopes: ["openid", "profile"] })] });
+  const { secret } = await signIn("ada");
+  clock.advance(899_999);
+  for (const uid of [0, ASKING.uid + 1, NO_UID]) assert.equal(await humans.authenticate(secret, uid), undefined);
+  clock.advance(1);
+  await assert.rejects(humans.authenticate(secret, ASKING.uid), { code: "HUMAN_SESSION_OVER" });
+});
+
 test("a session ends when it was not used, and after its time whatever is done with it", async (t) => {
   const { humans, signIn, clock, kinds } = await world(t, { logins: [login({ scopes: ["openid", "profile"] })] });
   const idle = await signIn("ada");
   clock.advance(899_999);
-  assert.ok(await humans.authenticate(idle.secret));
+  assert.ok(await humans.authenticate(idle.secret, ASKING.uid));
   clock.advance(900_000);
-  await assert.rejects(humans.authenticate(idle.secret), { code: "HUMAN_SESSION_OVER", exitCode: 4 });
-  assert.equal(await humans.authenticate(idle.secret), undefined, "it is forgotten");
+  await assert.rejects(humans.authenticate(idle.secret, ASKING.uid), { code: "HUMAN_SESSION_OVER", exitCode: 4 });
+  assert.equal(await humans.authenticate(idle.secret, ASKING.uid), undefined, "it is forgotten");
   const busy = await signIn("ada");
   for (let minutes = 0; minutes < 12 * 60; minutes += 12) {
-    assert.ok(await humans.authenticate(busy.secret), `after ${minutes} minutes`);
+    assert.ok(await humans.authenticate(busy.secret, ASKING.uid), `after ${minutes} minutes`);
     clock.advance(720_000);
   }
-  await assert.rejects(humans.authenticate(busy.secret), { code: "HUMAN_SESSION_OVER" });
+  await assert.rejects(humans.authenticate(busy.secret, ASKING.uid), { code: "HUMAN_SESSION_OVER" });
   assert.equal(kinds().filter((kind) => kind === "human.logout").length, 2);
 });
 
@@ -50,14 +59,14 @@ test("its issuer's refresh token keeps a session going, and brings the groups of
   });
   people["ada"] = { name: "Ada Lovelace", groups: ["audit"] };
   clock.advance(800_000);
-  assert.deepEqual([...((await humans.authenticate(secret))?.roles ?? [])], ["reviewer", "break-glass"]);
+  assert.deepEqual([...((await humans.authenticate(secret, ASKING.uid))?.roles ?? [])], ["reviewer", "break-glass"]);
   clock.advance(200_000);
-  assert.deepEqual([...((await humans.authenticate(secret))?.roles ?? [])], ["auditor"]);
+  assert.deepEqual([...((await humans.authenticate(secret, ASKING.uid))?.roles ?? [])], ["auditor"]);
   people["ada"] = { name: "Ada Lovelace", groups: [] };
   for (const _ of [1, 2]) {
     clock.advance(800_000);
     await humans
-      .authenticate(secret)
+      .authenticate(secret, ASKING.uid)
       .catch((error: { code: string }) => assert.equal(error.code, "HUMAN_SESSION_OVER"));
   }
   assert.deepEqual(humans.sessions(), []);
@@ -69,23 +78,23 @@ test("a refresh that the issuer refuses ends the session; one that it does not a
   await issuer.stop();
   t.after(() => issuer.start().catch(() => {}));
   for (let minutes = 0; minutes < 60; minutes += 14) {
-    assert.ok(await humans.authenticate(secret), `after ${minutes} minutes`);
+    assert.ok(await humans.authenticate(secret, ASKING.uid), `after ${minutes} minutes`);
     clock.advance(14 * 60_000);
   }
-  await assert.rejects(humans.authenticate(secret), { code: "LOGIN_UNREACHABLE" });
+  await assert.rejects(humans.authenticate(secret, ASKING.uid), { code: "LOGIN_UNREACHABLE" });
   await issuer.start(); // it has forgotten everything that it gave
   clock.advance(60_000);
   const next = await begin();
-  await assert.rejects(next.authenticate(secret), { code: "HUMAN_SESSION_OVER" });
+  await assert.rejects(next.authenticate(secret, ASKING.uid), { code: "HUMAN_SESSION_OVER" });
 });
 
 test("sessions are as they were for the next daemon, and end with their login in the settings", async (t) => {
   const { signIn, begin } = await world(t);
   const { secret } = await signIn("ada");
   const next = await begin();
-  assert.equal((await next.authenticate(secret))?.human.name, "Ada Lovelace");
+  assert.equal((await next.authenticate(secret, ASKING.uid))?.human.name, "Ada Lovelace");
   next.configure({ logins: [], people: [], roles: ROLES });
-  await assert.rejects(next.authenticate(secret), { code: "HUMAN_SESSION_OVER" });
+  await assert.rejects(next.authenticate(secret, ASKING.uid), { code: "HUMAN_SESSION_OVER" });
 });
 
 test("a session is revoked by name, by account and by its id, and tokens go with their human", async (t) => {
@@ -94,20 +103,23 @@ test("a session is revoked by name, by account and by its id, and tokens go with
     const { secret } = await signIn("ada");
     const { secret: token } = await humans.makeToken(
       { name: "a", roles: ["reviewer"], forMs: 1_000 },
-      await humans.authenticate(secret),
+      await humans.authenticate(secret, ASKING.uid),
       {},
     );
     const { secret: other } = await signIn("ben");
     await humans.revoke(how, {});
-    assert.deepEqual([await humans.authenticate(secret), await humans.authenticate(token)], [undefined, undefined]);
-    assert.ok(await humans.authenticate(other), "somebody else's goes on");
+    assert.deepEqual(
+      [await humans.authenticate(secret, ASKING.uid), await humans.authenticate(token, ASKING.uid)],
+      [undefined, undefined],
+    );
+    assert.ok(await humans.authenticate(other, ASKING.uid), "somebody else's goes on");
   }
   const { secret, session } = await signIn("ada");
   const made = { name: "a", roles: ["reviewer"], forMs: 1_000 } as const;
-  const { secret: token } = await humans.makeToken(made, await humans.authenticate(secret), {});
+  const { secret: token } = await humans.makeToken(made, await humans.authenticate(secret, ASKING.uid), {});
   await humans.revoke(session.id, {});
-  assert.equal(await humans.authenticate(secret), undefined);
-  assert.ok(await humans.authenticate(token), "that session alone was meant");
+  assert.equal(await humans.authenticate(secret, ASKING.uid), undefined);
+  assert.ok(await humans.authenticate(token, ASKING.uid), "that session alone was meant");
   await humans.revoke("Ada Lovelace", {});
   await assert.rejects(humans.revoke("Ada Lovelace", {}), { code: "HUMAN_UNKNOWN" });
 });
@@ -118,63 +130,67 @@ test("whoever is revoked by one of their accounts has no session by another one"
     await signIn("ada");
     const { secret } = await signIn("ben");
     await humans.revoke(who, {});
-    assert.equal(await humans.authenticate(secret), undefined, who);
+    assert.equal(await humans.authenticate(secret, ASKING.uid), undefined, who);
   }
 });
 
 test("an API token has never more roles than its human, and lives no longer than 90 days", async (t) => {
   const { humans, signIn, clock } = await world(t);
   const { secret } = await signIn("ada");
-  const ada = (await humans.authenticate(secret)) ?? assert.fail();
+  const ada = (await humans.authenticate(secret, ASKING.uid)) ?? assert.fail();
   const make = (roles: readonly ("reviewer" | "admin" | "break-glass")[], forMs = 86_400_000) =>
     humans.makeToken({ name: "nightly", roles, forMs }, ada, {});
   await assert.rejects(make(["reviewer", "admin"]), { code: "API_TOKEN_ROLES" });
   await assert.rejects(make(["break-glass"]), { code: "API_TOKEN_ROLES" });
   await assert.rejects(make(["reviewer"], 91 * 86_400_000), { code: "API_TOKEN_END" });
   const { secret: token } = await make(["reviewer"]);
-  const acting = (await humans.authenticate(token)) ?? assert.fail();
+  const acting = (await humans.authenticate(token, ASKING.uid)) ?? assert.fail();
   assert.deepEqual([[...acting.roles], acting.by.kind], [["reviewer"], "token"]);
   await assert.rejects(humans.makeToken({ name: "b", roles: ["reviewer"], forMs: 1 }, acting, {}), {
     code: "API_TOKEN_SESSION",
   });
   await assert.rejects(humans.breakGlass("because", acting, {}), { code: "BREAK_GLASS_SESSION" });
   humans.configure({ logins: [login()], people: [], roles: { auditor: ["corp:sre"] } });
-  assert.deepEqual([...((await humans.authenticate(token))?.roles ?? ["?"])], [], "the role is not theirs any more");
+  assert.deepEqual(
+    [...((await humans.authenticate(token, ASKING.uid))?.roles ?? ["?"])],
+    [],
+    "the role is not theirs any more",
+  );
   humans.configure({ logins: [login()], people: [], roles: ROLES });
   clock.advance(86_400_000);
-  assert.equal(await humans.authenticate(token), undefined);
+  assert.equal(await humans.authenticate(token, ASKING.uid), undefined);
 });
 
 test("who is refused for want of a role when they sign in has lost it in their API tokens too", async (t) => {
   const { humans, signIn } = await world(t);
-  const ada = (await humans.authenticate((await signIn("ada")).secret)) ?? assert.fail();
+  const ada = (await humans.authenticate((await signIn("ada")).secret, ASKING.uid)) ?? assert.fail();
   const { secret } = await humans.makeToken({ name: "a", roles: ["reviewer"], forMs: 86_400_000 }, ada, {});
   t.after(() => {
     people["ada"] = { name: "Ada Lovelace", groups: ["sre", "oncall"] };
   });
   people["ada"] = { name: "Ada Lovelace", groups: [] };
   await assert.rejects(signIn("ada"), { code: "LOGIN_NO_ROLE" });
-  assert.deepEqual([...((await humans.authenticate(secret))?.roles ?? ["?"])], []);
+  assert.deepEqual([...((await humans.authenticate(secret, ASKING.uid))?.roles ?? ["?"])], []);
 });
 
 test("the API token of a human who has not signed in for a month is nobody's", async (t) => {
   const { humans, signIn, clock } = await world(t);
-  const ada = (await humans.authenticate((await signIn("ada")).secret)) ?? assert.fail();
+  const ada = (await humans.authenticate((await signIn("ada")).secret, ASKING.uid)) ?? assert.fail();
   const { secret } = await humans.makeToken({ name: "a", roles: ["reviewer"], forMs: 89 * 86_400_000 }, ada, {});
   clock.advance(HUMAN_SEEN_MS);
-  assert.ok(await humans.authenticate(secret));
+  assert.ok(await humans.authenticate(secret, ASKING.uid));
   clock.advance(1);
-  assert.equal(await humans.authenticate(secret), undefined);
+  assert.equal(await humans.authenticate(secret, ASKING.uid), undefined);
 });
 
 test("broken glass makes an admin for a quarter of an hour, is told as critical, and waits for somebody else's review", async (t) => {
   const { humans, signIn, clock, kinds } = await world(t);
   const { secret } = await signIn("ada");
-  const acting = (await humans.authenticate(secret)) ?? assert.fail();
+  const acting = (await humans.authenticate(secret, ASKING.uid)) ?? assert.fail();
   assert.ok(!acting.roles.has("admin"));
   const broken = await humans.breakGlass("pager 4711", acting, {});
   assert.equal(kinds().at(-1), "human.glass.broken");
-  const admin = (await humans.authenticate(secret)) ?? assert.fail();
+  const admin = (await humans.authenticate(secret, ASKING.uid)) ?? assert.fail();
   assert.deepEqual([admin.roles.has("admin"), admin.glassUntilMs], [true, broken.untilMs]);
   await assert.rejects(humans.makeToken({ name: "a", roles: ["admin"], forMs: 1 }, admin, {}), {
     code: "API_TOKEN_ROLES",
@@ -182,9 +198,9 @@ test("broken glass makes an admin for a quarter of an hour, is told as critical,
   const own = { name: "Ada", accounts: ["unix:2001"] }; // as whom she signed in
   await assert.rejects(humans.reviewGlass(broken.id, "fine", own, {}), { code: "BREAK_GLASS_OWN" });
   clock.advance(800_000);
-  assert.ok((await humans.authenticate(secret))?.roles.has("admin"));
+  assert.ok((await humans.authenticate(secret, ASKING.uid))?.roles.has("admin"));
   clock.advance(100_000);
-  assert.ok(!(await humans.authenticate(secret))?.roles.has("admin"));
+  assert.ok(!(await humans.authenticate(secret, ASKING.uid))?.roles.has("admin"));
   await humans.sweep();
   assert.equal(kinds().at(-1), "human.glass.over");
   assert.equal(humans.brokenGlass()[0]?.review, undefined, "its end is no review");
@@ -203,25 +219,26 @@ test("broken glass makes an admin for a quarter of an hour, is told as critical,
 test("one human who breaks the glass again and again keeps nobody else from it", async (t) => {
   const { humans, signIn } = await world(t, { roles: { ...ROLES, "break-glass": ["corp:oncall", "corp:audit"] } });
   const [ada, ben] = [await signIn("ada"), await signIn("ben")];
-  const acting = await humans.authenticate(ada.secret);
+  const acting = await humans.authenticate(ada.secret, ASKING.uid);
   for (let index = 0; index < BREAK_GLASS_EACH_MAX; index += 1) await humans.breakGlass("pager", acting, {});
   await assert.rejects(humans.breakGlass("pager", acting, {}), { code: "BREAK_GLASS_FULL" });
-  await humans.breakGlass("pager", await humans.authenticate(ben.secret), {});
+  await humans.breakGlass("pager", await humans.authenticate(ben.secret, ASKING.uid), {});
 });
 
 test("who has the role no more keeps nothing of what broken glass gave", async (t) => {
   const { humans, signIn } = await world(t);
   const { secret } = await signIn("ada");
-  await humans.breakGlass("pager", await humans.authenticate(secret), {});
+  await humans.breakGlass("pager", await humans.authenticate(secret, ASKING.uid), {});
   humans.configure({ logins: [login()], people: [], roles: { reviewer: ["corp:sre"] } });
-  assert.deepEqual([...((await humans.authenticate(secret))?.roles ?? [])], ["reviewer"]);
+  assert.deepEqual([...((await humans.authenticate(secret, ASKING.uid))?.roles ?? [])], ["reviewer"]);
 });
 
 test("whom a session or token makes now is told without a use of it, by the groups, roles and glass of now", async (t) => {
   const { humans, signIn, clock } = await world(t);
-  const ada = (await humans.authenticate((await signIn("ada")).secret)) ?? assert.fail();
+  const ada = (await humans.authenticate((await signIn("ada")).secret, ASKING.uid)) ?? assert.fail();
   const made = { name: "a", roles: ["reviewer"], forMs: 86_400_000 } as const;
-  const token = (await humans.authenticate((await humans.makeToken(made, ada, {})).secret)) ?? assert.fail();
+  const token =
+    (await humans.authenticate((await humans.makeToken(made, ada, {})).secret, ASKING.uid)) ?? assert.fail();
   const now = () => [ada, token].map(({ by }) => [...(humans.now(by)?.roles ?? ["?"])]);
   await humans.breakGlass("the pager", ada, {});
   assert.deepEqual(now(), [["reviewer", "break-glass", "admin"], ["reviewer"]]);
@@ -254,12 +271,12 @@ test("an account's name that the issuer gives to somebody else takes no session 
   t.after(() => Object.assign(people, BEFORE));
   const { secret } = await signIn("ada");
   const made = { name: "a", roles: ["reviewer"], forMs: 86_400_000 } as const;
-  const acting = (await humans.authenticate(secret)) ?? assert.fail();
+  const acting = (await humans.authenticate(secret, ASKING.uid)) ?? assert.fail();
   const { secret: token } = await humans.makeToken(made, acting, {});
   assert.equal((await signIn("ben")).human.account, "corp:al");
   humans.configure({ logins: [login({ subject: "nick" })], people: [], roles: { reviewer: ["corp:audit"] } });
-  assert.deepEqual([await humans.authenticate(token), humans.now(acting.by)], [undefined, undefined]);
-  await assert.rejects(humans.authenticate(secret), { code: "HUMAN_SESSION_OVER" });
+  assert.deepEqual([await humans.authenticate(token, ASKING.uid), humans.now(acting.by)], [undefined, undefined]);
+  await assert.rejects(humans.authenticate(secret, ASKING.uid), { code: "HUMAN_SESSION_OVER" });
 });
 
 test("sessions of one human have a maximum", async (t) => {

@@ -35,7 +35,7 @@ test("by a code with PKCE somebody becomes a human with the roles of their group
   const { account, name, sub, groups } = human;
   assert.deepEqual([account, name, sub, groups], ["corp:ada", "Ada Lovelace", "ada", ["corp:sre", "corp:oncall"]]);
   assert.deepEqual([...roles], ["reviewer", "break-glass"]);
-  const acting = await humans.authenticate(secret);
+  const acting = await humans.authenticate(secret, ASKING.uid);
   assert.deepEqual([acting?.human.account, acting?.by.kind], ["corp:ada", "session"]);
   assert.equal(events.at(-1)?.kind, "human.login");
   assert.equal(events.at(-1)?.fields?.["human"], "corp:ada");
@@ -94,7 +94,7 @@ test("a flow is ended once, by the user who began it, and in time", async (t) =>
 test("over the network a sign-in is of the human who began it, and one human's keep nobody else from theirs", async (t) => {
   const { humans, signIn } = await world(t);
   const over = async (sub: string) => {
-    const acting = (await humans.authenticate((await signIn(sub)).secret)) ?? assert.fail();
+    const acting = (await humans.authenticate((await signIn(sub)).secret, ASKING.uid)) ?? assert.fail();
     return { uid: NO_UID, pid: 0, acting };
   };
   const [ada, ben] = [await over("ada"), await over("ben")];

@@ -52,9 +52,8 @@ export class Handler {
   async shownBy({ headers }: IncomingMessage, uid: number): Promise<Caller | undefined> {
     const bearer = bearerOf(headers);
     if (bearer === undefined) return undefined;
-    const caller = await this.#parts.ports.authenticate?.(bearer);
-    const by = caller?.acting?.by;
-    if (caller === undefined || (by?.kind === "session" && by.uid !== uid)) throw tokenInvalid();
+    const caller = await this.#parts.ports.authenticate?.(bearer, uid);
+    if (caller === undefined) throw tokenInvalid();
     return caller;
   }
 

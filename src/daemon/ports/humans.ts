@@ -18,8 +18,8 @@ import type { PortParts } from "./parts.ts";
 
 /** Over a socket, pid and uid of its peer take the place of nobody's. */
 export function authenticator({ humans }: PortParts): NonNullable<ControlPorts["authenticate"]> {
-  return async (bearer) => {
-    const acting = await humans.authenticate(bearer);
+  return async (bearer, shownBy) => {
+    const acting = await humans.authenticate(bearer, shownBy);
     return acting && { roles: acting.roles, pid: 0, uid: NO_UID, acting };
   };
 }

@@ -124,11 +124,14 @@ export class Humans {
     }
   }
 
-  /** Who shows this secret. Undefined: nobody that is known. Throws HUMAN_SESSION_OVER, LOGIN_UNREACHABLE. */
-  async authenticate(secret: string): Promise<Acting | undefined> {
+  /**
+   * Who shows this secret by a process of this user: a session is shown by the user who signed in and by no other.
+   * Undefined: nobody that is known. Throws HUMAN_SESSION_OVER, LOGIN_UNREACHABLE.
+   */
+  async authenticate(secret: string, uid: number): Promise<Acting | undefined> {
     switch (kindOf(secret)) {
       case "session":
-        return this.#bySession(secret);
+        return this.#bySession(secret, uid);
       case "token":
         return this.#withToken(await this.#tokens.use(secret));
       default:
@@ -277,8 +280,8 @@ export class Humans {
     }
   }
 
-  async #bySession(secret: string): Promise<Acting | undefined> {
-    const found = await this.#sessions.use(secret);
+  async #bySession(secret: string, uid: number): Promise<Acting | undefined> {
+    const found = await this.#sessions.use(secret, uid);
     if (found === undefined) return undefined;
     const { session, human } = found;
     const acting = this.#withSession(session, human);

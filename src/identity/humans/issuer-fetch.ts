@@ -2,7 +2,8 @@
 import { request } from "node:https";
 import type { CustomFetch } from "openid-client";
 import { UserError } from "../../base/errors.ts";
-import { ISSUER_ANSWER_BYTES_MAX, ISSUER_WAIT_MS } from "../../base/limits.ts";
+import { ISSUER_WAIT_MS } from "../../base/limits.ts";
+import { bodyOf } from "../ask-issuer.ts";
 
 /** `ca`: roots in PEM instead of the system's. Rejects with LOGIN_UNREACHABLE. */
 export function issuerFetch(login: string, ca: string | undefined): CustomFetch {
@@ -20,19 +21,11 @@ export function issuerFetch(login: string, ca: string | undefined): CustomFetch 
         ...(ca === undefined ? {} : { ca }),
       } as const;
       const asked = request(url, options, (answer) => {
-        const parts: Buffer[] = [];
-        let length = 0;
-        answer.on("data", (part: Buffer) => {
-          length += part.length;
-          if (length > ISSUER_ANSWER_BYTES_MAX) answer.destroy(new Error("its answer is too large"));
-          else parts.push(part);
-        });
-        answer.once("end", () => {
-          const { statusCode: status = 0, headers: got } = answer;
-          const isEmpty = status === 204 || status === 304;
-          resolve(new Response(isEmpty ? null : Buffer.concat(parts), { status, headers: pairsOf(got) }));
-        });
-        answer.once("error", (error) => fail(error.message));
+        const { statusCode: status = 0, headers: got } = answer;
+        const isEmpty = status === 204 || status === 304;
+        bodyOf(answer)
+          .then((body) => resolve(new Response(isEmpty ? null : body, { status, headers: pairsOf(got) })))
+          .catch((error: Error) => fail(error.message));
       });
       asked.once("error", (error) => fail(error.message));
       asked.end(sent);

@@ -88,10 +88,13 @@ export class HumanSessions {
     return { secret, session };
   }
 
-  /** Undefined: there is none of that secret. Throws HUMAN_SESSION_OVER, LOGIN_UNREACHABLE. */
-  async use(secret: string): Promise<{ readonly session: HumanSession; readonly human: Human } | undefined> {
+  /** Undefined: this user has none of that secret. Throws HUMAN_SESSION_OVER, LOGIN_UNREACHABLE. */
+  async use(
+    secret: string,
+    uid: number,
+  ): Promise<{ readonly session: HumanSession; readonly human: Human } | undefined> {
     const session = this.#byHash.get(hashOf(secret));
-    if (session === undefined) return undefined;
+    if (session?.uid !== uid) return undefined;
     await this.#endIfOver(session);
     const refreshed = await this.#refreshed(session, secret);
     const human = this.#parts.find(refreshed);
