@@ -171,7 +171,10 @@ function convert(
     agents,
     identity: readIdentity(raw.identity ?? {}, names, file, report),
     humans: readHumans(
-      { logins: raw.identity?.logins ?? [], roles: raw.roles ?? {}, humans: raw.humans ?? [] },
+      {
+        ...{ logins: raw.identity?.logins ?? [], agentsSaml: raw.identity?.saml ?? [] },
+        ...{ roles: raw.roles ?? {}, humans: raw.humans ?? [] },
+      },
       file,
       report,
     ),

@@ -474,6 +474,8 @@ export const ISSUER_ENTRIES_MAX = 64;
 export const TOKEN_BYTES_MAX = 16 * 1024;
 /** A SAML response in base64: it has its certificate in it, and may have some hundred groups. What the API takes as a token. */
 export const SAML_BYTES_MAX = 64 * 1024;
+/** What a browser posts of it: a form may write each character as three (%2B), and names the sign-in beside it. */
+export const SAML_POST_BYTES_MAX = 3 * SAML_BYTES_MAX + 4 * 1024;
 /** Elements within each other; usual responses have 10. */
 export const XML_DEPTH_MAX = 32;
 /** Elements, attributes and texts: 400 groups. Verifying blocks the thread for some 0.05 ms for each, signature and certificate. */

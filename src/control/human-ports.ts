@@ -3,10 +3,16 @@ import type { Role } from "../model/role.ts";
 import type { Caller } from "./ports.ts";
 
 export interface HumanPorts {
-  /** Where the browser has to go. Throws LOGIN_UNKNOWN, SIGN_INS_FULL, LOGIN_UNREACHABLE. */
+  /** By which somebody may sign in. */
+  logins(): Promise<readonly LoginListing[]>;
+  /** Where the browser has to go. Throws LOGIN_UNKNOWN, LOGIN_KIND, SIGN_INS_FULL, LOGIN_UNREACHABLE. */
   beginCode(request: { readonly login?: string; readonly redirectUri: string }, caller: Caller): Promise<CodeSignIn>;
   /** Throws LOGIN_FLOW, LOGIN_REFUSED, LOGIN_UNREACHABLE, LOGIN_CLAIMS, LOGIN_NO_ROLE. */
   endCode(brought: BroughtBack, caller: Caller): Promise<SessionBegun>;
+  /** Throws LOGIN_UNKNOWN, LOGIN_KIND, SIGN_INS_FULL. */
+  beginSaml(request: { readonly login?: string }, caller: Caller): Promise<SamlSignIn>;
+  /** Throws LOGIN_FLOW, LOGIN_REFUSED, LOGIN_CLAIMS, LOGIN_NO_ROLE. */
+  endSaml(brought: SamlBroughtBack, caller: Caller): Promise<SessionBegun>;
   /** Throws as `beginCode`. */
   beginDevice(request: { readonly login?: string }, caller: Caller): Promise<DeviceCode>;
   /** Waits a while for the person; undefined: not yet. Throws as `endCode`. */
@@ -42,6 +48,25 @@ export interface BroughtBack {
   readonly code: string;
   readonly state: string;
   readonly iss?: string;
+}
+
+export interface LoginListing {
+  readonly name: string;
+  readonly kind: "oidc" | "saml";
+  /** Of SAML: the page of this host to which its provider sends browsers, "http://127.0.0.1:7420/saml". */
+  readonly recipient?: string;
+}
+
+export interface SamlSignIn extends CodeSignIn {
+  /** What the response has to come back with. */
+  readonly relayState: string;
+}
+
+/** What the browser posted. Source: SAML 2.0 bindings, section 3.5. */
+export interface SamlBroughtBack {
+  /** Base64. */
+  readonly response: string;
+  readonly relayState: string;
 }
 
 export interface DeviceCode {

@@ -14,7 +14,13 @@ test("a login, roles and a human of two accounts become plain values with defaul
   const { logins, roles, people } = readSettings(text, FILE).humans;
   const [{ login: read } = assert.fail("no login")] = logins;
   assert.deepEqual(read, {
-    ...{ name: "corp", url: "https://id.corp", clientId: "cli", algorithms: ["RS256", "ES256", "PS256", "EdDSA"] },
+    ...{
+      kind: "oidc",
+      name: "corp",
+      url: "https://id.corp",
+      clientId: "cli",
+      algorithms: ["RS256", "ES256", "PS256", "EdDSA"],
+    },
     ...{ scopes: ["openid", "profile", "offline_access"], subject: "sub", displayName: "name" },
     ...{ groups: read.groups, idleMs: 900_000, lastsMs: 43_200_000 },
   });
@@ -26,7 +32,9 @@ test("a login, roles and a human of two accounts become plain values with defaul
 test("what a login says goes before the defaults, and its files are found from the settings' folder", () => {
   const keys =
     ", clientSecret: { file: s }, ca: ca.pem, subject: email, displayName: nick, scopes: [openid], algorithms: [ES256], session: { idle: 5m, lasts: 1h }";
-  const [{ login: read, caFile } = assert.fail("no login")] = readSettings(login(keys), FILE).humans.logins;
+  const [one = assert.fail("no login")] = readSettings(login(keys), FILE).humans.logins;
+  assert.ok("caFile" in one && one.login.kind === "oidc");
+  const { login: read, caFile } = one;
   const { clientSecret, subject, displayName, scopes, algorithms, idleMs, lastsMs } = read;
   assert.deepEqual(
     [clientSecret, caFile, subject, displayName, scopes, algorithms, idleMs, lastsMs],

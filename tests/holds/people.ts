@@ -5,7 +5,7 @@ import type { Caller } from "../../src/control/ports.ts";
 import { accountsOf, personOf } from "../../src/daemon/ports/callers.ts";
 import type { Person } from "../../src/holds/entitled.ts";
 import { People } from "../../src/identity/humans/people.ts";
-import { type Acting, type Human, type Login, NO_UID } from "../../src/model/human.ts";
+import { type Acting, type Human, NO_UID, type OidcLogin } from "../../src/model/human.ts";
 import type { Role } from "../../src/model/role.ts";
 import { openStore } from "../../src/store/store.ts";
 import { folder, handClock, quietLog } from "../store/folder.ts";
@@ -13,8 +13,8 @@ import { folder, handClock, quietLog } from "../store/folder.ts";
 const CORP = "https://corp.example";
 const HUB = "https://hub.example";
 
-const login = (name: string, url: string): Login => ({
-  ...{ name, url, clientId: "c", algorithms: ["ES256"], scopes: ["openid"], groups: { claim: "groups" } },
+const login = (name: string, url: string): OidcLogin => ({
+  ...{ kind: "oidc", name, url, clientId: "c", algorithms: ["ES256"], scopes: ["openid"], groups: { claim: "groups" } },
   ...{ subject: "sub", displayName: "name", idleMs: 1, lastsMs: 1 },
 });
 

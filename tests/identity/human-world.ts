@@ -3,14 +3,14 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type HumanConfiguration, Humans } from "../../src/identity/humans/humans.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
-import type { Login } from "../../src/model/human.ts";
+import type { OidcLogin } from "../../src/model/human.ts";
 import { openStore } from "../../src/store/store.ts";
 import { CLIENT_ID, CLIENT_SECRET, type HumanIssuer } from "../kit/human-issuer.ts";
 import { Walker } from "../kit/walker.ts";
 import { folder, handClock, quietLog } from "../store/folder.ts";
 
-export const loginAt = (issuer: HumanIssuer, changes: Partial<Login> = {}): Login => ({
-  ...{ name: "corp", url: issuer.url, clientId: CLIENT_ID, algorithms: ["ES256"], ca: issuer.ca },
+export const loginAt = (issuer: HumanIssuer, changes: Partial<OidcLogin> = {}): OidcLogin => ({
+  ...{ kind: "oidc", name: "corp", url: issuer.url, clientId: CLIENT_ID, algorithms: ["ES256"], ca: issuer.ca },
   ...{
     scopes: ["openid", "profile", "offline_access"],
     groups: { claim: "groups" },

@@ -24,7 +24,7 @@ import type { LoginWorld, SignedIn } from "./login-client.ts";
 import { People } from "./people.ts";
 import { kindOf } from "./secrets.ts";
 import { type HumanSession, HumanSessions, over } from "./sessions.ts";
-import { type DeviceSignIn, SignIns } from "./sign-ins.ts";
+import { type DeviceSignIn, type SamlSignIn, SignIns } from "./sign-ins.ts";
 
 export interface HumansParts extends LoginWorld {
   readonly store: HumanRecordStore;
@@ -96,8 +96,21 @@ export class Humans {
     this.people.configure(logins, people);
   }
 
+  logins(): readonly Login[] {
+    return this.#logins;
+  }
+
   beginCode(login: string | undefined, redirectUri: string, asking: Asking) {
     return this.#signIns.beginCode(login, redirectUri, whoBegins(asking));
+  }
+
+  beginSaml(login: string | undefined, asking: Asking): Promise<SamlSignIn> {
+    return this.#signIns.beginSaml(login, whoBegins(asking));
+  }
+
+  /** Throws as SignIns.endSaml, and LOGIN_NO_ROLE. */
+  endSaml(response: string, relayState: string, asking: Asking): Promise<Begun> {
+    return this.#begin(() => this.#signIns.endSaml(response, relayState, whoBegins(asking)), asking);
   }
 
   beginDevice(login: string | undefined, asking: Asking): Promise<DeviceSignIn> {

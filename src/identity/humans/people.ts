@@ -7,6 +7,7 @@ import { HUMAN_SEEN_MS, HUMANS_KNOWN_MAX } from "../../base/limits.ts";
 import {
   type Human,
   type HumansOf,
+  isBySubject,
   issuedAccount,
   type Login,
   NO_UID,
@@ -133,15 +134,16 @@ export class People {
   #issued(account: string): string {
     const known = this.#known.get(account);
     if (known !== undefined) return issuedAccount(known.issuer, known.sub);
-    const login = this.#logins.find(({ name, subject }) => subject === "sub" && account.startsWith(`${name}:`));
+    const login = this.#logins.find((one) => isBySubject(one) && account.startsWith(`${one.name}:`));
     return login === undefined ? account : issuedAccount(login.url, account.slice(login.name.length + 1));
   }
 
   /** How logins would write it who have not seen them yet. */
   #bySubject(issued: string): readonly string[] {
-    return this.#logins.flatMap(({ name, url, subject }) =>
-      subject === "sub" && issued.startsWith(`${url} `) ? [`${name}:${issued.slice(url.length + 1)}`] : [],
-    );
+    return this.#logins.flatMap((login) => {
+      const { name, url } = login;
+      return isBySubject(login) && issued.startsWith(`${url} `) ? [`${name}:${issued.slice(url.length + 1)}`] : [];
+    });
   }
 
   /** "unix:ada" by its number. A user whom the host does not know is nobody yet. */

@@ -70,7 +70,7 @@ export class HumanSessions {
 
   /** The secret is told once. Throws HUMAN_SESSIONS_FULL. */
   async begin(
-    { human, refreshToken }: SignedIn,
+    { human, refreshToken, endsMs = Number.POSITIVE_INFINITY }: SignedIn,
     uid: number,
   ): Promise<{ readonly secret: string; readonly session: HumanSession }> {
     const own = this.list().filter(({ account }) => account === human.account);
@@ -81,7 +81,7 @@ export class HumanSessions {
       ...{ id: randomBytes(6).toString("hex"), hash: hashOf(secret), account: human.account, login: human.login, uid },
       issued: issuedAccount(human.issuer, human.sub),
       ...{ beganMs: nowMs, usedMs: nowMs, refreshedMs: nowMs },
-      endsMs: nowMs + (this.#parts.loginOf(human.login)?.lastsMs ?? 0),
+      endsMs: Math.min(nowMs + (this.#parts.loginOf(human.login)?.lastsMs ?? 0), endsMs),
       ...(refreshToken === undefined ? {} : { sealed: seal(refreshToken, secret) }),
     };
     await this.#put(session);

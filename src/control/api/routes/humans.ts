@@ -1,5 +1,5 @@
 /** Humans: signing in and out, their sessions, API tokens, broken glass. */
-import { BREAK_GLASS_REASON_MAX, TOKEN_BYTES_MAX } from "../../../base/limits.ts";
+import { BREAK_GLASS_REASON_MAX, SAML_BYTES_MAX, TOKEN_BYTES_MAX } from "../../../base/limits.ts";
 import { GIVEN_ROLES, ROLES, type Role } from "../../../model/role.ts";
 import type {
   ApiTokenListing,
@@ -9,6 +9,9 @@ import type {
   CodeSignIn,
   DeviceCode,
   HumanSessionListing,
+  LoginListing,
+  SamlBroughtBack,
+  SamlSignIn,
   SessionBegun,
   Who,
 } from "../../human-ports.ts";
@@ -90,6 +93,16 @@ const ANYBODY = GIVEN_ROLES;
 
 export const HUMAN_ROUTES: readonly Route[] = [
   json({
+    method: "GET",
+    path: "/v1/logins",
+    summary: "By which logins somebody may sign in",
+    roles: ANYBODY,
+    gives: list(
+      named<LoginListing>("Login", { name: STRING, kind: choice("oidc", "saml"), recipient: optional(STRING) }),
+    ),
+    answer: (_, { humans }) => humans.logins(),
+  }),
+  json({
     method: "POST",
     path: "/v1/login/code",
     summary: "Begin to sign in by a browser on the same host",
@@ -106,6 +119,32 @@ export const HUMAN_ROUTES: readonly Route[] = [
     body: record<BroughtBack>({ code: OPAQUE, state: SHORT, iss: optional(SHORT) }),
     gives: SESSION_BEGUN,
     answer: ({ body, caller }, { humans }) => humans.endCode(body, caller),
+  }),
+  json({
+    method: "POST",
+    path: "/v1/login/saml",
+    summary: "Begin to sign in at a SAML identity provider by a browser",
+    roles: ANYBODY,
+    body: record<{ login?: string }>({ login: optional(NAME) }),
+    gives: named<SamlSignIn>("SamlSignIn", {
+      login: STRING,
+      url: STRING,
+      relayState: STRING,
+      endsMs: MOMENT,
+    }),
+    answer: ({ body, caller }, { humans }) => humans.beginSaml(body, caller),
+  }),
+  json({
+    method: "POST",
+    path: "/v1/login/saml/end",
+    summary: "End it with the response that the browser posted",
+    roles: ANYBODY,
+    body: record<SamlBroughtBack>({
+      response: text({ minLength: 1, maxLength: SAML_BYTES_MAX }),
+      relayState: SHORT,
+    }),
+    gives: SESSION_BEGUN,
+    answer: ({ body, caller }, { humans }) => humans.endSaml(body, caller),
   }),
   json({
     method: "POST",
