@@ -75,7 +75,7 @@ const saml = {
 
 /** Who names an entity id means SAML. */
 const login = {
-  if: { type: "object", required: ["entityId"] },
+  if: { type: "object", required: ["entityId"], properties: { entityId: {} } },
   // biome-ignore lint/suspicious/noThenProperty: JSON Schema calls it so
   then: saml,
   else: oidc,

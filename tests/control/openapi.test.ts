@@ -75,6 +75,8 @@ const SAMPLES: Readonly<Record<string, readonly (readonly [string, object?])[]>>
   "POST /v1/agents/{name}/revoke": [["/v1/agents/ci/revoke", { reason: "odd" }]],
   "POST /v1/login/code": [["/v1/login/code", { login: "corp", redirectUri: "http://127.0.0.1:4711/callback" }]],
   "POST /v1/login/code/end": [["/v1/login/code/end", { code: "c", state: "s", iss: "https://corp.example" }]],
+  "POST /v1/login/saml": [["/v1/login/saml", { login: "legacy" }]],
+  "POST /v1/login/saml/end": [["/v1/login/saml/end", { response: "PHg+", relayState: "s" }]],
   "POST /v1/login/device/end": [
     ["/v1/login/device/end", { flow: "f1" }],
     ["/v1/login/device/end", { flow: "f2" }],

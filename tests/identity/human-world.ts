@@ -27,10 +27,20 @@ export const SUDO = { uid: 0, pid: 902 };
 const loginUidOf = (pid: number) => (pid === SUDO.pid ? 2002 : undefined);
 
 export async function humansAt(issuer: HumanIssuer, t: TestContext, changes: Partial<HumanConfiguration> = {}) {
-  const store = await openStore(join(folder(t), "state"), quietLog());
-  t.after(() => store.close());
   // the issuer lives by the real clock
   const clock = handClock(Date.now());
+  const world = await humansBy({ logins: [loginAt(issuer)], people: [], roles: ROLES, ...changes }, t, clock);
+  /** By the code flow. */
+  const signIn = async (sub: string, by = world.humans, at = issuer, asking = ASKING) => {
+    const { url } = await by.beginCode(undefined, REDIRECT, asking);
+    return by.endCode(new URL(await new Walker(at.ca).signIn(url, sub)).searchParams, asking);
+  };
+  return { ...world, signIn };
+}
+
+export async function humansBy(configuration: HumanConfiguration, t: TestContext, clock: ReturnType<typeof handClock>) {
+  const store = await openStore(join(folder(t), "state"), quietLog());
+  t.after(() => store.close());
   const events: AuditEvent[] = [];
   const begin = async () => {
     const humans = new Humans({
@@ -44,15 +54,10 @@ export async function humansAt(issuer: HumanIssuer, t: TestContext, changes: Par
       readSecret: async () => Buffer.from(CLIENT_SECRET),
     });
     t.after(() => humans.close());
-    humans.configure({ logins: [loginAt(issuer)], people: [], roles: ROLES, ...changes });
+    humans.configure(configuration);
     await humans.restore();
     return humans;
   };
   const humans = await begin();
-  /** By the code flow. */
-  const signIn = async (sub: string, by = humans, at = issuer, asking = ASKING) => {
-    const { url } = await by.beginCode(undefined, REDIRECT, asking);
-    return by.endCode(new URL(await new Walker(at.ca).signIn(url, sub)).searchParams, asking);
-  };
-  return { humans, begin, signIn, clock, events, kinds: () => events.map(({ kind }) => kind), store };
+  return { humans, begin, clock, events, kinds: () => events.map(({ kind }) => kind), store };
 }
