@@ -17,8 +17,9 @@ export interface SamlForm {
   readonly issuer: string;
   /** Whether the response has a signature of its own, beside its assertion's. */
   readonly isWholeSigned: boolean;
-  /** Where the response says that it goes, and which request it answers. They need not be signed: good for a refusal, and for nothing else. */
+  /** Where the response says that it goes. It need not be signed: good for a refusal, and for nothing else. */
   readonly destination: string | undefined;
+  /** The ID of the request that it says to answer, likewise. */
   readonly inResponseTo: string | undefined;
 }
 

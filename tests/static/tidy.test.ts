@@ -27,7 +27,6 @@ const LONG: Readonly<Record<string, string>> = {
   "tests/control/cli.test.ts": "rows and one fake daemon",
   "tests/control/fake-daemon.ts": "one port after the other",
   "tests/evidence/tamper.test.ts": "rows",
-  "tests/identity/saml-forgery.test.ts": "rows",
   "tests/kit/attacks.ts": "rows",
   "tests/path/connection.test.ts": "one world, and every step of a connection through it",
   "tests/protocols/postgres/analysis.test.ts": "rows",

@@ -8,7 +8,7 @@ import { NAME_ID, type SamlLogin } from "../../model/human.ts";
 import type { Assertion } from "../saml-assertion.ts";
 import type { SamlForm } from "../saml-form.ts";
 import type { Claims } from "../token-claims.ts";
-import { audienceRefused, claimsRefused, expired, issuerRefused } from "../token-refusals.ts";
+import { audienceRefused, claimsRefused, expired } from "../token-refusals.ts";
 import { humanOf } from "./claims.ts";
 import type { LoginWorld, SignedIn } from "./login-client.ts";
 
@@ -45,7 +45,6 @@ export class SamlClient {
     const { believed, claimsOf } = await import("../saml.ts");
     const nowMs = this.#world.clock.nowMs();
     const form = readSamlForm(response);
-    if (form.issuer !== this.login.url) throw issuerRefused();
     const assertion = await believed(this.login, form, nowMs);
     checkAnswer(form, assertion, requestId);
     if (form.destination === undefined) throw audienceRefused(); // another one is refused by `believed`
@@ -73,7 +72,7 @@ export class SamlClient {
   }
 }
 
-/** Both that are signed for and that it travels in: a response without a request is whoever's who has it. */
+/** In the assertion and around it: one that answers no request is whoever's who has it. */
 function checkAnswer({ inResponseTo }: SamlForm, assertion: Assertion, requestId: string): void {
   if (inResponseTo === requestId && assertion.inResponseTo === requestId) return;
   throw claimsRefused("it does not answer the request of this sign-in (InResponseTo)");

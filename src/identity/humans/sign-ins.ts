@@ -177,7 +177,7 @@ export class SignIns {
   #oidc(name: string | undefined): LoginClient {
     const client = this.#client(name);
     if (client instanceof LoginClient) return client;
-    throw otherKind(client, "speaks SAML, which knows neither codes nor refresh tokens");
+    throw otherKind(client, "speaks SAML, which has no codes");
   }
 
   #client(name: string | undefined): Client {
@@ -220,7 +220,7 @@ function clientOf(login: Login, world: LoginWorld): Client {
 }
 
 function otherKind({ login: { name } }: Client, speaks: string): UserError {
-  const remedy = `Sign in by a browser on this host: sallyport login --issuer ${name}`;
+  const remedy = `Leave --device out: sallyport login --issuer ${name}`;
   return new UserError("LOGIN_KIND", `Cannot sign in so by login ${name}: it ${speaks}`, remedy);
 }
 

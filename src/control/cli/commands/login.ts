@@ -16,7 +16,8 @@ interface LoginOptions {
 
 const LOGIN_HELP = `
 A login whose identity provider speaks SAML needs a browser that reaches this host at the port of its recipient in the
-settings. From a browser elsewhere, forward that port first: ssh -L PORT:127.0.0.1:PORT HOST
+settings. For a browser elsewhere, forward that port from there first: ssh -L PORT:127.0.0.1:PORT HOST
+SAML knows no refresh: the session ends when the provider's own does, or after session.lasts of the settings.
 
 Examples:
   sallyport login
