@@ -126,25 +126,10 @@ function readSaml(raw: RawSamlLogin, path: Path, file: string, report: Report): 
 }
 
 function readSession({ session }: RawTerms, path: Path, report: Report): Pick<Login, "idleMs" | "lastsMs"> {
-  const place = [...path, "session"];
-  const idleMs = bounded(
-    session?.idle,
-    HUMAN_IDLE_MS,
-    IDLE_MIN_MS,
-    HUMAN_SESSION_MS,
-    "12h",
-    [...place, "idle"],
-    report,
-  );
-  const lastsMs = bounded(
-    session?.lasts,
-    HUMAN_SESSION_MS,
-    idleMs,
-    HUMAN_SESSION_MS,
-    "12h",
-    [...place, "lasts"],
-    report,
-  );
+  const within = (key: "idle" | "lasts", byDefault: number, min: number) =>
+    bounded(session?.[key], byDefault, min, HUMAN_SESSION_MS, "12h", [...path, "session", key], report);
+  const idleMs = within("idle", HUMAN_IDLE_MS, IDLE_MIN_MS);
+  const lastsMs = within("lasts", HUMAN_SESSION_MS, idleMs);
   return { idleMs, lastsMs };
 }
 
