@@ -47,7 +47,7 @@ test("once it has ended, an answer that waits is shown as worth nothing, is drop
   const hold = w.open({ demands: [demand({ quorum: 3 })] });
   await w.vote(hold, EVE);
   const changes: (boolean | undefined)[] = [];
-  w.daemon().approvals.watch(DORA, ({ approval }) => changes.push(approval.answers[0]?.counts));
+  w.daemon().approvals.watch(ROOT, ({ approval }) => changes.push(approval.answers[0]?.counts));
   await new Promise(setImmediate);
   await w.end(id, BEN);
   await new Promise(setImmediate);
