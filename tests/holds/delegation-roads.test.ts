@@ -4,631 +4,357 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Caller } from "../../src/control/ports.ts";
 import type { Hold } from "../../src/holds/hold.ts";
+import type { Human } from "../../src/model/human.ts";
 import { answerOf, demand } from "./kit.ts";
 import { ADA, BEN, DORA, EVE, FAY, GIL, humanOf, type Lending, lending, OMA, OPS, ROOT } from "./lending.ts";
 import { human, signedIn, user } from "./people.ts";
 
 interface Road {
   readonly name: string;
-  readonly attack: (w: Lending) => Promise<Hold>;
-  readonly control: (w: Lending) => Promise<Hold>;
+  readonly attack: Walk;
+  readonly control: Walk;
 }
 
-const TWO = [demand({ quorum: 2 })];
-const EACH = [demand({ approvers: ["sre", "dba"], each: true, quorum: 2 })];
-const CORP = [demand({ approvers: ["corp:sre"] })];
+type Walk = (w: Lending) => Promise<Hold>;
+type Step = (w: Lending, delegation: string) => unknown;
+
+interface Steps {
+  /** Ben to eve, unless told. */
+  readonly by?: Caller;
+  readonly to?: string;
+  readonly group?: string;
+  /** Before it is lent; between that and the hold. */
+  readonly before?: Step;
+  readonly meanwhile?: Step;
+  readonly asking?: Parameters<Lending["open"]>[0];
+  /** Eve alone, unless told. */
+  readonly votes?: readonly Caller[];
+}
+
 const HOUR = 3_600_000;
+const TWO = { demands: [demand({ quorum: 2 })] };
+const THREE = { demands: [demand({ quorum: 3 })] };
+const EACH = { demands: [demand({ approvers: ["sre", "dba"], each: true, quorum: 2 })] };
+const CORP = { demands: [demand({ approvers: ["corp:sre"] })] };
 /** Of sre, in no process of the host. */
 const CYD = signedIn(human("corp", "cyd"));
 
-/** Ben lends to eve, who answers; `startedBy`: whose agent it is. */
-const lentByBen = (startedBy: Parameters<Lending["open"]>[0]) => async (w: Lending) => {
-  await w.lend(BEN, "eve");
-  const hold = w.open(startedBy);
-  await w.vote(hold, EVE);
-  return hold;
-};
-/** Eve answers in ben's place, as one of two; then something happens, and cyd answers. */
-const oneOfTwo =
-  (between: (w: Lending, id: string) => Promise<unknown>, demands = TWO) =>
-  async (w: Lending) => {
+/** One lends, an action is held, some answer; whether they may is seen by what comes of it. */
+function walk(steps: Steps): Walk {
+  const { by = BEN, to = "eve", group = "sre", before, meanwhile, asking, votes = [EVE] } = steps;
+  return async (w) => {
+    await before?.(w, "");
+    const { id } = await w.lend(by, to, { group });
+    await meanwhile?.(w, id);
+    const hold = w.open(asking);
+    for (const one of votes) await w.vote(hold, one);
+    return hold;
+  };
+}
+
+/** The loan is refused; the one who would have borrowed answers all the same. */
+const refused =
+  (by: Caller, to: string, code: string, vote: Caller, before?: Step): Walk =>
+  async (w) => {
+    await before?.(w, "");
+    await assert.rejects(w.lend(by, to), { code });
+    const hold = w.open();
+    await w.vote(hold, vote);
+    return hold;
+  };
+
+/** Eve answers in ben's place, as one of several; then something happens, and cyd answers. */
+const oneOf =
+  (asking: Steps["asking"], between: Step): Walk =>
+  async (w) => {
     const { id } = await w.lend(BEN, "eve");
-    const hold = w.open({ demands });
+    const hold = w.open(asking);
     assert.equal(await w.vote(hold, EVE), "waiting");
     await between(w, id);
     await w.vote(hold, CYD);
     return hold;
   };
-const nothing = async () => {};
+/** The same where gil or eve answers as one of two of an agent that fay runs, and it turns out who fay is. */
+const foundOut =
+  (by: Caller, to: string, vote: Caller, fayIs: string): Walk =>
+  async (w) => {
+    await w.lend(by, to);
+    const hold = w.open({ ...TWO, startedBy: FAY });
+    assert.equal(await w.vote(hold, vote), "waiting");
+    await w.daemon().humans.people.tie(FAY.uid, fayIs);
+    await w.vote(hold, CYD);
+    return hold;
+  };
+
+const tie =
+  (user: Caller, ...accounts: readonly string[]): Step =>
+  async (w) => {
+    for (const account of accounts) await w.daemon().humans.people.tie(user.uid, account);
+  };
+const met =
+  (who: Caller, changes: Partial<Human> = {}): Step =>
+  (w) =>
+    w.daemon().humans.people.met({ ...humanOf(who), ...changes });
+const inGroups =
+  (uid: number, ...names: readonly string[]): Step =>
+  (w) =>
+    w.groups.set(uid, new Set(names));
+const sweep: Step = (w) => w.daemon().humans.sweep();
+const revoke =
+  (account: string): Step =>
+  (w) =>
+    w
+      .daemon()
+      .humans.revoke(account, {})
+      .catch(() => {});
+const restart: Step = (w) => w.restart();
+const all =
+  (...steps: readonly Step[]): Step =>
+  async (w, id) => {
+    for (const step of steps) await step(w, id);
+  };
+const answers =
+  (who: Caller): Step =>
+  async (w) => {
+    const [{ id = "" } = {}] = w.daemon().holds.list();
+    assert.equal(await w.vote({ id } as Hold, who), "waiting");
+  };
+const pass =
+  (ms: number, wallClockMs = 0): Step =>
+  (w) => {
+    w.pass(ms);
+    w.clock.advance(wallClockMs);
+  };
+
+const glass = { ...signedIn(humanOf(GIL), { glass: true }), roles: new Set(["admin"] as const) };
+const second = signedIn({ ...humanOf(GIL), sub: "gil-the-second" });
 
 const roads: readonly Road[] = [
   {
     name: "the lender ran the agent",
-    attack: lentByBen({ startedBy: BEN }),
-    control: lentByBen({ startedBy: FAY }),
+    attack: walk({ asking: { startedBy: BEN } }),
+    control: walk({ asking: { startedBy: FAY } }),
   },
   {
     name: "the lender's process connected",
-    attack: lentByBen({ uid: 2002 }),
-    control: lentByBen({ uid: 2006 }),
+    attack: walk({ asking: { uid: 2002 } }),
+    control: walk({ asking: { uid: 2006 } }),
   },
   {
     name: "the lender ran the agent by sudo",
-    attack: lentByBen({ startedBy: user(0, 902) }),
-    control: lentByBen({ startedBy: user(0, 901) }),
+    attack: walk({ asking: { startedBy: user(0, 902) } }),
+    control: walk({ asking: { startedBy: user(0, 901) } }),
   },
   {
     name: "the lender ran the agent by another account",
-    attack: async (w) => {
-      await w.lend(ADA, "eve");
-      const hold = w.open({ startedBy: user(3001) });
-      await w.vote(hold, EVE);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(ADA, "eve");
-      const hold = w.open({ startedBy: user(2009) });
-      await w.vote(hold, EVE);
-      return hold;
-    },
+    attack: walk({ by: ADA, asking: { startedBy: user(3001) } }),
+    control: walk({ by: ADA, asking: { startedBy: user(2009) } }),
   },
   {
     name: "the lender lent it in a process of who ran the agent",
-    attack: async (w) => {
-      await w.lend(signedIn(humanOf(DORA), { uid: 2009 }), "eve");
-      const hold = w.open({ startedBy: user(2009) });
-      await w.vote(hold, EVE);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(signedIn(humanOf(DORA), { uid: 2010 }), "eve");
-      const hold = w.open({ startedBy: user(2009) });
-      await w.vote(hold, EVE);
-      return hold;
-    },
+    attack: walk({ by: signedIn(humanOf(DORA), { uid: 2009 }), asking: { startedBy: user(2009) } }),
+    control: walk({ by: signedIn(humanOf(DORA), { uid: 2010 }), asking: { startedBy: user(2009) } }),
   },
   {
     name: "the borrower ran the agent",
-    attack: lentByBen({ startedBy: EVE }),
-    control: lentByBen({ startedBy: FAY }),
+    attack: walk({ asking: { startedBy: EVE } }),
+    control: walk({ asking: { startedBy: FAY } }),
   },
   {
     name: "the borrower ran the agent by another account",
-    attack: async (w) => {
-      await w.daemon().humans.people.tie(EVE.uid, "corp:gil");
-      await w.lend(BEN, "corp:gil");
-      const hold = w.open({ startedBy: EVE });
-      await w.vote(hold, GIL);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(BEN, "corp:gil");
-      const hold = w.open({ startedBy: EVE });
-      await w.vote(hold, GIL);
-      return hold;
-    },
+    attack: walk({ before: tie(EVE, "corp:gil"), to: "corp:gil", asking: { startedBy: EVE }, votes: [GIL] }),
+    control: walk({ to: "corp:gil", asking: { startedBy: EVE }, votes: [GIL] }),
   },
   {
     name: "it turns out that the borrower ran the agent, after they have answered",
-    attack: async (w) => {
-      await w.lend(BEN, "corp:gil");
-      const hold = w.open({ demands: TWO, startedBy: FAY });
-      assert.equal(await w.vote(hold, GIL), "waiting");
-      await w.daemon().humans.people.tie(FAY.uid, "corp:gil");
-      await w.vote(hold, CYD);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(BEN, "corp:gil");
-      const hold = w.open({ demands: TWO, startedBy: FAY });
-      assert.equal(await w.vote(hold, GIL), "waiting");
-      await w.vote(hold, CYD);
-      return hold;
-    },
+    attack: foundOut(BEN, "corp:gil", GIL, "corp:gil"),
+    control: foundOut(BEN, "corp:gil", GIL, "corp:oma"),
   },
   {
     name: "it turns out that the lender ran the agent, after the borrower has answered",
-    attack: async (w) => {
-      await w.lend(DORA, "eve");
-      const hold = w.open({ demands: TWO, startedBy: FAY });
-      assert.equal(await w.vote(hold, EVE), "waiting");
-      await w.daemon().humans.people.tie(FAY.uid, "corp:dora");
-      await w.vote(hold, CYD);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(DORA, "eve");
-      const hold = w.open({ demands: TWO, startedBy: FAY });
-      assert.equal(await w.vote(hold, EVE), "waiting");
-      await w.vote(hold, CYD);
-      return hold;
-    },
+    attack: foundOut(DORA, "eve", EVE, "corp:dora"),
+    control: foundOut(DORA, "eve", EVE, "corp:oma"),
   },
   {
     name: "an admin lends to another account of theirs what they may not answer",
-    attack: async (w) => {
-      await w.daemon().humans.people.tie(FAY.uid, "corp:oma");
-      await assert.rejects(w.lend(OMA, "fay"), { code: "DELEGATION_WHO", message: /you yourself/ });
-      const hold = w.open();
-      await w.vote(hold, FAY);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(OMA, "fay");
-      const hold = w.open();
-      await w.vote(hold, FAY);
-      return hold;
-    },
+    attack: refused(OMA, "fay", "DELEGATION_WHO", FAY, tie(FAY, "corp:oma")),
+    control: walk({ by: OMA, to: "fay", votes: [FAY] }),
   },
   {
     name: "the borrower turns out to be the lender by another account",
-    attack: async (w) => {
-      await w.lend(OMA, "fay");
-      await w.daemon().humans.people.tie(FAY.uid, "corp:oma");
-      const hold = w.open();
-      await w.vote(hold, FAY);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(OMA, "fay");
-      await w.daemon().humans.people.tie(FAY.uid, "corp:gil");
-      const hold = w.open();
-      await w.vote(hold, FAY);
-      return hold;
-    },
+    attack: walk({ by: OMA, to: "fay", meanwhile: tie(FAY, "corp:oma"), votes: [FAY] }),
+    control: walk({ by: OMA, to: "fay", meanwhile: tie(FAY, "corp:gil"), votes: [FAY] }),
   },
   {
     name: "an admin who ran the agent lends a group to somebody",
-    attack: async (w) => {
-      await w.lend(OMA, "eve");
-      const hold = w.open({ startedBy: OMA });
-      await w.vote(hold, EVE);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(OMA, "eve");
-      const hold = w.open({ startedBy: GIL });
-      await w.vote(hold, EVE);
-      return hold;
-    },
+    attack: walk({ by: OMA, asking: { startedBy: OMA } }),
+    control: walk({ by: OMA, asking: { startedBy: GIL } }),
   },
   {
     name: "what was lent is lent on",
-    attack: async (w) => {
-      await w.lend(BEN, "eve");
-      await assert.rejects(w.lend(EVE, "fay"), { code: "DELEGATION_NOT_PERMITTED", exitCode: 4 });
-      const hold = w.open();
-      await w.vote(hold, FAY);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(BEN, "fay");
-      const hold = w.open();
-      await w.vote(hold, FAY);
-      return hold;
-    },
+    attack: refused(EVE, "fay", "DELEGATION_NOT_PERMITTED", FAY, (w) => w.lend(BEN, "eve")),
+    control: walk({ to: "fay", votes: [FAY] }),
   },
   {
-    name: "by an API token of a member",
-    attack: async (w) => {
-      const byToken = signedIn(humanOf(DORA), { by: "token" });
-      await assert.rejects(w.lend(byToken, "eve"), { code: "DELEGATION_NOT_PERMITTED", message: /API token/ });
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(DORA, "eve");
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
+    name: "an API token of a member lends it",
+    attack: refused(signedIn(humanOf(DORA), { by: "token" }), "eve", "DELEGATION_NOT_PERMITTED", EVE),
+    control: walk({ by: DORA }),
   },
   {
-    name: "by broken glass of who is no member",
-    attack: async (w) => {
-      const glass = signedIn(humanOf(GIL), { glass: true });
-      await assert.rejects(w.lend({ ...glass, roles: new Set(["admin"]) }, "eve"), {
-        code: "DELEGATION_NOT_PERMITTED",
-      });
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(signedIn(humanOf(DORA), { glass: true }), "eve");
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
+    name: "broken glass of who is no member lends it",
+    attack: refused(glass, "eve", "DELEGATION_NOT_PERMITTED", EVE),
+    control: walk({ by: signedIn(humanOf(DORA), { glass: true }) }),
   },
   {
     name: "another group than the rule's",
-    attack: async (w) => {
-      await w.lend(ROOT, "eve", { group: "dba" });
-      const hold = w.open();
-      assert.equal(await w.vote(hold, EVE), "APPROVAL_NOT_PERMITTED");
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(ROOT, "eve", { group: "dba" });
-      const hold = w.open({ demands: [demand({ approvers: ["dba"] })] });
-      await w.vote(hold, EVE);
-      return hold;
-    },
+    attack: walk({ by: ROOT, group: "dba" }),
+    control: walk({ by: ROOT, group: "dba", asking: { demands: [demand({ approvers: ["dba"] })] } }),
   },
   {
     name: "a rule for root alone",
-    attack: async (w) => {
-      await w.lend(ROOT, "eve");
-      const hold = w.open({ demands: [demand({ approvers: [] })] });
-      await w.vote(hold, EVE);
-      return hold;
-    },
-    control: lentByBen({}),
+    attack: walk({ by: ROOT, asking: { demands: [demand({ approvers: [] })] } }),
+    control: walk({ by: ROOT }),
   },
   {
     name: "an answer after its end",
-    attack: async (w) => {
-      await w.lend(BEN, "eve");
-      w.pass(HOUR);
-      const hold = w.open();
-      assert.equal(await w.vote(hold, EVE), "APPROVAL_NOT_PERMITTED");
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(BEN, "eve");
-      w.pass(HOUR - 1);
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
+    attack: walk({ meanwhile: pass(HOUR) }),
+    control: walk({ meanwhile: pass(HOUR - 1) }),
   },
   {
     name: "an answer after its end, with the wall clock set back",
-    attack: async (w) => {
-      await w.lend(BEN, "eve");
-      w.pass(HOUR + 100);
-      w.clock.advance(-HOUR);
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(BEN, "eve");
-      w.pass(HOUR - 100);
-      w.clock.advance(-HOUR);
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
+    attack: walk({ meanwhile: pass(HOUR + 100, -HOUR) }),
+    control: walk({ meanwhile: pass(HOUR - 100, -HOUR) }),
   },
   {
     name: "a quorum that is full after its end",
-    attack: oneOfTwo(async (w) => w.pass(HOUR)),
-    control: oneOfTwo(async (w) => w.pass(HOUR - 1)),
+    attack: oneOf(TWO, pass(HOUR)),
+    control: oneOf(TWO, pass(HOUR - 1)),
   },
   {
     name: "an answer after the lender has ended it",
-    attack: async (w) => {
-      const { id } = await w.lend(BEN, "eve");
-      assert.equal((await w.end(id, BEN))?.state, "over");
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
-    control: async (w) => {
-      const { id } = await w.lend(BEN, "eve");
-      assert.equal(await w.end(id, FAY), undefined, "it is none of hers");
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
+    attack: walk({ meanwhile: (w, id) => w.end(id, BEN) }),
+    control: walk({ meanwhile: (w, id) => w.end(id, FAY) }),
   },
   {
     name: "a quorum that is full after the lender has ended it",
-    attack: oneOfTwo((w, id) => w.end(id, BEN)),
-    control: oneOfTwo((w, id) => w.end(id, FAY)),
+    attack: oneOf(TWO, (w, id) => w.end(id, BEN)),
+    control: oneOf(TWO, (w, id) => w.end(id, FAY)),
   },
   {
     name: "a quorum that is full after the lender was revoked",
-    attack: oneOfTwo((w) => w.daemon().humans.revoke("unix:2002", {})),
-    control: oneOfTwo((w) => w.daemon().humans.revoke("unix:2006", {}).catch(nothing)),
+    attack: oneOf(TWO, revoke("unix:2002")),
+    control: oneOf(TWO, revoke("unix:2006")),
   },
   {
     name: "a quorum that is full after the borrower was revoked",
-    attack: oneOfTwo((w) => w.daemon().humans.revoke("unix:2005", {})),
-    control: oneOfTwo((w) => w.daemon().humans.revoke("unix:2006", {}).catch(nothing)),
+    attack: oneOf(TWO, revoke("unix:2005")),
+    control: oneOf(TWO, revoke("unix:2006")),
   },
   {
     name: "a quorum that is full after the lender has left the group",
-    attack: oneOfTwo(async (w) => w.groups.set(2002, new Set(["users"]))),
-    control: oneOfTwo(async (w) => w.groups.set(2002, new Set(["users", "sre"]))),
+    attack: oneOf(TWO, inGroups(2002, "users")),
+    control: oneOf(TWO, inGroups(2002, "users", "sre")),
   },
   {
     name: "a lender who has left the group and came back",
-    attack: oneOfTwo(async (w) => {
-      w.groups.set(2002, new Set(["users"]));
-      await w.daemon().humans.sweep();
-      w.groups.set(2002, new Set(["sre"]));
-    }),
-    control: oneOfTwo((w) => w.daemon().humans.sweep()),
+    attack: oneOf(TWO, all(inGroups(2002, "users"), sweep, inGroups(2002, "sre"))),
+    control: oneOf(TWO, all(inGroups(2002, "sre"), sweep)),
   },
   {
-    name: "a lender whom the host knows no more",
-    attack: oneOfTwo(async (w) => w.groups.delete(2002)),
-    control: oneOfTwo(async (w) => {
-      const sre = w.groups.get(2002) ?? new Set();
-      w.groups.delete(2002); // a name service that does not answer ends nothing
-      await w.daemon().humans.sweep();
-      w.groups.set(2002, sre);
-    }),
+    name: "a lender whom the host does not know at the moment, which ends nothing",
+    attack: oneOf(TWO, inGroups(2002)),
+    control: oneOf(TWO, all(inGroups(2002), sweep, inGroups(2002, "sre"))),
   },
   {
     name: "a lender who signs in anew without the group",
-    attack: async (w) => {
-      await w.lend(DORA, "eve", { group: "corp:sre" });
-      await w.daemon().humans.people.met({ ...humanOf(DORA), groups: ["corp:sales"] });
-      const hold = w.open({ demands: CORP });
-      await w.vote(hold, EVE);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(DORA, "eve", { group: "corp:sre" });
-      await w.daemon().humans.people.met(humanOf(DORA));
-      const hold = w.open({ demands: CORP });
-      await w.vote(hold, EVE);
-      return hold;
-    },
+    attack: walk({ by: DORA, group: "corp:sre", meanwhile: met(DORA, { groups: ["corp:sales"] }), asking: CORP }),
+    control: walk({ by: DORA, group: "corp:sre", meanwhile: met(DORA), asking: CORP }),
   },
   {
     name: "an admin who lent a group and is no admin any more",
-    attack: async (w) => {
-      await w.lend(OMA, "eve");
-      await w.daemon().humans.people.met({ ...humanOf(OMA), groups: ["corp:sre"] });
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(OMA, "eve");
-      await w.daemon().humans.people.met({ ...humanOf(OMA), groups: ["corp:ops", "corp:sre"] });
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
+    attack: walk({ by: OMA, meanwhile: met(OMA, { groups: ["corp:sre"] }) }),
+    control: walk({ by: OMA, meanwhile: met(OMA, { groups: ["corp:ops", "corp:sre"] }) }),
   },
   {
     name: "somebody else who was given the borrower's account",
-    attack: async (w) => {
-      await w.lend(BEN, "corp:gil");
-      const other = { ...humanOf(GIL), sub: "gil-the-second" };
-      await w.daemon().humans.people.met(other);
-      const hold = w.open();
-      await w.vote(hold, signedIn(other));
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(BEN, "corp:gil");
-      const hold = w.open();
-      await w.vote(hold, GIL);
-      return hold;
-    },
+    attack: walk({ to: "corp:gil", meanwhile: met(second), votes: [second] }),
+    control: walk({ to: "corp:gil", votes: [GIL] }),
   },
   {
     name: "somebody else who was given the lender's account",
-    attack: async (w) => {
-      await w.lend(DORA, "eve", { group: "corp:sre" });
-      await w.daemon().humans.people.met({ ...humanOf(DORA), sub: "dora-the-second" });
-      const hold = w.open({ demands: CORP });
-      await w.vote(hold, EVE);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(DORA, "eve", { group: "corp:sre" });
-      const hold = w.open({ demands: CORP });
-      await w.vote(hold, EVE);
-      return hold;
-    },
+    attack: walk({ by: DORA, group: "corp:sre", meanwhile: met(DORA, { sub: "dora-the-second" }), asking: CORP }),
+    control: walk({ by: DORA, group: "corp:sre", meanwhile: met(DORA), asking: CORP }),
   },
   {
     name: "a borrower's account that several people use by then",
-    attack: async (w) => {
-      await w.lend(BEN, "ops");
-      for (const account of ["corp:gil", "corp:oma"]) await w.daemon().humans.people.tie(OPS.uid, account);
-      const hold = w.open();
-      for (const one of [OPS, GIL]) await w.vote(hold, one);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(BEN, "ops");
-      await w.daemon().humans.people.tie(OPS.uid, "corp:gil");
-      const hold = w.open();
-      await w.vote(hold, GIL);
-      return hold;
-    },
+    attack: walk({ to: "ops", meanwhile: tie(OPS, "corp:gil", "corp:oma"), votes: [OPS, GIL] }),
+    control: walk({ to: "ops", meanwhile: tie(OPS, "corp:gil"), votes: [GIL] }),
   },
   {
-    name: "the lender and the borrower as two",
-    attack: oneOfTwo(
-      async (w) => {
-        const [{ id = "" } = {}] = w.daemon().holds.list();
-        assert.equal(await w.vote({ id } as Hold, BEN), "waiting");
-      },
-      [demand({ quorum: 3 })],
-    ),
-    control: oneOfTwo(
-      async (w) => {
-        const [{ id = "" } = {}] = w.daemon().holds.list();
-        assert.equal(await w.vote({ id } as Hold, DORA), "waiting");
-      },
-      [demand({ quorum: 3 })],
-    ),
+    name: "the lender after the borrower, as two",
+    attack: oneOf(THREE, answers(BEN)),
+    control: oneOf(THREE, answers(DORA)),
   },
   {
     name: "the borrower after the lender, as two",
-    attack: async (w) => {
-      await w.lend(BEN, "eve");
-      const hold = w.open({ demands: TWO });
-      for (const one of [BEN, EVE]) assert.equal(await w.vote(hold, one), "waiting");
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(BEN, "eve");
-      const hold = w.open({ demands: TWO });
-      for (const one of [DORA, EVE]) await w.vote(hold, one);
-      return hold;
-    },
+    attack: walk({ asking: TWO, votes: [BEN, EVE] }),
+    control: walk({ asking: TWO, votes: [DORA, EVE] }),
   },
   {
     name: "two to whom one lender lends, as two",
-    attack: async (w) => {
-      for (const to of ["eve", "fay"]) await w.lend(BEN, to);
-      const hold = w.open({ demands: TWO });
-      for (const one of [EVE, FAY]) assert.equal(await w.vote(hold, one), "waiting");
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(BEN, "eve");
-      await w.lend(DORA, "fay");
-      const hold = w.open({ demands: TWO });
-      for (const one of [EVE, FAY]) await w.vote(hold, one);
-      return hold;
-    },
+    attack: walk({ meanwhile: (w) => w.lend(BEN, "fay"), asking: TWO, votes: [EVE, FAY] }),
+    control: walk({ meanwhile: (w) => w.lend(DORA, "fay"), asking: TWO, votes: [EVE, FAY] }),
   },
   {
     name: "two to whom one admin lends a group of each, as two",
-    attack: async (w) => {
-      await w.lend(OMA, "eve");
-      await w.lend(OMA, "fay", { group: "dba" });
-      const hold = w.open({ demands: EACH });
-      for (const one of [EVE, FAY]) assert.equal(await w.vote(hold, one), "waiting");
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(BEN, "eve");
-      await w.lend(OMA, "fay", { group: "dba" });
-      const hold = w.open({ demands: EACH });
-      for (const one of [EVE, FAY]) await w.vote(hold, one);
-      return hold;
-    },
+    attack: walk({ by: OMA, meanwhile: (w) => w.lend(OMA, "fay", { group: "dba" }), asking: EACH, votes: [EVE, FAY] }),
+    control: walk({ meanwhile: (w) => w.lend(OMA, "fay", { group: "dba" }), asking: EACH, votes: [EVE, FAY] }),
   },
   {
     name: "a borrower by two accounts, as two",
-    attack: async (w) => {
-      await w.daemon().humans.people.tie(FAY.uid, "corp:gil");
-      await w.lend(BEN, "fay");
-      const hold = w.open({ demands: TWO });
-      assert.deepEqual([await w.vote(hold, GIL), await w.vote(hold, FAY)], ["waiting", "APPROVAL_TWICE"]);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(BEN, "fay");
-      await w.lend(DORA, "corp:gil");
-      const hold = w.open({ demands: TWO });
-      for (const one of [GIL, FAY]) await w.vote(hold, one);
-      return hold;
-    },
+    attack: walk({ before: tie(FAY, "corp:gil"), to: "fay", asking: TWO, votes: [GIL, FAY] }),
+    control: walk({ to: "fay", meanwhile: (w) => w.lend(DORA, "corp:gil"), asking: TWO, votes: [GIL, FAY] }),
   },
   {
-    name: "one that was ended comes back with the next daemon",
-    attack: async (w) => {
-      const { id } = await w.lend(BEN, "eve");
-      await w.end(id, EVE); // given back
-      await w.restart();
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(BEN, "eve");
-      await w.restart();
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
+    name: "one that was given back stands again with the next daemon",
+    attack: walk({ meanwhile: all((w, id) => w.end(id, EVE), restart) }),
+    control: walk({ meanwhile: restart }),
   },
   {
-    name: "one that the sweep ended comes back with the next daemon",
-    attack: async (w) => {
-      await w.lend(BEN, "eve");
-      w.groups.set(2002, new Set(["users"]));
-      await w.daemon().humans.sweep();
-      w.groups.set(2002, new Set(["sre"]));
-      await w.restart();
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(BEN, "eve");
-      await w.daemon().humans.sweep();
-      await w.restart();
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
+    name: "one whose lender had left the group stands again with the next daemon",
+    attack: walk({ meanwhile: all(inGroups(2002, "users"), sweep, inGroups(2002, "sre"), restart) }),
+    control: walk({ meanwhile: all(sweep, restart) }),
   },
   {
     name: "one that expired while no daemon ran, with the wall clock set back",
-    attack: async (w) => {
-      await w.lend(BEN, "eve");
-      w.pass(HOUR + 100);
-      w.clock.advance(-2 * HOUR);
-      await w.restart();
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(BEN, "eve");
-      w.pass(HOUR - 100);
-      w.clock.advance(-2 * HOUR);
-      await w.restart();
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
+    attack: walk({ meanwhile: all(pass(HOUR + 100, -2 * HOUR), restart) }),
+    control: walk({ meanwhile: all(pass(HOUR - 100, -2 * HOUR), restart) }),
   },
   {
-    name: "one whose host was started anew with its clock set back lasts no longer than once more",
-    attack: async (w) => {
-      await w.lend(BEN, "eve");
-      w.clock.advance(-24 * HOUR);
-      await w.restart("host");
-      w.pass(HOUR + 100);
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
-    control: async (w) => {
-      await w.lend(BEN, "eve");
-      await w.restart("host");
-      w.pass(HOUR - 100);
-      const hold = w.open();
-      await w.vote(hold, EVE);
-      return hold;
-    },
+    name: "one lasts longer than its whole time once more, where its host was started anew with its clock set back",
+    attack: walk({ meanwhile: all(pass(0, -24 * HOUR), (w) => w.restart("host"), pass(HOUR + 100)) }),
+    control: walk({ meanwhile: all(pass(0, -24 * HOUR), (w) => w.restart("host"), pass(HOUR - 100)) }),
   },
   {
     name: "an approval for a time, after the delegation was ended by which it was given",
-    attack: async (w) => standing(w, true, FAY),
-    control: async (w) => standing(w, false, FAY),
+    attack: (w) => standing(w, BEN, FAY),
+    control: (w) => standing(w, FAY, FAY),
   },
   {
     name: "an approval for a time, for an agent that the lender has started",
-    attack: async (w) => standing(w, false, BEN),
-    control: async (w) => standing(w, false, FAY),
+    attack: (w) => standing(w, FAY, BEN),
+    control: (w) => standing(w, FAY, FAY),
   },
 ];
 
-/** Eve approves a shape in ben's place; what comes of the same one, started by somebody, once ben has ended it or not. */
-async function standing(w: Lending, isEnded: boolean, startedBy: typeof BEN): Promise<Hold> {
+/** Eve approves a shape in ben's place, and somebody tries to end that; what comes of the same shape, started by somebody. */
+async function standing(w: Lending, endedBy: Caller, startedBy: Caller): Promise<Hold> {
   const { id } = await w.lend(BEN, "eve");
   const first = w.open({ reuseMs: 86_400_000, startedBy: FAY });
   assert.equal(await w.vote(first, EVE, "approve", 60_000), "running");
-  if (isEnded) await w.end(id, BEN);
+  await w.end(id, endedBy);
   const next = w.open({ reuseMs: 86_400_000, startedBy });
   await w.daemon().holds.all(1); // what is let go is kept first
   return next;

@@ -29,7 +29,10 @@ export function addDelegationCommands(approvals: Command, open: OpenShell): void
     .description("what you lend and what you were lent, newest first; admins and auditors see all")
     .option("--all", "also what is over")
     .addHelpText("after", "\nExample:\n  sallyport approvals delegations --all")
-    .action((options: { all?: boolean }, command: Command) => list(open(command), options.all ?? false));
+    .action((_options: object, command: Command) => {
+      const { all = false } = command.optsWithGlobals<{ all?: boolean }>(); // `approvals` has one of that name, too
+      return list(open(command), all);
+    });
   approvals
     .command("undelegate <id>")
     .description(
