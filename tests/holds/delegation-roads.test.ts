@@ -273,6 +273,11 @@ const roads: readonly Road[] = [
     control: walk({ by: DORA, group: "corp:sre", meanwhile: met(DORA), asking: CORP }),
   },
   {
+    name: "a lender whose groups do not let them answer any more",
+    attack: walk({ by: DORA, meanwhile: met(DORA, { groups: ["sre"] }) }),
+    control: walk({ by: DORA, meanwhile: met(DORA, { groups: ["sre", "corp:sre"] }) }),
+  },
+  {
     name: "an admin who lent a group and is no admin any more",
     attack: walk({ by: OMA, meanwhile: met(OMA, { groups: ["corp:sre"] }) }),
     control: walk({ by: OMA, meanwhile: met(OMA, { groups: ["corp:ops", "corp:sre"] }) }),

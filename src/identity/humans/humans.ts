@@ -17,7 +17,7 @@ import {
   unixAccount,
   unixUid,
 } from "../../model/human.ts";
-import { GIVEN_ROLES, type Role } from "../../model/role.ts";
+import { ANSWERING, GIVEN_ROLES, type Role } from "../../model/role.ts";
 import type { HumanRecordStore } from "../../store/human-records.ts";
 import { type ApiToken, ApiTokens, type NewApiToken } from "./api-tokens.ts";
 import { type DelegationParts, Delegations, type Lender, type Right } from "./delegations.ts";
@@ -354,7 +354,8 @@ export class Humans {
     }
     const human = this.people.find(account);
     if (human === undefined || !accounts.includes(issuedAccount(human.issuer, human.sub))) return "unknown";
-    const has = as === "admin" ? this.isAdmin(human) : human.groups.includes(group);
+    const mayAnswer = ANSWERING.some((role) => this.#rolesOf(human).has(role));
+    const has = as === "admin" ? this.isAdmin(human) : mayAnswer && human.groups.includes(group);
     return has ? "held" : "lost";
   }
 
