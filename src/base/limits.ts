@@ -592,6 +592,14 @@ export const BREAK_GLASS_EACH_MAX = 20;
 export const BREAK_GLASS_WAITING_MAX = 1_000;
 /** Why somebody broke the glass, and what their reviewer says: a few sentences. */
 export const BREAK_GLASS_REASON_MAX = 500;
+/** Delegations of approvals that stand at once: of one lender (a handful of groups to a few deputies), of all, and those that have ended and are listed. */
+export const DELEGATIONS_EACH_MAX = 20;
+export const DELEGATIONS_MAX = 1_000;
+export const DELEGATIONS_ENDED_KEPT_MAX = 1_000;
+/** The longest absence that one covers; whoever is away for longer hands over their group itself. */
+export const DELEGATION_MS_MAX = 30 * 86_400_000;
+/** Why somebody lent it, in their words. */
+export const DELEGATION_REASON_MAX = 500;
 /** How often sessions of humans are looked through for those that are over; each is judged by itself when it is used. */
 export const HUMANS_EVERY_MS = 5_000;
 /** Accounts of those who tagged one cgroup, one after the other. */

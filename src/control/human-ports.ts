@@ -22,7 +22,7 @@ export interface HumanPorts {
   who(caller: Caller): Promise<Who>;
   sessions(): Promise<readonly HumanSessionListing[]>;
   /** By account, name or session. Throws HUMAN_UNKNOWN. */
-  revoke(who: string, caller: Caller): Promise<{ readonly sessions: number; readonly tokens: number }>;
+  revoke(who: string, caller: Caller): Promise<HumanRevoked>;
   /** The caller's own; admins and auditors see all. */
   tokens(caller: Caller): Promise<readonly ApiTokenListing[]>;
   /** Throws API_TOKEN_SESSION, API_TOKEN_ROLES, API_TOKEN_END, API_TOKENS_FULL. */
@@ -35,6 +35,13 @@ export interface HumanPorts {
   brokenGlass(query: { readonly all: boolean }): Promise<readonly BrokenGlassListing[]>;
   /** Throws BREAK_GLASS_UNKNOWN, BREAK_GLASS_REVIEWED, BREAK_GLASS_OWN. */
   reviewGlass(id: string, comment: string, caller: Caller): Promise<BrokenGlassListing>;
+}
+
+/** How many of each were ended. */
+export interface HumanRevoked {
+  readonly sessions: number;
+  readonly tokens: number;
+  readonly delegations: number;
 }
 
 export interface CodeSignIn {

@@ -1,28 +1,25 @@
 /** Telling of held actions and taking answers, bound to this daemon: whose account is whose is what the settings say now. */
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import type { Person } from "../holds/entitled.ts";
+import type { Judging, Person } from "../holds/entitled.ts";
 import type { LiveHolds } from "../holds/holds.ts";
 import type { AuditEvent } from "../model/event.ts";
-import type { HumansOf } from "../model/human.ts";
 import type { NotifySettings } from "../model/notify.ts";
 import type { SecretRef } from "../model/sink.ts";
 import { Answers } from "../notify/answers.ts";
 import { AnswersDoor } from "../notify/door.ts";
 import { Notifier } from "../notify/notifier.ts";
-import { personOf } from "./ports/callers.ts";
+import { type CallerParts, personOf } from "./ports/callers.ts";
 import { VERSION } from "./version.ts";
 
-export interface NotifyParts {
+export interface NotifyParts extends Judging, Pick<CallerParts, "groupsOf" | "lentTo"> {
   readonly clock: Clock;
   readonly log: Log;
   readonly emit: (event: AuditEvent) => void;
   readonly readSecret: (reference: SecretRef) => Promise<Buffer>;
   readonly holds: LiveHolds;
-  readonly humansOf: HumansOf;
   readonly settings: () => NotifySettings;
   readonly uidOf: (user: string) => Promise<number | undefined>;
-  readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
 }
 
 export interface Notify {
@@ -34,14 +31,16 @@ export interface Notify {
 }
 
 export function createNotify(parts: NotifyParts): Notify {
-  const { clock, log, emit, readSecret, holds, humansOf, settings, uidOf, groupsOf } = parts;
+  const { clock, log, emit, readSecret, holds, settings, uidOf, groupsOf, lentTo } = parts;
   const world = { readSecret, nowMs: clock.nowMs, version: VERSION };
-  const notifier = new Notifier({ clock, log, emit, world, holds, humansOf });
+  const { humansOf, standing } = parts;
+  const notifier = new Notifier({ clock, log, emit, world, holds, humansOf, standing });
   const targets = () => settings().targets;
   const userCalled = async (user: string): Promise<Person | undefined> => {
     const uid = await uidOf(user);
     if (uid === undefined) return undefined;
-    return personOf({ roles: new Set(), pid: 0, uid }, { userOf: () => user, groupsOf, loginUidOf: () => undefined });
+    const known = { userOf: () => user, groupsOf, loginUidOf: () => undefined, lentTo };
+    return personOf({ roles: new Set(), pid: 0, uid }, known);
   };
   const answers = new Answers({
     ...{ clock, emit, readSecret, holds, targets },

@@ -103,6 +103,12 @@ export function isBySubject({ kind, subject }: Login): boolean {
   return subject === (kind === "oidc" ? "sub" : NAME_ID);
 }
 
+/** The user of such an account; undefined: it is none. */
+export function unixUid(account: string): number | undefined {
+  const [, uid] = /^unix:([0-9]{1,10})$/.exec(account) ?? [];
+  return uid === undefined ? undefined : Number(uid);
+}
+
 /** Whoever an issuer calls so, by whatever login. */
 export function issuedAccount(issuer: string, sub: string): string {
   return `${issuer} ${sub}`;

@@ -19,11 +19,13 @@ const login = (name: string, url: string): OidcLogin => ({
 });
 
 /** Two clients of one issuer, and another issuer. */
-const LOGINS = [login("corp", CORP), login("desk", CORP), login("hub", HUB)];
+export const LOGINS = [login("corp", CORP), login("desk", CORP), login("hub", HUB)];
 /** Who logged in before sudo, by pid. */
 const LOGGED_IN: Readonly<Record<number, number>> = { 901: 2001, 902: 2002 };
+/** Whom the settings map. */
+export const MAPPED = [{ name: "ada", accounts: ["corp:ada", "hub:ada-at-hub", "unix:ada", "unix:3001"] }];
 /** Unix groups, by uid. */
-const GROUPS: Readonly<Record<number, readonly string[]>> = {
+export const GROUPS: Readonly<Record<number, readonly string[]>> = {
   2001: ["sre"],
   2002: ["sre"],
   2003: ["sre"],
@@ -35,6 +37,7 @@ export const CALLERS = {
   userOf: (uid: number) => (uid === 0 ? "root" : `user${uid}`),
   groupsOf: async (uid: number) => new Set(GROUPS[uid] ?? []),
   loginUidOf: (pid: number) => LOGGED_IN[pid],
+  lentTo: async () => [],
 };
 
 export const human = (name: string, sub: string): Human => {
@@ -71,7 +74,7 @@ export async function people(t: TestContext): Promise<People> {
     clock: handClock(),
     uidOf: (name) => (name === "ada" ? 2001 : undefined),
   });
-  found.configure(LOGINS, [{ name: "ada", accounts: ["corp:ada", "hub:ada-at-hub", "unix:ada", "unix:3001"] }]);
+  found.configure(LOGINS, MAPPED);
   for (const known of [human("corp", "ada"), human("corp", "dora"), human("corp", "ben")]) await found.met(known);
   await found.tie(2003, "corp:dora");
   await found.tie(2004, "corp:ada");

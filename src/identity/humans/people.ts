@@ -81,6 +81,11 @@ export class People {
     return this.#logins.some(({ name, url }) => name === found.login && url === found.issuer) ? found : undefined;
   }
 
+  /** Whom the settings name so; undefined: nobody. */
+  mappedAs(name: string): Person | undefined {
+    return this.#people.find((person) => person.name === name);
+  }
+
   /** Somebody has signed in, or was looked at anew. */
   async met(human: Human): Promise<void> {
     const { account, login, name, issuer, sub, groups } = human;

@@ -8,6 +8,7 @@ import type {
   BroughtBack,
   CodeSignIn,
   DeviceCode,
+  HumanRevoked,
   HumanSessionListing,
   LoginListing,
   SamlBroughtBack,
@@ -198,10 +199,10 @@ export const HUMAN_ROUTES: readonly Route[] = [
   json({
     method: "POST",
     path: "/v1/humans/revoke",
-    summary: "End all sessions and API tokens of a human, or one session",
+    summary: "End all sessions, API tokens and delegations of a human, or one session",
     roles: ADMINS,
     body: record<{ who: string }>({ who: SHORT }),
-    gives: record<{ sessions: number; tokens: number }>({ sessions: COUNT, tokens: COUNT }),
+    gives: record<HumanRevoked>({ sessions: COUNT, tokens: COUNT, delegations: COUNT }),
     answer: ({ body, caller }, { humans }) => humans.revoke(body.who, caller),
   }),
   json({
