@@ -32,6 +32,8 @@ export interface HumanPorts {
 }
 
 export interface CodeSignIn {
+  /** To be shown at its end by who has nothing else to show. */
+  readonly flow: string;
   readonly login: string;
   readonly url: string;
   readonly endsMs: number;
@@ -42,6 +44,8 @@ export interface BroughtBack {
   readonly code: string;
   readonly state: string;
   readonly iss?: string;
+  /** Of the CodeSignIn; not the issuer's. */
+  readonly flow?: string;
 }
 
 export interface DeviceCode {
@@ -63,7 +67,8 @@ export interface Who {
   /** "Ada Lovelace", or the user of the host: "root", "ada". */
   readonly name: string;
   readonly roles: readonly Role[];
-  readonly uid: number;
+  /** Of the process that asks; absent: it came over the network. */
+  readonly uid?: number;
   /** Of a human who has signed in. */
   readonly account?: string;
   readonly groups?: readonly string[];
@@ -76,7 +81,8 @@ export interface HumanSessionListing {
   readonly id: string;
   readonly account: string;
   readonly name: string;
-  readonly uid: number;
+  /** Whose processes show it; absent: it is shown over the network. */
+  readonly uid?: number;
   readonly beganMs: number;
   readonly usedMs: number;
   readonly endsMs: number;

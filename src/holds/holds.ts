@@ -6,7 +6,7 @@
 import { messageOf, UserError } from "../base/errors.ts";
 import { HOLDS_PRUNED_EVERY, HOLDS_SIMILAR_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
-import type { AuditEvent } from "../model/event.ts";
+import { type AuditEvent, userFields } from "../model/event.ts";
 import type { HumansOf } from "../model/human.ts";
 import type { HoldStore } from "../store/holds.ts";
 import { type Describing, describe } from "./describe.ts";
@@ -247,9 +247,9 @@ export class LiveHolds implements Holds {
     const { uid, user, accounts, reach } = person;
     const groups = groupsThatCount(record, person);
     const called = user === "" ? `uid ${uid}` : user;
+    const name = reach === "every" ? called : `${called} (${groups.join(", ")})`;
     return {
-      ...{ uid, name: reach === "every" ? called : `${called} (${groups.join(", ")})`, accounts, reach, groups },
-      atMs: this.#parts.clock.nowMs(),
+      ...{ ...userFields(uid), name, accounts, reach, groups, atMs: this.#parts.clock.nowMs() },
       ...(forMs === undefined ? {} : { forMs }),
       ...(comment === undefined || comment === "" ? {} : { comment }),
     };

@@ -5,7 +5,7 @@ import type { Caller } from "../../src/control/ports.ts";
 import { accountsOf, personOf } from "../../src/daemon/ports/callers.ts";
 import type { Person } from "../../src/holds/entitled.ts";
 import { People } from "../../src/identity/humans/people.ts";
-import { type Acting, type Human, type Login, NO_UID } from "../../src/model/human.ts";
+import type { Acting, Human, Login } from "../../src/model/human.ts";
 import type { Role } from "../../src/model/role.ts";
 import { openStore } from "../../src/store/store.ts";
 import { folder, handClock, quietLog } from "../store/folder.ts";
@@ -19,7 +19,7 @@ const login = (name: string, url: string): Login => ({
 });
 
 /** Two clients of one issuer, and another issuer. */
-const LOGINS = [login("corp", CORP), login("desk", CORP), login("hub", HUB)];
+export const LOGINS = [login("corp", CORP), login("desk", CORP), login("hub", HUB)];
 /** Who logged in before sudo, by pid. */
 const LOGGED_IN: Readonly<Record<number, number>> = { 901: 2001, 902: 2002 };
 /** Unix groups, by uid. */
@@ -44,7 +44,7 @@ export const human = (name: string, sub: string): Human => {
 
 /** Over the network unless told. */
 export const signedIn = (who: Human, how: { uid?: number; pid?: number; by?: "token"; glass?: true } = {}): Caller => {
-  const { uid = NO_UID, pid = 1, by, glass } = how;
+  const { uid, pid, by, glass } = how;
   const roles: ReadonlySet<Role> = new Set(["reviewer"]);
   const way = by === "token" ? { kind: by, id: "t" } : ({ kind: "session", id: "s", uid } as const);
   const acting: Acting = { human: who, roles, by: way, ...(glass === true ? { glassUntilMs: 1 } : {}) };
@@ -71,7 +71,9 @@ export async function people(t: TestContext): Promise<People> {
     clock: handClock(),
     uidOf: (name) => (name === "ada" ? 2001 : undefined),
   });
-  found.configure(LOGINS, [{ name: "ada", accounts: ["corp:ada", "hub:ada-at-hub", "unix:ada", "unix:3001"] }]);
+  found.configure(LOGINS, [
+    { name: "ada", accounts: ["corp:ada", "hub:ada-at-hub", "unix:ada", "unix:3001"], groups: [] },
+  ]);
   for (const known of [human("corp", "ada"), human("corp", "dora"), human("corp", "ben")]) await found.met(known);
   await found.tie(2003, "corp:dora");
   await found.tie(2004, "corp:ada");

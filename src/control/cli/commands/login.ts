@@ -19,7 +19,10 @@ export function addLoginCommands(program: Command, open: OpenShell): void {
     .description("sign in as a human, by a browser on this host or, with --device, on any other")
     .option("--issuer <name>", "the login's name in the settings, where there are several")
     .option("--device", "print an address and a code to type in there")
-    .addHelpText("after", "\nExamples:\n  sallyport login\n  sallyport login --issuer corp --device")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  sallyport login\n  sallyport login --issuer corp --device\n  sallyport --url https://guard.example:8443 login",
+    )
     .action((options: LoginOptions, command: Command) => login(open(command), options));
   program
     .command("logout")
@@ -44,7 +47,7 @@ const PLAIN = { as: "user" } as const;
 async function login(shell: Shell, { issuer, device = false }: LoginOptions): Promise<void> {
   const named = issuer === undefined ? {} : { login: issuer };
   const { secret, ...who } = await (device ? byDevice(shell, named) : byCode(shell, named));
-  const file = sessionFile(shell.world.env, shell.runDir);
+  const file = sessionFile(shell.world.env, shell.daemon);
   await endFormer(shell);
   keepSession(file, secret);
   if (shell.json) return shell.say(JSON.stringify(who));
@@ -55,12 +58,12 @@ async function byCode(shell: Shell, named: { readonly login?: string }): Promise
   const loopback = await openLoopback();
   try {
     const { redirectUri } = loopback;
-    const { url, endsMs } = await shell.api.post<CodeSignIn>("/v1/login/code", { ...named, redirectUri }, PLAIN);
+    const { flow, url, endsMs } = await shell.api.post<CodeSignIn>("/v1/login/code", { ...named, redirectUri }, PLAIN);
     const state = new URL(url).searchParams.get("state") ?? "";
     shell.warn(`open this in a browser on this host, and sign in there:\n${printable(url)}`);
     showInBrowser(url, shell.world.env);
     return await loopback.wait(state, endsMs, (brought) =>
-      shell.api.post<SessionBegun>("/v1/login/code/end", brought, PLAIN),
+      shell.api.post<SessionBegun>("/v1/login/code/end", { ...brought, flow }, PLAIN),
     );
   } finally {
     loopback.close();
@@ -93,7 +96,7 @@ function showInBrowser(url: string, env: Shell["world"]["env"]): void {
 
 async function logout(shell: Shell): Promise<void> {
   const hadOne = await endFormer(shell);
-  forgetSession(sessionFile(shell.world.env, shell.runDir));
+  forgetSession(sessionFile(shell.world.env, shell.daemon));
   if (shell.json) shell.say(JSON.stringify({ ended: hadOne }));
   else shell.say(hadOne ? "signed out" : "nobody was signed in");
 }
