@@ -20,7 +20,7 @@ test("a login, roles and a human of two accounts become plain values with defaul
   });
   assert.deepEqual(read.groups?.claim, "g");
   assert.deepEqual(roles, { reviewer: ["sre"], admin: ["corp:ops"] });
-  assert.deepEqual(people, [{ name: "ada", accounts: ["corp:ada", "unix:ada"] }]);
+  assert.deepEqual(people, [{ name: "ada", accounts: ["corp:ada", "unix:ada"], groups: [] }]);
 });
 
 test("what a login says goes before the defaults, and its files are found from the settings' folder", () => {
@@ -36,6 +36,7 @@ test("what a login says goes before the defaults, and its files are found from t
 
 const bad: readonly (readonly [string, string, string, RegExp])[] = [
   ["a login over plain http", login().replace("https:", "http:"), "identity.logins[0].issuer", /an https URL/],
+  ["a login called as a chat is", login().replace("corp,", "slack,"), "identity.logins[0].name", /no name of a login/],
   ["a login called unix", login().replace("corp,", "unix,"), "identity.logins[0].name", /no name of a login/],
   [
     "a login without a client",
@@ -70,6 +71,24 @@ const bad: readonly (readonly [string, string, string, RegExp])[] = [
   ["an account of no login", `${grouped}humans: [{ name: ada, is: ["hub:ada"] }]\n`, "humans[0].is[0]", /no login/],
   ["an account of nobody", `${grouped}humans: [{ name: ada, is: ["corp:"] }]\n`, "humans[0].is[0]", /names nobody/],
   ["root as a human", `${grouped}humans: [{ name: ada, is: ["unix:0"] }]\n`, "humans[0].is[0]", /no single human/],
+  [
+    "groups of one who has no account at a chat",
+    `${grouped}humans: [{ name: ada, is: ["corp:a", "unix:ada"], groups: [sre] }]\n`,
+    "humans[0].groups",
+    /means nothing without an account of a chat/,
+  ],
+  [
+    "a login's group given by the settings",
+    `${grouped}humans: [{ name: ada, is: ["webhook:w/a"], groups: ["corp:sre"] }]\n`,
+    "humans[0].groups[0]",
+    /the name of a user or group/,
+  ],
+  [
+    "people who may sign in over TLS, and nowhere to do so",
+    "api: { certificate: c, key: { env: K }, login: [code] }\n",
+    "api.login",
+    /means nothing without identity.logins/,
+  ],
   [
     "an account of two",
     `${grouped}humans: [{ name: ada, is: ["corp:a"] }, { name: ben, is: ["corp:a"] }]\n`,
