@@ -167,7 +167,9 @@ function convert(
   );
   const names = agents.map(({ name }) => name);
   const { logins = [] } = raw.identity ?? {};
-  const humans = readHumans({ logins, roles: raw.roles ?? {}, humans: raw.humans ?? [] }, file, report);
+  const { saml: agentsSaml = [] } = raw.identity ?? {};
+  const said = { logins, agentsSaml, roles: raw.roles ?? {}, humans: raw.humans ?? [] };
+  const humans = readHumans(said, file, report);
   const api = readApi(raw.api, file, logins.length > 0, report);
   return {
     file,

@@ -187,7 +187,11 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       isRevoked: (agent) => states?.isRevoked(agent) ?? true,
       identityOver: (cgroupId, why) => sessions.expel(({ origin }) => origin.tagCgroupId === cgroupId, why),
     });
-    const humans = new Humans({ clock, store: store.humans, readSecret, emit, uidOf: createUidOf(), loginUidOf });
+    const groupsOf = createGroupsOf(clock);
+    const humans = new Humans({
+      ...{ clock, store: store.humans, readSecret, emit, uidOf: createUidOf(), loginUidOf, groupsOf },
+      ...{ bootNs, bootId: bootId() },
+    });
     life.atEnd(() => humans.close());
     configureHumans(humans, inForce());
     await humans.restore();
@@ -237,21 +241,24 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await grants.restore();
 
     // the data path
+    const { delegations } = humans;
+    const judging = { humansOf: humans.people.humansOf, standing: delegations.loan };
+    const lentTo = (accounts: readonly string[]) => delegations.lentTo(accounts);
     const holds = new LiveHolds({
-      ...{ clock, store: store.holds, log, emit, scrub, key: vault.derivedKey("hold") },
-      humansOf: humans.people.humansOf,
+      ...{ clock, store: store.holds, log, emit, scrub, key: vault.derivedKey("hold"), ...judging },
+      lookAt: (ids) => delegations.look(ids),
       taggedBy: (cgroupId) => startersOf(agents.list().find((tag) => tag.cgroupId === cgroupId)),
       loginUidOf,
       isInside: (pid, cgroupId) => isProcessIn(pid, cgroupId, agents, interception.cgroupRoot),
       ...holdFaults(process.env),
     });
     await holds.recover();
+    delegations.watch((group) => holds.retell(group));
     life.atEnd(() => holds.close());
     life.atEnd(() => sessions.drain("the daemon is going down"));
     life.atEnd(() => holds.abandonAll("the daemon is going down; send it again"));
-    const groupsOf = createGroupsOf(clock);
     const notify = createNotify({
-      ...{ clock, log, emit, readSecret, holds, groupsOf, uidOf: uidNow },
+      ...{ clock, log, emit, readSecret, holds, groupsOf, lentTo, uidOf: uidNow, ...judging },
       ...{ humans, people: () => inForce().settings.humans.people },
       settings: () => inForce().settings.notify,
     });
@@ -393,7 +400,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       outbox: () => new Map(audit.sinks().map(({ name, behind }) => [name, behind.events])),
       ...{ stateDir, runDir, configFile, startedMs, clock, agents, sessions, interception, names, vault },
       ...{ credentialOf, authority, runs, identify, emit, reload, sightings, containers, tagging, holds, grants },
-      ...{ humans, loginUidOf },
+      ...{ humans, loginUidOf, lentTo, uidOf: uidNow },
       states: heldStates,
       agentNames: () => store.agentStates.names(),
       configuration: inForce,

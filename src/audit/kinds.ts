@@ -43,6 +43,10 @@ const ANSWERED = [
   ...["hold", "rules", "actions", "tables", "statements", "digest", "by"],
   ...["pid", "user", "executable", "protocol", "policy"],
 ] as const;
+const DELEGATED = [
+  ...["delegation", "group", "from", "fromAccount", "as", "to", "toAccount", "until"],
+  ...["uid", "pid"],
+] as const;
 const REFUSED = ["reason", "pid", "uid", "comm", "protocol", "address", "port", "cgroupId", "path"] as const;
 
 export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
@@ -96,7 +100,7 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   "hold.escalated": kind("further groups may answer, for nobody has", [...ANSWERED, "to"], "authorize", 99),
   "hold.approval": kind(
     "one person approved",
-    [...ANSWERED, "uid", "account", "scope", "comment"],
+    [...ANSWERED, "uid", "account", "delegation", "scope", "comment"],
     "authorize",
     99,
     "success",
@@ -110,7 +114,7 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   ),
   "hold.denied": kind(
     "it was denied",
-    [...ANSWERED, "account", "state", "scope", "comment", "reason"],
+    [...ANSWERED, "account", "delegation", "state", "scope", "comment", "reason"],
     "authorize",
     1,
     "failure",
@@ -131,7 +135,7 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   ),
   "hold.revoked": kind(
     "an approval that stood was ended",
-    [...ANSWERED, "uid", "account", "scope", "comment"],
+    [...ANSWERED, "uid", "account", "delegation", "scope", "comment"],
     "authorize",
     99,
   ),
@@ -211,6 +215,23 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
     "success",
     ["human"],
   ),
+  "delegation.made": kind(
+    "somebody lets somebody else answer for a group in their place",
+    [...DELEGATED, "reason"],
+    "entity",
+    1,
+    "success",
+    ["human"],
+  ),
+  "delegation.ended": kind(
+    "a delegation was ended, or its lender has nothing to lend any more",
+    [...DELEGATED, "why"],
+    "entity",
+    4,
+    "success",
+    ["human"],
+  ),
+  "delegation.expired": kind("the time of a delegation is up", [...DELEGATED, "why"], "entity", 4, "success"),
   "agent.observe.start": kind("an agent is judged and not stopped", ["uid"], "entity", 11, "success", ["human"]),
   "agent.observe.end": kind("an agent is stopped again", ["uid"], "entity", 10, "success", ["human"]),
   "human.login": kind(

@@ -477,6 +477,8 @@ export const ISSUER_ENTRIES_MAX = 64;
 export const TOKEN_BYTES_MAX = 16 * 1024;
 /** A SAML response in base64: it has its certificate in it, and may have some hundred groups. What the API takes as a token. */
 export const SAML_BYTES_MAX = 64 * 1024;
+/** What a browser posts of it: a form may write each character as three (%2B), and names the sign-in beside it. */
+export const SAML_POST_BYTES_MAX = 3 * SAML_BYTES_MAX + 4 * 1024;
 /** Elements within each other; usual responses have 10. */
 export const XML_DEPTH_MAX = 32;
 /** Elements, attributes and texts: 400 groups. Verifying blocks the thread for some 0.05 ms for each, signature and certificate. */
@@ -599,6 +601,14 @@ export const BREAK_GLASS_EACH_MAX = 20;
 export const BREAK_GLASS_WAITING_MAX = 1_000;
 /** Why somebody broke the glass, and what their reviewer says: a few sentences. */
 export const BREAK_GLASS_REASON_MAX = 500;
+/** Delegations of approvals that stand at once: of one lender (a handful of groups to a few deputies), of all, and those that have ended and are listed. */
+export const DELEGATIONS_EACH_MAX = 20;
+export const DELEGATIONS_MAX = 1_000;
+export const DELEGATIONS_ENDED_KEPT_MAX = 1_000;
+/** The longest absence that one covers; whoever is away for longer hands over their group itself. */
+export const DELEGATION_MS_MAX = 30 * 86_400_000;
+/** Why somebody lent it, in their words. */
+export const DELEGATION_REASON_MAX = 500;
 /** How often sessions of humans are looked through for those that are over; each is judged by itself when it is used. */
 export const HUMANS_EVERY_MS = 5_000;
 /** Accounts of those who tagged one cgroup, one after the other. */

@@ -3,10 +3,16 @@ import type { Role } from "../model/role.ts";
 import type { Caller } from "./ports.ts";
 
 export interface HumanPorts {
-  /** Where the browser has to go. Throws LOGIN_UNKNOWN, SIGN_INS_FULL, LOGIN_UNREACHABLE. */
+  /** By which somebody may sign in. */
+  logins(): Promise<readonly LoginListing[]>;
+  /** Where the browser has to go. Throws LOGIN_UNKNOWN, LOGIN_KIND, SIGN_INS_FULL, LOGIN_UNREACHABLE. */
   beginCode(request: { readonly login?: string; readonly redirectUri: string }, caller: Caller): Promise<CodeSignIn>;
   /** Throws LOGIN_FLOW, LOGIN_REFUSED, LOGIN_UNREACHABLE, LOGIN_CLAIMS, LOGIN_NO_ROLE. */
   endCode(brought: BroughtBack, caller: Caller): Promise<SessionBegun>;
+  /** Throws LOGIN_UNKNOWN, LOGIN_KIND, SIGN_INS_FULL. */
+  beginSaml(request: { readonly login?: string }, caller: Caller): Promise<SamlSignIn>;
+  /** Throws LOGIN_FLOW, LOGIN_REFUSED, LOGIN_CLAIMS, LOGIN_NO_ROLE. */
+  endSaml(brought: SamlBroughtBack, caller: Caller): Promise<SessionBegun>;
   /** Throws as `beginCode`. */
   beginDevice(request: { readonly login?: string }, caller: Caller): Promise<DeviceCode>;
   /** Waits a while for the person; undefined: not yet. Throws as `endCode`. */
@@ -16,7 +22,7 @@ export interface HumanPorts {
   who(caller: Caller): Promise<Who>;
   sessions(): Promise<readonly HumanSessionListing[]>;
   /** By account, name or session. Throws HUMAN_UNKNOWN. */
-  revoke(who: string, caller: Caller): Promise<{ readonly sessions: number; readonly tokens: number }>;
+  revoke(who: string, caller: Caller): Promise<HumanRevoked>;
   /** The caller's own; admins and auditors see all. */
   tokens(caller: Caller): Promise<readonly ApiTokenListing[]>;
   /** Throws API_TOKEN_SESSION, API_TOKEN_ROLES, API_TOKEN_END, API_TOKENS_FULL. */
@@ -29,6 +35,13 @@ export interface HumanPorts {
   brokenGlass(query: { readonly all: boolean }): Promise<readonly BrokenGlassListing[]>;
   /** Throws BREAK_GLASS_UNKNOWN, BREAK_GLASS_REVIEWED, BREAK_GLASS_OWN. */
   reviewGlass(id: string, comment: string, caller: Caller): Promise<BrokenGlassListing>;
+}
+
+/** How many of each were ended. */
+export interface HumanRevoked {
+  readonly sessions: number;
+  readonly tokens: number;
+  readonly delegations: number;
 }
 
 export interface CodeSignIn {
@@ -46,6 +59,25 @@ export interface BroughtBack {
   readonly iss?: string;
   /** Of the CodeSignIn; not the issuer's. */
   readonly flow?: string;
+}
+
+export interface LoginListing {
+  readonly name: string;
+  readonly kind: "oidc" | "saml";
+  /** Of SAML: the page of this host to which its provider sends browsers, "http://127.0.0.1:7420/saml". */
+  readonly recipient?: string;
+}
+
+export interface SamlSignIn extends Omit<CodeSignIn, "flow"> {
+  /** What the response has to come back with. */
+  readonly relayState: string;
+}
+
+/** What the browser posted. Source: SAML 2.0 bindings, section 3.5. */
+export interface SamlBroughtBack {
+  /** Base64. */
+  readonly response: string;
+  readonly relayState: string;
 }
 
 export interface DeviceCode {

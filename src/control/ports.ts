@@ -14,6 +14,7 @@ import type { SearchAnswer, SearchRequest } from "../model/search.ts";
 import type { SinkStatus } from "../model/sink.ts";
 import type { Explanation } from "../policy/explanation.ts";
 import type { ApprovalPorts } from "./approvals.ts";
+import type { DelegationPorts } from "./delegation-ports.ts";
 import type { EvidenceLine, EvidencePorts, OfflineVerification } from "./evidence-ports.ts";
 import type { GrantPorts, HeldGrant } from "./grant-ports.ts";
 import type { HumanPorts } from "./human-ports.ts";
@@ -62,6 +63,7 @@ export interface ControlPorts {
   readonly runs: RunPorts;
   readonly agents: AgentPorts;
   readonly approvals: ApprovalPorts;
+  readonly delegations: DelegationPorts;
   readonly grants: GrantPorts;
   readonly notify: NotifyPorts;
   readonly connections: ConnectionPorts;

@@ -7,6 +7,7 @@ import { UserError } from "../base/errors.ts";
 import { ANSWERERS } from "../control/api/callers.ts";
 import type { Person } from "../holds/entitled.ts";
 import type { Humans } from "../identity/humans/humans.ts";
+import type { Loan } from "../model/delegation.ts";
 import { type HumansOf, type Person as Named, unixAccount } from "../model/human.ts";
 
 export interface ChatHumanParts {
@@ -15,6 +16,8 @@ export interface ChatHumanParts {
   readonly humansOf: HumansOf;
   readonly uidOf: (user: string) => Promise<number | undefined>;
   readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
+  /** What others have lent to whoever has these accounts. */
+  readonly lentTo: (accounts: readonly string[]) => Promise<readonly Loan[]>;
 }
 
 /** Undefined: the settings name nobody by that account. Throws NOTIFY_GROUPS where no group of theirs is known. */
@@ -33,9 +36,10 @@ export async function chatHuman(account: string, parts: ChatHumanParts): Promise
     (isTheirs ? accounts : through).add(found.account);
     if (isTheirs) for (const group of found.groups) groups.add(group);
   }
-  if (groups.size === 0) throw noGroups(named.name);
+  const lent = await parts.lentTo([...accounts]);
+  if (groups.size === 0 && lent.length === 0) throw noGroups(named.name);
   return {
-    ...{ uid: undefined, user: named.name, groups, accounts: [...accounts], through: [...through] },
+    ...{ uid: undefined, user: named.name, groups, accounts: [...accounts], through: [...through], lent },
     ...{ reach: "own", sees: "own" },
   };
 }

@@ -6,35 +6,29 @@
 import { messageOf, UserError } from "../base/errors.ts";
 import { HOLDS_PRUNED_EVERY, HOLDS_SIMILAR_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
-import { type AuditEvent, userFields } from "../model/event.ts";
-import type { HumansOf } from "../model/human.ts";
+import type { AuditEvent } from "../model/event.ts";
 import type { HoldStore } from "../store/holds.ts";
 import { type Describing, describe } from "./describe.ts";
-import { groupsThatCount, missing, type Person, requireEntitled, requireFirstVote } from "./entitled.ts";
+import { type Judging, type Person, requireEntitled } from "./entitled.ts";
 import { escalatedAt, nextEscalationMs } from "./escalation.ts";
 import type { Hold, HoldAnswer, HoldRequest, Holds } from "./hold.ts";
-import { type HoldRecord, type HoldState, recordOf, rowOf, type Vote } from "./record.ts";
+import { isCounted, missing, requireFirstVote } from "./quorum.ts";
+import { type HoldRecord, type HoldState, recordOf, rowOf } from "./record.ts";
 import { recoverHolds } from "./recovery.ts";
 import { fullFor } from "./room.ts";
-import { checkDigest, checkScope } from "./scope.ts";
-import { type Standing, StandingApprovals } from "./standing.ts";
+import { type Answer, checkDigest, checkScope } from "./scope.ts";
+import { type Standing, StandingApprovals, standingOf } from "./standing.ts";
+import { delegationsOf, voteOf } from "./vote.ts";
 import { answeredEvent, escalatedEvent, eventOf, noticeOf, refusalOf } from "./words.ts";
 
-export interface HoldsParts extends Describing {
+export interface HoldsParts extends Describing, Judging {
   readonly store: HoldStore;
   readonly log: Log;
   readonly emit: (event: AuditEvent) => void;
-  readonly humansOf: HumansOf;
+  /** Looks up what the lenders of these delegations have by now. Never rejects. */
+  readonly lookAt: (delegations: readonly string[]) => Promise<void>;
   /** For tests of crashes: called once the state of that name is kept. */
   readonly kept?: (state: HoldState) => void;
-}
-
-export interface Answer {
-  /** Let the same shape pass again for so long. */
-  readonly forMs?: number;
-  readonly comment?: string;
-  /** What the person has seen; another one voids the answer. */
-  readonly digest?: string;
 }
 
 interface Live {
@@ -64,7 +58,7 @@ export class LiveHolds implements Holds {
 
   constructor(parts: HoldsParts) {
     this.#parts = parts;
-    this.#standing = new StandingApprovals(parts.clock, parts.humansOf);
+    this.#standing = new StandingApprovals(parts.clock, parts);
   }
 
   /** Before the first session: what a former daemon left open has ended. */
@@ -113,14 +107,17 @@ export class LiveHolds implements Holds {
   async approve(id: string, answer: Answer, person: Person): Promise<HoldRecord> {
     const live = this.#live.get(id) ?? (await this.#gone(id, person));
     await live.notice;
+    await this.#parts.lookAt(live.record.votes.flatMap(delegationsOf));
+    // in one turn from here on: what counts for the check counts for the quorum
     this.#requireAnswerable(live, answer, person);
     const { record } = live;
     checkScope(record, answer.forMs);
-    requireFirstVote(record, person, this.#parts.humansOf);
-    const vote = this.#vote(record, answer, person);
-    live.record = { ...record, votes: [...record.votes, vote] };
+    const votes = record.votes.filter((vote) => isCounted(record, vote, this.#parts));
+    requireFirstVote({ ...record, votes }, person, this.#parts.humansOf);
+    const vote = voteOf(record, answer, person, this.#parts);
+    live.record = { ...record, votes: [...votes, vote] };
     this.#parts.emit(answeredEvent("hold.approval", live.record, vote, this.#parts.clock.nowMs()));
-    if (missing(live.record, this.#parts.humansOf) === undefined) await this.#release(live);
+    if (missing(live.record, this.#parts) === undefined) await this.#release(live);
     else {
       await this.#keep(live);
       this.#tell(live.record);
@@ -132,13 +129,13 @@ export class LiveHolds implements Holds {
   async deny(id: string, answer: Answer, person: Person): Promise<HoldRecord> {
     const stood = await this.get(id);
     if (stood?.standsUntilMs !== undefined && stood.standsUntilMs > this.#parts.clock.nowMs()) {
-      requireEntitled(stood, person, this.#parts.humansOf);
+      requireEntitled(stood, person, this.#parts);
       if (this.#standing.end(id)) return this.#stood(stood, answer, person);
     }
     const live = this.#live.get(id) ?? (await this.#gone(id, person));
     await live.notice;
     this.#requireAnswerable(live, answer, person);
-    const denied = this.#vote(live.record, answer, person);
+    const denied = voteOf(live.record, answer, person, this.#parts);
     live.record = { ...live.record, denied };
     this.#end(live, "denied", answer.comment ?? "");
     await Promise.allSettled(this.#writing);
@@ -177,6 +174,13 @@ export class LiveHolds implements Holds {
   watch(onChange: (record: HoldRecord) => void): () => void {
     this.#watchers.add(onChange);
     return () => this.#watchers.delete(onChange);
+  }
+
+  /** A delegation of this group is another one than before: who watches what waits for it looks anew. */
+  retell(group: string): void {
+    for (const { record, isSeen } of this.#waiting()) {
+      if (isSeen && record.demands.some(({ approvers }) => approvers.includes(group))) this.#tell(record);
+    }
   }
 
   /** Settings or policy are other ones: no approval stands, also where the former ones come back. */
@@ -232,27 +236,15 @@ export class LiveHolds implements Holds {
     if (record === undefined) {
       throw new UserError("APPROVAL_UNKNOWN", `Cannot find ${id}: nothing was held by that id`, SEE_ALL);
     }
-    requireEntitled(record, person, this.#parts.humansOf);
+    requireEntitled(record, person, this.#parts);
     throw ended(record);
   }
 
   /** In one turn with the answer: of two people who answer at once the second one sees what the first has done. */
   #requireAnswerable({ record, unwanted }: Live, { digest }: Answer, person: Person): void {
-    requireEntitled(record, person, this.#parts.humansOf);
+    requireEntitled(record, person, this.#parts);
     if (record.state !== "waiting" || unwanted !== undefined) throw ended(record);
     checkDigest(record, digest);
-  }
-
-  #vote(record: HoldRecord, { forMs, comment }: Answer, person: Person): Vote {
-    const { uid, user, accounts, reach } = person;
-    const groups = groupsThatCount(record, person);
-    const called = user === "" ? `uid ${uid}` : user;
-    const name = reach === "every" ? called : `${called} (${groups.join(", ")})`;
-    return {
-      ...{ ...userFields(uid), name, accounts, reach, groups, atMs: this.#parts.clock.nowMs() },
-      ...(forMs === undefined ? {} : { forMs }),
-      ...(comment === undefined || comment === "" ? {} : { comment }),
-    };
   }
 
   /** Lets it go. The states are kept one after the other; whoever stops wanting it meanwhile is heard until the last one. */
@@ -286,21 +278,15 @@ export class LiveHolds implements Holds {
     live.answer({ kind: "approved", approval: { hold: record.id, by } });
   }
 
-  /** The shortest time that anybody gave; one who gave none means once. */
   #stand(record: HoldRecord): Standing | undefined {
-    const times = record.votes.map(({ forMs }) => forMs ?? 0);
-    const forMs = Math.min(...times);
-    if (forMs === 0 || record.shape === "") return undefined;
-    const by = record.votes.map(({ name }) => name);
-    const accounts = record.votes.flatMap((vote) => vote.accounts);
-    const standing = { hold: record.id, by, accounts, untilMs: this.#parts.clock.nowMs() + forMs };
-    this.#standing.add(record.shape, standing);
+    const standing = standingOf(record, this.#parts);
+    if (standing !== undefined) this.#standing.add(record.shape, standing);
     return standing;
   }
 
   async #stood(record: HoldRecord, answer: Answer, person: Person): Promise<HoldRecord> {
     const { standsUntilMs: _over, ...rest } = this.#live.get(record.id)?.record ?? record;
-    const vote = this.#vote(record, answer, person);
+    const vote = voteOf(record, answer, person, this.#parts);
     const live = this.#live.get(record.id);
     if (live !== undefined) live.record = rest;
     this.#parts.emit(answeredEvent("hold.revoked", rest, vote, this.#parts.clock.nowMs()));

@@ -98,8 +98,10 @@ export interface Vote {
   /** By which they are known. */
   readonly accounts: readonly string[];
   readonly reach: Person["reach"];
-  /** Those of the demanded groups that count. */
+  /** Those of the demanded groups that count, by their own right. */
   readonly groups: readonly string[];
+  /** Those that they answer for in others' places, as long as these delegations stand. */
+  readonly lent?: readonly { readonly delegation: string; readonly group: string }[];
   readonly atMs: number;
   readonly forMs?: number;
   readonly comment?: string;

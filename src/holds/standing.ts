@@ -1,25 +1,45 @@
 /** Approvals that stand for a time: the same shape passes again without a question. In memory; a restart ends them. */
 import type { Clock } from "../base/clock.ts";
 import { STANDING_APPROVALS_MAX } from "../base/limits.ts";
-import { type HumansOf, haveCommon } from "../model/human.ts";
+import { haveCommon } from "../model/human.ts";
+import type { Judging } from "./entitled.ts";
+import type { HoldRecord } from "./record.ts";
+import { delegationsOf } from "./vote.ts";
 
 export interface Standing {
   /** The hold that was answered. */
   readonly hold: string;
   readonly by: readonly string[];
   readonly untilMs: number;
-  /** All accounts of those people. */
+  /** All accounts of those people, and of those in whose place they answered. */
   readonly accounts: readonly string[];
+  /** Delegations under which it was given: it stands no longer than each of them. */
+  readonly delegations: readonly string[];
+}
+
+/** Of one that enough have approved: for the shortest time that anybody gave; one who gave none means once. */
+export function standingOf(record: HoldRecord, judging: Judging & { readonly clock: Clock }): Standing | undefined {
+  const { id, shape, votes } = record;
+  const forMs = Math.min(...votes.map((vote) => vote.forMs ?? 0));
+  if (forMs === 0 || shape === "") return undefined;
+  const delegations = votes.flatMap(delegationsOf);
+  const loans = delegations.flatMap((delegation) => judging.standing(delegation) ?? []);
+  const lenders = loans.flatMap(({ accounts, through }) => [...accounts, ...through]);
+  return {
+    ...{ hold: id, by: votes.map(({ name }) => name), delegations },
+    accounts: [...votes.flatMap(({ accounts }) => accounts), ...lenders],
+    untilMs: Math.min(judging.clock.nowMs() + forMs, ...loans.map(({ endsMs }) => endsMs)),
+  };
 }
 
 export class StandingApprovals {
   readonly #clock: Clock;
-  readonly #humansOf: HumansOf;
+  readonly #judging: Judging;
   readonly #byShape = new Map<string, Standing>();
 
-  constructor(clock: Clock, humansOf: HumansOf) {
+  constructor(clock: Clock, judging: Judging) {
     this.#clock = clock;
-    this.#humansOf = humansOf;
+    this.#judging = judging;
   }
 
   /** The oldest makes room: what is asked again is merely asked. */
@@ -38,7 +58,12 @@ export class StandingApprovals {
   find(shape: string, startedBy: readonly string[]): Standing | undefined {
     const found = shape === "" ? undefined : this.#byShape.get(shape);
     if (found === undefined || found.untilMs <= this.#clock.nowMs()) return undefined;
-    return haveCommon(this.#humansOf(found.accounts), this.#humansOf(startedBy)) ? undefined : found;
+    const { humansOf, standing } = this.#judging;
+    if (found.delegations.some((delegation) => standing(delegation) === undefined)) {
+      this.#byShape.delete(shape); // for good: what was ended is asked again
+      return undefined;
+    }
+    return haveCommon(humansOf(found.accounts), humansOf(startedBy)) ? undefined : found;
   }
 
   /** What they were given for is not in force any more. */

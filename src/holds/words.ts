@@ -1,6 +1,7 @@
 /** What is said of a held action: to its client, to whoever is refused, to the audit trail. No data and no statement. */
 import type { HeldEnd } from "../model/decision.ts";
-import { type AuditEvent, userFields } from "../model/event.ts";
+import type { Loan } from "../model/delegation.ts";
+import { type AuditEvent, type EventFields, userFields } from "../model/event.ts";
 import type { HoldRecord, HoldState, Vote } from "./record.ts";
 
 /** For the client that waits. */
@@ -59,7 +60,7 @@ export function eventOf(record: HoldRecord, atMs: number, by?: readonly string[]
       ...fieldsOf(record),
       state,
       ...(who === "" ? {} : { by: who }),
-      ...(denied === undefined ? {} : { account: denied.accounts.join(" ") }),
+      ...(denied === undefined ? {} : { account: denied.accounts.join(" "), ...lentFields(denied) }),
       ...(comment === "" ? {} : { comment }),
       ...(state === "waiting" ? {} : { scope: scopeOf(record) }),
       ...(reason === undefined ? {} : { reason }),
@@ -74,13 +75,19 @@ export function answeredEvent(kind: string, record: HoldRecord, vote: Vote, atMs
   const message = kind === "hold.revoked" ? `${name} ended the approval that stood` : `${name} approves ${record.id}`;
   const scope = forMs === undefined ? "once" : `for ${inWords(forMs)}`;
   const more = {
-    by: name,
-    ...userFields(uid),
-    account: accounts.join(" "),
-    scope,
+    ...{ by: name, ...userFields(uid), account: accounts.join(" "), scope },
     ...(comment === undefined ? {} : { comment }),
   };
-  return { ...about(record, atMs), kind, message, fields: { ...fieldsOf(record), ...more } };
+  return { ...about(record, atMs), kind, message, fields: { ...fieldsOf(record), ...more, ...lentFields(vote) } };
+}
+
+/** In whose place somebody answers, behind their name: "ben (sre for ada, delegation 3f2a91c04d)". */
+export function loanWords({ group, by, delegation }: Loan): string {
+  return `${group} for ${by}, delegation ${delegation}`;
+}
+
+function lentFields({ lent = [] }: Vote): EventFields {
+  return lent.length === 0 ? {} : { delegation: lent.map(({ delegation }) => delegation).join(" ") };
 }
 
 /** It has waited for so long that further groups may answer. */

@@ -4,16 +4,12 @@ import type { Role } from "./role.ts";
 import type { SecretRef } from "./sink.ts";
 
 /** An issuer at which humans sign in, as the settings describe it. */
-export interface Login {
+export type Login = OidcLogin | SamlLogin;
+
+interface LoginTerms {
   readonly name: string;
-  /** `iss` of its tokens, character by character. */
+  /** What it calls itself, character by character: `iss` of its tokens, or the entity id of a SAML identity provider. */
   readonly url: string;
-  readonly clientId: string;
-  /** Absent: the client is a public one. */
-  readonly clientSecret?: SecretRef;
-  /** Signatures of its ID tokens that are taken. */
-  readonly algorithms: readonly string[];
-  readonly scopes: readonly string[];
   /** Which claim names groups: each is known as "login:group"; with `names`, also under the plain names there. */
   readonly groups: Issuer["groups"];
   /** The claim that says who it is for good, and the one that people read. */
@@ -22,9 +18,36 @@ export interface Login {
   /** A session ends when it was not used for so long, and after so long whatever is done with it. */
   readonly idleMs: number;
   readonly lastsMs: number;
+}
+
+export interface OidcLogin extends LoginTerms {
+  readonly kind: "oidc";
+  readonly clientId: string;
+  /** Absent: the client is a public one. */
+  readonly clientSecret?: SecretRef;
+  /** Signatures of its ID tokens that are taken. */
+  readonly algorithms: readonly string[];
+  readonly scopes: readonly string[];
   /** Roots in PEM, instead of the system's. */
   readonly ca?: string;
 }
+
+/** Attributes are its claims, under their names there; NAME_ID is the subject. */
+export interface SamlLogin extends LoginTerms {
+  readonly kind: "saml";
+  /** Where browsers are sent to sign in. */
+  readonly signOn: string;
+  /** Of the keys that it signs with, in PEM, one each. */
+  readonly certificates: readonly string[];
+  /** What this daemon calls itself there. */
+  readonly audience: string;
+  /** Where browsers bring its responses to: "http://127.0.0.1:7420/saml". */
+  readonly recipient: string;
+  readonly clockSkewMs: number;
+}
+
+/** The subject of a SAML assertion among its attributes; one that calls itself so does not count. */
+export const NAME_ID = "NameID";
 
 /** Somebody as a login knows them. */
 export interface Human {
@@ -32,7 +55,7 @@ export interface Human {
   readonly account: string;
   readonly login: string;
   readonly name: string;
-  /** The issuer's URL and its `sub`: the same for two logins of one issuer. */
+  /** The issuer's URL and its `sub` (or NameID): the same for two logins of one issuer. */
   readonly issuer: string;
   readonly sub: string;
   /** As rules name them: "corp:sre", and "sre" where the settings say so. */
@@ -61,7 +84,7 @@ export interface Person {
   readonly name: string;
   readonly accounts: readonly string[];
   /** As which they answer from chats and webhooks, beside those that are known of their other accounts. */
-  readonly groups: readonly string[];
+  readonly groups?: readonly string[];
 }
 
 /** By role, the groups of humans that have it. */
@@ -80,6 +103,17 @@ export function haveCommon(some: ReadonlySet<string>, others: ReadonlySet<string
 /** A Unix user as an account. */
 export function unixAccount(uid: number): string {
   return `unix:${uid}`;
+}
+
+/** Whether its accounts are called by what the issuer's subject is. */
+export function isBySubject({ kind, subject }: Login): boolean {
+  return subject === (kind === "oidc" ? "sub" : NAME_ID);
+}
+
+/** The user of such an account; undefined: it is none. */
+export function unixUid(account: string): number | undefined {
+  const [, uid] = /^unix:([0-9]{1,10})$/.exec(account) ?? [];
+  return uid === undefined ? undefined : Number(uid);
 }
 
 /** Whoever an issuer calls so, by whatever login. */

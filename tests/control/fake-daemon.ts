@@ -10,6 +10,7 @@ import type { Membership } from "../../src/control/api/callers.ts";
 import { startControlServer } from "../../src/control/api/server.ts";
 import type { AnswersPort, TlsListener } from "../../src/control/api/tls-listener.ts";
 import type { ApprovalListing } from "../../src/control/approvals.ts";
+import type { DelegationListing } from "../../src/control/delegation-ports.ts";
 import type { EvidenceLine, EvidenceSummary } from "../../src/control/evidence-ports.ts";
 import type { GrantListing } from "../../src/control/grant-ports.ts";
 import type {
@@ -155,6 +156,12 @@ export const APPROVAL: ApprovalListing = {
   answers: [],
   reuseMs: 0,
   estimate: "about 5 rows",
+};
+
+export const DELEGATION: DelegationListing = {
+  ...{ id: "3f2a91c04d", group: "corp:sre", from: "Ada", fromAccount: "corp:ada", as: "member" },
+  ...{ to: "Ben", toAccount: "corp:ben", sinceMs: 1_700_000_000_000, untilMs: 1_700_028_800_000 },
+  ...{ state: "in force", reason: "on leave\u001b[2J" },
 };
 
 const NOTHING_SWEPT = { destroyed: 0, unable: 0, kept: 0 };
@@ -326,6 +333,20 @@ export async function fakeDaemon(
       watch: (_caller, onChange) => {
         onChange({ kind: "approval", approval: APPROVAL });
         return () => {};
+      },
+    },
+    delegations: {
+      list: async (query, caller) => {
+        note("delegations.list", query, caller.uid);
+        return [DELEGATION, { ...DELEGATION, id: "a", as: "admin", state: "over", why: "its time is up" }];
+      },
+      make: async (request, caller) => {
+        note("delegations.make", request, caller.uid);
+        return { ...DELEGATION, group: request.group };
+      },
+      end: async (id, caller) => {
+        note("delegations.end", id, caller.uid);
+        return id === DELEGATION.id ? { ...DELEGATION, state: "over", why: "Ada ended it" } : undefined;
       },
     },
     notify: {

@@ -44,6 +44,20 @@ export function fakeHumans(note: (...call: unknown[]) => void): HumanPorts {
   const who: Who = { name, account, groups, roles: ["reviewer"], uid: 0, by: "session", ...TIMES };
   const begun = { ...who, secret: `sps_${"a".repeat(43)}` };
   return {
+    logins: async () => [
+      { name: "corp", kind: "oidc" },
+      { name: "legacy", kind: "saml", recipient: "http://127.0.0.1:7420/saml" },
+    ],
+    beginSaml: async ({ login }) => {
+      note("humans.beginSaml", login);
+      const url = "https://corp.example/sso?SAMLRequest=x&RelayState=re1ay";
+      return { login: login ?? "legacy", url, relayState: "re1ay", endsMs: Date.now() + 60_000 };
+    },
+    endSaml: async (brought) => {
+      note("humans.endSaml", brought);
+      if (brought.response === "bad") throw new UserError("LOGIN_REFUSED", "Cannot sign in", "Again");
+      return begun;
+    },
     beginCode: async ({ login, redirectUri }) => {
       note("humans.beginCode", login, redirectUri);
       const query = new URLSearchParams({ redirect_uri: redirectUri, state: "st" });
@@ -77,7 +91,7 @@ export function fakeHumans(note: (...call: unknown[]) => void): HumanPorts {
     sessions: async () => [{ id: "5e55", account, name, uid: 0, beganMs: 1, usedMs: 2, ...TIMES }],
     revoke: async (one) => {
       note("humans.revoke", one);
-      return { sessions: 1, tokens: 2 };
+      return { sessions: 1, tokens: 2, delegations: 0 };
     },
     tokens: async () => [TOKEN],
     makeToken: async (request) => {

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { type ChatHumanParts, chatHuman } from "../../src/daemon/chat-human.ts";
-import { bar, requireFirstVote } from "../../src/holds/entitled.ts";
+import { bar } from "../../src/holds/entitled.ts";
+import { requireFirstVote } from "../../src/holds/quorum.ts";
 import type { HoldRecord, Vote } from "../../src/holds/record.ts";
 import type { Person as Named } from "../../src/model/human.ts";
 import type { Role } from "../../src/model/role.ts";
@@ -10,7 +11,12 @@ import { CALLERS, human, LOGINS, people, person, signedIn, user } from "./people
 
 const UIDS: Readonly<Record<string, number>> = { ada: 2001, ops: 2003, toor: 0 };
 
-async function given(t: TestContext, named: Partial<Named> & Pick<Named, "accounts">, role: Role = "reviewer") {
+async function given(
+  t: TestContext,
+  named: Partial<Named> & Pick<Named, "accounts">,
+  role: Role = "reviewer",
+  lends: (accounts: readonly string[]) => boolean = () => false,
+) {
   const known = await people(t);
   const all = [{ name: "ada", groups: [], ...named }];
   known.configure(LOGINS, all);
@@ -25,10 +31,17 @@ async function given(t: TestContext, named: Partial<Named> & Pick<Named, "accoun
     humansOf: known.humansOf,
     uidOf: async (name) => UIDS[name],
     groupsOf: CALLERS.groupsOf,
+    lentTo: async (accounts) => (lends(accounts) ? [LOAN] : []),
   };
   const by = async (account: string) => (await chatHuman(account, parts)) ?? assert.fail(`${account} is nobody`);
-  return { known, parts, by, humansOf: known.humansOf };
+  const judging = { humansOf: known.humansOf, standing: () => undefined };
+  return { known, parts, by, humansOf: known.humansOf, judging };
 }
+
+const LOAN = {
+  ...{ delegation: "3f2a91c04d", group: "corp:sre", by: "ben", accounts: ["corp:ben"], through: [] },
+  endsMs: Number.POSITIVE_INFINITY,
+} as const;
 
 const SLACK = "slack:T1/UADA";
 const held = (startedBy: readonly string[], votes: readonly Vote[] = []) =>
@@ -46,13 +59,13 @@ const sources: readonly (readonly [string, Partial<Named> & Pick<Named, "account
 ];
 for (const [name, named, groups] of sources) {
   test(`groups are those of ${name}, and let them answer`, async (t) => {
-    const { by, humansOf } = await given(t, named);
+    const { by, judging } = await given(t, named);
     const ada = await by(SLACK);
     assert.deepEqual(
       [[...ada.groups], ada.user, ada.uid, ada.reach, ada.sees],
       [groups, "ada", undefined, "own", "own"],
     );
-    assert.equal(bar(held(["unix:9999"]), ada, humansOf), undefined);
+    assert.equal(bar(held(["unix:9999"]), ada, judging), undefined);
   });
 }
 
@@ -89,38 +102,51 @@ const starters = [
 ] as const;
 for (const [name, startedBy] of starters) {
   test(`who started the agent ${name} does not answer by the chat; somebody else's account does`, async (t) => {
-    const { by, humansOf } = await given(t, { accounts: [SLACK, "corp:ada", "unix:ada"], groups: ["sre"] });
-    assert.match(bar(held(startedBy), await by(SLACK), humansOf) ?? "", /whoever started the agent never answers/);
+    const { by, judging } = await given(t, { accounts: [SLACK, "corp:ada", "unix:ada"], groups: ["sre"] });
+    assert.match(bar(held(startedBy), await by(SLACK), judging) ?? "", /whoever started the agent never answers/);
     const ben = await given(t, { name: "ben", accounts: ["slack:T1/UBEN", "corp:ben"], groups: ["sre"] });
-    assert.equal(bar(held(startedBy), await ben.by("slack:T1/UBEN"), ben.humansOf), undefined);
+    assert.equal(bar(held(startedBy), await ben.by("slack:T1/UBEN"), ben.judging), undefined);
   });
 }
 
 test("control: without the mapping the same account would be somebody else, who answers for their own", async (t) => {
-  const { by, humansOf } = await given(t, { accounts: [SLACK], groups: ["sre"] });
-  assert.equal(bar(held(["corp:ada"]), await by(SLACK), humansOf), undefined);
+  const { by, judging } = await given(t, { accounts: [SLACK], groups: ["sre"] });
+  assert.equal(bar(held(["corp:ada"]), await by(SLACK), judging), undefined);
 });
 
 test("what a user whom they share started is not theirs to answer, though it gives them nothing", async (t) => {
-  const { by, humansOf } = await given(t, { accounts: [SLACK, "corp:ada", "unix:ops"] }); // dora has signed in as ops
+  const { by, judging } = await given(t, { accounts: [SLACK, "corp:ada", "unix:ops"] }); // dora has signed in as ops
   const ada = await by(SLACK);
   assert.deepEqual([ada.accounts, ada.through], [[SLACK, "corp:ada"], ["unix:2003"]]);
-  assert.match(bar(held(["unix:2003"]), ada, humansOf) ?? "", /whoever started the agent/);
-  assert.equal(bar(held(["unix:9999"]), ada, humansOf), undefined);
+  assert.match(bar(held(["unix:2003"]), ada, judging) ?? "", /whoever started the agent/);
+  assert.equal(bar(held(["unix:9999"]), ada, judging), undefined);
 });
 
 test("one human is one vote by chat, session and user, also where the settings name them no more", async (t) => {
   const accounts = [SLACK, "corp:ada", "unix:ada"];
-  const { by, humansOf, known } = await given(t, { accounts, groups: ["sre"] });
+  const { by, judging, known } = await given(t, { accounts, groups: ["sre"] });
   const ada = await by(SLACK);
   const vote = { name: "ada", accounts: ada.accounts, reach: "own", groups: ["sre"], atMs: 1 } as const;
   const again = [ada, await person(signedIn(human("corp", "ada"))), await person(user(2001))];
   for (const other of again) {
-    assert.throws(() => requireFirstVote(held([], [vote]), other, humansOf), { code: "APPROVAL_TWICE" });
+    assert.throws(() => requireFirstVote(held([], [vote]), other, judging.humansOf), { code: "APPROVAL_TWICE" });
   }
-  requireFirstVote(held([], [vote]), await person(signedIn(human("corp", "ben"))), humansOf); // somebody else
+  requireFirstVote(held([], [vote]), await person(signedIn(human("corp", "ben"))), judging.humansOf); // somebody else
   known.configure(LOGINS, []);
   for (const other of again) {
-    assert.throws(() => requireFirstVote(held([], [vote]), other, known.humansOf), { code: "APPROVAL_TWICE" });
+    assert.throws(() => requireFirstVote(held([], [vote]), other, judging.humansOf), { code: "APPROVAL_TWICE" });
   }
+});
+
+test("what was lent to one of their accounts is theirs in the chat as well, though they have no group", async (t) => {
+  const lends = (accounts: readonly string[]) => accounts.includes("corp:nobody");
+  const { by, judging } = await given(t, { accounts: [SLACK, "corp:nobody"] }, "reviewer", lends);
+  const ada = await by(SLACK);
+  const standing = () => LOAN;
+  assert.deepEqual([[...ada.groups], ada.lent], [[], [LOAN]]);
+  assert.equal(bar(held(["unix:9999"]), ada, { ...judging, standing }), undefined);
+  assert.match(
+    bar(held(["corp:ben"]), ada, { ...judging, standing }) ?? "",
+    /whoever lent you their place started the agent/,
+  );
 });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
 import { BREAK_GLASS_EACH_MAX, HUMAN_SEEN_MS, HUMAN_SESSIONS_EACH_MAX } from "../../src/base/limits.ts";
 import type { HumanConfiguration } from "../../src/identity/humans/humans.ts";
-import type { Login } from "../../src/model/human.ts";
+import type { OidcLogin } from "../../src/model/human.ts";
 import { HumanIssuer } from "../kit/human-issuer.ts";
 import { ASKING, humansAt, loginAt, ROLES, SUDO } from "./human-world.ts";
 
@@ -22,7 +22,7 @@ after(async () => {
   await issuer.stop();
   rmSync(dir, { recursive: true, force: true });
 });
-const login = (changes: Partial<Login> = {}) => loginAt(issuer, changes);
+const login = (changes: Partial<OidcLogin> = {}) => loginAt(issuer, changes);
 const world = (t: TestContext, changes: Partial<HumanConfiguration> = {}) => humansAt(issuer, t, changes);
 
 test("a session that another user shows is nobody's, and is not kept alive by it", async (t) => {

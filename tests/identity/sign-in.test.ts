@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
 import { SIGN_IN_MS, SIGN_INS_EACH_MAX, SIGN_INS_STRANGERS_MAX } from "../../src/base/limits.ts";
 import type { HumanConfiguration } from "../../src/identity/humans/humans.ts";
-import type { Login } from "../../src/model/human.ts";
+import type { OidcLogin } from "../../src/model/human.ts";
 import { CLIENT_ID, HumanIssuer } from "../kit/human-issuer.ts";
 import { makeKey, sign } from "../kit/issuer.ts";
 import { Walker } from "../kit/walker.ts";
@@ -26,7 +26,7 @@ after(async () => {
   await Promise.all([issuer.stop(), told.stop()]);
   rmSync(dir, { recursive: true, force: true });
 });
-const login = (changes: Partial<Login> = {}) => loginAt(issuer, changes);
+const login = (changes: Partial<OidcLogin> = {}) => loginAt(issuer, changes);
 const world = (t: TestContext, changes: Partial<HumanConfiguration> = {}) => humansAt(issuer, t, changes);
 
 test("by a code with PKCE somebody becomes a human with the roles of their groups, for a secret that nobody keeps", async (t) => {

@@ -6,8 +6,8 @@ import type { IncomingHttpHeaders, RequestListener } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
+import type { Judging } from "../../src/holds/entitled.ts";
 import type { HoldRecord } from "../../src/holds/record.ts";
-import type { HumansOf } from "../../src/model/human.ts";
 import type { NotifyTarget } from "../../src/model/notify.ts";
 import type { SecretRef } from "../../src/model/sink.ts";
 import type { Incoming } from "../../src/notify/signed.ts";
@@ -147,8 +147,8 @@ export function turned(incoming: Incoming, at = incoming.body.length - 1): Incom
   return { ...incoming, body };
 }
 
-/** Everybody has one account. */
-export const humansOf: HumansOf = (accounts) => new Set(accounts);
+/** Everybody has one account, and nobody lends anything. */
+export const JUDGING: Judging = { humansOf: (accounts) => new Set(accounts), standing: () => undefined };
 
 export function record(changes: Partial<HoldRecord> = {}): HoldRecord {
   return {

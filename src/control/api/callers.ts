@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
-import type { Role } from "../../model/role.ts";
+import { ANSWERING, type Role } from "../../model/role.ts";
 import type { Caller, Peer } from "../ports.ts";
 import { ApiFault } from "./faults.ts";
 import type { Route } from "./route.ts";
@@ -74,7 +74,7 @@ export function tokenInvalid(): ApiFault {
 export const ADMINS: readonly Role[] = ["admin"];
 export const AUDITORS: readonly Role[] = ["auditor", "admin"];
 export const RUNNERS: readonly Role[] = ["member", "admin"];
-export const ANSWERERS: readonly Role[] = ["member", "reviewer", "admin"];
+export const ANSWERERS: readonly Role[] = ANSWERING;
 
 /** Throws API_NOT_PERMITTED unless the caller has one of the roles; a stranger may sign in. */
 export function requireRole(caller: Caller, route: Pick<Route, "roles" | "signsIn">): void {

@@ -2,6 +2,7 @@
 import type { Caller } from "../../control/ports.ts";
 import type { Person } from "../../holds/entitled.ts";
 import { type Humans, humanFields } from "../../identity/humans/humans.ts";
+import type { Loan } from "../../model/delegation.ts";
 import { type Doer, type EventFields, processFields, userFields } from "../../model/event.ts";
 import { shownAs, unixAccount } from "../../model/human.ts";
 
@@ -11,6 +12,8 @@ export interface CallerParts {
   readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
   /** Who logged in on the host before any sudo; undefined: nobody, or it is not known. */
   readonly loginUidOf: (pid: number) => number | undefined;
+  /** What others have lent to whoever has these accounts. */
+  readonly lentTo: (accounts: readonly string[]) => Promise<readonly Loan[]>;
 }
 
 /** A caller with the groups and roles of now; undefined: what they showed has ended. */
@@ -43,7 +46,7 @@ export function accountsOf({ uid, pid, acting }: Caller, loginUidOf: CallerParts
  * A human counts by their own account and groups, whoever's the process is. Root without a session stands for every group,
  * and is whoever logged in before sudo, where the kernel knows.
  */
-export async function personOf(caller: Caller, { userOf, groupsOf, loginUidOf }: CallerParts): Promise<Person> {
+export async function personOf(caller: Caller, { userOf, groupsOf, loginUidOf, lentTo }: CallerParts): Promise<Person> {
   const { uid, pid, acting } = caller;
   const all = accountsOf(caller, loginUidOf);
   if (acting !== undefined) {
@@ -53,6 +56,7 @@ export async function personOf(caller: Caller, { userOf, groupsOf, loginUidOf }:
     return {
       ...{ uid, user: isBroken ? `${name} (broken glass)` : name, groups: new Set(groups), accounts: [account] },
       through: all.filter((one) => one !== account),
+      lent: isBroken ? [] : await lentTo([account]),
       reach: isBroken ? "every" : "own",
       sees: roles.has("admin") || roles.has("auditor") ? "every" : "own",
     };
@@ -63,11 +67,12 @@ export async function personOf(caller: Caller, { userOf, groupsOf, loginUidOf }:
     // A name service could call a group "corp:sre", and that one is the login's.
     const groups = new Set([...(await groupsOf(uid))].filter((group) => !group.includes(":")));
     const through = all.filter((one) => one !== own);
-    return { uid, user: userOf(uid), groups, accounts: [own], through, reach: "own", sees: "own" };
+    const lent = await lentTo([own]);
+    return { uid, user: userOf(uid), groups, accounts: [own], through, lent, reach: "own", sees: "own" };
   }
   const [before] = all;
   const loginUid = loginUidOf(pid) ?? 0;
   const user = before === undefined ? userOf(uid) : `${userOf(uid)} (${userOf(loginUid) || `uid ${loginUid}`})`;
   const accounts = [before ?? unixAccount(uid)];
-  return { uid, user, groups: new Set(), accounts, through: [], reach: "every", sees: "every" };
+  return { uid, user, groups: new Set(), accounts, through: [], lent: [], reach: "every", sees: "every" };
 }

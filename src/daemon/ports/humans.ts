@@ -28,11 +28,18 @@ export function authenticator({ humans }: PortParts): NonNullable<ControlPorts["
 export function humanPorts(parts: PortParts): HumanPorts {
   const { humans } = parts;
   return {
+    logins: async () =>
+      humans.logins().map((login) => ({
+        ...{ name: login.name, kind: login.kind },
+        ...(login.kind === "saml" ? { recipient: login.recipient } : {}),
+      })),
     beginCode: ({ login, redirectUri }, caller) => humans.beginCode(login, redirectUri, caller),
     endCode: async ({ code, state, iss, flow }, caller) => {
       const query = new URLSearchParams({ code, state, ...(iss === undefined ? {} : { iss }) });
       return begunOf(await humans.endCode(query, caller, flow));
     },
+    beginSaml: ({ login }, caller) => humans.beginSaml(login, caller),
+    endSaml: async ({ response, relayState }, caller) => begunOf(await humans.endSaml(response, relayState, caller)),
     beginDevice: ({ login }, caller) => humans.beginDevice(login, caller),
     endDevice: async (flow, caller) => {
       const begun = await humans.endDevice(flow, caller);

@@ -15,18 +15,20 @@ import {
   type Person,
   type RoleGroups,
   unixAccount,
+  unixUid,
 } from "../../model/human.ts";
-import { GIVEN_ROLES, type Role } from "../../model/role.ts";
+import { ANSWERING, GIVEN_ROLES, type Role } from "../../model/role.ts";
 import type { HumanRecordStore } from "../../store/human-records.ts";
 import { type ApiToken, ApiTokens, type NewApiToken } from "./api-tokens.ts";
+import { type DelegationParts, Delegations, type Lender, type Right } from "./delegations.ts";
 import { type BrokenGlass, Glass, type Reviewer } from "./glass.ts";
 import type { LoginWorld, SignedIn } from "./login-client.ts";
 import { People } from "./people.ts";
 import { kindOf } from "./secrets.ts";
 import { type HumanSession, HumanSessions, over } from "./sessions.ts";
-import { type Beginner, type DeviceSignIn, SignIns } from "./sign-ins.ts";
+import { type Beginner, type DeviceSignIn, type SamlSignIn, SignIns } from "./sign-ins.ts";
 
-export interface HumansParts extends LoginWorld {
+export interface HumansParts extends LoginWorld, Pick<DelegationParts, "bootNs" | "bootId"> {
   readonly store: HumanRecordStore;
   readonly clock: Clock;
   readonly emit: (event: AuditEvent) => void;
@@ -34,6 +36,8 @@ export interface HumansParts extends LoginWorld {
   readonly uidOf: (user: string) => number | undefined;
   /** Who logged in on the host before any sudo; undefined: nobody, or it is not known. */
   readonly loginUidOf: (pid: number) => number | undefined;
+  /** The groups of a user of this host; none: nobody knows them. Never rejects. */
+  readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
 }
 
 export interface HumanConfiguration {
@@ -61,8 +65,16 @@ export interface Begun {
   readonly roles: ReadonlySet<Role>;
 }
 
+/** How many of each were ended. */
+export interface Revoked {
+  readonly sessions: number;
+  readonly tokens: number;
+  readonly delegations: number;
+}
+
 export class Humans {
   readonly people: People;
+  readonly delegations: Delegations;
   readonly #parts: HumansParts;
   readonly #signIns: SignIns;
   readonly #sessions: HumanSessions;
@@ -78,6 +90,10 @@ export class Humans {
     this.#signIns = new SignIns(parts);
     this.#tokens = new ApiTokens(parts);
     this.#glass = new Glass({ store, clock, humansOf: this.people.humansOf });
+    this.delegations = new Delegations({
+      ...{ ...parts, humansOf: this.people.humansOf },
+      rightOf: (lender, group) => this.#rightOf(lender, group),
+    });
     this.#sessions = new HumanSessions({
       ...{ store, clock },
       loginOf: (name) => this.#logins.find((login) => login.name === name),
@@ -89,7 +105,8 @@ export class Humans {
   }
 
   async restore(): Promise<void> {
-    for (const part of [this.people, this.#sessions, this.#tokens, this.#glass]) await part.restore();
+    const all = [this.people, this.#sessions, this.#tokens, this.#glass, this.delegations];
+    for (const part of all) await part.restore();
   }
 
   configure({ logins, people, roles }: HumanConfiguration): void {
@@ -99,8 +116,21 @@ export class Humans {
     this.people.configure(logins, people);
   }
 
+  logins(): readonly Login[] {
+    return this.#logins;
+  }
+
   beginCode(login: string | undefined, redirectUri: string, asking: Asking) {
     return this.#signIns.beginCode(login, redirectUri, whoBegins(asking));
+  }
+
+  beginSaml(login: string | undefined, asking: Asking): Promise<SamlSignIn> {
+    return this.#signIns.beginSaml(login, whoBegins(asking));
+  }
+
+  /** Throws as SignIns.endSaml, and LOGIN_NO_ROLE. */
+  endSaml(response: string, relayState: string, asking: Asking): Promise<Begun> {
+    return this.#begin(() => this.#signIns.endSaml(response, relayState, whoBegins(asking)), asking);
   }
 
   beginDevice(login: string | undefined, asking: Asking): Promise<DeviceSignIn> {
@@ -178,26 +208,28 @@ export class Humans {
   }
 
   /**
-   * Ends all sessions and tokens of whoever has this account or name, by all of their accounts, or the one session of this id.
-   * Throws HUMAN_UNKNOWN.
+   * Ends all sessions, tokens and delegations of whoever has this account or name, by all of their accounts, or the one session
+   * of this id. Throws HUMAN_UNKNOWN.
    */
-  async revoke(who: string, by: EventFields): Promise<{ readonly sessions: number; readonly tokens: number }> {
+  async revoke(who: string, by: EventFields): Promise<Revoked> {
     const { humansOf } = this.people;
-    const accounts = [...this.#sessions.list(), ...this.#tokens.list()].map(({ account }) => account);
+    const parties = this.delegations.list().flatMap(({ delegation: { from, to } }) => [from, to]);
+    const accounts = [...this.#sessions.list(), ...this.#tokens.list(), ...parties].map(({ account }) => account);
     const called = accounts.filter((account) => this.people.find(account)?.name === who);
     const meant = humansOf([who, ...new Set(called)]);
     const isMeant = (account: string) => haveCommon(humansOf([account]), meant);
     const sessions = this.#sessions.list().filter(({ id, account }) => id === who || isMeant(account));
     const tokens = this.#tokens.list().filter(({ account }) => isMeant(account));
-    if (sessions.length + tokens.length === 0) {
-      const message = "Cannot find that human: nobody of that name or account has a session or a token";
+    const delegations = await this.delegations.endOf(isMeant, "an account of it was revoked", by);
+    if (sessions.length + tokens.length + delegations === 0) {
+      const message = "Cannot find that human: nobody of that name or account has a session, a token or a delegation";
       throw new UserError("HUMAN_UNKNOWN", message, "See who has: sallyport humans, sallyport tokens");
     }
     for (const session of sessions) {
       if (await this.#sessions.end(session.id)) this.#tellEnd(session, "it was revoked", by);
     }
     for (const token of tokens) await this.#revoke(token, by);
-    return { sessions: sessions.length, tokens: tokens.length };
+    return { sessions: sessions.length, tokens: tokens.length, delegations };
   }
 
   tokens(): readonly (ApiToken & { readonly human: Human | undefined })[] {
@@ -245,6 +277,11 @@ export class Humans {
     return reviewed;
   }
 
+  /** By their groups; broken glass makes nobody one here. */
+  isAdmin(human: Human): boolean {
+    return this.#rolesOf(human).has("admin");
+  }
+
   /** Ends what is over. Called every few seconds. */
   async sweep(): Promise<void> {
     this.#signIns.expire();
@@ -257,6 +294,7 @@ export class Humans {
       const who = this.people.find(account)?.name ?? account;
       this.#say("human.glass.over", `${who} is no admin any more`, { human: account, glass: glass.id });
     }
+    await this.delegations.sweep();
   }
 
   close(): void {
@@ -326,6 +364,22 @@ export class Humans {
 
   #rolesOf({ groups }: Human): ReadonlySet<Role> {
     return new Set(GIVEN_ROLES.filter((role) => this.#roles[role]?.some((group) => groups.includes(group)) ?? false));
+  }
+
+  /** What a lender has at this moment of what they lend. Root without a session is admin for good. */
+  async #rightOf({ account, accounts, as }: Lender, group: string): Promise<Right> {
+    const uid = unixUid(account);
+    if (uid !== undefined) {
+      if (as === "admin") return "held";
+      const groups = await this.#parts.groupsOf(uid);
+      if (groups.size === 0) return "unknown";
+      return groups.has(group) ? "held" : "lost";
+    }
+    const human = this.people.find(account);
+    if (human === undefined || !accounts.includes(issuedAccount(human.issuer, human.sub))) return "unknown";
+    const mayAnswer = ANSWERING.some((role) => this.#rolesOf(human).has(role));
+    const has = as === "admin" ? this.isAdmin(human) : mayAnswer && human.groups.includes(group);
+    return has ? "held" : "lost";
   }
 
   async #revoke(token: ApiToken, by: EventFields): Promise<void> {

@@ -4,7 +4,15 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import { HUMAN_SEEN_MS, HUMANS_KNOWN_MAX } from "../../base/limits.ts";
-import { type Human, type HumansOf, issuedAccount, type Login, type Person, unixAccount } from "../../model/human.ts";
+import {
+  type Human,
+  type HumansOf,
+  isBySubject,
+  issuedAccount,
+  type Login,
+  type Person,
+  unixAccount,
+} from "../../model/human.ts";
 import type { HumanRecordStore } from "../../store/human-records.ts";
 
 interface Known extends Human {
@@ -72,6 +80,11 @@ export class People {
     return this.#logins.some(({ name, url }) => name === found.login && url === found.issuer) ? found : undefined;
   }
 
+  /** Whom the settings name so; undefined: nobody. */
+  mappedAs(name: string): Person | undefined {
+    return this.#people.find((person) => person.name === name);
+  }
+
   /** Somebody has signed in, or was looked at anew. */
   async met(human: Human): Promise<void> {
     const { account, login, name, issuer, sub, groups } = human;
@@ -125,15 +138,16 @@ export class People {
   #issued(account: string): string {
     const known = this.#known.get(account);
     if (known !== undefined) return issuedAccount(known.issuer, known.sub);
-    const login = this.#logins.find(({ name, subject }) => subject === "sub" && account.startsWith(`${name}:`));
+    const login = this.#logins.find((one) => isBySubject(one) && account.startsWith(`${one.name}:`));
     return login === undefined ? account : issuedAccount(login.url, account.slice(login.name.length + 1));
   }
 
   /** How logins would write it who have not seen them yet. */
   #bySubject(issued: string): readonly string[] {
-    return this.#logins.flatMap(({ name, url, subject }) =>
-      subject === "sub" && issued.startsWith(`${url} `) ? [`${name}:${issued.slice(url.length + 1)}`] : [],
-    );
+    return this.#logins.flatMap((login) => {
+      const { name, url } = login;
+      return isBySubject(login) && issued.startsWith(`${url} `) ? [`${name}:${issued.slice(url.length + 1)}`] : [];
+    });
   }
 
   /** "unix:ada" by its number. A user whom the host does not know is nobody yet. */

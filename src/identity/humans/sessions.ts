@@ -71,7 +71,7 @@ export class HumanSessions {
 
   /** The secret is told once. Throws HUMAN_SESSIONS_FULL. */
   async begin(
-    { human, refreshToken }: SignedIn,
+    { human, refreshToken, endsMs = Number.POSITIVE_INFINITY }: SignedIn,
     uid: number | undefined,
   ): Promise<{ readonly secret: string; readonly session: HumanSession }> {
     const own = this.list().filter(({ account }) => account === human.account);
@@ -83,7 +83,7 @@ export class HumanSessions {
       ...userFields(uid),
       issued: issuedAccount(human.issuer, human.sub),
       ...{ beganMs: nowMs, usedMs: nowMs, refreshedMs: nowMs },
-      endsMs: nowMs + (this.#parts.loginOf(human.login)?.lastsMs ?? 0),
+      endsMs: Math.min(nowMs + (this.#parts.loginOf(human.login)?.lastsMs ?? 0), endsMs),
       ...(refreshToken === undefined ? {} : { sealed: seal(refreshToken, secret) }),
     };
     await this.#put(session);

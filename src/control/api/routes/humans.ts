@@ -1,5 +1,5 @@
 /** Humans: signing in and out, their sessions, API tokens, broken glass. */
-import { BREAK_GLASS_REASON_MAX, TOKEN_BYTES_MAX } from "../../../base/limits.ts";
+import { BREAK_GLASS_REASON_MAX, SAML_BYTES_MAX, TOKEN_BYTES_MAX } from "../../../base/limits.ts";
 import { GIVEN_ROLES, ROLES, type Role } from "../../../model/role.ts";
 import type {
   ApiTokenListing,
@@ -8,7 +8,11 @@ import type {
   BroughtBack,
   CodeSignIn,
   DeviceCode,
+  HumanRevoked,
   HumanSessionListing,
+  LoginListing,
+  SamlBroughtBack,
+  SamlSignIn,
   SessionBegun,
   Who,
 } from "../../human-ports.ts";
@@ -90,6 +94,16 @@ const ANYBODY = GIVEN_ROLES;
 
 export const HUMAN_ROUTES: readonly Route[] = [
   json({
+    method: "GET",
+    path: "/v1/logins",
+    summary: "By which logins somebody may sign in",
+    roles: ANYBODY,
+    gives: list(
+      named<LoginListing>("Login", { name: STRING, kind: choice("oidc", "saml"), recipient: optional(STRING) }),
+    ),
+    answer: (_, { humans }) => humans.logins(),
+  }),
+  json({
     method: "POST",
     path: "/v1/login/code",
     summary: "Begin to sign in by a browser on the same host",
@@ -108,6 +122,32 @@ export const HUMAN_ROUTES: readonly Route[] = [
     body: record<BroughtBack>({ code: OPAQUE, state: SHORT, iss: optional(SHORT), flow: optional(SHORT) }),
     gives: SESSION_BEGUN,
     answer: ({ body, caller }, { humans }) => humans.endCode(body, caller),
+  }),
+  json({
+    method: "POST",
+    path: "/v1/login/saml",
+    summary: "Begin to sign in at a SAML identity provider by a browser",
+    roles: ANYBODY,
+    body: record<{ login?: string }>({ login: optional(NAME) }),
+    gives: named<SamlSignIn>("SamlSignIn", {
+      login: STRING,
+      url: STRING,
+      relayState: STRING,
+      endsMs: MOMENT,
+    }),
+    answer: ({ body, caller }, { humans }) => humans.beginSaml(body, caller),
+  }),
+  json({
+    method: "POST",
+    path: "/v1/login/saml/end",
+    summary: "End it with the response that the browser posted",
+    roles: ANYBODY,
+    body: record<SamlBroughtBack>({
+      response: text({ minLength: 1, maxLength: SAML_BYTES_MAX }),
+      relayState: SHORT,
+    }),
+    gives: SESSION_BEGUN,
+    answer: ({ body, caller }, { humans }) => humans.endSaml(body, caller),
   }),
   json({
     method: "POST",
@@ -163,10 +203,10 @@ export const HUMAN_ROUTES: readonly Route[] = [
   json({
     method: "POST",
     path: "/v1/humans/revoke",
-    summary: "End all sessions and API tokens of a human, or one session",
+    summary: "End all sessions, API tokens and delegations of a human, or one session",
     roles: ADMINS,
     body: record<{ who: string }>({ who: SHORT }),
-    gives: record<{ sessions: number; tokens: number }>({ sessions: COUNT, tokens: COUNT }),
+    gives: record<HumanRevoked>({ sessions: COUNT, tokens: COUNT, delegations: COUNT }),
     answer: ({ body, caller }, { humans }) => humans.revoke(body.who, caller),
   }),
   json({
