@@ -19,6 +19,7 @@ import { outputOf } from "./config/recording.ts";
 import { Containers } from "./containers/containers.ts";
 import { runtimeFolders } from "./containers/folders.ts";
 import { refuseSecondDaemon, startControlServer } from "./control/api/server.ts";
+import { MetricsEndpoint } from "./control/doors/metrics.ts";
 import type { DaemonOptions, RunningDaemon } from "./control/ports.ts";
 import type { RunBounds } from "./control/runs.ts";
 import { readDoor } from "./daemon/api-door.ts";
@@ -60,7 +61,6 @@ import { createResolver } from "./kernel/destinations.ts";
 import { Interception } from "./kernel/interception.ts";
 import { loginUidOf } from "./kernel/login-uid.ts";
 import { createMasker } from "./masking/mask.ts";
-import { MetricsEndpoint } from "./metrics/endpoint.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { ProcessMeter } from "./metrics/process.ts";
 import type { Connection } from "./model/connection.ts";
@@ -259,6 +259,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     life.atEnd(() => holds.abandonAll("the daemon is going down; send it again"));
     const notify = createNotify({
       ...{ clock, log, emit, readSecret, holds, groupsOf, lentTo, uidOf: uidNow, ...judging },
+      ...{ humans, people: () => inForce().settings.humans.people },
       settings: () => inForce().settings.notify,
     });
     life.atLeave(() => notify.close());
@@ -426,7 +427,10 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await notify.door.change(inForce().settings.notify.listen);
     const door = service.apiSocket === undefined ? {} : { listenFd: service.apiSocket };
     const socketPath = join(runDir, "api.sock");
-    const api = await startControlServer({ socketPath, ports: createPorts(parts), clock, log, ...door });
+    const api = await startControlServer({
+      ...{ socketPath, ports: createPorts(parts), clock, log, answers: notify.door },
+      ...door,
+    });
     life.atLeave(() => api.close());
     await api.tls.change(await readDoor(inForce().settings.api, readSecret));
     life.atLeave(service.beat());
@@ -488,7 +492,7 @@ function startersOf(tag: Tag | undefined): readonly string[] {
   if (tag === undefined) return [];
   const { uid, startedBy, identity } = tag;
   const about = identity === undefined ? [] : [issuedAccount(identity.issuerUrl, identity.subject)];
-  return [...(uid === 0 ? [] : [unixAccount(uid)]), ...startedBy, ...about];
+  return [...(uid === 0 || uid === undefined ? [] : [unixAccount(uid)]), ...startedBy, ...about];
 }
 
 /** The cgroup of a tag and all below it. */

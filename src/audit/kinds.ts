@@ -35,7 +35,7 @@ export const FIELD_GROUPS = {
     ...["sourceAddress", "sourcePort", "address", "port", "protocol"],
   ],
   policy: ["policy"],
-  human: ["human", "humanName", "login"],
+  human: ["human", "humanName", "login", "credential"],
 } as const;
 
 const SESSION = ["identity", "origin", "policy"] as const;
@@ -234,9 +234,14 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   "delegation.expired": kind("the time of a delegation is up", [...DELEGATED, "why"], "entity", 4, "success"),
   "agent.observe.start": kind("an agent is judged and not stopped", ["uid"], "entity", 11, "success", ["human"]),
   "agent.observe.end": kind("an agent is stopped again", ["uid"], "entity", 10, "success", ["human"]),
-  "human.login": kind("a human signed in", ["session", "roles", "uid", "pid"], "authentication", 1, "success", [
-    "human",
-  ]),
+  "human.login": kind(
+    "a human signed in",
+    ["session", "roles", "uid", "pid", "source"],
+    "authentication",
+    1,
+    "success",
+    ["human"],
+  ),
   "human.logout": kind(
     "the session of a human has ended",
     ["of", "session", "reason", "uid", "pid"],
@@ -245,7 +250,7 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
     "success",
     ["human"],
   ),
-  "human.refused": kind("somebody did not sign in", ["code", "uid", "pid"], "authentication", 1, "failure"),
+  "human.refused": kind("somebody did not sign in", ["code", "uid", "pid", "source"], "authentication", 1, "failure"),
   "human.token.made": kind("a human made an API token", ["token", "roles", "uid", "pid"], "entity", 1, "success", [
     "human",
   ]),
@@ -347,10 +352,16 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   "sessions.reindex": kind("the index of sessions was built anew", ["uid", "pid"], "base", 99, "success", ["human"]),
   "api.call": kind(
     "somebody asked the daemon to change something or to show recordings, or was refused",
-    ["method", "route", "roles", "uid", "pid", "source", "human", "status", "code", "durationMs"],
+    ["method", "route", "roles", "uid", "pid", "source", "human", "credential", "status", "code", "durationMs"],
     "api",
   ),
-  "api.limited": kind("somebody asks the daemon too fast", ["uid", "pid", "source", "human"], "base", 99, "failure"),
+  "api.limited": kind(
+    "somebody asks the daemon too fast",
+    ["uid", "pid", "source", "human", "credential"],
+    "base",
+    99,
+    "failure",
+  ),
   "daemon.start": kind("the daemon guards", ["policy"], "lifecycle", 3, "success"),
   "daemon.stop": kind("the daemon was asked to stop", ["uid", "pid"], "lifecycle", 4, "success", ["human"]),
   "events.lost": kind("so many events could not be kept", ["store", "journal"], "base", 99, "failure"),

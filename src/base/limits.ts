@@ -230,6 +230,9 @@ export const API_ROOT_RATE_PER_SECOND = 200;
 /** Requests of one who is nobody: a person who mistypes, never a search for a session; each is an event. */
 export const API_FAILURE_BURST = 10;
 export const API_FAILURES_PER_SECOND = 0.2;
+/** Of the sign-ins of one network over TLS, by who shows nothing yet: an office behind one address, where each asks thrice. */
+export const API_SIGN_IN_BURST = 30;
+export const API_SIGN_INS_PER_SECOND = 0.5;
 /** Callers whose rate is known at once; the one who asked longest ago is forgotten. */
 export const API_CALLERS_MAX = 1_024;
 /** How often the command line waits because the daemon says so, and how long at most. */
@@ -529,6 +532,8 @@ export const NOTIFY_BODY_BYTES_MAX = 64 * 1024;
 /** Connections to where answers come in, the slowest giving way, and the time one request may take: a proxy stands before it. */
 export const NOTIFY_CONNECTIONS_MAX = 64;
 export const NOTIFY_REQUEST_WAIT_MS = 5_000;
+/** Refusals that are being told to who pressed a button, each for NOTIFY_WAIT_MS at most; more are in the trail alone. */
+export const NOTIFY_REPLIES_MAX = 16;
 /** By how much the time of an answer may differ from ours: what Slack and Standard Webhooks say. */
 export const NOTIFY_SKEW_MS = 5 * 60_000;
 /** Answers that are remembered, so that none counts twice; each while its time would still be good. */
@@ -572,9 +577,13 @@ export const HUMANS_KNOWN_MAX = 10_000;
 export const HUMAN_SEEN_MS = 30 * 86_400_000;
 /** Groups of one human: directories of large firms reach some hundred. */
 export const HUMAN_GROUPS_MAX = 1_000;
-/** Sign-ins that have begun, and of one user: each waits for a person in front of a browser. */
+/**
+ * Sign-ins that have begun, and of one user or network: each waits for a person in front of a browser. Of all who show nothing:
+ * the issuer is asked every 5 s what became of a device code, and must not take us for a flood.
+ */
 export const SIGN_INS_MAX = 256;
 export const SIGN_INS_EACH_MAX = 8;
+export const SIGN_INS_STRANGERS_MAX = 64;
 export const SIGN_IN_MS = 10 * 60_000;
 /** One look whether a device was let in; the caller asks again. Below what the command line waits for an answer. */
 export const DEVICE_WAIT_MS = 20_000;

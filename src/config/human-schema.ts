@@ -1,5 +1,6 @@
 /** The shape of `identity.logins`, `roles` and `humans` in the settings; config/humans.ts checks what a schema cannot say. */
 import {
+  APPROVERS_MAX,
   HUMAN_ACCOUNTS_MAX,
   HUMANS_NAMED_MAX,
   LOGINS_MAX,
@@ -9,7 +10,7 @@ import {
 import { TOKEN_ALGORITHMS } from "../model/issuer.ts";
 import { GIVEN_ROLES } from "../model/role.ts";
 import { claim, entityId, groupsBy, issuerUrl, names } from "./identity-schema.ts";
-import { duration, name, path, reference, text } from "./schema-parts.ts";
+import { duration, name, path, reference, text, unixName } from "./schema-parts.ts";
 
 const session = {
   type: "object",
@@ -105,8 +106,9 @@ export const humansSchema = {
         minItems: 1,
         maxItems: HUMAN_ACCOUNTS_MAX,
         uniqueItems: true,
-        items: { ...text, maxLength: 1_100, description: 'an account: "LOGIN:SUBJECT" or "unix:USER"' },
+        items: { ...text, maxLength: 1_100, description: 'an account: "LOGIN:SUBJECT", "unix:USER" or of a chat' },
       },
+      groups: { type: "array", minItems: 1, maxItems: APPROVERS_MAX, uniqueItems: true, items: unixName },
     },
   },
 } as const;

@@ -39,6 +39,7 @@ interface RawSamlLogin extends RawTerms {
 export interface RawPerson {
   readonly name: string;
   readonly is: readonly string[];
+  readonly groups?: readonly string[];
 }
 
 /** Without what stands in files: whoever reads these adds it. */
@@ -64,8 +65,10 @@ type Report = (finding: Finding) => void;
 
 const ALGORITHMS_DEFAULT = ["RS256", "ES256", "PS256", "EdDSA"] as const;
 const SCOPES_DEFAULT = ["openid", "profile", "offline_access"] as const;
+/** Whose accounts are those of chats and webhooks; config/notify.ts knows their forms. */
+const CHATS = ["slack", "teams", "webhook"];
 /** What stands before the colon of an account that is no login's, and what a URL begins with. */
-const NO_LOGINS = ["unix", "https"];
+const NO_LOGINS = ["unix", "https", ...CHATS];
 const IDLE_MIN_MS = 60_000;
 /** Below, only root may listen. */
 const PORT_MIN = 1_024;
@@ -85,7 +88,11 @@ export function readHumans(
   checkAudiences(logins, agentsSaml, report);
   checkRoles(roles, logins, report);
   checkPeople(humans, logins, report);
-  return { logins: read, roles, people: humans.map(({ name, is }) => ({ name, accounts: is })) };
+  return {
+    logins: read,
+    roles,
+    people: humans.map(({ name, is, groups }) => ({ name, accounts: is, ...(groups === undefined ? {} : { groups }) })),
+  };
 }
 
 function readLogin(raw: RawLogin, path: Path, file: string, report: Report): LoginSettings {
@@ -167,7 +174,7 @@ function checkRoles(roles: RoleGroups, logins: readonly RawLogin[], report: Repo
   }
 }
 
-/** One account is one human's; root is nobody's alone. */
+/** One account is one human's; root is nobody's alone; what would count for nothing is a misunderstanding. */
 function checkPeople(people: readonly RawPerson[], logins: readonly RawLogin[], report: Report): void {
   checkDistinct(
     people.map(({ name }, index) => ({ key: name, path: ["humans", index, "name"] })),
@@ -178,11 +185,17 @@ function checkPeople(people: readonly RawPerson[], logins: readonly RawLogin[], 
     is.map((account, at) => ({ key: account, path: ["humans", index, "is", at] })),
   );
   checkDistinct(accounts, (first) => `is ${formatPath(first.slice(0, 2))} already`, report);
+  for (const [index, { is, groups }] of people.entries()) {
+    if (groups === undefined || is.some((account) => CHATS.includes(split(account)[0]))) continue;
+    const message = "means nothing without an account of a chat or webhook: who signs in has the groups of the login";
+    report(invalid(["humans", index, "groups"], "key", message));
+  }
   for (const { key, path } of accounts) {
     const [place, rest] = split(key);
     if (key === "unix:root" || key === "unix:0") report(invalid(path, "value", "is root, who is no single human"));
-    else if (place !== "unix" && !logins.some(({ name }) => name === place)) {
-      report(invalid(path, "value", 'begins with no login of identity.logins, nor with "unix:"'));
+    else if (!["unix", ...CHATS].includes(place) && !logins.some(({ name }) => name === place)) {
+      const message = 'begins with no login of identity.logins, nor with "unix:", "slack:", "teams:" or "webhook:"';
+      report(invalid(path, "value", message));
     } else if (rest === undefined || rest === "") report(invalid(path, "value", "names nobody behind the colon"));
   }
 }

@@ -45,6 +45,8 @@ export interface HumanRevoked {
 }
 
 export interface CodeSignIn {
+  /** To be shown at its end by who has nothing else to show. */
+  readonly flow: string;
   readonly login: string;
   readonly url: string;
   readonly endsMs: number;
@@ -55,6 +57,8 @@ export interface BroughtBack {
   readonly code: string;
   readonly state: string;
   readonly iss?: string;
+  /** Of the CodeSignIn; not the issuer's. */
+  readonly flow?: string;
 }
 
 export interface LoginListing {
@@ -64,7 +68,7 @@ export interface LoginListing {
   readonly recipient?: string;
 }
 
-export interface SamlSignIn extends CodeSignIn {
+export interface SamlSignIn extends Omit<CodeSignIn, "flow"> {
   /** What the response has to come back with. */
   readonly relayState: string;
 }
@@ -95,7 +99,8 @@ export interface Who {
   /** "Ada Lovelace", or the user of the host: "root", "ada". */
   readonly name: string;
   readonly roles: readonly Role[];
-  readonly uid: number;
+  /** Of the process that asks; absent: it came over the network. */
+  readonly uid?: number;
   /** Of a human who has signed in. */
   readonly account?: string;
   readonly groups?: readonly string[];
@@ -108,7 +113,8 @@ export interface HumanSessionListing {
   readonly id: string;
   readonly account: string;
   readonly name: string;
-  readonly uid: number;
+  /** Whose processes show it; absent: it is shown over the network. */
+  readonly uid?: number;
   readonly beganMs: number;
   readonly usedMs: number;
   readonly endsMs: number;

@@ -27,6 +27,7 @@ export interface DeletionListing {
 export interface LegalHoldListing {
   readonly sessionId: string;
   readonly reason: string;
-  readonly uid: number;
+  /** Absent: somebody over the network. */
+  readonly uid?: number;
   readonly sinceMs: number;
 }

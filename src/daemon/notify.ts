@@ -1,14 +1,18 @@
 /** Telling of held actions and taking answers, bound to this daemon: whose account is whose is what the settings say now. */
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import { AnswersDoor } from "../control/doors/answers.ts";
 import type { Judging, Person } from "../holds/entitled.ts";
 import type { LiveHolds } from "../holds/holds.ts";
+import type { Humans } from "../identity/humans/humans.ts";
 import type { AuditEvent } from "../model/event.ts";
+import type { Person as Named } from "../model/human.ts";
 import type { NotifySettings } from "../model/notify.ts";
 import type { SecretRef } from "../model/sink.ts";
 import { Answers } from "../notify/answers.ts";
-import { AnswersDoor } from "../notify/door.ts";
 import { Notifier } from "../notify/notifier.ts";
+import { createTeller } from "../notify/slack-reply.ts";
+import { chatHuman } from "./chat-human.ts";
 import { type CallerParts, personOf } from "./ports/callers.ts";
 import { VERSION } from "./version.ts";
 
@@ -18,6 +22,9 @@ export interface NotifyParts extends Judging, Pick<CallerParts, "groupsOf" | "le
   readonly emit: (event: AuditEvent) => void;
   readonly readSecret: (reference: SecretRef) => Promise<Buffer>;
   readonly holds: LiveHolds;
+  readonly humans: Humans;
+  /** Whom the settings name. */
+  readonly people: () => readonly Named[];
   readonly settings: () => NotifySettings;
   readonly uidOf: (user: string) => Promise<number | undefined>;
 }
@@ -31,7 +38,7 @@ export interface Notify {
 }
 
 export function createNotify(parts: NotifyParts): Notify {
-  const { clock, log, emit, readSecret, holds, settings, uidOf, groupsOf, lentTo } = parts;
+  const { clock, log, emit, readSecret, holds, humans, settings, uidOf, groupsOf, lentTo } = parts;
   const world = { readSecret, nowMs: clock.nowMs, version: VERSION };
   const { humansOf, standing } = parts;
   const notifier = new Notifier({ clock, log, emit, world, holds, humansOf, standing });
@@ -42,9 +49,13 @@ export function createNotify(parts: NotifyParts): Notify {
     const known = { userOf: () => user, groupsOf, loginUidOf: () => undefined, lentTo };
     return personOf({ roles: new Set(), pid: 0, uid }, known);
   };
+  const humanCalled = (account: string) =>
+    chatHuman(account, { people: parts.people(), humans, humansOf, uidOf, groupsOf, lentTo });
   const answers = new Answers({
     ...{ clock, emit, readSecret, holds, targets },
-    humanOf: async (account, target) => userCalled(target.answers[account] ?? ""),
+    humanOf: (account, target) =>
+      Object.hasOwn(target.answers, account) ? userCalled(target.answers[account] ?? "") : humanCalled(account),
+    tellSender: createTeller({ readSecret, version: VERSION, log }),
   });
   const door = new AnswersDoor(answers, log);
   return {

@@ -6,8 +6,8 @@ import type { HoldRecord } from "./record.ts";
 
 /** Somebody outside of every agent who asks. */
 export interface Person {
-  /** Of the process that asks. */
-  readonly uid: number;
+  /** Of the process that asks; undefined: none of this host's does. */
+  readonly uid: number | undefined;
   /** As the host or their issuer names them; "" for one without a name. */
   readonly user: string;
   readonly groups: ReadonlySet<string>;

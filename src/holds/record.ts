@@ -91,7 +91,8 @@ export interface HeldOrigin {
 }
 
 export interface Vote {
-  readonly uid: number;
+  /** Absent: no process of this host answered. */
+  readonly uid?: number;
   /** "ada (sre)", "root" */
   readonly name: string;
   /** By which they are known. */

@@ -1,5 +1,6 @@
 /** One person's answer as it is kept: who they are, and by which rights they answer. */
 import type { Clock } from "../base/clock.ts";
+import { userFields } from "../model/event.ts";
 import { groupsThatCount, type Judging, loansThatCount, type Person } from "./entitled.ts";
 import type { HoldRecord, Vote } from "./record.ts";
 import type { Answer } from "./scope.ts";
@@ -19,7 +20,7 @@ export function voteOf(
   const rights = [...groups, ...loans.map(loanWords)].join(", ");
   const lent = loans.map(({ delegation, group }) => ({ delegation, group }));
   return {
-    ...{ uid, name: reach === "every" ? called : `${called} (${rights})`, accounts, reach, groups },
+    ...{ ...userFields(uid), name: reach === "every" ? called : `${called} (${rights})`, accounts, reach, groups },
     ...(lent.length === 0 ? {} : { lent }),
     atMs: judging.clock.nowMs(),
     ...(forMs === undefined ? {} : { forMs }),

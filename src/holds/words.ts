@@ -1,7 +1,7 @@
 /** What is said of a held action: to its client, to whoever is refused, to the audit trail. No data and no statement. */
 import type { HeldEnd } from "../model/decision.ts";
 import type { Loan } from "../model/delegation.ts";
-import type { AuditEvent, EventFields } from "../model/event.ts";
+import { type AuditEvent, type EventFields, userFields } from "../model/event.ts";
 import type { HoldRecord, HoldState, Vote } from "./record.ts";
 
 /** For the client that waits. */
@@ -74,7 +74,10 @@ export function answeredEvent(kind: string, record: HoldRecord, vote: Vote, atMs
   const { name, uid, accounts, comment, forMs } = vote;
   const message = kind === "hold.revoked" ? `${name} ended the approval that stood` : `${name} approves ${record.id}`;
   const scope = forMs === undefined ? "once" : `for ${inWords(forMs)}`;
-  const more = { by: name, uid, account: accounts.join(" "), scope, ...(comment === undefined ? {} : { comment }) };
+  const more = {
+    ...{ by: name, ...userFields(uid), account: accounts.join(" "), scope },
+    ...(comment === undefined ? {} : { comment }),
+  };
   return { ...about(record, atMs), kind, message, fields: { ...fieldsOf(record), ...more, ...lentFields(vote) } };
 }
 

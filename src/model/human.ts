@@ -66,24 +66,31 @@ export interface Human {
 export interface Acting {
   readonly human: Human;
   readonly roles: ReadonlySet<Role>;
-  /** Of the session or token. `uid`: the only user who may show the secret of this session on the host itself. */
+  /** Of the session or token. `uid`: the only user who may show this session's secret; undefined: it is for the network. */
   readonly by:
-    | { readonly kind: "session"; readonly id: string; readonly uid: number }
+    | { readonly kind: "session"; readonly id: string; readonly uid: number | undefined }
     | { readonly kind: "token"; readonly id: string };
   /** Until then they have broken the glass. */
   readonly glassUntilMs?: number;
 }
 
-/** One human of several accounts: "corp:ada@example.com", "unix:ada", "unix:2001". */
+/** By what somebody acts, as events have it: "token 70cc0e". It is no secret. */
+export function shownAs({ by }: Acting): string {
+  return `${by.kind} ${by.id}`;
+}
+
+/** One human of several accounts: "corp:ada@example.com", "unix:ada", "unix:2001", "slack:T123/U456". */
 export interface Person {
   readonly name: string;
   readonly accounts: readonly string[];
+  /** As which they answer from chats and webhooks, beside those that are known of their other accounts. */
+  readonly groups?: readonly string[];
 }
 
 /** By role, the groups of humans that have it. */
 export type RoleGroups = Readonly<Partial<Record<Role, readonly string[]>>>;
 
-/** A process of nobody's: what comes over the network has no uid. Source: chown(2), where it means no user. */
+/** How the kernel and rows say that something is of no user. Source: chown(2), pam_loginuid(8). */
 export const NO_UID = 4_294_967_295;
 
 /** Every human that somebody known by these accounts may be; two share one exactly if they may be the same. */

@@ -1,11 +1,13 @@
 /** Sessions whose recordings may not be deleted, whatever the settings say. Rows only. */
 import type { Database } from "./database.ts";
+import { uidOfRow, uidToRow } from "./uid.ts";
 
 export interface LegalHold {
   readonly sessionId: string;
   /** As the person gave it. */
   readonly reason: string;
-  readonly uid: number;
+  /** Undefined: somebody over the network. */
+  readonly uid: number | undefined;
   readonly sinceMs: number;
 }
 
@@ -21,7 +23,9 @@ export interface LegalHoldStore {
 export function createLegalHoldStore(database: Database): LegalHoldStore {
   return {
     async put({ sessionId, reason, uid, sinceMs }) {
-      await database.run("INSERT OR REPLACE INTO legal_holds VALUES (?, ?, ?, ?)", [sessionId, reason, uid, sinceMs]);
+      await database.run("INSERT OR REPLACE INTO legal_holds VALUES (?, ?, ?, ?)", [
+        ...[sessionId, reason, uidToRow(uid), sinceMs],
+      ]);
     },
     remove: async (sessionId) => (await database.run("DELETE FROM legal_holds WHERE session_id = ?", [sessionId])) > 0,
     async all() {
@@ -29,7 +33,7 @@ export function createLegalHoldStore(database: Database): LegalHoldStore {
         "SELECT * FROM legal_holds ORDER BY since_ms, session_id",
       );
       return raws.map(({ session_id, reason, uid, since_ms }) => {
-        return { sessionId: session_id, reason, uid, sinceMs: since_ms };
+        return { sessionId: session_id, reason, uid: uidOfRow(uid), sinceMs: since_ms };
       });
     },
   };

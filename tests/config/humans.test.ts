@@ -78,6 +78,7 @@ test("humans and agents may have one provider, for an audience each", () => {
 
 const bad: readonly (readonly [string, string, string, RegExp])[] = [
   ["a login over plain http", login().replace("https:", "http:"), "identity.logins[0].issuer", /an https URL/],
+  ["a login called as a chat is", login().replace("corp,", "slack,"), "identity.logins[0].name", /no name of a login/],
   ["a login called unix", login().replace("corp,", "unix,"), "identity.logins[0].name", /no name of a login/],
   [
     "a login without a client",
@@ -145,6 +146,24 @@ const bad: readonly (readonly [string, string, string, RegExp])[] = [
   ["an account of no login", `${grouped}humans: [{ name: ada, is: ["hub:ada"] }]\n`, "humans[0].is[0]", /no login/],
   ["an account of nobody", `${grouped}humans: [{ name: ada, is: ["corp:"] }]\n`, "humans[0].is[0]", /names nobody/],
   ["root as a human", `${grouped}humans: [{ name: ada, is: ["unix:0"] }]\n`, "humans[0].is[0]", /no single human/],
+  [
+    "groups of one who has no account at a chat",
+    `${grouped}humans: [{ name: ada, is: ["corp:a", "unix:ada"], groups: [sre] }]\n`,
+    "humans[0].groups",
+    /means nothing without an account of a chat/,
+  ],
+  [
+    "a login's group given by the settings",
+    `${grouped}humans: [{ name: ada, is: ["webhook:w/a"], groups: ["corp:sre"] }]\n`,
+    "humans[0].groups[0]",
+    /the name of a user or group/,
+  ],
+  [
+    "people who may sign in over TLS, and nowhere to do so",
+    "api: { certificate: c, key: { env: K }, login: [code] }\n",
+    "api.login",
+    /means nothing without identity.logins/,
+  ],
   [
     "an account of two",
     `${grouped}humans: [{ name: ada, is: ["corp:a"] }, { name: ben, is: ["corp:a"] }]\n`,

@@ -8,7 +8,7 @@ import { UserError } from "../../src/base/errors.ts";
 import type { Log } from "../../src/base/log.ts";
 import type { Membership } from "../../src/control/api/callers.ts";
 import { startControlServer } from "../../src/control/api/server.ts";
-import type { TlsListener } from "../../src/control/api/tls-listener.ts";
+import type { AnswersPort, TlsListener } from "../../src/control/api/tls-listener.ts";
 import type { ApprovalListing } from "../../src/control/approvals.ts";
 import type { DelegationListing } from "../../src/control/delegation-ports.ts";
 import type { EvidenceLine, EvidenceSummary } from "../../src/control/evidence-ports.ts";
@@ -23,7 +23,6 @@ import type {
 } from "../../src/control/ports.ts";
 import type { DeletionListing } from "../../src/control/retention-ports.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
-import { NO_UID } from "../../src/model/human.ts";
 import type { NotifyStatus } from "../../src/model/notify.ts";
 import type { Role } from "../../src/model/role.ts";
 import type { SinkStatus } from "../../src/model/sink.ts";
@@ -230,6 +229,7 @@ export async function fakeDaemon(
   context: TestContext,
   overrides: (ports: ControlPorts) => Partial<ControlPorts> = () => ({}),
   clock: Clock = flying(),
+  answers?: AnswersPort,
 ): Promise<FakeDaemon> {
   const runDir = mkdtempSync(join(tmpdir(), "sallyport-api-"));
   const calls: unknown[][] = [];
@@ -431,7 +431,7 @@ export async function fakeDaemon(
       const found = ACTING[bearer];
       if (found?.by.kind === "session" && found.by.uid !== uid) return undefined;
       if (bearer === "over") throw new UserError("HUMAN_SESSION_OVER", "It is over", "Sign in", { exitCode: 4 });
-      return found && { roles: found.roles, pid: 0, uid: NO_UID, acting: found };
+      return found && { roles: found.roles, pid: undefined, uid: undefined, acting: found };
     },
     acts: async ({ acting, uid, pid }) => void acted.push([acting?.human.account, uid, pid]),
     callerNow: (caller) => {
@@ -517,6 +517,7 @@ export async function fakeDaemon(
     clock,
     log: rememberingLog(log),
     isMember: MEMBERS,
+    ...(answers === undefined ? {} : { answers }),
   });
   const close = () => server.close().catch(() => {}); // a test that ended it itself
   context.after(async () => {

@@ -214,7 +214,7 @@ test("login waits for the browser, takes nothing of another sign-in, and keeps t
     asked.map(([name]) => name),
     ["humans.beginCode", "humans.endCode", "humans.logOut"],
   );
-  assert.deepEqual(asked[1]?.[1], { code: "c0de", state: "st", iss: "https://corp.example" });
+  assert.deepEqual(asked[1]?.[1], { code: "c0de", state: "st", iss: "https://corp.example", flow: "f0" });
 });
 
 const unhappy: readonly (readonly [string, Readonly<Record<string, string>>, string])[] = [

@@ -83,7 +83,7 @@ const foundOut =
     await w.lend(by, to);
     const hold = w.open({ ...TWO, startedBy: FAY });
     assert.equal(await w.vote(hold, vote), "waiting");
-    await w.daemon().humans.people.tie(FAY.uid, fayIs);
+    await w.daemon().humans.people.tie(Number(FAY.uid), fayIs);
     await w.vote(hold, CYD);
     return hold;
   };
@@ -91,7 +91,7 @@ const foundOut =
 const tie =
   (user: Caller, ...accounts: readonly string[]): Step =>
   async (w) => {
-    for (const account of accounts) await w.daemon().humans.people.tie(user.uid, account);
+    for (const account of accounts) await w.daemon().humans.people.tie(Number(user.uid), account);
   };
 const met =
   (who: Caller, changes: Partial<Human> = {}): Step =>

@@ -50,7 +50,7 @@ export async function lending(t: TestContext) {
   const clock = handClock();
   let [upMs, bootId] = [1_000_000, "boot-1"];
   const groups = new Map(Object.entries(GROUPS).map(([uid, names]) => [Number(uid), new Set(names)]));
-  for (const { uid } of [EVE, FAY, OPS]) groups.set(uid, new Set(["users"]));
+  for (const { uid } of [EVE, FAY, OPS]) groups.set(Number(uid), new Set(["users"]));
   const events: AuditEvent[] = [];
   let tagged: readonly string[] = [];
 

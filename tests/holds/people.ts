@@ -5,7 +5,7 @@ import type { Caller } from "../../src/control/ports.ts";
 import { accountsOf, personOf } from "../../src/daemon/ports/callers.ts";
 import type { Person } from "../../src/holds/entitled.ts";
 import { People } from "../../src/identity/humans/people.ts";
-import { type Acting, type Human, NO_UID, type OidcLogin } from "../../src/model/human.ts";
+import type { Acting, Human, OidcLogin } from "../../src/model/human.ts";
 import type { Role } from "../../src/model/role.ts";
 import { openStore } from "../../src/store/store.ts";
 import { folder, handClock, quietLog } from "../store/folder.ts";
@@ -47,7 +47,7 @@ export const human = (name: string, sub: string): Human => {
 
 /** Over the network unless told. */
 export const signedIn = (who: Human, how: { uid?: number; pid?: number; by?: "token"; glass?: true } = {}): Caller => {
-  const { uid = NO_UID, pid = 1, by, glass } = how;
+  const { uid, pid, by, glass } = how;
   const roles: ReadonlySet<Role> = new Set(["reviewer"]);
   const way = by === "token" ? { kind: by, id: "t" } : ({ kind: "session", id: "s", uid } as const);
   const acting: Acting = { human: who, roles, by: way, ...(glass === true ? { glassUntilMs: 1 } : {}) };

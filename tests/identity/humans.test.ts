@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
 import { BREAK_GLASS_EACH_MAX, HUMAN_SEEN_MS, HUMAN_SESSIONS_EACH_MAX } from "../../src/base/limits.ts";
 import type { HumanConfiguration } from "../../src/identity/humans/humans.ts";
-import { NO_UID, type OidcLogin } from "../../src/model/human.ts";
+import type { OidcLogin } from "../../src/model/human.ts";
 import { HumanIssuer } from "../kit/human-issuer.ts";
 import { ASKING, humansAt, loginAt, ROLES, SUDO } from "./human-world.ts";
 
@@ -29,7 +29,7 @@ test("a session that another user shows is nobody's, and is not kept alive by it
   const { humans, signIn, clock } = await world(t, { logins: [login({ scopes: ["openid", "profile"] })] });
   const { secret } = await signIn("ada");
   clock.advance(899_999);
-  for (const uid of [0, ASKING.uid + 1, NO_UID]) assert.equal(await humans.authenticate(secret, uid), undefined);
+  for (const uid of [0, ASKING.uid + 1, undefined]) assert.equal(await humans.authenticate(secret, uid), undefined);
   clock.advance(1);
   await assert.rejects(humans.authenticate(secret, ASKING.uid), { code: "HUMAN_SESSION_OVER" });
 });
@@ -125,7 +125,9 @@ test("a session is revoked by name, by account and by its id, and tokens go with
 });
 
 test("whoever is revoked by one of their accounts has no session by another one", async (t) => {
-  const { humans, signIn } = await world(t, { people: [{ name: "ada", accounts: ["corp:ada", "corp:ben"] }] });
+  const { humans, signIn } = await world(t, {
+    people: [{ name: "ada", accounts: ["corp:ada", "corp:ben"], groups: [] }],
+  });
   for (const who of ["corp:ada", "Ada Lovelace", "ada"]) {
     await signIn("ada");
     const { secret } = await signIn("ben");

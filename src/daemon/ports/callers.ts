@@ -3,8 +3,8 @@ import type { Caller } from "../../control/ports.ts";
 import type { Person } from "../../holds/entitled.ts";
 import { type Humans, humanFields } from "../../identity/humans/humans.ts";
 import type { Loan } from "../../model/delegation.ts";
-import type { Doer, EventFields } from "../../model/event.ts";
-import { NO_UID, unixAccount } from "../../model/human.ts";
+import { type Doer, type EventFields, processFields, userFields } from "../../model/event.ts";
+import { shownAs, unixAccount } from "../../model/human.ts";
 
 export interface CallerParts {
   /** The name of a user, or "". */
@@ -25,16 +25,20 @@ export function callerNow(caller: Caller, humans: Pick<Humans, "now">): Caller |
 
 /** What an event says of whose doing it is. */
 export function callerFields(caller: Caller): EventFields {
-  return { ...doerOf(caller), pid: caller.pid };
+  return { ...doerOf(caller), ...processFields(caller) };
 }
 
 export function doerOf({ uid, acting }: Pick<Caller, "uid" | "acting">): Doer {
-  return { uid, ...(acting === undefined ? {} : humanFields(acting.human)) };
+  return {
+    ...userFields(uid),
+    ...(acting === undefined ? {} : { ...humanFields(acting.human), credential: shownAs(acting) }),
+  };
 }
 
 /** All accounts by which a caller is known or acts, without root: what they start, none of these approves. */
 export function accountsOf({ uid, pid, acting }: Caller, loginUidOf: CallerParts["loginUidOf"]): readonly string[] {
-  const users = [uid, loginUidOf(pid) ?? 0].filter((one) => one !== 0 && one !== NO_UID).map(unixAccount);
+  const loginUid = pid === undefined ? undefined : loginUidOf(pid);
+  const users = [uid, loginUid].flatMap((one) => (one === undefined || one === 0 ? [] : [unixAccount(one)]));
   return [...new Set([...(acting === undefined ? [] : [acting.human.account]), ...users])];
 }
 
@@ -43,7 +47,7 @@ export function accountsOf({ uid, pid, acting }: Caller, loginUidOf: CallerParts
  * and is whoever logged in before sudo, where the kernel knows.
  */
 export async function personOf(caller: Caller, { userOf, groupsOf, loginUidOf, lentTo }: CallerParts): Promise<Person> {
-  const { uid, acting } = caller;
+  const { uid, pid, acting } = caller;
   const all = accountsOf(caller, loginUidOf);
   if (acting !== undefined) {
     const { human, roles, glassUntilMs } = acting;
@@ -57,6 +61,7 @@ export async function personOf(caller: Caller, { userOf, groupsOf, loginUidOf, l
       sees: roles.has("admin") || roles.has("auditor") ? "every" : "own",
     };
   }
+  if (uid === undefined || pid === undefined) throw new Error("Cannot tell who asks: neither a process nor a human");
   if (uid !== 0) {
     const own = unixAccount(uid);
     // A name service could call a group "corp:sre", and that one is the login's.
@@ -66,7 +71,7 @@ export async function personOf(caller: Caller, { userOf, groupsOf, loginUidOf, l
     return { uid, user: userOf(uid), groups, accounts: [own], through, lent, reach: "own", sees: "own" };
   }
   const [before] = all;
-  const loginUid = loginUidOf(caller.pid) ?? 0;
+  const loginUid = loginUidOf(pid) ?? 0;
   const user = before === undefined ? userOf(uid) : `${userOf(uid)} (${userOf(loginUid) || `uid ${loginUid}`})`;
   const accounts = [before ?? unixAccount(uid)];
   return { uid, user, groups: new Set(), accounts, through: [], lent: [], reach: "every", sees: "every" };

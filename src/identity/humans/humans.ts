@@ -4,14 +4,14 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import { UserError } from "../../base/errors.ts";
-import type { AuditEvent, EventFields } from "../../model/event.ts";
+import { networkOf } from "../../base/network.ts";
+import { type AuditEvent, type EventFields, processFields } from "../../model/event.ts";
 import {
   type Acting,
   type Human,
   haveCommon,
   issuedAccount,
   type Login,
-  NO_UID,
   type Person,
   type RoleGroups,
   unixAccount,
@@ -26,7 +26,7 @@ import type { LoginWorld, SignedIn } from "./login-client.ts";
 import { People } from "./people.ts";
 import { kindOf } from "./secrets.ts";
 import { type HumanSession, HumanSessions, over } from "./sessions.ts";
-import { type DeviceSignIn, type SamlSignIn, SignIns } from "./sign-ins.ts";
+import { type Beginner, type DeviceSignIn, type SamlSignIn, SignIns } from "./sign-ins.ts";
 
 export interface HumansParts extends LoginWorld, Pick<DelegationParts, "bootNs" | "bootId"> {
   readonly store: HumanRecordStore;
@@ -48,10 +48,13 @@ export interface HumanConfiguration {
 
 /** The process that asks; for the trail, and because its user is tied to whom it signs in. */
 export interface Asking {
-  readonly uid: number;
-  readonly pid: number;
+  /** Undefined: it asks over the network. */
+  readonly uid: number | undefined;
+  readonly pid: number | undefined;
   /** The human whose session or API token it shows. */
   readonly acting?: Acting;
+  /** The address, of who asks over the network. */
+  readonly source?: string;
 }
 
 /** What somebody gets who has signed in. The secret is told once. */
@@ -134,9 +137,9 @@ export class Humans {
     return this.#signIns.beginDevice(login, whoBegins(asking));
   }
 
-  /** Throws as SignIns.endCode, and LOGIN_NO_ROLE. */
-  endCode(query: URLSearchParams, asking: Asking): Promise<Begun> {
-    return this.#begin(() => this.#signIns.endCode(query, whoBegins(asking)), asking);
+  /** `flow`: as `beginCode` gave it; who is known by user or human needs none. Throws as SignIns.endCode, and LOGIN_NO_ROLE. */
+  endCode(query: URLSearchParams, asking: Asking, flow?: string): Promise<Begun> {
+    return this.#begin(() => this.#signIns.endCode(query, flow, whoBegins(asking)), asking);
   }
 
   /** Undefined: not yet. */
@@ -158,7 +161,7 @@ export class Humans {
    * Who shows this secret by a process of this user: a session is shown by the user who signed in and by no other.
    * Undefined: nobody that is known. Throws HUMAN_SESSION_OVER, LOGIN_UNREACHABLE.
    */
-  async authenticate(secret: string, uid: number): Promise<Acting | undefined> {
+  async authenticate(secret: string, uid: number | undefined): Promise<Acting | undefined> {
     switch (kindOf(secret)) {
       case "session":
         return this.#bySession(secret, uid);
@@ -182,7 +185,14 @@ export class Humans {
 
   /** As a process of this host: its user is one with them from now on, and so is who logged in before sudo. */
   async acts({ account }: Human, { uid, pid }: Asking): Promise<void> {
-    for (const user of [uid, this.#parts.loginUidOf(pid) ?? NO_UID]) await this.people.tie(user, account);
+    const users = [uid, pid === undefined ? undefined : this.#parts.loginUidOf(pid)];
+    for (const user of users) if (user !== undefined) await this.people.tie(user, account);
+  }
+
+  /** Who was seen by that account within a month, and what their groups give by now; undefined: nobody. */
+  known(account: string): { readonly human: Human; readonly roles: ReadonlySet<Role> } | undefined {
+    const human = this.people.find(account);
+    return human && { human, roles: this.#rolesOf(human) };
   }
 
   sessions(): readonly (HumanSession & { readonly human: Human | undefined })[] {
@@ -292,7 +302,7 @@ export class Humans {
   }
 
   async #begin(signIn: () => Promise<SignedIn>, asking: Asking): Promise<Begun> {
-    const { uid, pid } = asking;
+    const asked = { ...processFields(asking), ...(asking.source === undefined ? {} : { source: asking.source }) };
     try {
       const signedIn = await signIn();
       const { human } = signedIn;
@@ -306,19 +316,19 @@ export class Humans {
         });
       }
       await this.acts(human, asking);
-      const { secret, session } = await this.#sessions.begin(signedIn, uid);
-      const about = { ...humanFields(human), session: session.id, roles: [...roles].join(" "), uid, pid };
+      const { secret, session } = await this.#sessions.begin(signedIn, asking.uid);
+      const about = { ...humanFields(human), session: session.id, roles: [...roles].join(" "), ...asked };
       this.#say("human.login", `${human.name} signed in by ${human.login}`, about);
       return { secret, session, human, roles };
     } catch (error) {
       // whoever names a flow that there is not has not signed in anywhere, and could fill the trail with it
       const isTold = error instanceof UserError && error.code !== "LOGIN_FLOW";
-      if (isTold) this.#say("human.refused", error.message, { code: error.code, uid, pid });
+      if (isTold) this.#say("human.refused", error.message, { code: error.code, ...asked });
       throw error;
     }
   }
 
-  async #bySession(secret: string, uid: number): Promise<Acting | undefined> {
+  async #bySession(secret: string, uid: number | undefined): Promise<Acting | undefined> {
     const found = await this.#sessions.use(secret, uid);
     if (found === undefined) return undefined;
     const { session, human } = found;
@@ -393,9 +403,10 @@ export class Humans {
   }
 }
 
-/** A user of the host begins and ends a sign-in; what comes over the network is of no user, and counts by its human. */
-function whoBegins({ uid, acting }: Asking): string {
-  return uid === NO_UID && acting !== undefined ? acting.human.account : unixAccount(uid);
+/** A user of the host begins and ends a sign-in; over the network a human does, or a stranger. */
+function whoBegins({ uid, acting, source = "" }: Asking): Beginner {
+  if (uid !== undefined) return { account: unixAccount(uid) };
+  return acting === undefined ? { network: networkOf(source) } : { account: acting.human.account };
 }
 
 /** Who it is, for an event. */

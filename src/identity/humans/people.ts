@@ -10,7 +10,6 @@ import {
   isBySubject,
   issuedAccount,
   type Login,
-  NO_UID,
   type Person,
   unixAccount,
 } from "../../model/human.ts";
@@ -71,7 +70,7 @@ export class People {
   configure(logins: readonly Login[], people: readonly Person[]): void {
     this.#logins = logins;
     this.#index = undefined;
-    this.#people = people.map(({ name, accounts }) => ({ name, accounts: accounts.map((one) => this.#numbered(one)) }));
+    this.#people = people.map((person) => ({ ...person, accounts: person.accounts.map((one) => this.#numbered(one)) }));
   }
 
   /** As they were seen last. Undefined: never, not for a month, or their login is another one in the settings now. */
@@ -93,9 +92,9 @@ export class People {
     await this.#keep("human", this.#known, account, known);
   }
 
-  /** Somebody acts as this Unix user. Root is nobody's alone, and what comes over the network is no user's. */
+  /** Somebody acts as this Unix user. Root is nobody's alone. */
   async tie(uid: number, account: string): Promise<void> {
-    if (uid === 0 || uid === NO_UID) return;
+    if (uid === 0) return;
     const id = `${uid} ${account}`;
     const seenMs = this.#clock.nowMs();
     if (seenMs - (this.#ties.get(id)?.seenMs ?? 0) < TIE_AGE_MS) return;

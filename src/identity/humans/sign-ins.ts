@@ -1,20 +1,32 @@
 /**
  * Sign-ins that have begun: by a code or a SAML response that the person's browser brings back, or by a device code. What
  * they must bring back (state, nonce, PKCE verifier, device code, ID of the request) stays here; each can be ended once, by
- * who began it.
+ * who began it. Strangers, who come over the network and show nothing, are known again by a secret of the flow that no
+ * browser has seen.
  */
 import { randomBytes } from "node:crypto";
 import { type DeviceAuthorizationResponse, randomNonce, randomPKCECodeVerifier, randomState } from "openid-client";
 import { UserError } from "../../base/errors.ts";
-import { DEVICE_WAIT_MS, SIGN_IN_MS, SIGN_INS_EACH_MAX, SIGN_INS_MAX } from "../../base/limits.ts";
+import {
+  DEVICE_WAIT_MS,
+  SIGN_IN_MS,
+  SIGN_INS_EACH_MAX,
+  SIGN_INS_MAX,
+  SIGN_INS_STRANGERS_MAX,
+} from "../../base/limits.ts";
 import type { Human, Login } from "../../model/human.ts";
 import { type CodeChecks, LoginClient, type LoginWorld, type SignedIn } from "./login-client.ts";
 import { SamlClient } from "./saml-client.ts";
 
 type Client = LoginClient | SamlClient;
 
+/** Who begins one: by an account, or a stranger from a network. */
+export type Beginner = { readonly account: string } | { readonly network: string };
+
 interface Begun {
-  readonly who: string;
+  readonly who: Beginner;
+  /** What a stranger must show to end it. */
+  readonly flow: string;
   readonly endsMs: number;
   readonly way:
     | { readonly kind: "code"; readonly client: LoginClient; readonly checks: CodeChecks }
@@ -63,20 +75,20 @@ export class SignIns {
     for (const [flow, { way }] of this.#begun) if (!this.#clients.includes(way.client)) this.#end(flow);
   }
 
-  /** Throws LOGIN_UNKNOWN, LOGIN_KIND, SIGN_INS_FULL, LOGIN_UNREACHABLE. `flow` is also the `state` that comes back. */
+  /** Throws LOGIN_UNKNOWN, LOGIN_KIND, SIGN_INS_FULL, LOGIN_UNREACHABLE. */
   async beginCode(
     login: string | undefined,
     redirectUri: string,
-    who: string,
+    who: Beginner,
   ): Promise<{ readonly flow: string; readonly login: string; readonly url: string; readonly endsMs: number }> {
     const client = this.#oidc(login);
     this.#requireRoom(who);
-    const state = randomState();
+    const [state, flow] = [randomState(), randomState()];
     const checks = { redirectUri, state, nonce: randomNonce(), verifier: randomPKCECodeVerifier() };
     const endsMs = this.#world.clock.nowMs() + SIGN_IN_MS;
-    this.#begun.set(state, { who, endsMs, way: { kind: "code", client, checks } });
+    this.#begun.set(state, { who, flow, endsMs, way: { kind: "code", client, checks } });
     try {
-      return { flow: state, login: client.login.name, url: await client.authorizationUrl(checks), endsMs };
+      return { flow, login: client.login.name, url: await client.authorizationUrl(checks), endsMs };
     } catch (error) {
       this.#end(state);
       throw error;
@@ -84,36 +96,37 @@ export class SignIns {
   }
 
   /** Throws LOGIN_FLOW, LOGIN_REFUSED, LOGIN_UNREACHABLE, LOGIN_CLAIMS; then it has to begin anew. */
-  async endCode(query: URLSearchParams, who: string): Promise<SignedIn> {
-    const flow = query.get("state") ?? "";
-    const { way } = this.#of(flow, who);
+  async endCode(query: URLSearchParams, flow: string | undefined, who: Beginner): Promise<SignedIn> {
+    const state = query.get("state") ?? "";
+    const { way } = this.#of(state, flow, who);
     if (way.kind !== "code") throw flowOver();
-    this.#end(flow); // a second use of the code is an attack, or comes to nothing
+    this.#end(state); // a second use of the code is an attack, or comes to nothing
     return way.client.byCode(query, way.checks);
   }
 
   /** Throws LOGIN_UNKNOWN, LOGIN_KIND, SIGN_INS_FULL. */
-  async beginSaml(login: string | undefined, who: string): Promise<SamlSignIn> {
+  async beginSaml(login: string | undefined, who: Beginner): Promise<SamlSignIn> {
     const client = this.#client(login);
     if (!(client instanceof SamlClient)) throw otherKind(client, "speaks OpenID Connect");
     this.#requireRoom(who);
     const relayState = randomState();
     const requestId = `_${randomBytes(32).toString("hex")}`; // an ID in XML begins with no digit
     const endsMs = this.#world.clock.nowMs() + SIGN_IN_MS;
-    this.#begun.set(relayState, { who, endsMs, way: { kind: "saml", client, requestId } });
+    // the browser sees all that ends it: strangers, who have nothing else, begin none
+    this.#begun.set(relayState, { who, flow: randomState(), endsMs, way: { kind: "saml", client, requestId } });
     return { login: client.login.name, url: await client.signOnUrl(requestId, relayState), relayState, endsMs };
   }
 
   /** Throws LOGIN_FLOW, LOGIN_REFUSED, LOGIN_CLAIMS; then it has to begin anew. */
-  async endSaml(response: string, relayState: string, who: string): Promise<SignedIn> {
-    const { way } = this.#of(relayState, who);
+  async endSaml(response: string, relayState: string, who: Beginner): Promise<SignedIn> {
+    const { way } = this.#of(relayState, undefined, who);
     if (way.kind !== "saml") throw flowOver();
     this.#end(relayState); // one response to a request, good or not
     return way.client.byResponse(response, way.requestId);
   }
 
   /** Throws LOGIN_UNKNOWN, LOGIN_KIND, SIGN_INS_FULL, LOGIN_UNREACHABLE, LOGIN_REFUSED. */
-  async beginDevice(login: string | undefined, who: string): Promise<DeviceSignIn> {
+  async beginDevice(login: string | undefined, who: Beginner): Promise<DeviceSignIn> {
     const client = this.#oidc(login);
     this.#requireRoom(who);
     const flow = randomState();
@@ -126,7 +139,7 @@ export class SignIns {
         (failure: unknown) => ({ failure }),
       );
     const latestMs = this.#world.clock.nowMs() + SIGN_IN_MS;
-    this.#begun.set(flow, { who, endsMs: latestMs, way: { kind: "device", client, outcome, stop } });
+    this.#begun.set(flow, { who, flow, endsMs: latestMs, way: { kind: "device", client, outcome, stop } });
     try {
       const begun = await begin;
       return { flow, login: client.login.name, ...this.#shown(begun, latestMs) };
@@ -137,8 +150,8 @@ export class SignIns {
   }
 
   /** Undefined: the person has not answered yet. Throws as `endCode`. */
-  async endDevice(flow: string, who: string): Promise<SignedIn | undefined> {
-    const { way } = this.#of(flow, who);
+  async endDevice(flow: string, who: Beginner): Promise<SignedIn | undefined> {
+    const { way } = this.#of(flow, flow, who);
     if (way.kind !== "device") throw flowOver();
     let timer: NodeJS.Timeout | undefined;
     const later = new Promise<undefined>((resolve) => {
@@ -190,29 +203,42 @@ export class SignIns {
     throw new UserError("LOGIN_UNKNOWN", message, remedy);
   }
 
-  #of(flow: string, who: string): Begun {
+  #of(id: string, flow: string | undefined, who: Beginner): Begun {
     this.expire();
-    const begun = this.#begun.get(flow);
-    if (begun === undefined || begun.who !== who) throw flowOver();
+    const begun = this.#begun.get(id);
+    if (begun === undefined || !isOf(begun, flow, who)) throw flowOver();
     return begun;
   }
 
-  #end(flow: string): void {
-    const begun = this.#begun.get(flow);
-    this.#begun.delete(flow);
+  #end(id: string): void {
+    const begun = this.#begun.get(id);
+    this.#begun.delete(id);
     if (begun?.way.kind === "device") begun.way.stop.abort();
   }
 
-  #requireRoom(who: string): void {
+  /** Strangers, of however many addresses, leave room for everybody else. */
+  #requireRoom(who: Beginner): void {
     this.expire();
-    const own = [...this.#begun.values()].filter((begun) => begun.who === who).length;
-    if (own < SIGN_INS_EACH_MAX && this.#begun.size < SIGN_INS_MAX) return;
+    const all = [...this.#begun.values()];
+    const own = all.filter((begun) => nameOf(begun.who) === nameOf(who)).length;
+    const strangers = "network" in who ? all.filter((begun) => "network" in begun.who).length : 0;
+    if (own < SIGN_INS_EACH_MAX && all.length < SIGN_INS_MAX && strangers < SIGN_INS_STRANGERS_MAX) return;
     throw new UserError(
       "SIGN_INS_FULL",
       "Cannot begin to sign in: too many have begun and not ended",
       `Wait for them to expire (${SIGN_IN_MS / 60_000} minutes)`,
     );
   }
+}
+
+function nameOf(who: Beginner): string {
+  return "account" in who ? `account ${who.account}` : `network ${who.network}`;
+}
+
+/** A stranger's address may change on the way. */
+function isOf(begun: Begun, flow: string | undefined, who: Beginner): boolean {
+  if ("network" in who) return "network" in begun.who && begun.flow === flow;
+  return nameOf(begun.who) === nameOf(who);
 }
 
 function clientOf(login: Login, world: LoginWorld): Client {

@@ -114,7 +114,7 @@ async function listSessions(shell: Shell): Promise<void> {
         { title: "SESSION", cell: ({ id }) => id },
         { title: "NAME", cell: ({ name }) => name },
         { title: "ACCOUNT", cell: ({ account }) => account },
-        { title: "UID", cell: ({ uid }) => String(uid), align: "right" },
+        { title: "UID", cell: ({ uid }) => (uid === undefined ? "network" : String(uid)), align: "right" },
         { title: "SINCE", cell: ({ beganMs }) => moment(beganMs) },
         { title: "USED", cell: ({ usedMs }) => moment(usedMs) },
         { title: "UNTIL", cell: ({ endsMs }) => moment(endsMs) },

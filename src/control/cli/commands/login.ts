@@ -54,7 +54,7 @@ const PLAIN = { as: "user" } as const;
 async function login(shell: Shell, { issuer, device = false }: LoginOptions): Promise<void> {
   const named = issuer === undefined ? {} : { login: issuer };
   const { secret, ...who } = await (device ? byDevice(shell, named) : byBrowser(shell, named));
-  const file = sessionFile(shell.world.env, shell.runDir);
+  const file = sessionFile(shell.world.env, shell.daemon);
   await endFormer(shell);
   keepSession(file, secret);
   if (shell.json) return shell.say(JSON.stringify(who));
@@ -67,6 +67,7 @@ interface Named {
 
 /** A login that there is not, or one of several, is the daemon's to refuse. */
 async function byBrowser(shell: Shell, named: Named): Promise<SessionBegun> {
+  if (shell.daemon !== shell.runDir) return byCode(shell, named); // over TLS strangers hear of no logins
   const logins = await shell.api.get<readonly LoginListing[]>("/v1/logins", PLAIN);
   const meant = logins.filter(({ name }) => named.login === undefined || name === named.login);
   const recipient = meant.length === 1 ? meant[0]?.recipient : undefined;
@@ -77,12 +78,12 @@ async function byCode(shell: Shell, named: Named): Promise<SessionBegun> {
   const loopback = await openCallback();
   try {
     const { url: redirectUri } = loopback;
-    const { url, endsMs } = await shell.api.post<CodeSignIn>("/v1/login/code", { ...named, redirectUri }, PLAIN);
+    const { flow, url, endsMs } = await shell.api.post<CodeSignIn>("/v1/login/code", { ...named, redirectUri }, PLAIN);
     const state = new URL(url).searchParams.get("state") ?? "";
     shell.warn(`open this in a browser on this host, and sign in there:\n${printable(url)}`);
     showInBrowser(url, shell.world.env);
     return await loopback.wait(state, endsMs, (brought) =>
-      shell.api.post<SessionBegun>("/v1/login/code/end", brought, PLAIN),
+      shell.api.post<SessionBegun>("/v1/login/code/end", { ...brought, flow }, PLAIN),
     );
   } finally {
     loopback.close();
@@ -131,7 +132,7 @@ function showInBrowser(url: string, env: Shell["world"]["env"]): void {
 
 async function logout(shell: Shell): Promise<void> {
   const hadOne = await endFormer(shell);
-  forgetSession(sessionFile(shell.world.env, shell.runDir));
+  forgetSession(sessionFile(shell.world.env, shell.daemon));
   if (shell.json) shell.say(JSON.stringify({ ended: hadOne }));
   else shell.say(hadOne ? "signed out" : "nobody was signed in");
 }

@@ -63,7 +63,11 @@ async function listHolds(shell: Shell): Promise<void> {
   const columns = [
     { title: "ID", cell: ({ sessionId }: LegalHoldListing) => sessionId },
     { title: "SINCE", cell: ({ sinceMs }: LegalHoldListing) => moment(sinceMs) },
-    { title: "BY UID", cell: ({ uid }: LegalHoldListing) => String(uid), align: "right" as const },
+    {
+      title: "BY UID",
+      cell: ({ uid }: LegalHoldListing) => (uid === undefined ? "network" : String(uid)),
+      align: "right" as const,
+    },
     { title: "REASON", cell: ({ reason }: LegalHoldListing) => reason },
   ];
   shell.say(table(holds, columns, shell.colours));
