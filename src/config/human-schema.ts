@@ -7,6 +7,7 @@ import {
   ROLE_GROUPS_MAX,
   SAML_CERTIFICATES_MAX,
 } from "../base/limits.ts";
+import { NAME_ID_FORMATS } from "../model/human.ts";
 import { TOKEN_ALGORITHMS } from "../model/issuer.ts";
 import { GIVEN_ROLES } from "../model/role.ts";
 import { claim, entityId, groupsBy, issuerUrl, names } from "./identity-schema.ts";
@@ -69,6 +70,7 @@ const saml = {
     clockSkew: duration,
     groups: groupsBy("attribute", text),
     subject: text,
+    nameIdFormat: { type: "string", enum: [...NAME_ID_FORMATS] },
     displayName: text,
     session,
   },

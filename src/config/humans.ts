@@ -1,7 +1,15 @@
 /** `identity.logins`, `roles` and `humans` of the settings as plain values. Reads no file, asks no issuer. */
 import { dirname, resolve } from "node:path";
 import { CLOCK_SKEW_MS_MAX, HUMAN_IDLE_MS, HUMAN_SESSION_MS } from "../base/limits.ts";
-import { type Login, NAME_ID, type OidcLogin, type Person, type RoleGroups, type SamlLogin } from "../model/human.ts";
+import {
+  type Login,
+  NAME_ID,
+  type NameIdFormat,
+  type OidcLogin,
+  type Person,
+  type RoleGroups,
+  type SamlLogin,
+} from "../model/human.ts";
 import type { SecretRef } from "../model/sink.ts";
 import { bounded, CLOCK_SKEW_DEFAULT_MS, groupsOf, type RawGroups } from "./identity.ts";
 import { checkDistinct, invalid } from "./meaning.ts";
@@ -33,6 +41,7 @@ interface RawSamlLogin extends RawTerms {
   readonly audience: string;
   readonly recipient: string;
   readonly clockSkew?: string;
+  readonly nameIdFormat?: NameIdFormat;
   readonly groups?: RawGroups<"attribute">;
 }
 
@@ -127,6 +136,7 @@ function readSaml(raw: RawSamlLogin, path: Path, file: string, report: Report): 
   const clockSkewMs = bounded(raw.clockSkew, CLOCK_SKEW_DEFAULT_MS, 0, CLOCK_SKEW_MS_MAX, "5m", skewPath, report);
   const login: SamlLogin = {
     ...{ kind: "saml", name, url, signOn, certificates: [], audience, recipient, clockSkewMs, subject, displayName },
+    nameIdFormat: raw.nameIdFormat ?? "unspecified",
     ...{ groups: groupsOf(raw.groups, "attribute"), ...readSession(raw, path, report) },
   };
   return { login, certificateFiles: raw.certificates.map((path) => resolve(dirname(file), path)) };

@@ -13,8 +13,8 @@ export interface Assertion {
   readonly signature: Element | undefined;
   /** Text of its NameID; undefined where that is no text. */
   readonly subject: string | undefined;
-  /** Whether that is another one the next time (a transient NameID). */
-  readonly isPassing: boolean;
+  /** The last part of its NameID's Format, "persistent"; undefined: one that SAML does not have. */
+  readonly nameIdFormat: string | undefined;
   readonly issuedMs: number;
   /** When its time begins and ends, by all that it says of that. */
   readonly beginsMs: number;
@@ -32,7 +32,8 @@ export interface Assertion {
   readonly attributes: ReadonlyMap<string, readonly (string | null)[]>;
 }
 
-const TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
+const FORMAT = /^urn:oasis:names:tc:SAML:(?:1\.1|2\.0):nameid-format:([A-Za-z0-9]+)$/;
+const UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
 const BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
 /** UTC, as SAML demands it (core, section 1.3.3). */
 const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z$/;
@@ -57,7 +58,7 @@ export function readAssertion(assertion: Element): Assertion {
   return {
     ...{ id: textIn(assertion, "ID"), issuer: textOf(parts.one("saml:Issuer")) ?? "" },
     ...{ signature: parts.all("ds:Signature")[0], subject: textOf(nameId) },
-    isPassing: attributeOf(nameId, "Format") === TRANSIENT,
+    nameIdFormat: FORMAT.exec(attributeOf(nameId, "Format") ?? UNSPECIFIED)?.[1],
     issuedMs: timeIn(assertion, "IssueInstant"),
     beginsMs: Math.max(...[conditions, data].map((element) => timeIn(element, "NotBefore", 0))),
     endsMs: Math.min(timeIn(data, "NotOnOrAfter"), timeIn(conditions, "NotOnOrAfter")),

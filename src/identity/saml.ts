@@ -4,7 +4,7 @@
  * And the requests that humans' sign-ins begin with.
  */
 import { SAML } from "@node-saml/node-saml";
-import { NAME_ID, type SamlLogin } from "../model/human.ts";
+import { NAME_ID, type NameIdFormat, type SamlLogin } from "../model/human.ts";
 import type { Identity } from "../model/identity.ts";
 import type { SamlProvider } from "../model/issuer.ts";
 import { type Assertion, readAssertion } from "./saml-assertion.ts";
@@ -15,6 +15,13 @@ import { nameOf, readXml } from "./xml.ts";
 
 /** What the settings say of a provider, whoever shows its responses. */
 type Terms = Pick<SamlProvider, "url" | "certificates" | "audience" | "recipient" | "clockSkewMs">;
+
+/** As it is asked for. Source: SAML 2.0 core, section 8.3; null: as the provider likes. */
+const FORMATS: Readonly<Record<NameIdFormat, string | null>> = {
+  unspecified: null,
+  emailAddress: "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
+  persistent: "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+};
 
 /** `form`: that of the response, which is one of this provider's by its own word. Throws TOKEN_… */
 export async function identifyBySaml(provider: SamlProvider, form: SamlForm, nowMs: number): Promise<Identity> {
@@ -46,8 +53,8 @@ export function signOnUrl(login: SamlLogin, requestId: string, relayState: strin
   const requester = new SAML({
     ...{ issuer: login.audience, callbackUrl: login.recipient, entryPoint: login.signOn },
     ...{ idpCert: [...login.certificates], generateUniqueId: () => requestId },
-    // how people log in, and how their provider names them, is the provider's to say
-    ...{ identifierFormat: null, disableRequestedAuthnContext: true },
+    identifierFormat: FORMATS[login.nameIdFormat],
+    disableRequestedAuthnContext: true, // how people log in is the provider's to say
   });
   return requester.getAuthorizeUrlAsync(relayState, undefined, {});
 }

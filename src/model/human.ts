@@ -44,7 +44,13 @@ export interface SamlLogin extends LoginTerms {
   /** Where browsers bring its responses to: "http://127.0.0.1:7420/saml". */
   readonly recipient: string;
   readonly clockSkewMs: number;
+  /** Of its NameIDs; of others whoever signs in could have asked for. */
+  readonly nameIdFormat: NameIdFormat;
 }
+
+/** By which somebody is known for good. Source: SAML 2.0 core, section 8.3. */
+export const NAME_ID_FORMATS = ["unspecified", "emailAddress", "persistent"] as const;
+export type NameIdFormat = (typeof NAME_ID_FORMATS)[number];
 
 /** The subject of a SAML assertion among its attributes; one that calls itself so does not count. */
 export const NAME_ID = "NameID";

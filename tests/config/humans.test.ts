@@ -52,6 +52,7 @@ test("a login that speaks SAML becomes plain values with defaults, and its certi
     login: {
       ...{ kind: "saml", name: "legacy", url: "urn:idp", signOn: "https://idp.corp/sso?tenant=a", certificates: [] },
       ...{ audience: "us", recipient: "http://127.0.0.1:7420/saml", clockSkewMs: 60_000, subject: "NameID" },
+      nameIdFormat: "unspecified",
       ...{ displayName: "NameID", groups: undefined, idleMs: 900_000, lastsMs: 43_200_000 },
     },
   });
@@ -59,11 +60,12 @@ test("a login that speaks SAML becomes plain values with defaults, and its certi
 
 test("what a login that speaks SAML says goes before the defaults, and its groups may have roles", () => {
   const keys =
-    ', clockSkew: 5s, subject: "urn:mail", displayName: cn, session: { idle: 5m, lasts: 1h }, groups: { attribute: "urn:groups", names: { "CN=Site": [sre] } }';
+    ', clockSkew: 5s, nameIdFormat: persistent, subject: "urn:mail", displayName: cn, session: { idle: 5m, lasts: 1h }, groups: { attribute: "urn:groups", names: { "CN=Site": [sre] } }';
   const { logins, roles } = readSettings(`${saml(keys)}roles: { reviewer: [sre, "legacy:ops"] }\n`, FILE).humans;
   const [{ login: read } = assert.fail("no login")] = logins;
   assert.ok(read.kind === "saml");
   const { clockSkewMs, subject, displayName, idleMs, lastsMs, groups } = read;
+  assert.equal(read.nameIdFormat, "persistent");
   assert.deepEqual([clockSkewMs, subject, displayName, idleMs, lastsMs], [5_000, "urn:mail", "cn", 300_000, 3_600_000]);
   assert.deepEqual([groups?.claim, { ...groups?.names }], ["urn:groups", { "CN=Site": ["sre"] }]);
   assert.deepEqual(roles, { reviewer: ["sre", "legacy:ops"] });
@@ -119,6 +121,12 @@ const bad: readonly (readonly [string, string, string, RegExp])[] = [
         /from 1024 to 65535/,
       ] as const,
   ),
+  [
+    "names that are others each time",
+    saml(", nameIdFormat: transient"),
+    "identity.logins[0].nameIdFormat",
+    /unspecified, emailAddress, persistent|one of/,
+  ],
   ["a skew of an hour", saml(", clockSkew: 1h"), "identity.logins[0].clockSkew", /to 5m/],
   [
     "groups of SAML by a claim",

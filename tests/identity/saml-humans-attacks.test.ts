@@ -207,6 +207,11 @@ const attacks: readonly (readonly [name: string, attack: Attack, code: string])[
     brings((asked) => signed(inName(answerTo(asked), "transient"))),
     "TOKEN_CLAIMS",
   ],
+  [
+    "whose name is of another form than the settings say, as its person asked the provider for (NameIDPolicy)",
+    brings((asked) => signed(inName(answerTo(asked), "persistent"))),
+    "TOKEN_CLAIMS",
+  ],
   ["that is not signed", brings((asked) => answerTo(asked)), "TOKEN_SIGNATURE"],
   ["that is signed, but its assertion is not", brings((asked) => signedWhole(answerTo(asked))), "TOKEN_SIGNATURE"],
   [
@@ -264,6 +269,25 @@ for (const [index, [name]] of wrappingOf(response).entries()) {
     await letsIn(on);
   });
 }
+
+test("nobody is two humans by asking the provider for another form of their name; control: where the settings say that form, it is theirs", async (t) => {
+  for (const form of ["emailAddress", "persistent"] as const) {
+    const ada = await scene(t, { logins: [login({ nameIdFormat: form })] });
+    for (const other of ["unspecified", "emailAddress", "persistent", "transient", "made-up"]) {
+      const asked = await ada.begin();
+      const named = signed(inName(answerTo(asked, { subject: `ada by ${other}` }), other));
+      if (other === form) assert.equal((await ada.end(asked, named)).human.account, `legacy:ada by ${form}`);
+      else await refused(ada.end(asked, named), "TOKEN_CLAIMS");
+    }
+    const asked = await ada.begin();
+    await refused(ada.end(asked, good(asked)), "TOKEN_CLAIMS"); // no form is "unspecified"
+    assert.match(
+      asked.xml,
+      new RegExp(`<samlp:NameIDPolicy [^>]*Format="urn:oasis:names:tc:SAML:[12]\\.[01]:nameid-format:${form}"`),
+    );
+    assert.deepEqual(new Set(ada.humans.sessions().map(({ account }) => account)), new Set([`legacy:ada by ${form}`]));
+  }
+});
 
 test("an answer counts once: not for its request again, not for another one, not for two who are as fast", async (t) => {
   const { begin, end, humans } = await scene(t);

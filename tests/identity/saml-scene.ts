@@ -17,6 +17,7 @@ export const OTHER = { uid: 2002, pid: 8 };
 export const login = (changes: Partial<SamlLogin> = {}): SamlLogin => ({
   ...{ kind: "saml", name: "legacy", url: ENTITY, signOn: SIGN_ON, certificates: [keys.current.certificate] },
   ...{ audience: AUDIENCE, recipient: ACS, clockSkewMs: SKEW_MS, groups: { claim: GROUPS }, subject: "NameID" },
+  nameIdFormat: "unspecified",
   ...{ displayName: MAIL, idleMs: 900_000, lastsMs: 43_200_000, ...changes },
 });
 export const ROLES = { reviewer: ["legacy:builders"], auditor: ["legacy:audit"] } as const;

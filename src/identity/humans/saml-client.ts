@@ -56,11 +56,18 @@ export class SamlClient {
     return { human, ...(sessionEndsMs === Number.POSITIVE_INFINITY ? {} : { endsMs: sessionEndsMs }) };
   }
 
-  /** A transient NameID is a new one each time: it cannot say who somebody is. */
-  #sub({ isPassing }: Assertion, claims: Claims): unknown {
-    const { subject } = this.login;
-    if (isPassing && subject === NAME_ID) throw claimsRefused("its NameID is transient; name an attribute as subject");
-    return claims[isPassing ? subject : NAME_ID];
+  /**
+   * A transient NameID is a new one each time: it cannot say who somebody is. Nor can one of a form that the settings do not
+   * name: requests are not signed, so that people can ask their provider for any, and would be a human of each.
+   */
+  #sub({ nameIdFormat }: Assertion, claims: Claims): unknown {
+    const { subject, nameIdFormat: expected } = this.login;
+    if (nameIdFormat === "transient") {
+      if (subject === NAME_ID) throw claimsRefused("its NameID is transient; name an attribute as subject");
+      return claims[subject];
+    }
+    if (nameIdFormat === expected) return claims[NAME_ID];
+    throw claimsRefused(`the Format of its NameID is not ${expected}, which nameIdFormat of the login says`);
   }
 
   /** Refusals speak of tokens of agents. Their words name what is wrong, and never a value. */
