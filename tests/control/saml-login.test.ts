@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync, statSync } from "node:fs";
 import { type OutgoingHttpHeaders, request } from "node:http";
-import { createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
-import { SAML_BYTES_MAX, SAML_POST_BYTES_MAX } from "../../src/base/limits.ts";
+import { LOOPBACK_CONNECTIONS_MAX, SAML_BYTES_MAX, SAML_POST_BYTES_MAX } from "../../src/base/limits.ts";
 import { freePort } from "../kit/free-port.ts";
 import { fakeDaemon } from "./fake-daemon.ts";
 import { commandLineOf } from "./human-cli.ts";
@@ -107,6 +107,25 @@ for (const [name, fields] of [
     assert.throws(() => statSync(cli.file), { code: "ENOENT" });
   });
 }
+
+test("connections that say nothing neither keep the answer out nor hold the command", async (t) => {
+  const { cli, recipient, port } = await world(t);
+  let [posting, silent]: [Promise<number | undefined> | undefined, readonly Socket[]] = [undefined, []];
+  const { code, err } = await cli.run(["login", "--issuer", "legacy"], {
+    heard: (text) => {
+      if (!/^https:\S+\n$/m.test(text)) return;
+      posting ??= (async () => {
+        silent = Array.from({ length: 2 * LOOPBACK_CONNECTIONS_MAX }, () => connect(port, "127.0.0.1"));
+        for (const socket of silent) socket.on("error", () => {}).resume();
+        await Promise.all(silent.map((socket) => once(socket, "connect")));
+        return post(recipient);
+      })();
+    },
+  });
+  assert.deepEqual([code, await posting], [0, 200], err);
+  const signal = AbortSignal.timeout(5_000);
+  for (const socket of silent) if (!socket.closed) await once(socket, "close", { signal });
+});
 
 test("where somebody else listens at that page already, nothing is begun", async (t) => {
   const { cli, daemon, port } = await world(t);

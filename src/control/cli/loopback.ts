@@ -4,10 +4,9 @@
  * posted by another site, so its Origin tells nothing.
  * Source: RFC 8252, section 7.3; SAML 2.0 bindings, section 3.5 (HTTP POST).
  */
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { codeOf, UserError } from "../../base/errors.ts";
+import { UserError } from "../../base/errors.ts";
 import {
   API_HEADER_BYTES_MAX,
   API_REQUEST_WAIT_MS,
@@ -15,6 +14,7 @@ import {
   SAML_POST_BYTES_MAX,
   TOKEN_BYTES_MAX,
 } from "../../base/limits.ts";
+import { type Address, bounds, Listening } from "../doors/listening.ts";
 import type { BroughtBack, SamlBroughtBack } from "../human-ports.ts";
 
 export interface Loopback<Brought> {
@@ -24,7 +24,8 @@ export interface Loopback<Brought> {
    * `take` makes of it. Throws what `take` throws, LOGIN_REFUSED and LOGIN_LATE.
    */
   wait<T>(secret: string, untilMs: number, take: (brought: Brought) => Promise<T>): Promise<T>;
-  close(): void;
+  /** Ends connections that are open as well: browsers keep some in hand, and any site or user of this host may. */
+  close(): Promise<void>;
 }
 
 /** How issuers send browsers back. */
@@ -68,36 +69,26 @@ export function openCallback(): Promise<Loopback<BroughtBack>> {
 }
 
 /** Of SAML, where the identity provider was told. Throws LOGIN_PORT. */
-export async function openRecipient(recipient: string): Promise<Loopback<SamlBroughtBack>> {
-  const place = new URL(recipient);
-  try {
-    return await open(place, SAML);
-  } catch (cause) {
-    const message = `Cannot listen on ${place.host} for the browser: ${codeOf(cause)}`;
-    const remedy = `End what listens there (ss -tlnp), or wait for another sign-in; the port is that of the login's recipient`;
-    throw new UserError("LOGIN_PORT", message, remedy, { cause });
-  }
+export function openRecipient(recipient: string): Promise<Loopback<SamlBroughtBack>> {
+  return open(new URL(recipient), SAML);
 }
 
 async function open<Brought>(place: URL, way: Way<Brought>): Promise<Loopback<Brought>> {
   let answer = (_fields: URLSearchParams, response: ServerResponse) => page(response, 404, "There is nothing here.");
-  const server = createServer(
-    {
-      maxHeaderSize: API_HEADER_BYTES_MAX + TOKEN_BYTES_MAX,
-      headersTimeout: API_REQUEST_WAIT_MS,
-      requestTimeout: API_REQUEST_WAIT_MS,
-    },
-    async (request, response) => {
+  const limits = { ...bounds(API_REQUEST_WAIT_MS), maxHeaderSize: API_HEADER_BYTES_MAX + TOKEN_BYTES_MAX };
+  const listening = new Listening({ connectionsMax: LOOPBACK_CONNECTIONS_MAX, refusal });
+  await listening.move({ address: place.hostname, port: Number(place.port) }, () =>
+    createServer(limits, async (request, response) => {
       const asked = askedOf(request, own, way.method);
       const fields = asked && (await way.fieldsOf(request, asked));
-      if (fields === undefined) page(response, 404, "There is nothing here.");
-      else answer(fields, response);
-    },
+      if (fields === undefined) return page(response, 404, "There is nothing here.");
+      listening.heard(request);
+      answer(fields, response);
+    }),
   );
-  server.maxConnections = LOOPBACK_CONNECTIONS_MAX;
-  await once(server.listen(Number(place.port), place.hostname), "listening");
   const own = new URL(place);
-  own.port = String((server.address() as AddressInfo).port);
+  const at = listening.server?.address() as AddressInfo | undefined;
+  own.port = String(at?.port);
   return {
     url: own.href,
     wait: (secret, untilMs, take) =>
@@ -122,11 +113,14 @@ async function open<Brought>(place: URL, way: Way<Brought>): Promise<Loopback<Br
           );
         };
       }),
-    close: () => {
-      server.close();
-      server.closeIdleConnections();
-    },
+    close: () => listening.close(),
   };
+}
+
+function refusal({ address, port }: Address, code: string, cause: unknown): UserError {
+  const message = `Cannot listen on ${address}:${port} for the browser: ${code}`;
+  const remedy = `End what listens there (ss -tlnp), or wait for another sign-in; the port is that of the login's recipient`;
+  return new UserError("LOGIN_PORT", message, remedy, { cause });
 }
 
 /** A name that leads here from elsewhere (DNS rebinding) is none of ours. */

@@ -86,7 +86,7 @@ async function byCode(shell: Shell, named: Named): Promise<SessionBegun> {
       shell.api.post<SessionBegun>("/v1/login/code/end", { ...brought, flow }, PLAIN),
     );
   } finally {
-    loopback.close();
+    await loopback.close();
   }
 }
 
@@ -102,7 +102,7 @@ async function bySaml(shell: Shell, named: Named, recipient: string): Promise<Se
       shell.api.post<SessionBegun>("/v1/login/saml/end", brought, PLAIN),
     );
   } finally {
-    loopback.close();
+    await loopback.close();
   }
 }
 
