@@ -59,6 +59,7 @@ export function readNotify(
   checkWays(listen, api, targets, report);
   checkSecrets(targets, report);
   checkPeople(people, targets, report);
+  checkUsers(targets, report);
   return { listen: readLoopback(listen, ["notify", "listen"], report), targets };
 }
 
@@ -105,6 +106,21 @@ function checkPeople(people: readonly Person[], targets: readonly NotifyTarget[]
       if (!known.has(account)) report(invalid(path, "value", `is an account at no target of notify; ${WHERE}`));
       if (!targets.some(({ answers }) => Object.hasOwn(answers, account))) continue;
       report(invalid(path, "value", "is in answers of a target of notify as well; take it out of one of them"));
+    }
+  }
+}
+
+/** Who has an account that is two users at two targets would be two of a quorum. */
+function checkUsers(targets: readonly NotifyTarget[], report: Report): void {
+  const known = new Map<string, { readonly user: string; readonly at: number }>();
+  for (const [index, { answers }] of targets.entries()) {
+    for (const [account, user] of Object.entries(answers)) {
+      const first = known.get(account);
+      if (first === undefined) known.set(account, { user, at: index });
+      else if (first.user !== user) {
+        const message = `is not the user that it is in ${formatPath(["notify", "targets", first.at])}: one account is one human`;
+        report(invalid(["notify", "targets", index, "answers", account], "value", message));
+      }
     }
   }
 }

@@ -104,6 +104,14 @@ const hook = (more: string) =>
 const teams = (more: string) =>
   targets([`{ name: chat, kind: teams, url: { env: U }, secret: { env: S }, answers: { ${more} }`], LISTEN);
 const listening = (listen: string) => answering("'slack:T1/U4': anna").replace("127.0.0.1:8787", listen);
+const twoUsers = (second: string) =>
+  targets(
+    [
+      slack(", secret: { env: S }, answers: { 'slack:T1/U4': anna }"),
+      slack(`, secret: { env: S2 }, answers: { 'slack:T1/U4': ${second} }`).replace("name: ops", "name: more"),
+    ],
+    LISTEN,
+  );
 const TWIN = "{ name: hook, kind: webhook, url: { file: u }, secret: { file: /etc/sallyport/s } }";
 const SECRET_URL = "https://hooks.slack.com/services/T0/B0/hunter2";
 
@@ -206,6 +214,12 @@ const bad: readonly (readonly [string, string, string, RegExp])[] = [
     /in answers of a target of notify as well/,
   ],
   [
+    "an account that is another user at another target, two of a quorum",
+    twoUsers("ben"),
+    'notify.targets[1].answers["slack:T1/U4"]',
+    /is not the user that it is in notify.targets\[0\]/,
+  ],
+  [
     "an account of another team",
     answering("'slack:T2/U4': anna").replace(" }\n", ", team: T1 }\n"),
     'notify.targets[0].answers["slack:T2/U4"]',
@@ -226,6 +240,10 @@ const bad: readonly (readonly [string, string, string, RegExp])[] = [
   ["a team of no use", targets([slack(", team: T1")]), "notify.targets[0].team", /means nothing but for answers/],
   ["a tenant of no use", targets([slack(`, tenant: ${TENANT}`)]), "notify.targets[0].tenant", /means nothing/],
 ];
+test("control: one account may be the same user at two targets", () => {
+  assert.equal(readSettings(twoUsers("anna"), FILE).notify.targets.length, 2);
+});
+
 for (const [name, text, key, says] of bad) {
   test(`${name} is refused at its place`, () => {
     assert.throws(
