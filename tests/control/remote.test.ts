@@ -9,10 +9,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { after, type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { runCommandLine } from "../../src/control/cli/program.ts";
 import { sessionFile } from "../../src/control/cli/session-file.ts";
 import type { Caller } from "../../src/control/ports.ts";
 import { makeCertificate } from "../kit/certificate.ts";
+import { capture } from "../kit/daemon.ts";
 import { freePort } from "../kit/free-port.ts";
 import { fakeDaemon } from "./fake-daemon.ts";
 import { ACTING } from "./fake-humans.ts";
@@ -136,6 +138,22 @@ test("a server that cannot be verified is shown nothing, whatever the environmen
   assert.deepEqual(shown, []);
   assert.equal((await run([...far, "status"])).code, 0); // control: the one that is verified
   assert.deepEqual(shown, [SECRET]);
+});
+
+test("without --ca the system's roots count, and none that Node was told of beside them", async (t) => {
+  const { url, home } = await given(t);
+  const asked = async (env: readonly string[], script: readonly string[]) => {
+    const { code, stderr } = await capture("env", ["-i", `HOME=${home}`, ...env, process.execPath, ...script]);
+    return `${code} ${stderr}`;
+  };
+  const main = fileURLToPath(new URL("../../src/control/cli/main.ts", import.meta.url));
+  const status = ["--disable-warning=ExperimentalWarning", main, "--url", url, "whoami"];
+  const node = ["--eval", `require("https").get(${JSON.stringify(url)}, (answer) => answer.resume())`];
+  const inStore = [`SSL_CERT_FILE=${files.caFile}`]; // what OpenSSL takes for the system's store
+  const inNode = [`NODE_EXTRA_CA_CERTS=${files.caFile}`];
+  assert.match(await asked(inStore, status), /^4 .*API_TOKEN_INVALID/);
+  assert.match(await asked(inNode, status), /^1 .*SERVER_UNTRUSTED/);
+  assert.match(await asked(inNode, node), /^0 /); // control: it would have been trusted
 });
 
 test("a server of another name, and one that speaks older TLS, are not trusted", async (t) => {

@@ -152,7 +152,7 @@ export class ApiClient {
   #request(options: RequestOptions, answered: (response: IncomingMessage) => void) {
     if (this.#remote === undefined) return request({ ...options, socketPath: this.socketPath }, answered);
     const { host, port, ca } = this.#remote;
-    const tls = { minVersion: "TLSv1.3", rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) } as const;
+    const tls = { minVersion: "TLSv1.3", rejectUnauthorized: true, ca } as const;
     return secureRequest({ ...options, host, port, ...tls }, answered);
   }
 

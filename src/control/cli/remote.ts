@@ -1,4 +1,5 @@
 /** A daemon on another host, as --url and --ca name it: its API over TLS (docs/humans.md). Asks nothing of it. */
+import { getCACertificates } from "node:tls";
 import { UserError } from "../../base/errors.ts";
 import { PEM_BYTES_MAX } from "../../base/limits.ts";
 import { readBounded } from "./bounded-file.ts";
@@ -8,8 +9,8 @@ export interface Remote {
   readonly origin: string;
   readonly host: string;
   readonly port: number;
-  /** PEM of the roots to trust, instead of the system's. */
-  readonly ca?: Buffer;
+  /** PEM of the roots to trust and no others: what Node brings along are not the system's. */
+  readonly ca: Buffer | string[];
 }
 
 /** What is about processes and files of the very host on which it is called. */
@@ -32,6 +33,6 @@ export function readRemote(url: string, ca: string | undefined, command: string)
   const { origin, hostname, port } = parsed;
   return {
     ...{ origin, host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 443 : Number(port) },
-    ...(ca === undefined ? {} : { ca: readBounded(ca, PEM_BYTES_MAX) }),
+    ca: ca === undefined ? getCACertificates("system") : readBounded(ca, PEM_BYTES_MAX),
   };
 }
