@@ -233,6 +233,11 @@ export const API_FAILURES_PER_SECOND = 0.2;
 /** Of the sign-ins of one network over TLS, by who shows nothing yet: an office behind one address, where each asks thrice. */
 export const API_SIGN_IN_BURST = 30;
 export const API_SIGN_INS_PER_SECOND = 0.5;
+/** Of all networks together, since who has many of IPv6 is another one each time: each is an event of some 500 bytes. */
+export const API_NETWORKS_FAILURE_BURST = 100;
+export const API_NETWORKS_FAILURES_PER_SECOND = 2;
+export const API_NETWORKS_SIGN_IN_BURST = 300;
+export const API_NETWORKS_SIGN_INS_PER_SECOND = 5;
 /** Callers whose rate is known at once; the one who asked longest ago is forgotten. */
 export const API_CALLERS_MAX = 1_024;
 /** How often the command line waits because the daemon says so, and how long at most. */

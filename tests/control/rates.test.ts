@@ -4,10 +4,13 @@ import { type TestContext, test } from "node:test";
 import {
   API_CALLERS_MAX,
   API_FAILURE_BURST,
+  API_NETWORKS_FAILURE_BURST,
+  API_NETWORKS_SIGN_IN_BURST,
   API_RATE_BURST,
   API_RATE_PER_SECOND,
   API_RETRIES_MAX,
   API_ROOT_RATE_BURST,
+  API_SIGN_IN_BURST,
 } from "../../src/base/limits.ts";
 import { RateFault, Rates } from "../../src/control/api/rates.ts";
 import { ROUTES } from "../../src/control/api/routes.ts";
@@ -124,6 +127,38 @@ test("of more callers than are kept, the one that asked longest ago is forgotten
   for (let uid = 2_000; uid < 2_000 + API_CALLERS_MAX; uid++) use(uid);
   use(1);
 });
+
+for (const [what, each, most, ask] of [
+  ["guesses", API_FAILURE_BURST, API_NETWORKS_FAILURE_BURST, (rates: Rates, from: string) => rates.ofStranger(from)],
+  [
+    "sign-ins",
+    API_SIGN_IN_BURST,
+    API_NETWORKS_SIGN_IN_BURST,
+    (rates: Rates, from: string) => faultIn(() => rates.ofSignIn(from)),
+  ],
+] as const) {
+  test(`${what} from networks without end are told so often and no more; control: those of one are`, () => {
+    /** Served ones, and the first of a row that are not, are in the trail. */
+    const told = (rates: Rates, networks: number) => {
+      const faults = Array.from({ length: networks * (each + 2) }, (_, index) =>
+        ask(rates, `2001:db8:${(index % networks).toString(16)}::1`),
+      );
+      return faults.filter((fault) => fault === undefined || fault.isFirst).length;
+    };
+    assert.equal(told(new Rates(new StillClock()), 1), each + 1);
+    assert.equal(told(new Rates(new StillClock()), 2 * API_CALLERS_MAX), most + 1);
+  });
+}
+
+function faultIn(take: () => void): RateFault | undefined {
+  try {
+    take();
+    return undefined;
+  } catch (error) {
+    if (error instanceof RateFault) return error;
+    throw error;
+  }
+}
 
 test("a clock that is set back gives nobody more", () => {
   const clock = new StillClock();

@@ -6,7 +6,6 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import type { Clock } from "../../base/clock.ts";
 import { codeOf, messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import { networkOf } from "../../base/network.ts";
 import type { Caller, ControlPorts } from "../ports.ts";
 import { send, sendFault, type Watchers } from "./answers.ts";
 import { readBody } from "./bodies.ts";
@@ -103,7 +102,7 @@ export class Handler {
     if (caller !== undefined || (fault.status !== 401 && fault.status !== 403)) return fault;
     // An agent must not use up what its user has outside of it.
     const user = `${peer?.tagged === true ? "guarded " : ""}uid ${peer?.uid}`;
-    return this.rates.ofNobody(source === undefined ? user : `network ${networkOf(source)}`) ?? fault;
+    return (source === undefined ? this.rates.ofNobody(user) : this.rates.ofStranger(source)) ?? fault;
   }
 
   #tell(call: Call, fault?: ApiFault): void {

@@ -4,6 +4,10 @@ import {
   API_CALLERS_MAX,
   API_FAILURE_BURST,
   API_FAILURES_PER_SECOND,
+  API_NETWORKS_FAILURE_BURST,
+  API_NETWORKS_FAILURES_PER_SECOND,
+  API_NETWORKS_SIGN_IN_BURST,
+  API_NETWORKS_SIGN_INS_PER_SECOND,
   API_RATE_BURST,
   API_RATE_PER_SECOND,
   API_ROOT_RATE_BURST,
@@ -46,6 +50,23 @@ class Buckets {
   }
 }
 
+/** Of who is known by an address alone: of each network, and of all. */
+class NetworkBuckets {
+  readonly #each: Buckets;
+  readonly #all: Buckets;
+
+  constructor(each: Buckets, all: Buckets) {
+    this.#each = each;
+    this.#all = all;
+  }
+
+  /** A fault where nothing is left. What is told of it in the trail, as every first one, comes out of what all have. */
+  take(address: string, nowMs: number): RateFault | undefined {
+    const own = this.#each.take(networkOf(address), nowMs);
+    return own?.isFirst === false ? own : (this.#all.take("all", nowMs) ?? own);
+  }
+}
+
 /** Too fast. */
 export class RateFault extends ApiFault {
   readonly retryAfterS: number;
@@ -65,7 +86,14 @@ export class Rates {
   readonly #root = new Buckets(API_ROOT_RATE_PER_SECOND, API_ROOT_RATE_BURST);
   readonly #others = new Buckets(API_RATE_PER_SECOND, API_RATE_BURST);
   readonly #nobodies = new Buckets(API_FAILURES_PER_SECOND, API_FAILURE_BURST);
-  readonly #signIns = new Buckets(API_SIGN_INS_PER_SECOND, API_SIGN_IN_BURST);
+  readonly #strangers = new NetworkBuckets(
+    new Buckets(API_FAILURES_PER_SECOND, API_FAILURE_BURST),
+    new Buckets(API_NETWORKS_FAILURES_PER_SECOND, API_NETWORKS_FAILURE_BURST),
+  );
+  readonly #signIns = new NetworkBuckets(
+    new Buckets(API_SIGN_INS_PER_SECOND, API_SIGN_IN_BURST),
+    new Buckets(API_NETWORKS_SIGN_INS_PER_SECOND, API_NETWORKS_SIGN_IN_BURST),
+  );
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -78,7 +106,7 @@ export class Rates {
 
   /** A step of signing in over TLS, by who shows nothing yet. Throws RateFault. */
   ofSignIn(address: string): void {
-    refuse(this.#signIns.take(networkOf(address), this.#clock.nowMs()));
+    refuse(this.#signIns.take(address, this.#clock.nowMs()));
   }
 
   /** A request of a human, from wherever. Throws RateFault. */
@@ -89,6 +117,11 @@ export class Rates {
   /** One of somebody who is nobody; undefined: not too many yet. What others show from there is served all the same. */
   ofNobody(who: string): RateFault | undefined {
     return this.#nobodies.take(who, this.#clock.nowMs());
+  }
+
+  /** The same of one who asks over TLS. */
+  ofStranger(address: string): RateFault | undefined {
+    return this.#strangers.take(address, this.#clock.nowMs());
   }
 }
 
