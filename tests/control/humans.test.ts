@@ -1,7 +1,7 @@
 /** Humans at the API's door and on the command line: who shows what, what that lets them do, and where secrets go. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { chmodSync, chownSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -289,6 +289,21 @@ test("a script shows an API token from a file instead", async (t) => {
   const env = { SALLYPORT_TOKEN_FILE: file };
   assert.equal((await cli.run(["sessions"], { env })).code, 0);
   assert.equal((await cli.run(["reload"], { env })).code, 4);
+});
+
+test("nobody signs in or out while an API token would be shown: the session would stay, and go on", async (t) => {
+  const daemon = await fakeDaemon(t);
+  const cli = commandLineOf(t, daemon);
+  keepSession(cli.file, "admin");
+  const token = join(cli.home, "token");
+  writeFileSync(token, "token\n", { mode: 0o600 });
+  for (const args of [["logout"], ["login"], ["login", "--device"]]) {
+    const { code, out, err } = await cli.run(args, { env: { SALLYPORT_TOKEN_FILE: token } });
+    assert.deepEqual([code, out], [2, ""], err);
+    assert.match(err, /USAGE: .*SALLYPORT_TOKEN_FILE.*\nremedy: /);
+  }
+  assert.deepEqual([existsSync(cli.file), daemon.calls], [true, []]);
+  assert.equal((await cli.run(["logout"], { env: { SALLYPORT_TOKEN_FILE: "" } })).out, "signed out\n"); // control
 });
 
 const told: readonly (readonly [readonly string[], RegExp])[] = [

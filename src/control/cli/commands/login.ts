@@ -52,6 +52,7 @@ export function addLoginCommands(program: Command, open: OpenShell): void {
 const PLAIN = { as: "user" } as const;
 
 async function login(shell: Shell, { issuer, device = false }: LoginOptions): Promise<void> {
+  refuseToken(shell);
   const named = issuer === undefined ? {} : { login: issuer };
   const { secret, ...who } = await (device ? byDevice(shell, named) : byBrowser(shell, named));
   const file = sessionFile(shell.world.env, shell.daemon);
@@ -131,10 +132,20 @@ function showInBrowser(url: string, env: Shell["world"]["env"]): void {
 }
 
 async function logout(shell: Shell): Promise<void> {
+  refuseToken(shell);
   const hadOne = await endFormer(shell);
   forgetSession(sessionFile(shell.world.env, shell.daemon));
   if (shell.json) shell.say(JSON.stringify({ ended: hadOne }));
   else shell.say(hadOne ? "signed out" : "nobody was signed in");
+}
+
+/** Throws USAGE where an API token would be shown in the place of the session that is meant. */
+function refuseToken({ world }: Shell): void {
+  if ((world.env["SALLYPORT_TOKEN_FILE"] ?? "") === "") return;
+  const message = "Cannot sign in or out while SALLYPORT_TOKEN_FILE names an API token: that is shown, and no session";
+  throw new UserError("USAGE", message, "Call it without: env -u SALLYPORT_TOKEN_FILE sallyport login", {
+    exitCode: 2,
+  });
 }
 
 /** A session that has ended already is none to end. */
