@@ -1,6 +1,17 @@
 /** What a command keeps of compiled code, which root reads too: nobody may write there who cannot change the program itself. */
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -41,3 +52,29 @@ test("control and defence: where others could write to what is made, nothing is 
   for (const mask of ["000", "002", "020"]) await runWith(mask, folder);
   assert.equal(existsSync(join(folder, "build/compile-cache")), false);
 });
+
+const STRANGER = 64_000;
+const others: readonly (readonly [string, (build: string, cache: string) => void])[] = [
+  ["the folder around it is everybody's", (build) => chmodSync(build, 0o777)],
+  ["the folder around it is its group's", (build) => chmodSync(build, 0o775)],
+  ["the folder around it is somebody else's", (build) => chownSync(build, STRANGER, STRANGER)],
+  ["it is everybody's", (_, cache) => chmodSync(cache, 0o777)],
+  ["it is somebody else's", (_, cache) => chownSync(cache, STRANGER, STRANGER)],
+];
+for (const [name, open] of others) {
+  test(`where ${name}, compiled code is neither read nor kept; control: otherwise it is`, async (t) => {
+    const folder = packageOf(t);
+    const build = join(folder, "build");
+    const cache = join(build, "compile-cache");
+    mkdirSync(cache, { recursive: true });
+    open(build, cache);
+    await runWith("022", folder);
+    assert.deepEqual(readdirSync(cache), []);
+    for (const path of [build, cache]) {
+      chmodSync(path, 0o755);
+      chownSync(path, 0, 0);
+    }
+    await runWith("022", folder);
+    assert.notDeepEqual(readdirSync(cache), []);
+  });
+}

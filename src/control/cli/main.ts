@@ -1,13 +1,20 @@
 /** Where bin/sallyport comes in. Gives the process's own streams to the command line and its code back. */
+import { statSync } from "node:fs";
 import { enableCompileCache } from "node:module";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { DaemonModule } from "../ports.ts";
 
 // V8's code for what is loaded, which is half of a command's time. In the package's own folder, and only where nobody else
-// could write to what is made there: whoever can change it changes the program.
+// could write to what is, or will be, there: whoever can change it changes the program.
 const OTHERS_WRITE = 0o022;
-if ((process.umask() & OTHERS_WRITE) === OTHERS_WRITE)
-  enableCompileCache(fileURLToPath(new URL("../../../build/compile-cache", import.meta.url)));
+const owners = new Set([0, process.geteuid?.(), statSync(import.meta.filename).uid]);
+const cache = fileURLToPath(new URL("../../../build/compile-cache", import.meta.url));
+const isSafe = [dirname(cache), cache].every((path) => {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined || ((found.mode & OTHERS_WRITE) === 0 && owners.has(found.uid));
+});
+if (isSafe && (process.umask() & OTHERS_WRITE) === OTHERS_WRITE) enableCompileCache(cache);
 const { codeOf } = await import("../../base/errors.ts");
 const { runCommandLine } = await import("./program.ts");
 
