@@ -9,6 +9,9 @@ import { readListen } from "./servers.ts";
 
 const LISTEN_DEFAULT = "127.0.0.1:8443";
 
+/** What a client cannot call a host by. */
+const ANY: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+
 export interface RawApi {
   readonly listen?: string;
   readonly certificate: string;
@@ -52,6 +55,10 @@ export function readApi(
   if (at === undefined) return undefined;
   if (raw.login !== undefined && !hasLogins) {
     report(invalid(["api", "login"], "key", "means nothing without identity.logins; take it out"));
+  }
+  const isReached = !ANY.has(at.address) || (raw.names ?? []).length > 0 || raw.answers === true;
+  if (!isReached) {
+    report(invalid(["api"], "value", 'lacks "names": at every address, clients are served by the names there alone'));
   }
   const placed = (relative: string) => resolve(dirname(file), relative);
   const key = "file" in raw.key ? { file: placed(raw.key.file) } : raw.key;

@@ -1087,6 +1087,15 @@ test("the API is served over TLS on loopback unless another address is named, by
   assert.deepEqual(read(', listen: "[::]:443", names: [a.internal]'), named);
 });
 
+test("the API at every address needs a name by which clients call it, but where answers alone come in", () => {
+  const api = (more: string) => `api: { certificate: c.pem, key: { file: k.pem }${more} }\n`;
+  for (const listen of ["0.0.0.0:8443", "[::]:8443"]) {
+    assert.match(settingsError(api(`, listen: "${listen}"`)).message, /\bapi lacks "names"/);
+    assert.equal(readSettings(api(`, listen: "${listen}", names: ["192.0.2.5"]`), FILE).api?.port, 8443);
+    assert.doesNotMatch(settingsError(api(`, listen: "${listen}", answers: true`)).message, /lacks "names"/);
+  }
+});
+
 test("metrics are served at one address, in either family", () => {
   const read = (text: string) => readSettings(`metrics: { listen: "${text}" }\n`, FILE).metrics.listen;
   assert.deepEqual(read("127.0.0.1:9464"), { address: "127.0.0.1", port: 9464 });

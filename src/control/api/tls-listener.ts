@@ -121,7 +121,7 @@ function refuseBrowsers(headers: IncomingHttpHeaders, door: TlsDoor | undefined)
       403,
       "API_HOST",
       message,
-      "Call it by its address, or add the name to api.names in the settings",
+      "Call it by a name of api.names in the settings, or add this one there",
     );
   }
   if (headers.origin === undefined && headers["sec-fetch-site"] === undefined) return;
