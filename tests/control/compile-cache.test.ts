@@ -78,3 +78,21 @@ for (const [name, open] of others) {
     assert.notDeepEqual(readdirSync(cache), []);
   });
 }
+
+test("a user who may not look into it runs commands without it", async (t) => {
+  const folder = packageOf(t);
+  const build = join(folder, "build");
+  mkdirSync(join(build, "compile-cache"), { recursive: true });
+  chmodSync(folder, 0o755);
+  chmodSync(build, 0o700);
+  const as = [
+    `--reuid=${STRANGER}`,
+    `--regid=${STRANGER}`,
+    "--clear-groups",
+    "sh",
+    "-c",
+    'umask 022; exec "$0" --version',
+  ];
+  const { code, stderr } = await capture("setpriv", [...as, join(folder, "bin/sallyport")]);
+  assert.equal(code, 0, stderr);
+});

@@ -10,11 +10,8 @@ import type { DaemonModule } from "../ports.ts";
 const OTHERS_WRITE = 0o022;
 const owners = new Set([0, process.geteuid?.(), statSync(import.meta.filename).uid]);
 const cache = fileURLToPath(new URL("../../../build/compile-cache", import.meta.url));
-const isSafe = [dirname(cache), cache].every((path) => {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found === undefined || ((found.mode & OTHERS_WRITE) === 0 && owners.has(found.uid));
-});
-if (isSafe && (process.umask() & OTHERS_WRITE) === OTHERS_WRITE) enableCompileCache(cache);
+if ([dirname(cache), cache].every(isOurs) && (process.umask() & OTHERS_WRITE) === OTHERS_WRITE)
+  enableCompileCache(cache);
 const { codeOf } = await import("../../base/errors.ts");
 const { runCommandLine } = await import("./program.ts");
 
@@ -33,3 +30,13 @@ process.exitCode = await runCommandLine({
   // The one way from control to main.ts: taken at run time, by the commands that work without a daemon or become one.
   loadDaemon: async () => (await import(new URL("../../main.ts", import.meta.url).href)) as DaemonModule,
 });
+
+/** Or is not there yet. */
+function isOurs(path: string): boolean {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    return found === undefined || ((found.mode & OTHERS_WRITE) === 0 && owners.has(found.uid));
+  } catch {
+    return false; // not for us to see
+  }
+}
