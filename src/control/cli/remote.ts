@@ -1,5 +1,4 @@
 /** A daemon on another host, as --url and --ca name it: its API over TLS (docs/humans.md). Asks nothing of it. */
-import { getCACertificates } from "node:tls";
 import { UserError } from "../../base/errors.ts";
 import { PEM_BYTES_MAX } from "../../base/limits.ts";
 import { readBounded } from "./bounded-file.ts";
@@ -33,6 +32,11 @@ export function readRemote(url: string, ca: string | undefined, command: string)
   const { origin, hostname, port } = parsed;
   return {
     ...{ origin, host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 443 : Number(port) },
-    ca: ca === undefined ? getCACertificates("system") : readBounded(ca, PEM_BYTES_MAX),
+    ca: ca === undefined ? systemRoots() : readBounded(ca, PEM_BYTES_MAX),
   };
+}
+
+/** Not imported: commands that ask this host need no TLS. */
+function systemRoots(): string[] {
+  return process.getBuiltinModule("node:tls").getCACertificates("system");
 }
