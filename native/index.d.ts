@@ -247,6 +247,110 @@ export class Interceptor {
 }
 
 /** Unpins and detaches everything under pinDir, then removes the folder. Returns what it removed, for display. */
+/** A standing permit in the addon's memory; lives as long as it is held, here or by a flow. */
+export interface RelayPermit {
+  readonly kind: unique symbol;
+}
+
+/** What a standing permit covers and how it is recorded. Kinds of parts: src/model/form.ts. */
+export interface RelayPermitSpec {
+  readonly request: readonly { readonly type: number; readonly parts: readonly (Uint8Array | "integer" | "value")[] }[];
+  readonly answer: readonly Uint8Array[];
+  readonly hasRows: boolean;
+  /** "": the text of the Query itself. */
+  readonly text: string;
+  readonly action: Uint8Array;
+  readonly decision: Uint8Array;
+}
+
+/** The end of a recording's segment file; `link` is a SHA-256 as a text of 32 characters below 256. */
+export interface RelayTail {
+  readonly size: number;
+  readonly sequence: number;
+  readonly link: string;
+  readonly isBroken: boolean;
+}
+
+export interface RelayLoan {
+  /** Plain TCP that nobody else reads or writes until `take`. The descriptors stay their owners'. */
+  readonly client: number;
+  readonly server: number;
+  /** `fd`: opened with O_APPEND. */
+  readonly tail: Omit<RelayTail, "isBroken"> & { readonly fd: number; readonly sizeMax: number };
+  readonly lastAskId: number;
+  /** The flow comes back with the first bytes after so many milliseconds. */
+  readonly forMs: number;
+  /** Compared in their order. */
+  readonly permits: readonly RelayPermit[];
+}
+
+/** Of one flow since it was lent. */
+export interface RelayTotals {
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly asks: number;
+  /** Of answers that are in the recording. */
+  readonly rows: number;
+  /** Asks by permit. */
+  readonly asked: readonly number[];
+  /** Answers by the time they took: [n] counts those below 2^n microseconds. */
+  readonly took: readonly number[];
+}
+
+export interface RelayReturned {
+  readonly tail: RelayTail;
+  readonly totals: RelayTotals;
+  readonly inFlight: readonly {
+    readonly permit: number;
+    readonly askId: number;
+    readonly bytes: Buffer;
+    readonly step: number;
+    readonly rows: number;
+    readonly rowBytes: number;
+    readonly isComplete: boolean;
+    readonly outcome: string;
+  }[];
+  /** Not in the recording yet. */
+  readonly answers: readonly {
+    readonly askId: number;
+    readonly rows: number;
+    readonly bytes: number;
+    readonly outcome: string;
+  }[];
+  /** Read, and not looked at. */
+  readonly fromClient: Buffer;
+  readonly fromServer: Buffer;
+  /** Allowed to go, and not taken by the kernel. */
+  readonly toClient: Buffer;
+  readonly toServer: Buffer;
+  /** Bytes of a row that still pass as they are. */
+  readonly passing: number;
+  /** Byte of the last ReadyForQuery; 0: there was none. */
+  readonly status: number;
+  /** Some ReadyForQuery said that no transaction was open. */
+  readonly wasIdle: boolean;
+}
+
+/** Carries what standing permits cover between two sockets, on this thread between its turns; see native/src/relay.h. */
+export class Relay {
+  constructor(owner: {
+    /** The flow met what it does not know ("unknown", "answer"), an end ("ended"), or a limit; to be taken back. Nothing moves in it any more. */
+    giveBack(flow: number, why: string): void;
+    /** Whether a text or value may be recorded as it is. `take` and `settle` throw meanwhile. What it throws is a no. */
+    vouch(flow: number, permit: number, text: string): boolean;
+  });
+  permit(spec: RelayPermitSpec): RelayPermit;
+  lend(loan: RelayLoan): number;
+  /** Undefined: it is not lent. */
+  take(flow: number): RelayReturned | undefined;
+  /** Records answers that wait. False: the disk does not take them, or the segment is full. */
+  settle(flow: number): boolean;
+  tail(flow: number): RelayTail | undefined;
+  totals(flow: number): RelayTotals | undefined;
+  /** Flows that are lent must have been taken. */
+  close(): void;
+}
+
 export function removePinned(pinDir: string): string[];
 /** The origin of an accepted socket, claimed (and deleted) once. For listeners that Node accepts on itself. */
 export function originOf(interceptor: Interceptor, fd: number): Origin | undefined;

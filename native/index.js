@@ -145,6 +145,63 @@ export class Interceptor {
   }
 }
 
+/** What is open in a form, as relay_binding.cc has it. */
+const PLACES = { integer: 0, value: 1 };
+
+export class Relay {
+  #binding;
+
+  constructor({ giveBack, vouch }) {
+    callable("giveBack", giveBack);
+    this.#binding = new addon.RelayBinding(([flow, why]) => giveBack(flow, why), callable("vouch", vouch));
+  }
+
+  permit({ request, answer, hasRows, text, action, decision }) {
+    return this.#binding.permit(
+      request.map(({ type, parts }) => [
+        integer("type", type, 0, 255),
+        parts.map((part) => (typeof part === "string" ? member("place", part, PLACES) : bytes("part", part))),
+      ]),
+      answer.map((message) => bytes("answer", message)),
+      hasRows === true,
+      Buffer.from(string("text", text)),
+      bytes("action", action),
+      bytes("decision", decision),
+    );
+  }
+
+  lend({ client, server, tail, lastAskId, forMs, permits }) {
+    const { fd, size, sizeMax, sequence, link } = tail;
+    return this.#binding.lend(
+      [descriptor(client), descriptor(server)],
+      [descriptor(fd), counted("size", size), counted("sizeMax", sizeMax), counted("sequence", sequence), linkOf(link)],
+      counted("lastAskId", lastAskId),
+      integer("forMs", forMs, 0, UINT32_MAX),
+      permits,
+    );
+  }
+
+  take(flow) {
+    return this.#binding.take(integer("flow", flow, 0, UINT32_MAX));
+  }
+
+  settle(flow) {
+    return this.#binding.settle(integer("flow", flow, 0, UINT32_MAX));
+  }
+
+  tail(flow) {
+    return this.#binding.tail(integer("flow", flow, 0, UINT32_MAX));
+  }
+
+  totals(flow) {
+    return this.#binding.totals(integer("flow", flow, 0, UINT32_MAX));
+  }
+
+  close() {
+    this.#binding.close();
+  }
+}
+
 export function removePinned(pinDir) {
   return addon.removePinned(path("pinDir", pinDir));
 }
@@ -268,6 +325,20 @@ function integer(name, value, min, max) {
 
 function descriptor(value) {
   return integer("descriptor", value, 0, 0x7fffffff);
+}
+
+function counted(name, value) {
+  return integer(name, value, 0, Number.MAX_SAFE_INTEGER);
+}
+
+function bytes(name, value) {
+  if (value instanceof Uint8Array) return value;
+  throw new TypeError(`Cannot use ${name}: it is not bytes`);
+}
+
+function linkOf(value) {
+  if (typeof value === "string" && value.length === 32) return value;
+  throw new TypeError("Cannot use link: it is not a hash of 32 characters");
 }
 
 function bigint(name, value, max = UINT64_MAX) {

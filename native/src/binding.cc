@@ -7,7 +7,7 @@
 
 #include "convert.h"
 #include "events.h"
-#include "failure.h"
+#include "guarded.h"
 #include "sockets.h"
 
 namespace sallyport {

@@ -11,16 +11,6 @@ namespace sallyport {
 Failure::Failure(std::string code_, const std::string& message, FailureDetails details_)
     : std::runtime_error(message), code(std::move(code_)), details(std::move(details_)) {}
 
-Napi::Error Failure::to_js(Napi::Env env) const {
-  Napi::Error error = Napi::Error::New(env, what());
-  error.Set("name", "LoaderError");
-  error.Set("code", code);
-  error.Set("remedy", details.remedy);
-  if (!details.feature.empty()) error.Set("feature", details.feature);
-  if (!details.verifier_log.empty()) error.Set("verifierLog", details.verifier_log);
-  return error;
-}
-
 namespace {
 
 struct Meaning {

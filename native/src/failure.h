@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every failure of the addon, as one clear error. Thrown as C++, turned into a JS Error with
-// code, feature, remedy and verifierLog at the boundary (guarded()).
+// Every failure of the addon, as one clear error. Thrown as C++, turned into a JS Error at the boundary (guarded.h).
 #pragma once
-
-#include <napi.h>
 
 #include <stdexcept>
 #include <string>
@@ -22,8 +19,6 @@ class Failure : public std::runtime_error {
 
   const std::string code;
   const FailureDetails details;
-
-  Napi::Error to_js(Napi::Env env) const;
 };
 
 // "Cannot <what>: <strerror>", with the code and remedy that fit the errno.
@@ -31,19 +26,5 @@ Failure system_failure(const std::string& what, int error, const std::string& fe
 
 std::string error_text(int error);
 std::string kernel_release();
-
-// Runs `body` and turns a Failure, or anything unexpected, into a JS exception.
-template <typename Body>
-auto guarded(Napi::Env env, Body&& body) {
-  try {
-    return body();
-  } catch (const Failure& failure) {
-    throw failure.to_js(env);
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw Failure("SYSTEM", error.what(), {"", "This is a fault of ebpf-loader; please report it.", ""}).to_js(env);
-  }
-}
 
 }  // namespace sallyport

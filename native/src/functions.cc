@@ -6,7 +6,7 @@
 
 #include "adoption.h"
 #include "convert.h"
-#include "failure.h"
+#include "guarded.h"
 #include "preflight.h"
 #include "sock_diag.h"
 #include "sockets.h"

@@ -3,7 +3,7 @@
 
 #include <cstdlib>
 
-#include "failure.h"
+#include "guarded.h"
 
 // The part of libuv's stable C interface that is used here. Node exports it, but its headers
 // come with neither node-api-headers nor node-addon-api, and nothing is downloaded for a build.
@@ -76,7 +76,7 @@ void Poll::on_event(void* handle, int, int) {
   } catch (const Napi::Error& error) {
     napi_fatal_exception(poll->env_, error.Value());
   } catch (const Failure& failure) {
-    napi_fatal_exception(poll->env_, failure.to_js(poll->env_).Value());
+    napi_fatal_exception(poll->env_, to_js(poll->env_, failure).Value());
   }
 }
 

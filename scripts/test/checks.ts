@@ -24,9 +24,15 @@ export async function runChecks(root: string): Promise<readonly Result[]> {
 
 function checks(root: string): readonly Check[] {
   const tool = (name: string) => join(root, "node_modules", ".bin", name);
-  const sources = ["bpf", "native/src", "native/launch", "native/hook", "tests/bpf", "tests/native"].flatMap((folder) =>
-    cFilesIn(root, folder),
-  );
+  const sources = [
+    "bpf",
+    "native/src",
+    "native/launch",
+    "native/hook",
+    "tests/bpf",
+    "tests/native",
+    "tests/fuzz/relay",
+  ].flatMap((folder) => cFilesIn(root, folder));
   return [
     { name: "tsc", argv: [tool("tsc"), "--noEmit", "-p", "tsconfig.json"] },
     { name: "biome", argv: [tool("biome"), "ci", "--colors=off", "--error-on-warnings", "--max-diagnostics=100"] },

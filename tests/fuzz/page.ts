@@ -55,7 +55,8 @@ Found would be: an exception, an event that takes over 2 s, a forward that no ve
 asked for, a statement that runs unasked, a hidden value in any byte for the client, the password in any byte for an
 unverified server, a login without the server's proof, a stream to the client that is not whole messages, bytes held
 beyond what was read, a heap that grows. ${PLANTED.length} sessions with a planted fault show that each is
-(\`tests/fuzz/fuzz.test.ts\`). A shorter run with the same seed is part of \`npm test\`.
+(\`tests/fuzz/fuzz.test.ts\`). A shorter run with the same seed is part of \`npm test\`. docs/fuzz-relay.md is of the
+native relay.
 
 ${new Date().toISOString().slice(0, 10)}, Linux ${release().split("-")[0]}, Node ${process.versions.node}, seed ${seed}, ${faults.length === 0 ? "no faults" : faults.join("; ")}:
 

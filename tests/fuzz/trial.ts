@@ -241,6 +241,7 @@ export class Trial {
       case "progress":
       case "cancel":
       case "shut":
+      case "rest":
         return;
       default:
         command satisfies never;

@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "relay.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "failure.h"
+
+namespace sallyport {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kEventsMax = 64;
+constexpr int kRoundsMax = 8;             // in one turn: JavaScript wants to run, too
+constexpr size_t kOutcomeBytesMax = 128;  // of a CommandComplete
+constexpr size_t kReadyBytes = 6;         // type, length, status
+constexpr size_t kNone = static_cast<size_t>(-1);
+
+// Why a flow goes back.
+constexpr const char* kUnknown = "unknown";
+constexpr const char* kAnswer = "answer";
+constexpr const char* kEnded = "ended";
+constexpr const char* kOver = "over";
+constexpr const char* kFull = "full";
+constexpr const char* kUnrecorded = "unrecorded";
+
+size_t bucket_of(Clock::duration took) {
+  const auto us = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count());
+  return us == 0 ? 0 : std::min<size_t>(31, static_cast<size_t>(64 - __builtin_clzll(us)));
+}
+
+// Of a ReadyForQuery: idle, in a transaction, in one that failed.
+bool is_status(char status) {
+  return status == 'I' || status == 'T' || status == 'E';
+}
+
+}  // namespace
+
+struct Relay::Flow {
+  Loan loan;
+  Totals totals;
+  std::deque<InFlight> in_flight;
+  std::vector<AnswerRecord> answers;
+  std::string from_client, from_server;
+  std::string to_client, to_server;
+  size_t passing = 0;
+  char status = 0;
+  bool was_idle = false;
+  uint32_t client_events = 0, server_events = 0;
+  bool is_given_back = false;  // and not watched any more
+};
+
+Relay::Relay(Owner owner) : owner_(std::move(owner)), epoll_(epoll_create1(EPOLL_CLOEXEC)), buffer_(kReadBytes, '\0') {
+  if (!epoll_) throw system_failure("make an epoll descriptor", errno);
+}
+
+Relay::~Relay() = default;
+
+Relay::Flow* Relay::find(Id id) const {
+  const auto found = flows_.find(id);
+  return found == flows_.end() ? nullptr : found->second.get();
+}
+
+Relay::Id Relay::lend(Loan loan) {
+  Id id = ++last_id_;
+  while (flows_.count(id) > 0) id = ++last_id_;  // they begin anew after four billion
+  auto flow = std::make_unique<Flow>();
+  flow->totals.asked.resize(loan.permits.size());
+  flow->loan = std::move(loan);
+  const auto add = [&](int fd, Side side, uint32_t& events) {
+    events = EPOLLIN;
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = (static_cast<uint64_t>(id) << 1) | static_cast<uint64_t>(side);
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) throw system_failure("watch a socket", errno);
+  };
+  add(flow->loan.client_fd, Side::kClient, flow->client_events);
+  try {
+    add(flow->loan.server_fd, Side::kServer, flow->server_events);
+  } catch (...) {
+    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, flow->loan.client_fd, nullptr);
+    throw;
+  }
+  flows_.emplace(id, std::move(flow));
+  return id;
+}
+
+std::unique_ptr<Returned> Relay::take(Id id) {
+  demand_rest();
+  const auto found = flows_.find(id);
+  if (found == flows_.end()) return nullptr;
+  const std::unique_ptr<Flow> flow = std::move(found->second);
+  flows_.erase(found);
+  if (!flow->is_given_back) unwatch(*flow);
+  auto returned = std::make_unique<Returned>();
+  returned->tail = std::move(flow->loan.tail);
+  returned->totals = std::move(flow->totals);
+  returned->in_flight = std::move(flow->in_flight);
+  returned->answers = std::move(flow->answers);
+  returned->from_client = std::move(flow->from_client);
+  returned->from_server = std::move(flow->from_server);
+  returned->to_client = std::move(flow->to_client);
+  returned->to_server = std::move(flow->to_server);
+  returned->passing = flow->passing;
+  returned->status = flow->status;
+  returned->was_idle = flow->was_idle;
+  return returned;
+}
+
+bool Relay::settle(Id id) {
+  demand_rest();
+  Flow* flow = find(id);
+  if (flow == nullptr || flow->answers.empty()) return true;
+  block_.begin(flow->loan.tail);
+  uint64_t rows = 0;
+  for (const AnswerRecord& answer : flow->answers) {
+    block_.answer(answer);
+    rows += answer.rows;
+  }
+  const bool has_room = flow->loan.tail.size + block_.size() <= flow->loan.tail.size_max;
+  if (!has_room || !block_.write(flow->loan.tail)) return false;
+  flow->totals.rows += rows;
+  flow->answers.clear();
+  return true;
+}
+
+const Tail* Relay::tail(Id id) const {
+  const Flow* flow = find(id);
+  return flow == nullptr ? nullptr : &flow->loan.tail;
+}
+
+const Totals* Relay::totals(Id id) const {
+  const Flow* flow = find(id);
+  return flow == nullptr ? nullptr : &flow->totals;
+}
+
+void Relay::turn() {
+  epoll_event events[kEventsMax];
+  for (int round = 0; round < kRoundsMax; round++) {
+    const int count = epoll_wait(epoll_.get(), events, kEventsMax, 0);
+    for (int at = 0; at < count; at++)
+      hear(static_cast<Id>(events[at].data.u64 >> 1), static_cast<Side>(events[at].data.u64 & 1), events[at].events);
+    if (count <= 0) return;
+  }
+}
+
+void Relay::hear(Id id, Side side, uint32_t events) {
+  Flow* flow = find(id);
+  if (flow == nullptr || flow->is_given_back) return;  // in this round
+  const bool is_client = side == Side::kClient;
+  const int fd = is_client ? flow->loan.client_fd : flow->loan.server_fd;
+  std::string& to_this = is_client ? flow->to_client : flow->to_server;
+  const std::string& to_other = is_client ? flow->to_server : flow->to_client;
+  const char* why = nullptr;
+  if (!to_this.empty() && !send(fd, to_this, {}))
+    why = kEnded;
+  else if (to_other.empty())
+    why = is_client ? hear_client(id, *flow) : hear_server(*flow);
+  else if ((events & (EPOLLERR | EPOLLHUP)) != 0)
+    why = kEnded;  // would be said for ever, and nobody reads
+  if (why == nullptr) return watch(id, *flow);
+  unwatch(*flow);
+  flow->is_given_back = true;
+  owner_.give_back(id, why);
+}
+
+// False: the peer has ended. `bytes`: what waits to be looked at, until the next call; empty: nothing new.
+bool Relay::read(int fd, std::string& unread, std::string_view& bytes) {
+  const size_t kept = unread.size();
+  std::memcpy(buffer_.data(), unread.data(), kept);
+  const ssize_t count = recv(fd, buffer_.data() + kept, buffer_.size() - kept, MSG_DONTWAIT);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
+    bytes = {};
+    return true;
+  }
+  if (count <= 0) return false;
+  unread.clear();
+  bytes = std::string_view(buffer_.data(), kept + static_cast<size_t>(count));
+  return true;
+}
+
+// False: the peer takes nothing any more. What the kernel has no room for waits.
+bool Relay::send(int fd, std::string& waiting, std::string_view bytes) {
+  if (waiting.empty()) {
+    const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const bool is_full = sent < 0 && (errno == EAGAIN || errno == EINTR);
+    waiting.assign(bytes.substr(sent < 0 ? 0 : static_cast<size_t>(sent)));
+    return sent >= 0 || is_full;
+  }
+  const ssize_t sent = ::send(fd, waiting.data(), waiting.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  const bool is_full = sent < 0 && (errno == EAGAIN || errno == EINTR);
+  if (sent > 0) waiting.erase(0, static_cast<size_t>(sent));
+  waiting += bytes;
+  return sent >= 0 || is_full;
+}
+
+const char* Relay::hear_client(Id id, Flow& flow) {
+  std::string_view bytes;
+  if (!read(flow.loan.client_fd, flow.from_client, bytes)) return kEnded;
+  if (bytes.empty()) return nullptr;
+  size_t carried = 0;
+  const size_t kept = bytes.size();
+  const char* why = carry(id, flow, bytes, carried);
+  flow.from_client.assign(bytes.substr(carried));
+  if (why == nullptr && kept - carried == kReadBytes) why = kFull;  // a group that one read cannot hold
+  return why;
+}
+
+// Decide is done; record, then forward. `carried`: what needs nobody any more.
+const char* Relay::carry(Id id, Flow& flow, std::string_view bytes, size_t& carried) {
+  if (Clock::now() > flow.loan.until) return kOver;
+  const char* why = nullptr;
+  const uint64_t at_ms = now_ms();
+  std::vector<InFlight> asked;
+  uint64_t rows = 0;
+  size_t end = 0;
+  block_.begin(flow.loan.tail);
+  for (const AnswerRecord& answer : flow.answers) {
+    block_.answer(answer);
+    rows += answer.rows;
+  }
+  while (end < bytes.size()) {
+    if (flow.in_flight.size() + asked.size() >= kInFlightMax) {
+      why = kFull;
+      break;
+    }
+    Fit best = Fit::kNo;
+    const size_t permit = permit_for(id, flow, bytes.substr(end), best);
+    if (best == Fit::kMore) break;
+    if (best == Fit::kNo) {
+      why = kUnknown;
+      break;
+    }
+    const StandingPermit& standing = *flow.loan.permits[permit];
+    InFlight one;
+    one.permit = permit;
+    one.ask_id = flow.loan.last_ask_id + asked.size() + 1;
+    one.bytes.assign(bytes.substr(end, match_.bytes));
+    one.since = Clock::now();
+    block_.action(at_ms, one.ask_id, standing.text.empty() ? match_.text : standing.text, match_.values,
+                  standing.action);
+    block_.decision(at_ms, one.ask_id, standing.decision);
+    end += match_.bytes;
+    asked.push_back(std::move(one));
+  }
+  if (asked.empty()) return why;
+  if (flow.loan.tail.size + block_.size() > flow.loan.tail.size_max) return kOver;
+  if (!block_.write(flow.loan.tail)) return kUnrecorded;
+  flow.answers.clear();
+  flow.totals.rows += rows;
+  flow.totals.asks += asked.size();
+  flow.totals.bytes_in += end;
+  flow.loan.last_ask_id += asked.size();
+  for (InFlight& one : asked) {
+    flow.totals.asked[one.permit]++;
+    flow.in_flight.push_back(std::move(one));
+  }
+  carried = end;
+  if (!send(flow.loan.server_fd, flow.to_server, bytes.substr(0, end))) return kEnded;
+  return why;
+}
+
+// The permit that covers the group in front, where nothing in its open places speaks against recording it.
+size_t Relay::permit_for(Id id, Flow& flow, std::string_view bytes, Fit& best) {
+  best = Fit::kNo;
+  for (size_t at = 0; at < flow.loan.permits.size(); at++) {
+    const Fit found = fit(*flow.loan.permits[at], bytes, match_);
+    if (found == Fit::kYes) {
+      best = may_record(id, flow, at) ? Fit::kYes : Fit::kNo;
+      return at;
+    }
+    if (found == Fit::kMore) best = Fit::kMore;
+  }
+  return kNone;
+}
+
+bool Relay::may_record(Id id, const Flow& flow, size_t permit) {
+  if (flow.loan.permits[permit]->text.empty()) {
+    return !has_long_number(match_.text) || vouch(id, permit, match_.text);
+  }
+  for (const std::string_view value : match_.values)
+    if (!is_printable(value) || (is_suspicious(value) && !vouch(id, permit, value))) return false;
+  return true;
+}
+
+bool Relay::vouch(Id id, size_t permit, std::string_view text) {
+  is_asking_ = true;
+  const bool is_vouched = owner_.vouch(id, permit, text);
+  is_asking_ = false;
+  return is_vouched;
+}
+
+// The flow that is asked about, and the block that grows, are in use until the answer is there.
+void Relay::demand_rest() const {
+  if (!is_asking_) return;
+  throw Failure("SYSTEM", "Cannot take or settle a flow while the relay asks about one", {"", "Do so afterwards.", ""});
+}
+
+const char* Relay::hear_server(Flow& flow) {
+  std::string_view bytes;
+  if (!read(flow.loan.server_fd, flow.from_server, bytes)) return kEnded;
+  if (bytes.empty()) return nullptr;
+  size_t passed = 0;
+  const char* why = pass_answers(flow, bytes, passed);
+  flow.from_server.assign(bytes.substr(passed));
+  if (passed == 0) return why;
+  flow.totals.bytes_out += passed;
+  if (!send(flow.loan.client_fd, flow.to_client, bytes.substr(0, passed))) return kEnded;
+  return why;
+}
+
+const char* Relay::pass_answers(Flow& flow, std::string_view bytes, size_t& passed) {
+  while (passed < bytes.size()) {
+    const std::string_view rest = bytes.substr(passed);
+    if (flow.passing > 0) {
+      const size_t now = std::min(flow.passing, rest.size());
+      flow.passing -= now;
+      passed += now;
+      continue;
+    }
+    if (flow.in_flight.empty()) return kAnswer;
+    if (rest.size() < kHeaderBytes) return nullptr;
+    InFlight& head = flow.in_flight.front();
+    const StandingPermit& permit = *flow.loan.permits[head.permit];
+    const size_t length = static_cast<size_t>(big_endian(rest.data() + 1)) + 1;
+    if (length < kHeaderBytes || length > 0x7fffffff) return kAnswer;
+    if (head.step < permit.answer.size()) {
+      const std::string& expected = permit.answer[head.step];
+      const size_t here = std::min(rest.size(), expected.size());
+      if (rest.substr(0, here) != std::string_view(expected).substr(0, here)) return kAnswer;
+      if (here < expected.size()) return nullptr;
+      head.step++;
+      passed += expected.size();
+    } else if (rest[0] == 'D' && permit.has_rows && !head.is_complete) {
+      head.rows++;
+      head.row_bytes += length;
+      flow.passing = length;
+    } else if (rest[0] == 'C' && !head.is_complete) {
+      if (length < kHeaderBytes + 1 || length > kOutcomeBytesMax) return kAnswer;
+      if (rest.size() < length) return nullptr;
+      const std::string_view tag = rest.substr(kHeaderBytes, length - kHeaderBytes - 1);
+      if (rest[length - 1] != '\0' || !is_printable(tag)) return kAnswer;
+      head.outcome.assign(tag);
+      head.is_complete = true;
+      passed += length;
+    } else if (rest[0] == 'Z' && head.is_complete) {
+      if (length != kReadyBytes) return kAnswer;
+      if (rest.size() < length) return nullptr;
+      if (!is_status(rest[kHeaderBytes])) return kAnswer;
+      flow.status = rest[kHeaderBytes];
+      flow.was_idle = flow.was_idle || flow.status == 'I';
+      finish(flow);
+      passed += length;
+    } else {
+      return kAnswer;
+    }
+  }
+  return nullptr;
+}
+
+// Its answer is recorded with the next decision, or when TypeScript finds the flow idle.
+void Relay::finish(Flow& flow) {
+  InFlight& head = flow.in_flight.front();
+  flow.totals.took[bucket_of(Clock::now() - head.since)]++;
+  flow.answers.push_back({head.ask_id, head.rows, head.row_bytes, now_ms(), std::move(head.outcome)});
+  flow.in_flight.pop_front();
+}
+
+// A side is read while the other takes what it brings.
+void Relay::watch(Id id, Flow& flow) {
+  const auto change = [&](int fd, Side side, uint32_t& events, bool reads, bool writes) {
+    const uint32_t wanted = (reads ? EPOLLIN : 0u) | (writes ? EPOLLOUT : 0u);
+    if (wanted == events) return;
+    events = wanted;
+    epoll_event event{};
+    event.events = wanted;
+    event.data.u64 = (static_cast<uint64_t>(id) << 1) | static_cast<uint64_t>(side);
+    epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event);
+  };
+  change(flow.loan.client_fd, Side::kClient, flow.client_events, flow.to_server.empty(), !flow.to_client.empty());
+  change(flow.loan.server_fd, Side::kServer, flow.server_events, flow.to_client.empty(), !flow.to_server.empty());
+}
+
+void Relay::unwatch(Flow& flow) {
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, flow.loan.client_fd, nullptr);
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, flow.loan.server_fd, nullptr);
+}
+
+}  // namespace sallyport
