@@ -76,7 +76,8 @@ function importViolations(file: string, floor: number, specifier: string, src: s
 function mintViolations(file: string, code: string): readonly string[] {
   if (file === PERMIT || file === MINT) return [];
   const found: string[] = [];
-  if (/\bmintPermit\b/.test(code)) found.push(`names mintPermit, which only ${MINT} may`);
+  const mint = /\bmint\w*Permit\b/.exec(code)?.[0];
+  if (mint !== undefined) found.push(`names ${mint}, which only ${MINT} may`);
   if (/(\*\s*as\s+\w+\s+from\s*|\bimport\s*\(\s*|\*\s*from\s*)["'][^"']*\/permit\.ts["']/.test(code)) {
     found.push("takes permit.ts as a whole, and the mint with it");
   }

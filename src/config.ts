@@ -29,6 +29,7 @@ import { type RawRecording, type RecordingSettings, readRecording } from "./conf
 import { addedConnectionSchema, settingsSchema } from "./config/schema.ts";
 import { type NameServer, readListen, readServers } from "./config/servers.ts";
 import type { ApiListener } from "./model/api-listener.ts";
+import type { RelayMode } from "./model/form.ts";
 import type { GrantTerms } from "./model/grant.ts";
 import type { RoleGroups } from "./model/human.ts";
 import type { Matcher } from "./model/matcher.ts";
@@ -67,7 +68,7 @@ export interface Settings {
   readonly notify: NotifySettings;
   /** Undefined: metrics are told over the API alone. */
   readonly metrics: { readonly listen: NameServer | undefined };
-  readonly interception: { readonly port: number; readonly cgroupRoot?: string };
+  readonly interception: { readonly port: number; readonly cgroupRoot?: string; readonly relay: RelayMode };
 }
 
 export interface AgentSettings {
@@ -94,7 +95,7 @@ interface RawSettings {
   readonly api?: RawApi;
   readonly notify?: RawNotify;
   readonly metrics?: { readonly listen: string };
-  readonly interception?: { readonly port?: number; readonly cgroupRoot?: string };
+  readonly interception?: { readonly port?: number; readonly cgroupRoot?: string; readonly relay?: RelayMode };
 }
 
 interface RawAgent {
@@ -189,6 +190,7 @@ function convert(
     metrics: { listen: readListen(raw.metrics?.listen, ["metrics", "listen"], report) },
     interception: {
       port: raw.interception?.port ?? LISTENER_PORT_DEFAULT,
+      relay: raw.interception?.relay ?? "auto",
       ...(raw.interception?.cgroupRoot === undefined ? {} : { cgroupRoot: raw.interception.cgroupRoot }),
     },
   };

@@ -11,6 +11,7 @@ import {
   HUMANS_EVERY_MS,
   IDENTITY_EVERY_MS,
   ORIGIN_AGE_MS,
+  RELAYS_EVERY_MS,
   RESOLVE_EVERY_MS,
   RETENTION_EVERY_MS,
 } from "./base/limits.ts";
@@ -60,6 +61,7 @@ import { cgroupOf } from "./kernel/cgroups.ts";
 import { createResolver } from "./kernel/destinations.ts";
 import { Interception } from "./kernel/interception.ts";
 import { loginUidOf } from "./kernel/login-uid.ts";
+import { Relays } from "./kernel/relays.ts";
 import { createMasker } from "./masking/mask.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { ProcessMeter } from "./metrics/process.ts";
@@ -182,6 +184,13 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const interception = new Interception({ runDir, port, inherited, holder, ...root });
     life.atEnd(() => interception.close());
     const sessions = new Sessions();
+    const relays = new Relays(() => inForce().settings.interception.relay);
+    life.atEnd(() => relays.close());
+    // what may not be told is not to be done; a relay asks nobody
+    const tendRelays = async () => {
+      if (audit.accepting() !== true) relays.giveAllBack("full");
+    };
+    life.every(RELAYS_EVERY_MS, tendRelays, log);
     const agents = new Agents({
       ...{ interception, store: store.tags, tokens: store.tokens, clock, emit },
       isRevoked: (agent) => states?.isRevoked(agent) ?? true,
@@ -311,10 +320,11 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       toldDecisions: () => inForce().settings.events.decisions,
       ended: (origin, event) => runs.count(origin.tagCgroupId, event),
       sessions,
-      lookups: new Lookups(clock, credentialOf),
+      lookups: new Lookups(clock, credentialOf, () => relays.giveAllBack("superseded")),
       holds,
       meter: metrics,
       outputOf: (connection) => outputOf(inForce().settings.recording, connection),
+      relays,
     };
     const sightings = new Sightings();
     interception.watch((event) => {

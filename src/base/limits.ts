@@ -30,6 +30,13 @@ export const PREPARED_MAX = 10_000;
 export const PREPARED_BYTES_MAX = 16 * 1024 * 1024;
 /** Answers that one session may await from its server before it stops reading the client. */
 export const PIPELINE_MAX = 10_000;
+/** Groups that a relay has to carry before it comes back, or else the session rests twice as often before the next try. */
+export const RELAY_SHORT = 16;
+export const RELAY_NEEDED_MAX = 1_024;
+/** Forms of groups that a session keeps for a relay; a full list starts anew. Compared one after the other. */
+export const FORMS_MAX = 32;
+/** Bytes of a group, or of a description in its answer, from which a form is made. */
+export const FORM_BYTES_MAX = 4 * 1024;
 /** Analyses kept per process, by exact text and by literal-free shape: about 2 KiB each. */
 export const ANALYSES_MAX = 4_096;
 /** A text longer than this is analysed anew each time rather than kept. */
@@ -550,6 +557,8 @@ export const GRANTS_MAX = 256;
 export const GRANT_ENTRIES_MAX = 256;
 /** How often it is looked whose grant is over: a part of the second within which sessions end. */
 export const GRANTS_EVERY_MS = 250;
+/** How soon a relay hears that the audit trail is full: what it carries is told nobody, and denied then. */
+export const RELAYS_EVERY_MS = 250;
 /** How long a grant of the settings lasts: a service that runs for ever is granted anew once a year. */
 export const GRANT_MS_MAX = 365 * 86_400_000;
 /** Grants by people that stand at once, and those that have ended and are still listed. */

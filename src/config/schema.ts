@@ -286,6 +286,7 @@ export const settingsSchema = {
       properties: {
         port: { type: "integer", minimum: 1, maximum: 65_535 },
         cgroupRoot: { type: "string", pattern: "^/[^\\u0000]*$", maxLength: 4096, description: "an absolute path" },
+        relay: { enum: ["auto", "off", "always"] },
       },
     },
   },

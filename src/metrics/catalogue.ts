@@ -34,6 +34,11 @@ export const CATALOGUE = {
     "Sessions that were stopped while an answer ran over a limit.",
     "connection",
   ),
+  relayed: counter(
+    "sallyport_relayed_operations_total",
+    "Operations that went the short way; also in the others.",
+    "connection",
+  ),
   rows: counter("sallyport_rows_total", "Rows of answers.", "connection"),
   bytes: counter("sallyport_bytes_total", "Bytes from agents (in) and from backends (out).", "connection", "direction"),
   masks: counter("sallyport_masked_values_total", "Values that were masked, by label or detector.", "by"),

@@ -26,12 +26,12 @@ export class Histogram {
     this.#counts = new Float64Array(bounds.length + 1);
   }
 
-  observe(value: number): void {
+  observe(value: number, times = 1): void {
     const { bounds } = this;
     let at = 0;
     while (at < bounds.length && value > (bounds[at] ?? 0)) at++;
-    this.#counts[at] = (this.#counts[at] ?? 0) + 1;
-    this.sum += value;
+    this.#counts[at] = (this.#counts[at] ?? 0) + times;
+    this.sum += value * times;
   }
 
   /** How many were at or below each bound; last, how many there were. */

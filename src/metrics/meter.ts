@@ -27,12 +27,21 @@ export interface SessionTotals {
   readonly statements: number;
 }
 
+export interface RelayedTally {
+  readonly asked: readonly { readonly rules: readonly string[]; readonly count: number }[];
+  readonly rows: number;
+  /** Answers by the time they took: [n] counts those below 2^n microseconds. */
+  readonly took: readonly number[];
+}
+
 export interface SessionMeter {
   took(phase: Phase, ms: number): void;
   decided(decision: Decision): void;
   /** What was held has ended, or was let go, after so long. */
   settled(verdict: Verdict, waitedMs: number): void;
   answered(entry: AnswerEntry): void;
+  /** What a relay has carried past since the last time: told now and then, and when it comes back. */
+  relayed(tally: RelayedTally): void;
   /** The recording could not be written. */
   unrecorded(): void;
   /** An answer ran over a limit, so the session was stopped. */

@@ -21,7 +21,17 @@ type Name = keyof typeof CATALOGUE;
 type Counted = (typeof COUNTED)[number];
 
 const COUNTED = [
-  ...["sessionsStarted", "sessionsEnded", "decisions", "statements", "rules", "limits", "limitStops", "rows"],
+  ...[
+    "sessionsStarted",
+    "sessionsEnded",
+    "decisions",
+    "statements",
+    "rules",
+    "limits",
+    "limitStops",
+    "relayed",
+    "rows",
+  ],
   ...["bytes", "masks", "holds", "recordFailures", "events", "sessionsOpen"],
 ] as const satisfies readonly Name[];
 
@@ -35,6 +45,8 @@ interface Live {
   readonly connection: string;
 }
 
+/** Of the times between one power of two and the next. */
+const MIDDLE = 0.75;
 const NOTHING: SessionTotals = { bytesIn: 0, bytesOut: 0, statements: 0 };
 
 export class Metrics implements PathMeter {
@@ -64,7 +76,7 @@ export class Metrics implements PathMeter {
   }
 
   session({ connection, protocol }: SessionLabels, totals: () => SessionTotals): SessionMeter {
-    const { sessionsStarted, sessionsOpen, sessionsEnded, decisions, rules, limits, rows, masks, holds } =
+    const { sessionsStarted, sessionsOpen, sessionsEnded, decisions, rules, limits, relayed, rows, masks, holds } =
       this.#counted;
     const live: Live = { totals, counted: NOTHING, connection };
     this.#live.add(live);
@@ -96,6 +108,17 @@ export class Metrics implements PathMeter {
       answered: (entry: AnswerEntry) => {
         if (entry.rows > 0) ownRows.add(entry.rows);
         for (const { by, count } of entry.masks) masks.of(by).add(count);
+      },
+      relayed: ({ asked, rows: more, took }) => {
+        for (const { rules: allowing, count } of asked) {
+          byKind.allow.add(count);
+          relayed.of(connection).add(count);
+          for (const rule of allowing) rules.of(rule, "allow").add(count);
+        }
+        if (more > 0) ownRows.add(more);
+        took.forEach((count, power) => {
+          if (count > 0) this.#phases.answer.observe((MIDDLE * 2 ** power) / 1e6, count);
+        });
       },
       unrecorded: () => this.#counted.recordFailures.of(connection).add(),
       overran: () => this.#counted.limitStops.of(connection).add(),

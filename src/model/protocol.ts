@@ -1,5 +1,6 @@
 /** What every protocol folder gives to the tree: the same shape, listed in protocols/index.ts. */
 import type { Connection, UpstreamTls } from "./connection.ts";
+import type { RelayMode } from "./form.ts";
 import type { MaskFor } from "./mask.ts";
 import type { Action, ActionDeclaration, Asked } from "./operation.ts";
 import type { LookAnswer, LookQuestion, OutputCaps, Session } from "./session.ts";
@@ -66,6 +67,8 @@ export interface SessionWorld {
   readonly cancelSecret: Uint8Array;
   /** Absent: no rows are kept, and nothing is spent on it. */
   readonly output?: OutputCaps;
+  /** Somebody could relay groups of messages. Absent: no forms of them are made. */
+  readonly relay?: Exclude<RelayMode, "off">;
 }
 
 export interface LoginWorld {

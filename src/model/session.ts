@@ -7,6 +7,7 @@
  * Bytes in commands are used before the next event of the same session is given.
  */
 import type { Verdict } from "./decision.ts";
+import type { Form, Relayed } from "./form.ts";
 import type { Asked } from "./operation.ts";
 import type { Permit } from "./permit.ts";
 
@@ -39,7 +40,11 @@ export type SessionEvent =
    * unless `fresh` is "end". May come again. A protocol that cannot tell goes on until it is stopped.
    */
   | { readonly kind: "drain"; readonly reason: string; readonly fresh: "wait" | "end" }
-  | { readonly kind: "ended"; readonly side: Side };
+  | { readonly kind: "ended"; readonly side: Side }
+  /** Policy or settings may be others now: what was worked out from them for later is forgotten. */
+  | { readonly kind: "changed" }
+  /** It was at rest, and somebody carried groups of its forms past it. */
+  | ({ readonly kind: "relayed" } & Relayed);
 
 export type Side = "client" | "server";
 
@@ -62,6 +67,11 @@ export type SessionCommand =
   | { readonly kind: "output"; readonly entry: OutputEntry }
   /** So much of the answer to ask `id` has passed so far, and more of it follows. */
   | { readonly kind: "progress"; readonly id: number; readonly rows: number; readonly bytes: number }
+  /**
+   * Nothing is under way, and groups of these forms may go past the session until the next event: their ids follow
+   * `lastId`. `facts`: what was looked up that all of them depend on.
+   */
+  | { readonly kind: "rest"; readonly lastId: number; readonly forms: readonly Form[]; readonly facts?: LookAnswer }
   /** Another session's running operation shall be cancelled (its key as the client showed it). */
   | { readonly kind: "cancel"; readonly key: Uint8Array }
   /** Flush what was sent, then end both sides. `fault` is set when a peer broke the protocol. */

@@ -5,9 +5,10 @@
 import { randomBytes } from "node:crypto";
 import type { Accepted } from "ebpf-loader";
 import type { Clock } from "../base/clock.ts";
-import { codeOf, messageOf } from "../base/errors.ts";
-import { CANCELS_MAX, EXPEL_WAIT_MS, LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
+import { codeOf } from "../base/errors.ts";
+import { EXPEL_WAIT_MS, LOGIN_WAIT_MS, STARTUP_WAIT_MS } from "../base/limits.ts";
 import type { Holds } from "../holds/hold.ts";
+import type { Relays } from "../kernel/relays.ts";
 import { detectorsNamed, type Masker } from "../masking/mask.ts";
 import type { PathMeter } from "../metrics/meter.ts";
 import type { Connection } from "../model/connection.ts";
@@ -22,17 +23,19 @@ import type { Ledger } from "../policy/ledger.ts";
 import type { Policy } from "../policy/load.ts";
 import type { Recorder } from "../recorder/recorder.ts";
 import { Accounting, shadowEvent } from "./accounting.ts";
+import { cancelFor } from "./cancel.ts";
 import { CurrentJudge, styleOf } from "./current-judge.ts";
 import { Driver, type DriverPorts } from "./driver.ts";
 import { HeldAsks } from "./held.ts";
 import type { Lookups } from "./lookups.ts";
 import { metered } from "./metered.ts";
 import { completeOrigin } from "./origin.ts";
-import type { Cancellable, LiveSession, Sessions } from "./sessions.ts";
+import { SessionRelay } from "./relay.ts";
+import type { LiveSession, Sessions } from "./sessions.ts";
 import { type Leaf, leafNames, serverOptions } from "./tls.ts";
 import { Told } from "./told.ts";
 import { openRecording } from "./unrecorded.ts";
-import { type Backend, type CredentialSource, cancelUpstream, logIn } from "./upstream.ts";
+import { type Backend, type CredentialSource, logIn } from "./upstream.ts";
 import { Wire } from "./wire.ts";
 import { maskWritten } from "./write-back.ts";
 
@@ -74,6 +77,8 @@ export interface PathParts {
   readonly meter: PathMeter;
   /** What recordings keep of the rows of a connection's answers; absent, or undefined: nothing. */
   readonly outputOf?: (connection: Connection) => OutputCaps | undefined;
+  /** Carries past sessions what they need not see; absent: nobody does. */
+  readonly relays?: Relays;
 }
 
 export async function guardConnection(accepted: Accepted, parts: PathParts): Promise<void> {
@@ -166,6 +171,9 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   const lookFor = () => recording.looking(detectorsNamed(parts.policy().detectors), judge.current.policy);
   lookFor();
   const output = parts.outputOf?.(connection);
+  // What is kept of rows has to be looked at, and TLS is another's.
+  const relays = output === undefined && connection.tls.mode === "disable" ? parts.relays : undefined;
+  const mode = relays?.mode ?? "off";
   const cancelSecret = randomBytes(CANCEL_SECRET_BYTES);
   let cancelKey: Uint8Array | undefined;
   const session = protocol.session({
@@ -173,6 +181,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     connection,
     cancelSecret,
     ...(output === undefined ? {} : { output }),
+    ...(mode === "off" ? {} : { relay: mode }),
     maskFor: (column) => {
       const styles = (detector: string) => styleOf(column, detector, judge.current);
       return parts.masker.valueMask(column, styles, detectorsNamed(parts.policy().detectors));
@@ -266,7 +275,19 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   const meter = parts.meter.session({ connection: connection.name, protocol: protocol.name }, () => {
     return { bytesIn: driver.bytesIn, bytesOut: driver.bytesOut, statements: recording.counts.statements };
   });
-  const driver = new Driver(sessionId, session, client, metered(ports, meter));
+  const relay =
+    relays === undefined || mode === "off"
+      ? undefined
+      : new SessionRelay({
+          ...{ relays, sessionId, recording, meter, masker: parts.masker, judge: () => judge.current },
+          ...(protocol.quotedIn === undefined ? {} : { quotedIn: protocol.quotedIn }),
+          mayRelay: () => parts.accepting() === true && parts.toldDecisions() !== "all",
+          believedMs: (facts) => parts.lookups.believedMs(facts),
+        });
+  const driver = new Driver(sessionId, session, client, {
+    ...metered(ports, meter),
+    ...(relay === undefined ? {} : { relay }),
+  });
   const startup = setTimeout(() => driver.stop("no login within the time allowed"), STARTUP_WAIT_MS + LOGIN_WAIT_MS);
   const stop = (reason: string) => driver.stop(reason);
   const drain: LiveSession["drain"] = (why, fresh) => driver.drain(why, fresh);
@@ -287,6 +308,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
     setTimeout(() => driver.cut(reason), EXPEL_WAIT_MS).unref();
   };
   const recheck = () => {
+    driver.changed();
     lookFor();
     const { outdated } = held;
     if (outdated !== undefined) driver.cancelHeld(outdated);
@@ -343,29 +365,6 @@ function refuse(
       ...{ source: accepted.sourceAddress, sourcePort: accepted.sourcePort, ...processFields(accepted) },
     },
   });
-}
-
-/** How many are under way, by what they cancel. */
-const cancelling = new WeakMap<Cancellable, number>();
-
-/** An agent may cancel only what a session of its own runs. Never rejects. */
-async function cancelFor(parts: PathParts, agent: Agent, key: Uint8Array): Promise<void> {
-  const found = parts.sessions.findCancel(key);
-  const message = found?.backend.protocol.cancelMessage?.(found.cancel);
-  if (found === undefined || message === undefined || found.agent.slot !== agent.slot) return;
-  // What waits for a human never reached the backend.
-  if (parts.sessions.cancelHeld(found.sessionId, "canceling statement due to user request")) return;
-  const running = cancelling.get(found) ?? 0;
-  if (running >= CANCELS_MAX) return; // the server has been told, and does not hang up
-  cancelling.set(found, running + 1);
-  try {
-    await cancelUpstream(found.backend, message);
-  } catch (error) {
-    const about = { atMs: parts.clock.nowMs(), agent: agent.name, sessionId: found.sessionId };
-    parts.emit({ ...about, kind: "cancel.failed", message: `A cancel did not reach its backend: ${messageOf(error)}` });
-  } finally {
-    cancelling.set(found, (cancelling.get(found) ?? 1) - 1);
-  }
 }
 
 const UNTOLD = "Nothing may be done that cannot be told";

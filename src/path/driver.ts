@@ -16,6 +16,7 @@ import type {
   SessionCommand,
   SessionEvent,
 } from "../model/session.ts";
+import type { SessionRelay } from "./relay.ts";
 import type { LoggedIn } from "./upstream.ts";
 import type { Wire } from "./wire.ts";
 
@@ -43,6 +44,8 @@ export interface DriverPorts {
   /** Resolves when the backend has been told and has hung up, or will not be told. Never rejects. */
   cancel(key: Uint8Array): Promise<void>;
   fault(code: string, message: string): void;
+  /** Carries past the session what it need not see; absent: nobody does. */
+  readonly relay?: SessionRelay;
 }
 
 /** An ask that waits for a human. */
@@ -92,9 +95,11 @@ export class Driver {
   #isCut = false;
   #hasHungUp = false;
   #cancelled: Promise<void> | undefined;
+  /** The session said so with its last word. */
+  #rest: Extract<SessionCommand, { kind: "rest" }> | undefined;
   #finish: (reason: string) => void = () => {};
-  bytesIn = 0;
-  bytesOut = 0;
+  #bytesIn = 0;
+  #bytesOut = 0;
   readonly #done: Promise<string>;
 
   constructor(sessionId: string, session: Session, client: Wire, ports: DriverPorts) {
@@ -108,12 +113,22 @@ export class Driver {
     client.busyElsewhere = () => this.#busy();
   }
 
+  /** From the client. */
+  get bytesIn(): number {
+    return this.#bytesIn + (this.#ports.relay?.bytesIn ?? 0);
+  }
+
+  /** From the server. */
+  get bytesOut(): number {
+    return this.#bytesOut + (this.#ports.relay?.bytesOut ?? 0);
+  }
+
   /** Runs the session to its end; resolves with the reason. Never rejects. */
   run(): Promise<string> {
     this.#give({ kind: "start" });
     this.#client.start({
       bytes: (bytes) => {
-        this.bytesIn += bytes.length;
+        this.#bytesIn += bytes.length;
         if (this.#held !== undefined) this.#readWhileHeld += bytes.length;
         this.#give({ kind: "client", bytes });
       },
@@ -136,6 +151,11 @@ export class Driver {
     return this.#held !== undefined;
   }
 
+  /** Policy or settings may be others now; what goes past the session comes back before that is so. */
+  changed(): void {
+    this.#give({ kind: "changed" });
+  }
+
   /** Asks the session to end as soon as that cuts nothing short; see SessionEvent. It may also go on. */
   drain(reason: string, fresh: "wait" | "end"): void {
     this.#give({ kind: "drain", reason, fresh });
@@ -150,8 +170,41 @@ export class Driver {
 
   #give(event: SessionEvent): void {
     if (this.#closing !== undefined) return;
+    this.#takeBack();
     this.#events.push(event);
     this.#run();
+  }
+
+  /** What somebody carried past the session is its own again: it hears of it before anything else. */
+  #takeBack(): void {
+    const { relay } = this.#ports;
+    if (relay?.isLent !== true) return;
+    const { relayed, bytesIn, bytesOut, fromClient, fromServer, toClient, toServer } = relay.take();
+    this.#bytesIn += bytesIn + fromClient.length;
+    this.#bytesOut += bytesOut + fromServer.length;
+    if (toServer.length > 0) this.#server?.write(toServer);
+    if (toClient.length > 0) this.#client.write(toClient);
+    this.#events.push({ kind: "relayed", ...relayed });
+    if (fromServer.length > 0) this.#events.push({ kind: "server", bytes: fromServer });
+    if (fromClient.length > 0) this.#events.push({ kind: "client", bytes: fromClient });
+  }
+
+  /** Once a session is at rest, so that what it would do by itself can go past it. */
+  #lend(): void {
+    const { relay } = this.#ports;
+    const [rest, server] = [this.#rest, this.#server];
+    this.#rest = undefined;
+    const isBusy =
+      this.#held !== undefined ||
+      this.#waits > 0 ||
+      this.#settling ||
+      this.#closing !== undefined ||
+      this.#events.length > 0;
+    if (relay === undefined || rest === undefined || server === undefined || isBusy) return;
+    relay.lend(this.#client, server, rest, () => {
+      this.#takeBack();
+      this.#run();
+    });
   }
 
   #run(): void {
@@ -159,6 +212,7 @@ export class Driver {
     this.#running = true;
     try {
       this.#work();
+      this.#lend();
     } catch (error) {
       this.#fail(error);
     } finally {
@@ -185,8 +239,10 @@ export class Driver {
         }
       }
       const event = this.#events.shift();
-      if (event !== undefined) this.#commands = this.#session.handle(event);
-      else this.#flush();
+      if (event !== undefined) {
+        this.#rest = undefined; // it may be at rest no more
+        this.#commands = this.#session.handle(event);
+      } else this.#flush();
     } while (this.#commands.length > 0 || this.#events.length > 0);
   }
 
@@ -229,6 +285,9 @@ export class Driver {
         return;
       case "cancel":
         this.#cancelled = this.#ports.cancel(command.key);
+        return;
+      case "rest":
+        this.#rest = command;
         return;
       case "close":
         if (command.fault !== undefined) this.#ports.fault(command.fault, command.reason);
@@ -315,7 +374,7 @@ export class Driver {
     wire.busyElsewhere = () => this.#busy();
     wire.start({
       bytes: (bytes) => {
-        this.bytesOut += bytes.length;
+        this.#bytesOut += bytes.length;
         this.#give({ kind: "server", bytes });
       },
       ended: () => this.#give({ kind: "ended", side: "server" }),
@@ -384,7 +443,7 @@ export class Driver {
 
   /** Reads a side only while the other can take it and nothing is being waited for. */
   #relieve(): void {
-    if (this.#closing !== undefined) return;
+    if (this.#closing !== undefined || this.#ports.relay?.isLent === true) return;
     const server = this.#server;
     const blocked = this.#waits > 0 || this.#settling;
     const isFull = this.#held !== undefined && this.#readWhileHeld > HELD_BYTES_MAX;

@@ -16,9 +16,14 @@ export class Lookups {
   readonly #credentialOf: CredentialSource;
   readonly #known = new Map<string, Known>();
   readonly #running = new Map<string, Promise<LookAnswer>>();
+  /** When the question of an answer was asked. */
+  readonly #asked = new WeakMap<object, number>();
+  readonly #superseded: () => void;
   #estimating = 0;
 
-  constructor(clock: Clock, credentialOf: CredentialSource) {
+  /** `superseded`: an answer that could still be believed is not the newest any more. */
+  constructor(clock: Clock, credentialOf: CredentialSource, superseded: () => void = () => {}) {
+    this.#superseded = superseded;
     this.#clock = clock;
     this.#credentialOf = credentialOf;
   }
@@ -47,6 +52,12 @@ export class Lookups {
       const running = fresh === undefined ? this.#running.get(key) : undefined;
       return running ?? this.#ask(key, () => lookUp(backend, request, lookup(question), this.#credentialOf));
     };
+  }
+
+  /** How long an answer that was given may still be believed, in milliseconds. */
+  believedMs(answer: LookAnswer): number {
+    const atMs = this.#asked.get(answer as object) ?? Number.NEGATIVE_INFINITY;
+    return atMs + CATALOG_AGE_MS - this.#clock.nowMs();
   }
 
   /** In words, how many rows this would touch, or why that is not known. Asked anew each time, a few at once. Never rejects. */
@@ -78,6 +89,7 @@ export class Lookups {
     const atMs = this.#clock.nowMs(); // of the question: the answer may already be older than its arrival
     const asked = ask()
       .then((answer) => {
+        if (typeof answer === "object" && answer !== null) this.#asked.set(answer, atMs);
         this.#keep(key, { answer, atMs });
         return answer;
       })
@@ -90,9 +102,11 @@ export class Lookups {
 
   #keep(key: string, known: Known): void {
     if ((this.#known.get(key)?.atMs ?? 0) > known.atMs) return; // a later question was answered sooner
+    const isEarly = this.#young(key) !== undefined;
     const oldest = this.#clock.nowMs() - CATALOG_AGE_MS;
     for (const [other, { atMs }] of this.#known) if (atMs < oldest) this.#known.delete(other); // of no use any more
     if (this.#known.size >= SESSIONS_MAX) this.#known.clear();
     this.#known.set(key, known);
+    if (isEarly) this.#superseded();
   }
 }

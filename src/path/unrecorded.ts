@@ -30,6 +30,9 @@ function refusing(error: UserError): Recording {
     looking: () => {},
     flush: refuse,
     settle: refuse,
+    standing: refuse,
+    lend: () => undefined,
+    take: refuse,
     end: async () => {},
   };
 }

@@ -111,6 +111,15 @@ export class Wire {
     return this.#socket.writableNeedDrain;
   }
 
+  /** The descriptor, for somebody else to read and write until `resume`. Undefined: TLS, an end, or something waits here. */
+  lend(): number | undefined {
+    const fd = this.#descriptor;
+    const isBusy = this.#yields || this.congested || this.#socket.writableLength > 0; // "drained" may be still to come
+    if (fd < 0 || this.#ended || isBusy) return undefined;
+    this.pause();
+    return fd;
+  }
+
   pause(): void {
     if (!this.#wanted) return;
     this.#wanted = false;

@@ -11,7 +11,7 @@ import type { Limited } from "../model/limit.ts";
 import type { ColumnFacts, MaskStyle } from "../model/mask.ts";
 import type { Asked, Facts, Operation } from "../model/operation.ts";
 import type { Origin } from "../model/origin.ts";
-import { mintPermit, type Permit } from "../model/permit.ts";
+import { mintPermit, mintStandingPermit, type Permit, type StandingPermit } from "../model/permit.ts";
 import { misfit, REVEAL, type SubjectConnection, subjectFacts, timeFacts } from "./facts.ts";
 import { Ledger, type Room } from "./ledger.ts";
 import { STYLES } from "./outcomes.ts";
@@ -60,9 +60,20 @@ export interface Judge {
   lift(id: number, asked: readonly Asked[], bytes: Uint8Array, approval: Approval): Decision;
   /** The same for what was let in before and goes on: limits have counted it already, and nothing is minted. */
   again(asked: readonly Asked[]): Exclude<Decision, { kind: "allow" }> | undefined;
+  /**
+   * A permit for all that asks the same as `asked`, until the policy changes; undefined where an answer may be another one
+   * next time (it is counted, held or refused, reads the time, or what is revealed does), or rules in shadow have a say.
+   */
+  standing(asked: Asked): Standing | undefined;
   /** How to mask a column's value ("" for the column itself) or what a detector found in it. Undefined: shown. */
   reveal(column: Pick<ColumnFacts, "schema" | "table" | "name" | "labels">, detector: string): MaskStyle | undefined;
   /** The version of the policy. */
+  readonly policy: string;
+}
+
+export interface Standing {
+  readonly permit: StandingPermit;
+  readonly rules: readonly RuleName[];
   readonly policy: string;
 }
 
@@ -115,6 +126,17 @@ class PolicyJudge implements Judge {
     const judged = asked.map((one) => ({ asked: one, ruling: this.#rule(one.operation) }));
     const decision = this.#decideAll(0, judged, NO_BYTES, undefined, UNLIMITED);
     return decision.kind === "allow" ? undefined : decision;
+  }
+
+  standing(asked: Asked): Standing | undefined {
+    const { operation, continues, isData, prepared } = asked;
+    if (continues === true || isData === true || prepared === true || this.#revealReadsTime) return undefined;
+    const ruling = this.#rule(operation);
+    const { answer, limits, shadows } = ruling;
+    const isKept = this.#decided.get(operation) === ruling;
+    if (!isKept || answer.kind !== "allow" || limits.length > 0 || shadows.length > 0) return undefined;
+    const permit = mintStandingPermit(this.#subject.sessionId, operation);
+    return { permit, rules: answer.rules, policy: this.policy };
   }
 
   #decide(id: number, asked: readonly Asked[], bytes: Uint8Array, approval: Approval | undefined): Decision {

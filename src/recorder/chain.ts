@@ -30,6 +30,26 @@ export interface ChainHead {
   readonly hash: Link;
 }
 
+/** The end of a segment, for whoever appends blocks to it meanwhile. */
+export interface ChainTail {
+  readonly fd: number;
+  /** Bytes in the file, and how many it may have. */
+  readonly size: number;
+  readonly sizeMax: number;
+  /** Of the newest record. */
+  readonly sequence: number;
+  /** Of the newest block. */
+  readonly link: Link;
+  /** Until it is too old. */
+  readonly forMs: number;
+}
+
+/** What became of it. */
+export interface GrownTail extends Pick<ChainTail, "size" | "sequence" | "link"> {
+  /** Something torn is behind it. */
+  readonly isBroken: boolean;
+}
+
 export interface ChainOptions {
   readonly sessionId: string;
   readonly fileOf: (segment: number) => string;
@@ -86,6 +106,27 @@ export class Chain {
       this.#link = hashOf(block);
     }
     this.#sequence = last;
+  }
+
+  /**
+   * To append to without this chain, which appends nothing meanwhile. Undefined: there is nothing that somebody else could
+   * append to in the same way (it is sealed, has to be synced, or is written as a test says).
+   */
+  lend(atMs: number): ChainTail | undefined {
+    const { sealing, commits, writeBytes } = this.#options;
+    const segment = this.#segment;
+    const isPlain = sealing === undefined && commits === undefined && writeBytes === undefined;
+    const forMs = SEGMENT_AGE_MS - (atMs - this.#openedMs);
+    if (!isPlain || segment === undefined || segment.broken || forMs <= 0) return undefined;
+    const { fd, size } = segment;
+    return { fd, size, sizeMax: SEGMENT_BYTES_MAX, sequence: this.#sequence, link: this.#link, forMs };
+  }
+
+  /** What was lent has come to this; it may be lent still. */
+  follow({ size, sequence, link, isBroken }: GrownTail): void {
+    this.#segment?.appended(size, isBroken);
+    this.#sequence = sequence;
+    this.#link = link;
   }
 
   /** Resolves when all that was appended before survives a loss of power. Rejects with errno errors. */

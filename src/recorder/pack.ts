@@ -97,6 +97,13 @@ export class Packer {
     const frame = this.#beginFrame(sequence, atMs);
     const body = this.#begin(DECISION);
     this.#number(1, askId);
+    this.decisionFields(decision, hold);
+    this.#end(body);
+    this.#endFrame(frame);
+  }
+
+  /** What stands behind the ask's id, without a frame. */
+  decisionFields(decision: Decided, hold?: string): void {
     this.#number(2, KINDS[decision.kind]);
     for (const rule of decision.rules) this.#text(3, rule);
     if (decision.kind !== "allow") this.#string(4, decision.message);
@@ -121,8 +128,6 @@ export class Packer {
       this.#string(2, would);
       this.#end(shadow);
     }
-    this.#end(body);
-    this.#endFrame(frame);
   }
 
   answer(sequence: number, atMs: number, answer: AnswerEntry): void {

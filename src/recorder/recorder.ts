@@ -17,9 +17,10 @@ import { hexOf } from "./block.ts";
 import { Chain } from "./chain.ts";
 import { dayOf, listDays, listSessions, segmentName } from "./files.ts";
 import type { RecordingStart } from "./format.ts";
+import { OpenRecording, type RecordingWorld } from "./open-recording.ts";
 import { createPrepare, type Scrub } from "./prepare.ts";
 import { type ReadBlockOf, readRecording } from "./read.ts";
-import { OpenRecording, type Recording, type RecordingWorld } from "./recording.ts";
+import type { Recording } from "./recording.ts";
 import { createSealing, type SessionKeys, sessionKey } from "./seal.ts";
 import { createTally } from "./tally.ts";
 

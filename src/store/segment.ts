@@ -17,6 +17,10 @@ export interface Segment {
   write(bytes: Uint8Array): void;
   /** A torn tail could not be cut off: nothing may be appended any more. */
   readonly broken: boolean;
+  /** For whoever appends while it is lent; it says `appended` then. */
+  readonly fd: number;
+  /** Somebody else has appended up to `size`; `isTorn`: and could not cut off what went wrong behind. */
+  appended(size: number, isTorn: boolean): void;
   /** Resolves when all that was written before is on the disk, with the file's name. Rejects with errno errors. */
   sync(): Promise<void>;
   /** A sync that runs is waited for by itself. */
@@ -64,6 +68,11 @@ export function openSegment(file: string, how: "create" | "append", writeBytes: 
         throw error;
       }
       size += bytes.length;
+    },
+    fd,
+    appended(now, isTorn) {
+      size = now;
+      broken ||= isTorn;
     },
     async sync() {
       if (!open) throw new Error(`Cannot sync ${file}: it is closed`);

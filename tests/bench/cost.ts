@@ -11,7 +11,7 @@ import { type Destination, Interceptor, netnsCookie, removePinned } from "ebpf-l
 import { findCgroupRoot } from "../../src/kernel/interception.ts";
 import { capture } from "../kit/daemon.ts";
 import { freePort } from "../kit/free-port.ts";
-import type { Verdict } from "./report.ts";
+import type { Verdict } from "./aims.ts";
 
 export interface Cost {
   readonly name: string;

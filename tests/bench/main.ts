@@ -1,20 +1,19 @@
 /**
- * `npm run bench`: interleaved rounds of the same work through each subject, since only ratios of one run mean
- * something on a shared machine. Options: `--rounds N` (5), `--seconds N` of each pgbench run (3), `--quick`
- * (2 rounds, 1 s, a tenth of the rows), `--only NAME` (a measure, a subject, `cost`, what guarding costs a flow and
- * a bystander, `decisions`, what a policy costs, or `recording`, what recording costs; may be repeated), `--json FILE`.
- * Writes build/bench.json. Last line: a count of the aims. Exit code 1: one fell short, or a subject failed.
+ * `npm run bench`: what the guard costs, in interleaved rounds. Options: `--rounds N` (7), `--seconds N` of each run
+ * against the clock (2), `--quick` (2 rounds, 1 s, a tenth of the rows), `--only NAME` (a part, or a measure or subject
+ * of the comparison; may be repeated), `--json FILE` (build/bench.json: every run's value), `--write` (tables and
+ * plots into docs/). Last line: a count of the aims. Exit code 1: one fell short, or something failed.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Postgres, startPostgres } from "../kit/postgres.ts";
-import { type Cost, judgeCost, measureCost, tableOfCosts } from "./cost.ts";
-import { type Decisions, judgeDecisions, measureDecisions, tableOfDecisions } from "./decisions.ts";
-import { MEASURES, prepare } from "./measures.ts";
-import { judgeRecording, measureRecording, type RecordingCost, tableOfRecording } from "./recording.ts";
-import { AIMS, judge, type RoundSample, type Row, rowsOf, tableOf } from "./report.ts";
-import { type Running, SUBJECTS } from "./subjects.ts";
+import type { Verdict } from "./aims.ts";
+import { MEASURES } from "./measures.ts";
+import { machine, today, writePlot, writeSection } from "./page.ts";
+import { COMPARE, type Context, PARTS, type Part, type Section } from "./parts.ts";
+import { SUBJECTS } from "./subjects.ts";
+import { prepare } from "./tables.ts";
 
 const { values } = parseArgs({
   options: {
@@ -23,100 +22,57 @@ const { values } = parseArgs({
     quick: { type: "boolean", default: false },
     only: { type: "string", multiple: true, default: [] },
     json: { type: "string", default: join(import.meta.dirname, "../../build/bench.json") },
+    write: { type: "boolean", default: false },
   },
 });
-const COST = "cost";
-const DECISIONS = "decisions";
-const RECORDING = "recording";
-/** By themselves these compare no subjects. */
-const ALONE = [COST, DECISIONS, RECORDING];
-const rounds = Number(values.rounds ?? (values.quick ? 2 : 5));
-const effort = { seconds: Number(values.seconds ?? (values.quick ? 1 : 3)), rows: values.quick ? 100_000 : 1_000_000 };
-const measures = chosen(MEASURES);
-const subjects = chosen(SUBJECTS);
+const rounds = Number(values.rounds ?? (values.quick ? 2 : 7));
+const effort = { seconds: Number(values.seconds ?? (values.quick ? 1 : 2)), rows: values.quick ? 100_000 : 1_000_000 };
 checkUsage();
 
-const samples = new Map(measures.map(({ name }) => [name, new Map<string, RoundSample[]>()]));
+const conditions = [
+  ...[today(), machine(), `${rounds} rounds of ${effort.seconds} s`],
+  `${effort.rows.toLocaleString("en")} rows${values.quick ? " (quick: not for comparison)" : ""}`,
+].join(", ");
 const faults: string[] = [];
-const running = new Map<string, Running>();
-const rss: Row[] = [];
-
-const wantsMeasures = values.only.length === 0 || values.only.some((name) => !ALONE.includes(name));
-if (wantsMeasures) await withServer(compareSubjects);
-let costs: readonly Cost[] = [];
-if (values.only.length === 0 || values.only.includes(COST)) {
-  const flows = values.quick ? { connects: 500, mebibytes: 128 } : { connects: 1_000, mebibytes: 256 };
-  await attempt(COST, async () => {
-    costs = await measureCost(rounds * 12, flows);
-  });
-}
-let decisions: readonly Decisions[] = [];
-if (values.only.length === 0 || values.only.includes(DECISIONS)) {
-  await attempt(DECISIONS, async () => {
-    decisions = await measureDecisions();
-  });
-}
-let recorded: readonly RecordingCost[] = [];
-if (values.only.length === 0 || values.only.includes(RECORDING)) {
-  await attempt(RECORDING, () =>
-    withServer(async (server) => {
-      recorded = await measureRecording(server, rounds, effort);
-    }),
-  );
+let postgres: Postgres | undefined;
+const context: Context = {
+  ...{ rounds, effort, attempt, isQuick: values.quick },
+  measures: chosen(MEASURES),
+  subjects: chosen(SUBJECTS),
+  server: async () => (postgres ??= await startServer()),
+};
+const sections = new Map<string, Section>();
+try {
+  for (const part of chosenParts()) {
+    const sinceMs = performance.now();
+    await attempt(part.name, async () => void sections.set(part.name, await part.measure(context)));
+    console.error(`${part.name} took ${((performance.now() - sinceMs) / 1000).toFixed(0)} s`);
+  }
+} finally {
+  await postgres?.stop();
 }
 finish();
 
-async function withServer(work: (server: Postgres) => Promise<void>): Promise<void> {
+async function startServer(): Promise<Postgres> {
   const server = await startPostgres({
     version: 15,
     password: "bench",
-    settings: { log_statement: "none", shared_buffers: "512MB", max_connections: "200", autovacuum: "off" },
+    tls: {},
+    settings: {
+      ...{ log_statement: "none", shared_buffers: "1GB", max_connections: "1200", autovacuum: "off" },
+      max_wal_size: "8GB", // no checkpoint of one subject's writes in another's time
+    },
   });
   try {
     await prepare(server, effort);
-    await work(server);
-  } finally {
+    return server;
+  } catch (error) {
     await server.stop();
+    throw error;
   }
 }
 
-async function compareSubjects(server: Postgres): Promise<void> {
-  try {
-    for (const { name, start } of subjects) {
-      await attempt(name, async () => void running.set(name, await start(server)));
-    }
-    for (let round = 0; round < rounds; round++) await runRound(round);
-    for (const [subject, { peakRssBytes }] of running) {
-      await attempt(subject, async () => {
-        const bytes = peakRssBytes();
-        const row = { measure: "peak-rss", subject, peer: "", ratio: null, p50Us: null, p99Us: null };
-        if (bytes !== undefined) rss.push({ ...row, runs: [bytes] });
-      });
-    }
-  } finally {
-    for (const [name, { stop }] of running) await attempt(name, stop);
-  }
-}
-
-/** Each subject in turn does each measure; who begins changes from round to round. */
-async function runRound(round: number): Promise<void> {
-  for (const measure of measures) {
-    const turn = round % subjects.length;
-    for (const { name } of [...subjects.slice(turn), ...subjects.slice(0, turn)]) {
-      const subject = running.get(name);
-      if (subject === undefined) continue;
-      await attempt(`${name}, ${measure.name}`, async () => {
-        const sample = await measure.run(name, subject, effort);
-        const own = samples.get(measure.name);
-        own?.set(name, [...(own.get(name) ?? []), { ...sample, round }]);
-        const rate = `${Math.round(sample.perSecond).toLocaleString("en")} ${measure.unit}`;
-        console.error(`round ${round + 1}/${rounds}  ${measure.name.padEnd(12)} ${name.padEnd(10)} ${rate}`);
-      });
-    }
-  }
-}
-
-/** One broken subject does not take the others' numbers away; it fails the run in the end. */
+/** What is broken does not take the other numbers away; it fails the run in the end. */
 async function attempt(what: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
@@ -128,23 +84,21 @@ async function attempt(what: string, work: () => Promise<void>): Promise<void> {
 }
 
 function finish(): void {
-  const rows = [...rowsOf(samples), ...rss];
-  const units = new Map(MEASURES.map(({ name, unit }) => [name, unit]));
+  const verdicts: Verdict[] = [];
+  console.log(conditions);
+  for (const [name, { markdown, verdicts: own, plots = {} }] of sections) {
+    const lines = own.map(({ outcome, text }) => `- ${outcome.padEnd(12)} ${text}`);
+    const section = [conditions, markdown, ...(lines.length > 0 ? [lines.join("\n")] : [])].join("\n\n");
+    console.log(`\n## ${name}\n\n${markdown}`);
+    if (values.write) writeSection(`bench-${name}`, section);
+    if (values.write) for (const [plot, svg] of Object.entries(plots)) writePlot(plot, svg);
+    verdicts.push(...own);
+  }
   mkdirSync(dirname(values.json), { recursive: true });
-  writeFileSync(values.json, `${JSON.stringify([...rows, ...costs, ...decisions, ...recorded], null, 1)}\n`);
-  console.log(`${rounds} rounds, ${effort.seconds} s each, ${effort.rows.toLocaleString("en")} rows in bulk\n`);
-  if (wantsMeasures) console.log(tableOf(rows, units));
-  if (costs.length > 0) console.log(`\n${tableOfCosts(costs)}`);
-  if (decisions.length > 0) console.log(`\n${tableOfDecisions(decisions)}`);
-  if (recorded.length > 0) console.log(`\n${tableOfRecording(recorded)}`);
-  for (const { subject, runs } of rss)
-    console.log(`\npeak memory of ${subject}: ${((runs[0] ?? 0) / 2 ** 20).toFixed(0)} MiB`);
-  const verdicts = [
-    ...(wantsMeasures ? AIMS.map((aim) => judge(aim, rows)) : []),
-    ...judgeCost(costs),
-    ...judgeDecisions(decisions),
-    ...judgeRecording(recorded),
-  ];
+  const raw = Object.fromEntries([...sections].map(([name, section]) => [name, section.raw]));
+  writeFileSync(values.json, `${JSON.stringify({ conditions, ...raw }, null, 1)}\n`);
+  const left = PARTS.filter(({ name }) => !sections.has(name));
+  verdicts.push(...left.map(({ name }): Verdict => ({ outcome: "not measured", text: name })));
   console.log("");
   for (const { outcome, text } of verdicts) console.log(`${outcome.padEnd(12)} ${text}`);
   for (const fault of faults) console.log(`${"failed".padEnd(12)} ${fault}`);
@@ -160,12 +114,22 @@ function chosen<T extends { readonly name: string }>(all: readonly T[]): readonl
   return named.length === 0 ? all : named;
 }
 
+/** A measure or a subject means the comparison. */
+function chosenParts(): readonly Part[] {
+  if (values.only.length === 0) return PARTS;
+  const comparison = [...MEASURES, ...SUBJECTS].some(({ name }) => values.only.includes(name));
+  return PARTS.filter((part) => values.only.includes(part.name) || (comparison && part === COMPARE));
+}
+
 function checkUsage(): void {
-  const known = [...[...MEASURES, ...SUBJECTS].map(({ name }) => name), ...ALONE];
-  const unknown = values.only.filter((name) => !known.includes(name));
+  const own = [...MEASURES, ...SUBJECTS].map(({ name }) => name);
+  const unknown = values.only.filter((name) => !own.includes(name) && !PARTS.some((part) => part.name === name));
   const isNumber = [rounds, effort.seconds].every((value) => Number.isInteger(value) && value > 0);
-  if (unknown.length === 0 && isNumber) return;
-  console.error(`usage: npm run bench -- [--rounds N] [--seconds N] [--quick] [--only NAME]… [--json FILE]`);
-  console.error(`names: ${known.join(" ")}`);
+  // A section is written as a whole, or a table would lose what was not asked for.
+  const isWhole = values.only.every((name) => PARTS.some((part) => part.name === name));
+  if (unknown.length === 0 && isNumber && (isWhole || !values.write)) return;
+  console.error("usage: npm run bench -- [--rounds N] [--seconds N] [--quick] [--only NAME]… [--json FILE] [--write]");
+  console.error(`parts: ${PARTS.map(({ name }) => name).join(" ")}`);
+  console.error(`measures and subjects of compare, not with --write: ${own.join(" ")}`);
   process.exit(2);
 }

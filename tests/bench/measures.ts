@@ -1,115 +1,80 @@
-/** What is measured, and how one run of it goes. A higher value is better; latencies are per transaction. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { capture } from "../kit/daemon.ts";
-import type { Postgres } from "../kit/postgres.ts";
-import type { Running } from "./subjects.ts";
-
-export interface Effort {
-  /** Of one pgbench run. */
-  readonly seconds: number;
-  readonly rows: number;
-}
+/** What is measured of every subject, and how one run of it goes. A higher rate is better; latencies are per transaction. */
+import { Driven } from "./driven.ts";
+import { type Job, pgbench } from "./pgbench.ts";
+import { type Cpu, cpuOf, cpuSince } from "./proc.ts";
+import { POLICY, type Running, UNSEARCHED } from "./subjects.ts";
+import { type Effort, FIRST_CARD, FIRST_SSN } from "./tables.ts";
 
 export interface Sample {
-  /** Transactions or rows a second. */
+  /** In the measure's unit. */
   readonly perSecond: number;
-  /** Empty where a run is one single answer. */
+  /** Empty where a run is one single answer, or its transactions are not timed. */
   readonly latenciesUs: readonly number[];
+  /** Of one transaction or row, the run's connections included; undefined for a subject without a process of its own. */
+  readonly cpu: Cpu | undefined;
 }
 
 export interface Measure {
   readonly name: string;
   readonly unit: string;
+  /** Names of those that it tells something about. */
+  readonly subjects: readonly string[];
+  /** The load of pgbench behind it, if it is one. */
+  readonly job?: Job;
   run(subject: string, running: Running, effort: Effort): Promise<Sample>;
 }
 
+const ALL = ["direct", "pgbouncer", "relay", "sallyport", "typescript"];
+const PRODUCTS = ["direct", "pgbouncer", "sallyport"];
+
 export const MEASURES: readonly Measure[] = [
-  pgbench("simple-1", "simple", 1),
-  pgbench("simple-16", "simple", 16),
-  pgbench("prepared-1", "prepared", 1),
-  pgbench("prepared-16", "prepared", 16),
-  { name: "bulk-read", unit: "rows/s", run: readInBulk },
+  transactions("simple-1", ALL, { script: "select-only", protocol: "simple", clients: 1 }),
+  transactions("simple-16", ALL, { script: "select-only", protocol: "simple", clients: 16 }),
+  transactions("prepared-1", ALL, { script: "select-only", protocol: "prepared", clients: 1 }),
+  transactions("prepared-16", ALL, { script: "select-only", protocol: "prepared", clients: 16 }),
+  transactions("tpcb-simple-16", PRODUCTS, { script: "tpcb-like", protocol: "simple", clients: 16 }),
+  transactions("tpcb-prepared-16", PRODUCTS, { script: "tpcb-like", protocol: "prepared", clients: 16 }),
+  bulk("bulk-clear", "rows/s", UNSEARCHED, "SELECT id, name, city FROM people"),
+  bulk("bulk-masked", "rows/s", UNSEARCHED, "SELECT id, name, ssn, email FROM people", FIRST_SSN),
+  bulk("bulk-searched", "MB/s", POLICY, "SELECT subject, body FROM notes", FIRST_CARD),
+  transactions("sessions", PRODUCTS, { script: "select-only", protocol: "simple", clients: 8, isSession: true }),
 ];
 
-const SCALE = 5;
-/** A share of the transactions: writing down each one would slow the client that measures. */
-const SAMPLING = 0.2;
-const RUN_MARGIN_MS = 60_000;
-/** The first person's number in full, which a masked answer must not show. */
-const FIRST_SSN = "219-10-0001";
-
-/** The tables of every measure. */
-export async function prepare(server: Postgres, effort: Effort): Promise<void> {
-  const connection = ["-h", server.socketFolder, "-p", String(server.port), "-U", server.superuser, "postgres"];
-  const { code, stderr } = await capture("pgbench", ["-i", "-q", "-s", String(SCALE), ...connection]);
-  if (code !== 0) throw new Error(`Cannot prepare pgbench's tables: ${stderr}`);
-  await server.query(
-    `CREATE TABLE people (name text, ssn text);
-     INSERT INTO people SELECT 'Person number ' || i, '219-10-' || lpad((i % 10000)::text, 4, '0')
-       FROM generate_series(1, ${effort.rows}) i`,
-  );
-  await server.query("VACUUM ANALYZE");
+function transactions(name: string, subjects: readonly string[], job: Job): Measure {
+  const run = async (_subject: string, running: Running, { seconds }: Effort): Promise<Sample> => {
+    await running.judge?.(POLICY);
+    const before = running.pid === undefined ? undefined : cpuOf(running.pid);
+    const { perSecond, latenciesUs, transactions: count } = await pgbench(running, job, seconds);
+    return { perSecond, latenciesUs, cpu: cpuEach(before, running.pid, count) };
+  };
+  return { name, unit: job.isSession === true ? "sessions/s" : "tps", subjects, job, run };
 }
 
-function pgbench(name: string, mode: "simple" | "prepared", clients: number): Measure {
-  const run = async (_subject: string, running: Running, { seconds }: Effort): Promise<Sample> => {
-    const folder = mkdtempSync(join(tmpdir(), "sallyport-bench-"));
+/** The whole of `sql`'s answer once, and that a guard and nobody else hides `hidden` in its first row. */
+function bulk(name: string, unit: "rows/s" | "MB/s", policy: string, sql: string, hidden?: string): Measure {
+  const run = async (subject: string, running: Running, effort: Effort): Promise<Sample> => {
+    await running.judge?.(policy);
+    const client = new Driven(running);
     try {
-      const what = [
-        "-S",
-        "-n",
-        "-M",
-        mode,
-        "-c",
-        String(clients),
-        "-j",
-        "1",
-        "-T",
-        String(seconds),
-        "-s",
-        String(SCALE),
-      ];
-      const log = ["--log", `--log-prefix=${join(folder, "log")}`, `--sampling-rate=${SAMPLING}`];
-      const where = ["-h", "127.0.0.1", "-p", String(running.port), "-U", "postgres", "postgres"];
-      const stdout = await client(running, ["pgbench", ...what, ...log, ...where], seconds * 1000);
-      const tps = /^tps = ([\d.]+)/m.exec(stdout)?.[1];
-      if (tps === undefined) throw new Error(`pgbench named no rate: ${stdout}`);
-      return { perSecond: Number(tps), latenciesUs: latenciesIn(folder) };
+      await client.open(1);
+      const before = running.pid === undefined ? undefined : cpuOf(running.pid);
+      const { ms, rows, bytes, start } = await client.run({ sql, seconds: 0, inFlight: 1 });
+      if (rows !== effort.rows) throw new Error(`${rows} rows came instead of ${effort.rows}: ${start}`);
+      const isGuard = running.judge !== undefined;
+      if (hidden !== undefined && start.includes(hidden) === isGuard) {
+        throw new Error(`The first row of ${subject} should be ${isGuard ? "masked" : "clear"}: ${start}`);
+      }
+      const perSecond = ((unit === "MB/s" ? bytes / 1e6 : rows) / ms) * 1000;
+      return { perSecond, latenciesUs: [], cpu: cpuEach(before, running.pid, rows) };
     } finally {
-      rmSync(folder, { recursive: true });
+      await client.close();
     }
   };
-  return { name, unit: "tps", run };
+  return { name, unit, subjects: [...PRODUCTS, "typescript"], run };
 }
 
-/** Source: pgbench manual, "Per-Transaction Logging": client_id transaction_no time … with time in microseconds. */
-function latenciesIn(folder: string): readonly number[] {
-  return readdirSync(folder).flatMap((file) =>
-    readFileSync(join(folder, file), "utf8")
-      .trimEnd()
-      .split("\n")
-      .map((line) => Number(line.split(" ")[2])),
-  );
-}
-
-async function readInBulk(subject: string, running: Running, { rows }: Effort): Promise<Sample> {
-  const file = join(import.meta.dirname, "bulk-client.ts");
-  const sql = "SELECT name, ssn FROM people";
-  const stdout = await client(running, [process.execPath, file, String(running.port), sql], 0);
-  const answer = JSON.parse(stdout) as { ms: number; rows: number; start: string };
-  if (answer.rows !== rows) throw new Error(`${answer.rows} rows came instead of ${rows}: ${answer.start}`);
-  if (answer.start.includes(FIRST_SSN) === (subject === "sallyport")) {
-    throw new Error(`The labelled column should be ${subject === "sallyport" ? "masked" : "clear"}: ${answer.start}`);
-  }
-  return { perSecond: (rows / answer.ms) * 1000, latenciesUs: [] };
-}
-
-async function client(running: Running, argv: readonly string[], ms: number): Promise<string> {
-  const [file = "", ...args] = running.command(argv);
-  const env = { ...process.env, PGPASSWORD: running.password, PGSSLMODE: "disable" };
-  const { code, signal, stdout, stderr } = await capture(file, args, { env, timeoutMs: ms + RUN_MARGIN_MS });
-  if (code !== 0) throw new Error(`${argv[0]} ended with ${signal ?? code}: ${stderr.slice(-2000)}`);
-  return stdout;
+function cpuEach(before: Cpu | undefined, pid: number | undefined, count: number): Cpu | undefined {
+  if (before === undefined || pid === undefined) return undefined;
+  const { userUs, systemUs, mainUs } = cpuSince(before, pid);
+  return { userUs: userUs / count, systemUs: systemUs / count, mainUs: mainUs / count };
 }

@@ -1,9 +1,13 @@
-/** What recording costs: the same daemon without a recorder, and with one in each of its ways, in interleaved rounds. */
+/**
+ * What recording costs: the same daemon without a recorder, and with one in each of its ways, in interleaved rounds. All
+ * without the short way: it cannot go without records.
+ */
 import { fileURLToPath } from "node:url";
 import type { Postgres } from "../kit/postgres.ts";
-import { type Effort, MEASURES } from "./measures.ts";
-import type { Verdict } from "./report.ts";
-import { type Running, startSallyport } from "./subjects.ts";
+import type { Verdict } from "./aims.ts";
+import { MEASURES } from "./measures.ts";
+import { type Running, type SallyportOptions, startSallyport } from "./subjects.ts";
+import type { Effort } from "./tables.ts";
 
 export interface RecordingCost {
   readonly measure: string;
@@ -16,7 +20,7 @@ export interface RecordingCost {
 
 const UNRECORDED = "unrecorded";
 const HOOK = fileURLToPath(new URL("./unrecorded.ts", import.meta.url));
-const WAYS: Readonly<Record<string, Parameters<typeof startSallyport>[1]>> = {
+const WAYS: Readonly<Record<string, SallyportOptions>> = {
   [UNRECORDED]: { wrapper: ["env", `NODE_OPTIONS=--disable-warning=ExperimentalWarning --import ${HOOK}`] },
   write: {},
   sealed: { more: "recording: { seal: true }" },
@@ -34,7 +38,8 @@ export async function measureRecording(
   const running = new Map<string, Running>();
   const rates = new Map<string, number[]>();
   try {
-    for (const [way, options] of Object.entries(WAYS)) running.set(way, await startSallyport(server, options));
+    for (const [way, options] of Object.entries(WAYS))
+      running.set(way, await startSallyport(server, { ...options, relay: "off" }));
     for (let round = 0; round < rounds; round++) {
       for (const measure of MEASURES.filter(({ name }) => NAMES.includes(name))) {
         const ways = [...running];

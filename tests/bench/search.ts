@@ -4,10 +4,11 @@
  * followed through the API of a process of its own, whose memory is read. Options: `--quick` (a twentieth), `--write`
  * (puts the table into docs/performance.md). Last line: a count of the aims. Exit code 1: one fell short.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { today, writeSection } from "./page.ts";
 import { replayMeasures } from "./search/replay.ts";
 import { searchMeasures } from "./search/searches.ts";
 
@@ -30,7 +31,7 @@ try {
   ];
   const table = tableOf(measures);
   console.log(table);
-  if (values.write) writeTable(table);
+  if (values.write) writeSection("bench-search", `${today()}\n\n${table}`);
   const aims = measures.flatMap(({ aim }) => aim ?? []);
   const met = aims.filter(({ isMet }) => isMet).length;
   console.log(`\n${met} passed, ${aims.length - met} failed, 0 skipped`);
@@ -45,17 +46,4 @@ function tableOf(measures: readonly Measure[]): string {
     return `| ${what} | ${value} | ${verdict} |`;
   });
   return ["| measure | value | aim |", "|---|--:|---|", ...lines].join("\n");
-}
-
-function writeTable(table: string): void {
-  const file = join(import.meta.dirname, "../../docs/performance.md");
-  const [begin, end] = ["<!-- bench-search -->", "<!-- /bench-search -->"];
-  const text = readFileSync(file, "utf8");
-  const from = text.indexOf(begin) + begin.length;
-  const to = text.indexOf(end);
-  if (from < begin.length || to < from) throw new Error(`Cannot write the table: ${file} has no place for it`);
-  writeFileSync(
-    file,
-    `${text.slice(0, from)}\n${new Date().toISOString().slice(0, 10)}\n\n${table}\n${text.slice(to)}`,
-  );
 }

@@ -1,15 +1,18 @@
 /**
- * What is compared: the server itself, PgBouncer, a bare relay of this runtime, Sallyport. Each is started for real
- * and lives for the whole run, so that rounds can be interleaved. Adding one is one more entry in SUBJECTS.
+ * What is compared: the server itself, PgBouncer, a bare relay of this runtime, Sallyport, and Sallyport without its short
+ * way. Each is started for real and lives for the whole run, so that rounds can be interleaved. Adding one is one more
+ * entry in SUBJECTS.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Daemon, SALLYPORT } from "../kit/daemon.ts";
+import { makeCertificate } from "../kit/certificate.ts";
+import { Daemon, type DaemonOptions, SALLYPORT } from "../kit/daemon.ts";
 import { freePort } from "../kit/free-port.ts";
 import type { Postgres } from "../kit/postgres.ts";
+import { LABELS } from "./tables.ts";
 
 export interface Running {
   readonly port: number;
@@ -17,8 +20,10 @@ export interface Running {
   readonly password: string;
   /** The client's command as it is really started, e.g. inside a guarded cgroup. */
   command(argv: readonly string[]): readonly string[];
-  /** Highest resident memory so far, in bytes; undefined where nobody asks. */
-  peakRssBytes(): number | undefined;
+  /** Of the process that stands between; undefined where none does. */
+  readonly pid: number | undefined;
+  /** A guard's: it goes by another policy from now on. */
+  judge?(policy: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -27,16 +32,31 @@ export interface Subject {
   start(server: Postgres): Promise<Running>;
 }
 
+export interface Sallyport extends Running {
+  readonly pid: number;
+  judge(policy: string): Promise<void>;
+}
+
+/** Without detectors; a policy that names one has every text searched, so that what is shown is told. */
+export const UNSEARCHED = readFileSync(join(import.meta.dirname, "policy.yaml"), "utf8");
+export const POLICY = `${UNSEARCHED}
+  - name: hide-what-is-found
+    on: reveal
+    when: "detector in ['payment-card', 'us-ssn', 'secret']"
+    mask: { style: partial }
+`;
+
 export const SUBJECTS: readonly Subject[] = [
   { name: "direct", start: startDirect },
   { name: "pgbouncer", start: startPgbouncer },
   { name: "relay", start: startRelay },
   { name: "sallyport", start: (server) => startSallyport(server) },
+  { name: "typescript", start: (server) => startSallyport(server, { relay: "off" }) },
 ];
 
 async function startDirect(server: Postgres): Promise<Running> {
   const { port, password } = server;
-  return { port, password, command: (argv) => argv, peakRssBytes: () => undefined, stop: async () => {} };
+  return { port, password, command: (argv) => argv, pid: undefined, stop: async () => {} };
 }
 
 async function startPgbouncer(server: Postgres): Promise<Running> {
@@ -44,6 +64,7 @@ async function startPgbouncer(server: Postgres): Promise<Running> {
   const port = await freePort();
   const users = join(folder, "users.txt");
   const settings = join(folder, "pgbouncer.ini");
+  const { certificateFile, keyFile } = makeCertificate(folder, ["127.0.0.1"]);
   writeFileSync(users, `"${server.superuser}" "${server.password}"\n`);
   writeFileSync(
     settings,
@@ -57,12 +78,16 @@ auth_type = trust
 auth_file = ${users}
 pool_mode = session
 default_pool_size = 50
+client_tls_sslmode = allow
+client_tls_cert_file = ${certificateFile}
+client_tls_key_file = ${keyFile}
+server_tls_sslmode = disable
 ignore_startup_parameters = extra_float_digits
 `,
   );
   // It refuses to run as root.
   const [uid, gid] = ["-u", "-g"].map((flag) => Number(execFileSync("id", [flag, "nobody"], { encoding: "utf8" })));
-  for (const path of [folder, users, settings]) chownSync(path, uid ?? 0, gid ?? 0);
+  for (const path of [folder, users, settings, certificateFile, keyFile]) chownSync(path, uid ?? 0, gid ?? 0);
   const as = [`--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", "--pdeathsig=TERM"];
   const child = spawn("setpriv", [...as, "pgbouncer", settings], { cwd: "/", stdio: ["ignore", "ignore", "pipe"] });
   await said(child, child.stderr, /process up/);
@@ -70,7 +95,7 @@ ignore_startup_parameters = extra_float_digits
     port,
     password: server.password,
     command: (argv) => argv,
-    peakRssBytes: () => peakRssBytes(child.pid),
+    pid: child.pid,
     stop: async () => {
       await end(child);
       rmSync(folder, { recursive: true });
@@ -88,17 +113,20 @@ async function startRelay(server: Postgres): Promise<Running> {
     port,
     password: server.password,
     command: (argv) => argv,
-    peakRssBytes: () => peakRssBytes(child.pid),
+    pid: child.pid,
     stop: () => end(child),
   };
 }
 
-/** Full policy and recording; one column is labelled and masked, the others are searched by detectors. */
-export async function startSallyport(
-  server: Postgres,
-  { more = "", wrapper = [] }: { readonly more?: string; readonly wrapper?: readonly string[] } = {},
-): Promise<Running> {
-  const daemon = await Daemon.start({
+export interface SallyportOptions extends Pick<DaemonOptions, "relay" | "wrapper"> {
+  /** Further settings. */
+  readonly more?: string;
+}
+
+/** Full policy and recording, whatever the environment says of the short way. */
+export async function startSallyport(server: Postgres, options: SallyportOptions = {}): Promise<Sallyport> {
+  const { more = "", relay = "auto", wrapper = [] } = options;
+  const start = {
     settings: `agents:
   - name: bench
 connections:
@@ -108,26 +136,31 @@ connections:
     credential: { user: ${server.superuser}, password: { file: FOLDER/secrets/bench } }
     tls: { mode: disable }
     data:
-      public.people: { columns: { ssn: [pii] } }
+      ${LABELS}
 ${more}
 `,
+    relay,
     wrapper,
-    policies: { "bench.yaml": readFileSync(join(import.meta.dirname, "policy.yaml"), "utf8") },
+    policies: { "bench.yaml": POLICY },
     secrets: { bench: server.password },
-  });
+  };
+  const daemon = await Daemon.start(start);
+  let inForce = POLICY;
   const run = [SALLYPORT, "--run", daemon.runDir, "run", "--quiet", "--as", "bench", "--"];
   return {
     port: server.port,
     password: "placeholder",
     command: (argv) => [...run, ...argv],
-    peakRssBytes: () => peakRssBytes(daemon.pid),
+    pid: daemon.pid,
     stop: () => daemon.stop(),
+    judge: async (policy) => {
+      if (policy === inForce) return;
+      daemon.configure({ ...start, policies: { "bench.yaml": policy } });
+      const { code, stderr } = await daemon.cli(["reload"]);
+      if (code !== 0) throw new Error(`Cannot load the policy: ${stderr}`);
+      inForce = policy;
+    },
   };
-}
-
-function peakRssBytes(pid: number | undefined): number | undefined {
-  const match = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
-  return match?.[1] === undefined ? undefined : Number(match[1]) * 1024;
 }
 
 /** The text of `stream` up to what `form` finds; rejects when the child ends without saying it. */

@@ -517,6 +517,7 @@ const bad: readonly (readonly [string, string, number, number, string, RegExp])[
   ["a policies list", "policies: [a]\n", 1, 11, "policies", /must be a text/],
   ["a port that is no number", "interception: { port: x }\n", 1, 23, "interception.port", /whole number/],
   ["port 70000", "interception: { port: 70000 }\n", 1, 23, "interception.port", /at most 65535/],
+  ["a relay of another kind", "interception: { relay: sometimes }\n", 1, 24, "interception.relay", /auto/],
   ["a relative cgroup root", "interception: { cgroupRoot: sys }\n", 1, 29, "interception.cgroupRoot", /absolute path/],
   ["an unknown side of egress", "egress: { alow: [] }\n", 1, 11, "egress.alow", /did you mean "allow"/],
   ["egress without port", 'egress: { allow: ["10.0.0.0/8"] }\n', 1, 19, "egress.allow[0]", /port/],
@@ -917,7 +918,7 @@ policies: policies
 recording:
   output: { rows: 100, bytes: 64 KiB }
   outputs: [{ label: "environment=prod", rows: 0 }]
-interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
+interception: { port: 6000, relay: off, cgroupRoot: /sys/fs/cgroup }
 `;
   const settings = readSettings(text, FILE, PROTOCOLS);
   assert.deepEqual(JSON.parse(JSON.stringify(settings)), {
@@ -963,7 +964,7 @@ interception: { port: 6000, cgroupRoot: /sys/fs/cgroup }
     },
     policies: "/etc/sallyport/policies",
     events: { decisions: "refused", outbox: { bytesMax: 1_073_741_824, whenFull: "drop-oldest" }, sinks: [] },
-    interception: { port: 6000, cgroupRoot: "/sys/fs/cgroup" },
+    interception: { port: 6000, relay: "off", cgroupRoot: "/sys/fs/cgroup" },
   });
 });
 
@@ -989,7 +990,7 @@ for (const [name, text] of empty) {
       recording: { durability: "write", whenFull: "deny", seal: false, retention: [], output: undefined, outputs: [] },
       sockets: { allow: [] },
       events: { decisions: "refused", outbox: { bytesMax: 1_073_741_824, whenFull: "drop-oldest" }, sinks: [] },
-      interception: { port: 61_917 },
+      interception: { port: 61_917, relay: "auto" },
     });
   });
 }

@@ -25,6 +25,8 @@ export interface DaemonOptions {
   readonly wrapper?: readonly string[];
   /** Unless told, below the test's folder. */
   readonly stateDir?: string;
+  /** Unless told, as the environment says. */
+  readonly relay?: "auto" | "off" | "always";
 }
 
 /** What tests start is nobody's who logged in: or root would be barred from answering for it. Needs CAP_AUDIT_CONTROL. */
@@ -36,6 +38,18 @@ try {
 
 /** Each test process gets ports of its own above the ephemeral range; two daemons of one process must differ too. */
 let nextPort = 61_000 + (process.pid % 400) * 10;
+
+/**
+ * `SALLYPORT_RELAY=always` or `off` runs a test that way (docs/performance.md). Neither leg has TLS then, or else
+ * nothing could go past a session.
+ */
+const RELAY = (process.env["SALLYPORT_RELAY"] ?? "auto") as NonNullable<DaemonOptions["relay"]>;
+const IS_PLAIN = RELAY !== "auto";
+
+const PLAIN = IS_PLAIN ? { PGSSLMODE: "disable" } : {};
+
+/** Of a connection in the settings: `own`, unless the test is about the relay. */
+export const upstreamTls = (own: string): string => (IS_PLAIN ? "{ mode: disable }" : own);
 
 export class Daemon {
   readonly folder: string;
@@ -66,12 +80,12 @@ export class Daemon {
   }
 
   /** Writes settings, policies and secrets; a running daemon reads them at `reload`. `FOLDER` stands for the test's folder. */
-  configure({ settings, policies, secrets = {} }: DaemonOptions): void {
+  configure({ settings, policies, secrets = {}, relay = RELAY }: DaemonOptions): void {
     for (const [name, text] of Object.entries(policies)) writeFileSync(join(this.folder, "policies", name), text);
     for (const [name, text] of Object.entries(secrets)) {
       writeFileSync(join(this.folder, "secrets", name), text, { mode: 0o600 });
     }
-    const own = `policies: ${join(this.folder, "policies")}\ninterception: { port: ${this.port} }\n`;
+    const own = `policies: ${join(this.folder, "policies")}\ninterception: { port: ${this.port}, relay: ${relay} }\n`;
     writeFileSync(this.configFile, settings.replaceAll("FOLDER", this.folder) + own);
   }
 
@@ -184,7 +198,7 @@ export function capture(
         timeout: options.timeoutMs ?? 60_000,
         killSignal: "SIGKILL",
         maxBuffer: 64 * 1024 * 1024,
-        ...(options.env === undefined ? {} : { env: options.env }),
+        ...(options.env === undefined && !IS_PLAIN ? {} : { env: { ...(options.env ?? process.env), ...PLAIN } }),
       },
       (error, stdout, stderr) => {
         if (error !== null && child.exitCode === null && child.signalCode === null) return reject(error);

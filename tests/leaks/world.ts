@@ -3,7 +3,7 @@
  * what carries the label pii is redacted. Databases are made from templates to which nobody connects.
  */
 import { fileURLToPath } from "node:url";
-import { capture, Daemon } from "../kit/daemon.ts";
+import { capture, Daemon, upstreamTls } from "../kit/daemon.ts";
 import { type Postgres, startPostgres } from "../kit/postgres.ts";
 import { OPEN, PASSWORD } from "../system/world.ts";
 import { SETS, type SetName, tables, VAULT_COLUMNS } from "./canaries.ts";
@@ -112,7 +112,7 @@ function settingsOf(servers: readonly Postgres[]): string {
     protocol: postgres
     addresses: ["127.0.0.1:${port}"]
     credential: { user: postgres, password: { file: FOLDER/secrets/owner } }
-    tls: { mode: verify-full, name: localhost, ca: ${caFile} }
+    tls: ${upstreamTls(`{ mode: verify-full, name: localhost, ca: ${caFile} }`)}
     data: ${JSON.stringify(LABELS)}`,
   );
   return `agents: [{ name: ci, groups: [ci] }, { name: ${STRICT}, groups: [ci] }]\nconnections:${connections.join("")}\n`;

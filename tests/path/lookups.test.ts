@@ -123,3 +123,18 @@ test("a protocol without lookups cannot be asked", async (t) => {
   const { lookup: _none, ...mute } = protocolOf(() => assert.fail());
   assert.throws(() => lookups.of({ ...backend, protocol: mute }, "db"), { code: "LOOKUP_NONE" });
 });
+
+test("whoever believes a young answer is told when somebody has asked anew, and of nothing else", async (t) => {
+  const { clock, backend } = await world(t);
+  let told = 0;
+  const lookups = new Lookups(clock, vaultOf().credentialOf, () => told++);
+  const look = lookups.of(backend, "db");
+  await look(question);
+  await lookups.of(backend, "other")({ ...question, fresh: true });
+  assert.equal(told, 0, "of another login");
+  await lookups.of(backend, "db")({ ...question, fresh: true });
+  assert.equal(told, 1);
+  clock.advance(CATALOG_AGE_MS);
+  await look(question);
+  assert.equal(told, 1, "nobody believed it any more");
+});

@@ -14,6 +14,7 @@ function meterOf() {
     decided: ({ kind }) => void told.push(kind),
     settled: ({ kind }) => void told.push(`settled ${kind}`),
     answered: ({ rows }) => void told.push(`rows ${rows}`),
+    relayed: ({ rows }) => void told.push(`relayed ${rows}`),
     unrecorded: () => void told.push("unrecorded"),
     overran: () => void told.push("overran"),
     ended: (how) => void told.push(how),

@@ -110,7 +110,17 @@ function slowSegment(): Segment & { readonly syncs: PromiseWithResolvers<void>[]
     syncs.push(one);
     return one.promise;
   };
-  return { file: "", size: 0, broken: false, write: () => {}, close: () => {}, sync, syncs };
+  return {
+    file: "",
+    fd: -1,
+    size: 0,
+    broken: false,
+    appended: () => {},
+    write: () => {},
+    close: () => {},
+    sync,
+    syncs,
+  };
 }
 
 test("what waits while one round of syncs runs shares the next round", async () => {

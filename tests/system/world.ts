@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parse } from "libpg-query";
 import type { RowJob, RowReport, RowsJob } from "../kit/clients/rows-client.ts";
-import { capture, Daemon, type Outcome, SALLYPORT } from "../kit/daemon.ts";
+import { capture, Daemon, type Outcome, SALLYPORT, upstreamTls } from "../kit/daemon.ts";
 import { type Postgres, startPostgres } from "../kit/postgres.ts";
 
 export const PASSWORD = "correct-horse-battery-staple-7731";
@@ -84,10 +84,22 @@ export interface WorldOptions {
   /** See DaemonOptions. */
   readonly wrapper?: readonly string[];
   readonly stateDir?: string;
+  /** Where it is said, neither leg has TLS. */
+  readonly relay?: "auto" | "off" | "always";
 }
 
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { policies, labels = false, version = 15, settings, wrapper, more = "", stateDir, agents = [] } = options;
+  const {
+    policies,
+    labels = false,
+    version = 15,
+    settings,
+    wrapper,
+    more = "",
+    stateDir,
+    agents = [],
+    relay,
+  } = options;
   const postgres = await startPostgres({
     version,
     password: PASSWORD,
@@ -98,6 +110,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   try {
     await postgres.query(PEOPLE);
     const data = labels ? "data: { public.customers: { columns: { ssn: [pii], card: [pii, payment] } } }" : "";
+    const verified = `{ mode: verify-full, name: localhost, ca: ${postgres.caFile} }`;
     const daemon = await Daemon.start({
       settings: `
 agents: [${["{ name: ci, groups: [ci] }", ...agents.map((name) => `{ name: ${name} }`)].join(", ")}]
@@ -106,7 +119,7 @@ connections:
     protocol: postgres
     addresses: ["127.0.0.1:${postgres.port}", "[::1]:${postgres.port}"]
     credential: { user: postgres, password: { file: FOLDER/secrets/orders } }
-    tls: { mode: verify-full, name: localhost, ca: ${postgres.caFile} }
+    tls: ${relay === undefined ? upstreamTls(verified) : "{ mode: disable }"}
     ${data}
 ${more}
 `,
@@ -114,6 +127,7 @@ ${more}
       secrets: { orders: PASSWORD },
       ...(wrapper === undefined ? {} : { wrapper }),
       ...(stateDir === undefined ? {} : { stateDir }),
+      ...(relay === undefined ? {} : { relay }),
     });
     const url = `postgresql://agent:placeholder@127.0.0.1:${postgres.port}/postgres`;
     const directUrl = `postgresql://postgres:${PASSWORD}@127.0.0.1:${postgres.port}/postgres`;

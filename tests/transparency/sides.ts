@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { capture, Daemon, type Outcome } from "../kit/daemon.ts";
+import { capture, Daemon, type Outcome, upstreamTls } from "../kit/daemon.ts";
 import { type Postgres, startPostgres } from "../kit/postgres.ts";
 import { KIND_TABLES } from "./corpus/types.ts";
 import { CONNECTIONS_MAX, SERVER_SETTINGS, TEMPLATE } from "./template.ts";
@@ -131,7 +131,7 @@ connections:
     protocol: postgres
     addresses: ["${HOST}:${port}", "127.0.0.1:${port}", "[::1]:${port}"]
     credential: { user: postgres, password: { file: FOLDER/secrets/real } }
-    tls: { mode: verify-full, name: ${HOST}, ca: ${caFile} }
+    tls: ${upstreamTls(`{ mode: verify-full, name: ${HOST}, ca: ${caFile} }`)}
 `;
 }
 

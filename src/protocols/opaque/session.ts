@@ -49,6 +49,8 @@ export class OpaqueSession implements Session {
       case "drain": // nobody here can tell when its bytes mean that it rests
       case "held": // its client could not tell a notice from an answer
       case "facts":
+      case "relayed": // it never rests
+      case "changed":
       case "secured":
         return [];
       default:

@@ -6,7 +6,7 @@ import type { ActionDeclaration, FactType } from "../../model/operation.ts";
 import type { MemoryCounts } from "../../model/protocol.ts";
 import { Analyser, type Analysis, type AnalysisScope } from "./analysis/analyse.ts";
 
-export type { Analysis, AnalysisScope } from "./analysis/analyse.ts";
+export type { Analysis, AnalysisScope, Statement } from "./analysis/analyse.ts";
 export type { Effects } from "./analysis/judge.ts";
 
 /**

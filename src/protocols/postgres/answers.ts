@@ -5,6 +5,7 @@
  */
 import { ProtocolError } from "../../base/errors.ts";
 import { WATCHED_BYTES_MAX } from "../../base/limits.ts";
+import type { Relayed } from "../../model/form.ts";
 import type { ValueMask } from "../../model/mask.ts";
 import type { OutputCaps, OutputEntry } from "../../model/session.ts";
 import type { Effects } from "./actions.ts";
@@ -14,7 +15,7 @@ import { CopyMask, type Sent } from "./copy.ts";
 import { CopyColumns, copyMasks } from "./copy-columns.ts";
 import { type ErrorScrub, scrubError, scrubNotification } from "./errors.ts";
 import { type Outputs, UNKNOWN_OUTPUTS } from "./lineage/outputs.ts";
-import { SERVER } from "./messages.ts";
+import { completed, SERVER } from "./messages.ts";
 import { COPY_LINES, captureLines, OutputCapture, type OutputColumn } from "./output.ts";
 import { forbiddenParameter } from "./parameter-status.ts";
 import type { Requests } from "./requests.ts";
@@ -99,6 +100,11 @@ export class Answers {
     return this.#passing > 0;
   }
 
+  /** The server has begun to say something that is not whole yet. */
+  get isAmid(): boolean {
+    return this.#passing > 0 || this.#inlet.unread > 0;
+  }
+
   /** Plans depend on policy and catalog. */
   forgetPlans(): void {
     this.#known.clear();
@@ -120,6 +126,27 @@ export class Answers {
   close(): void {
     this.#paused = true;
     this.#inlet.clear();
+  }
+
+  /**
+   * Somebody else has carried answers past: the server is at `status`, and the client has so much of the one in front. Throws
+   * where that does not fit what the one in front may be.
+   */
+  carriedOn({ inFlight, passing, status, wasIdle }: Relayed): void {
+    if (wasIdle) this.#atRest(IDLE, this.#world.requests.series);
+    if (status !== 0) this.#atRest(status, this.#world.requests.series);
+    const [head] = inFlight;
+    if (head === undefined) return;
+    const { form, step, outcome } = head;
+    const answer = this.#awaited.head?.answer;
+    this.#inlet.add(
+      Buffer.concat([...form.answer.slice(0, step), ...(outcome === undefined ? [] : [completed(outcome)])]),
+    );
+    this.#run(); // the client has it
+    if (this.#inlet.unread > 0 || answer === undefined) throw unexpected("that its form does not have");
+    answer.rows = head.rows;
+    answer.bytes = head.rowBytes;
+    this.#passing = passing;
   }
 
   /** The facts that `look` asked for are there. */
@@ -162,7 +189,10 @@ export class Answers {
     }
     const length = frameBytes(bytes, at, end);
     if (length === undefined || at + length > end) return false;
-    if (this.#take(type as number, bytes, at, at + length)) inlet.at = at + length;
+    const trace = this.#awaited.head?.answer?.trace;
+    if (!this.#take(type as number, bytes, at, at + length)) return true;
+    inlet.at = at + length;
+    trace?.note(bytes, at, inlet.at);
     return true;
   }
 
@@ -171,6 +201,7 @@ export class Answers {
     const { bytes, end } = inlet;
     const plan = this.#rowPlan();
     const { answer } = this.#awaited.current();
+    answer?.trace?.rows(plan);
     const tally = tallyOf(answer);
     const capture = this.#capture(answer, plan.columns);
     const from = inlet.at;
@@ -199,6 +230,7 @@ export class Answers {
   #passesUnseen(type: number, length: number): boolean {
     const { answer } = this.#awaited.current();
     const plan = type === SERVER.dataRow ? this.#rowPlan() : undefined;
+    if (plan !== undefined) answer?.trace?.rows(plan);
     const isShown = plan === undefined ? this.#copyOut === "shown" : plan.onlyWatches;
     if (!isShown) return false;
     const capture = this.#capture(answer, plan?.columns ?? COPY_LINES);
@@ -317,7 +349,7 @@ export class Answers {
     const step = this.#awaited.current();
     switch (step.kind) {
       case "query":
-        return step.effects[this.#completed];
+        return step.statements[this.#completed]?.effects;
       case "describeStatement":
         return step.statement.analysis.statements[0]?.effects;
       case "describePortal":
@@ -354,6 +386,7 @@ export class Answers {
 
   #described({ columns, plan }: KnownResult, at: number, end: number): true {
     const step = this.#awaited.current();
+    step.answer?.trace?.rows(plan);
     if (step.kind === "query" && columns !== NO_COLUMNS) this.#plan = plan;
     else if (step.kind === "describeStatement") {
       step.statement.columns = columns;
@@ -403,12 +436,15 @@ export class Answers {
     this.#plan = undefined;
     this.#completed = 0;
     this.#copyOut = undefined;
-    this.isInTransaction = status !== IDLE;
-    if (!this.isInTransaction) {
-      this.#wasLabelled = false;
-      this.#world.requests.dropPortals(step.series);
-    }
+    this.#atRest(status, step.series);
     this.#awaited.done(step);
+  }
+
+  #atRest(status: number | undefined, series: number): void {
+    this.isInTransaction = status !== IDLE;
+    if (this.isInTransaction) return;
+    this.#wasLabelled = false;
+    this.#world.requests.dropPortals(series);
   }
 
   #prepared(type: number): void {

@@ -114,6 +114,11 @@ export function negotiateProtocolVersion(minor: number, options: readonly string
   );
 }
 
+/** CommandComplete. */
+export function completed(tag: string): Buffer {
+  return frame(SERVER.commandComplete, cstring(tag));
+}
+
 export function query(text: string): Buffer {
   return frame(CLIENT.query, cstring(text));
 }

@@ -40,7 +40,14 @@ export function inPlaceOf(
   series: number,
 ): { readonly bytes: Buffer; readonly steps: readonly Step[] } {
   if (group.kind === "query") {
-    const step = { kind: "query", answer: undefined, refusal: error, series, catalogVersion: "", effects: [] } as const;
+    const step = {
+      kind: "query",
+      answer: undefined,
+      refusal: error,
+      series,
+      catalogVersion: "",
+      statements: [],
+    } as const;
     return { bytes: FAILING_QUERY, steps: [step] };
   }
   const failing: Step = { kind: "parse", answer: undefined, change: undefined, refusal: error };

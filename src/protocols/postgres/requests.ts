@@ -38,6 +38,8 @@ export interface Group {
   /** Nothing more is read of the client before this step is answered. */
   readonly barrier: Step | undefined;
   readonly definesSchema: boolean;
+  /** Nothing of ours was added. */
+  readonly isOriginal: boolean;
   /** Takes back what was noted of names: the group was refused. */
   undo(): void;
 }
@@ -179,6 +181,7 @@ class Reading {
       answer: this.#answer,
       barrier: this.#barrier,
       definesSchema: this.#definesSchema,
+      isOriginal: this.#pieces === undefined,
       undo: () => {
         for (const change of undo) change.drop();
       },
@@ -226,10 +229,9 @@ class Reading {
     const text = body.text();
     noteNaming(text, this.#names.statements);
     const { statements } = this.#world.analyse(text, this.#world.scope);
-    const effects = statements.map((statement) => statement.effects);
     const { series } = this.#names;
     const catalogVersion = this.#world.scope.catalog?.version ?? "";
-    const step: Step = { kind: "query", answer: this.#answer, refusal: undefined, series, catalogVersion, effects };
+    const step: Step = { kind: "query", answer: this.#answer, refusal: undefined, series, catalogVersion, statements };
     this.#steps.push(step);
     if (statements.length > STATEMENTS_PER_QUERY_MAX) {
       this.#forbid("too-many-statements", `A query holds more than ${STATEMENTS_PER_QUERY_MAX} statements`, text);
@@ -453,7 +455,10 @@ class Reading {
     if (definesSchema) this.#definesSchema = true;
     if (labelled) this.#answer.labelled = true;
     if (declares !== undefined) this.#names.cursors.note(declares, outputs);
-    if (runsCode) this.#undo.push({ drop: this.#names.cursors.doubt() });
+    if (runsCode) {
+      this.#undo.push({ drop: this.#names.cursors.doubt() });
+      for (const prepared of this.#names.statements.values()) prepared.unsure = true; // it may PREPARE, in words that nobody sees
+    }
     this.#names.noteCursors(statement.effects, own);
     if (copy === "in" || (definesSchema && this.#world.labelled)) this.#barrier = step;
     if (copy === "out" && this.#world.masksCopies && /binary/i.test(statement.text)) {

@@ -3,9 +3,11 @@
  * verdict, facts, an answer), hands every group of messages to policy before the server sees it, and
  * never sends a byte to the server that no permit owns.
  */
+import { isDeepStrictEqual } from "node:util";
 import { ProtocolError } from "../../base/errors.ts";
 import { PIPELINE_MAX } from "../../base/limits.ts";
 import type { Verdict } from "../../model/decision.ts";
+import type { Relayed } from "../../model/form.ts";
 import type { Asked } from "../../model/operation.ts";
 import type { SessionWorld } from "../../model/protocol.ts";
 import type { LookAnswer, OutputEntry, Session, SessionCommand, SessionEvent } from "../../model/session.ts";
@@ -16,10 +18,11 @@ import { type CatalogFacts, hasLabels, isCatalogFacts, type PostgresQuestion, up
 import { HEADER_BYTES, Inlet, type UnreadBudget } from "./codec.ts";
 import { Doorway, unencrypted } from "./doorway.ts";
 import { type ErrorScrub, scrubError } from "./errors.ts";
+import { Forms } from "./forms.ts";
 import { type Greeting, greetingBytes, sqlState, unguardable } from "./greeting.ts";
 import { fatal, holdNotice, negotiateProtocolVersion, SERVER } from "./messages.ts";
 import { fatalRefusal, inPlaceOf, refusal } from "./refuse.ts";
-import { type Analyse, type Group, Requests } from "./requests.ts";
+import { type Analyse, type Group, Requests, type RequestWorld } from "./requests.ts";
 import type { LoginRequest, Startup } from "./startup.ts";
 import { entryOf, type Step } from "./steps.ts";
 import {
@@ -46,6 +49,8 @@ export class PostgresSession implements Session {
   readonly #inlet: Inlet;
   readonly #doorway = new Doorway();
   readonly #requests = new Requests();
+  /** Absent: nobody relays. */
+  readonly #forms: Forms | undefined;
   readonly #awaited: Awaited;
   readonly #answers: Answers;
   #out: SessionCommand[] = [];
@@ -60,6 +65,8 @@ export class PostgresSession implements Session {
   #catalog: CatalogFacts | undefined;
   /** The facts were fetched for the group that is next. */
   #looked = false;
+  /** The facts that groups were last judged by, as they came. */
+  #lookedUp: LookAnswer;
   #fresh = false;
   #barrier: Step | undefined;
   #copyIn = false;
@@ -77,6 +84,7 @@ export class PostgresSession implements Session {
     this.#question = { kind: "catalog", labels: world.connection.data };
     this.#analyse = analyse;
     this.#labelled = hasLabels(world.connection.data);
+    this.#forms = world.relay === undefined ? undefined : new Forms(this.#requests, world.relay);
     const { output } = world;
     const copyMask = world.maskFor({ ...TEXT_FACTS, name: "copy" });
     this.#masksCopies = copyMask !== undefined && copyMask.onlyWatches !== true;
@@ -92,6 +100,7 @@ export class PostgresSession implements Session {
       answerDone: (answer) => {
         answer.output?.finish("whole");
         this.#out.push({ kind: "note", entry: entryOf(answer) });
+        this.#forms?.learn(answer);
       },
     });
     this.#answers = new Answers(
@@ -138,6 +147,7 @@ export class PostgresSession implements Session {
       this.#end("08P01", error.message, { isSilent: amid || isSecuring, fault: error.code });
     }
     this.#inlet.keep();
+    if (event.kind === "server") this.#rest();
     return this.#out;
   }
 
@@ -183,9 +193,44 @@ export class PostgresSession implements Session {
       case "ended":
         this.#close(event.side === "client" ? "the client has gone" : "the server has gone");
         return;
+      case "relayed":
+        this.#relayed(event);
+        return;
+      case "changed":
+        this.#forgetPlans();
+        return;
       default:
         event satisfies never;
     }
+  }
+
+  /** Groups of known forms may go past until the next event. */
+  #rest(): void {
+    const isReady = this.#phase === "ready" && this.#draining === undefined && !this.#fresh;
+    if (this.#forms === undefined || !isReady || !this.#isQuiet || !this.#isAnswered) return;
+    const forms = this.#forms.all;
+    if (forms.length === 0) return;
+    const facts = this.#labelled ? { facts: this.#lookedUp } : {};
+    this.#out.push({ kind: "rest", lastId: this.#lastId, forms, ...facts });
+  }
+
+  /** The groups that went past count as if they had gone through here. */
+  #relayed(relayed: Relayed): void {
+    const { asks, inFlight } = relayed;
+    this.#lastId += asks;
+    this.#hasAsked ||= asks > 0;
+    this.#requests.series += asks - inFlight.length;
+    this.#requests.runs += asks; // nothing that was described before is the last that ran
+    if (asks > 0) this.#requests.portals.forget(({ name }) => name === ""); // another one took its place
+    for (const { askId, bytes, form } of inFlight) {
+      const group = this.#requests.read(Buffer.from(bytes), 0, bytes.length, this.#requestWorld);
+      // the same object only where the analysis is still in memory
+      if (!isDeepStrictEqual(group.asked[0]?.operation, form.asked.operation))
+        throw new Error("Cannot go on after a relay: another form");
+      group.answer.askId = askId;
+      this.#awaited.push(group.steps);
+    }
+    this.#answers.carriedOn(relayed);
   }
 
   /** Tells of an answer that this read has not ended, where somebody counts. */
@@ -305,15 +350,19 @@ export class PostgresSession implements Session {
       return true;
     }
     this.#looked = false;
-    const group = this.#requests.read(bytes, at, end, {
+    const group = this.#requests.read(bytes, at, end, this.#requestWorld);
+    inlet.at = end;
+    this.#ask(group.asked, group.bytes, { kind: "group", group });
+    return true;
+  }
+
+  get #requestWorld(): RequestWorld {
+    return {
       analyse: this.#analyse,
       scope: { data: this.#world.connection.data, catalog: this.#catalog },
       masksCopies: this.#masksCopies,
       labelled: this.#labelled,
-    });
-    inlet.at = end;
-    this.#ask(group.asked, group.bytes, { kind: "group", group });
-    return true;
+    };
   }
 
   /** Asks for the next data of a copy. False: wait for more. */
@@ -339,7 +388,7 @@ export class PostgresSession implements Session {
     if (waiting === undefined || id !== this.#waitingId) throw new Error(`Cannot take the verdict of ask ${id}`);
     this.#waiting = undefined;
     this.#hasAsked = waiting.kind !== "connect";
-    if (decision.policy !== this.#policy) this.#answers.forgetPlans();
+    if (decision.policy !== this.#policy) this.#forgetPlans();
     this.#policy = decision.policy;
     if (decision.kind === "deny") {
       this.#denied(waiting, decision);
@@ -360,8 +409,9 @@ export class PostgresSession implements Session {
         group.answer.askId = id;
         group.answer.limited = decision.limits !== undefined;
         this.#barrier = group.barrier;
-        if (group.definesSchema) this.#fresh = true;
+        if (group.definesSchema && this.#labelled) this.#fresh = true; // else nothing is looked up
         this.#isSeriesOpen = group.kind === "series" && group.ends === "open";
+        this.#forms?.watch(group);
         this.#awaited.push(group.steps);
         break;
       }
@@ -391,7 +441,7 @@ export class PostgresSession implements Session {
     const isUnderWay = this.#copyIn; // else it has failed, and nothing more is read for it
     this.#copyIn = false;
     if (!isUnderWay || step?.kind !== "query") return;
-    if (step.effects.filter(({ copy }) => copy === "in").length > 1) this.#barrier = step;
+    if (step.statements.filter(({ effects }) => effects.copy === "in").length > 1) this.#barrier = step;
   }
 
   #denied(waiting: Waiting, decision: Extract<Verdict, { kind: "deny" }>): void {
@@ -436,13 +486,19 @@ export class PostgresSession implements Session {
     }
     const known = this.#catalog;
     this.#catalog = known === undefined ? answer : updated(known, answer);
-    if (known?.version !== answer.version) this.#answers.forgetPlans();
+    if (known?.version !== answer.version) this.#forgetPlans();
     if (looking.why === "greeting") this.#greet();
     else if (looking.why === "rows") this.#toClient(this.#answers.resume());
     else {
       this.#looked = true;
+      this.#lookedUp = answer;
       this.#fresh = false;
     }
+  }
+
+  #forgetPlans(): void {
+    this.#answers.forgetPlans();
+    this.#forms?.clear();
   }
 
   #toClient(bytes: Uint8Array | undefined): void {
@@ -451,11 +507,18 @@ export class PostgresSession implements Session {
 
   /** Whether ending now cuts nothing short. A client that was let in and says nothing counts, too. */
   get #isAtRest(): boolean {
-    const isQuiet = this.#waiting === undefined && this.#looking === undefined && this.#inlet.unread === 0;
-    if (!isQuiet || this.#phase !== "ready") return isQuiet && this.#phase === "opening";
-    const isAnswered = this.#awaited.count === 0 && this.#barrier === undefined && !this.#answers.isAmidMessage;
-    const isBetween = !this.#copyIn && !this.#dropping && !this.#isSeriesOpen && !this.#answers.isInTransaction;
-    return isAnswered && isBetween;
+    if (this.#phase !== "ready") return this.#isQuiet && this.#phase === "opening";
+    return this.#isQuiet && this.#isAnswered && !this.#answers.isInTransaction;
+  }
+
+  get #isQuiet(): boolean {
+    return this.#waiting === undefined && this.#looking === undefined && this.#inlet.unread === 0;
+  }
+
+  /** The server owes nothing, and nothing that was begun is still to come. */
+  get #isAnswered(): boolean {
+    const isAnswered = this.#awaited.count === 0 && this.#barrier === undefined && !this.#answers.isAmid;
+    return isAnswered && !this.#copyIn && !this.#dropping && !this.#isSeriesOpen;
   }
 
   /** Says why as the protocol does, then closes. Silent: the client would not understand it here. */

@@ -1,7 +1,8 @@
 /** What the server still has to answer, message by message, and what came of each ask so far. Plain values. */
 import { MASKED_COLUMNS_TOLD_MAX } from "../../base/limits.ts";
 import type { AnswerEntry, MaskTally } from "../../model/session.ts";
-import type { Effects } from "./actions.ts";
+import type { Statement } from "./actions.ts";
+import type { Trace } from "./forms.ts";
 import type { OutputCapture } from "./output.ts";
 import type { Change, Portal, PreparedStatement } from "./prepared.ts";
 import type { Fate } from "./results.ts";
@@ -15,8 +16,8 @@ export type Step =
       readonly series: number;
       /** With which its statements were followed. */
       readonly catalogVersion: string;
-      /** Of each statement in it, in order; none of what was refused. */
-      readonly effects: readonly Effects[];
+      /** In order; none of what was refused. */
+      readonly statements: readonly Statement[];
     }
   | {
       readonly kind: "parse";
@@ -56,6 +57,8 @@ export interface Answer {
   output: OutputCapture | undefined;
   outcome: string;
   error: { readonly code: string; readonly message: string } | undefined;
+  /** Looks at what passes, for a form of it. */
+  trace: Trace | undefined;
 }
 
 interface Counted {
@@ -68,7 +71,14 @@ interface Counted {
 const OUTCOME_MAX = 1_024;
 
 export function newAnswer(): Answer {
-  const nothing = { masks: undefined, shown: undefined, output: undefined, outcome: "", error: undefined };
+  const nothing = {
+    masks: undefined,
+    shown: undefined,
+    output: undefined,
+    outcome: "",
+    error: undefined,
+    trace: undefined,
+  };
   return { askId: 0, labelled: false, limited: false, open: 0, rows: 0, bytes: 0, ...nothing };
 }
 

@@ -225,6 +225,45 @@ test("a described statement needs no Describe again, and its rows are masked in 
     .rests();
 });
 
+test("code that runs may give a described statement's name to another, in words that nobody sees: it is described anew", () => {
+  const prepare = join(client.parse("s", "select n"), client.describe("S", "s"), sync);
+  const described = [server.parsed(), server.parameters(), server.columns({ name: "n", type: 23 }), server.ready()];
+  const bound = client.bind("", "s");
+  const run = join(bound, execute, sync);
+  const code = client.query("execute f");
+  const done = join(server.complete("DO"), server.ready());
+  const columns = server.columns({ name: "card" });
+  const row = server.row(CARD);
+  opened({ maskFor: maskPlainly })
+    .gets(fromClient(prepare))
+    .does(ask(2, [["sql.read", "select n"]], prepare))
+    .gets(allow(2))
+    .does(forward(2))
+    .gets(fromServer(...described))
+    .does(note(2), toClient(...described))
+    .gets(fromClient(code))
+    .does(ask(3, [["sql.call", "execute f"]], code))
+    .gets(allow(3))
+    .does(forward(3))
+    .gets(fromServer(done))
+    .does(note(3, { outcome: "DO" }), toClient(done))
+    .gets(fromClient(run))
+    .does(ask(4, [["sql.read", "select n"]], join(bound, describe, execute, sync)))
+    .gets(allow(4))
+    .does(forward(4))
+    .gets(fromServer(server.bound(), columns, row, server.complete("SELECT 1"), server.ready()))
+    .does(
+      note(4, {
+        rows: 1,
+        bytes: row.length,
+        outcome: "SELECT 1",
+        masks: [{ column: "card", by: "detector:payment-card", count: 1 }],
+      }),
+      toClient(server.bound(), server.row("[card]"), server.complete("SELECT 1"), server.ready()),
+    )
+    .rests();
+});
+
 test("a portal that is suspended goes on in the next series", () => {
   const first = join(parse, bind, describe, client.execute("", 1), client.flush());
   const again = join(client.execute("", 1), sync);

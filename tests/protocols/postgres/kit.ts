@@ -34,6 +34,7 @@ export const analyseByFirstWord: Analyse = (text) => {
       return {
         operation: Object.freeze(word === "garbage" ? { actions, forbidden } : { actions }),
         text: part,
+        shareable: false,
         effects: {
           definesSchema: name === "sql.define",
           copy,

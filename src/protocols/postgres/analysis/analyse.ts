@@ -34,6 +34,8 @@ export interface Statement {
   /** Its own part of the text. */
   readonly text: string;
   readonly effects: Effects;
+  /** The same of every text of its shape. */
+  readonly shareable: boolean;
 }
 
 export interface Analysis {
@@ -91,8 +93,7 @@ export class Analyser {
     const { analysis, judgements } = this.#parse(text, scope);
     const [only] = judgements;
     if (shape !== undefined && judgements.length === 1 && only?.shareable === true) {
-      const { operation, effects } = only;
-      this.#cache.set(prefix + shape, { kind: "shared", judgement: { operation, effects } });
+      this.#cache.set(prefix + shape, { kind: "shared", judgement: only });
     } else if (isKept) {
       this.#cache.set(exact, { kind: "exact", analysis });
     }
@@ -151,11 +152,11 @@ function constantsIn(value: unknown): readonly string[] {
 }
 
 type Cached =
-  | { readonly kind: "shared"; readonly judgement: { readonly operation: Operation; readonly effects: Effects } }
+  | { readonly kind: "shared"; readonly judgement: Judgement }
   | { readonly kind: "exact"; readonly analysis: Analysis };
 
-function statement({ operation, effects }: Judgement, text: string): Statement {
-  return { operation, text, effects };
+function statement(judgement: Judgement, text: string): Statement {
+  return { ...judgement, text };
 }
 
 function judgeSafely(...[tree, scope, parse]: Parameters<typeof judge>): Judgement {

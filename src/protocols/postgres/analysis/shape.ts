@@ -5,6 +5,7 @@
  * but for the values of literals; within a literal's kind (integer, decimal, string) nothing else differs.
  */
 import { ANALYSIS_TEXT_MAX } from "../../../base/limits.ts";
+import type { Span } from "../../../model/protocol.ts";
 
 /** What a character can be at the start of a token. Everything beyond ASCII is part of a name. */
 const NAME = 1;
@@ -45,11 +46,39 @@ const MAX_INT = 2_147_483_647;
 
 /** Undefined: parse in full. */
 export function shapeOf(text: string): string | undefined {
-  const end = text.length;
-  if (end > ANALYSIS_TEXT_MAX) return undefined;
   let shape = "";
   /** Start of what was not copied yet. */
   let from = 0;
+  const isRead = readLiterals(text, (start, end, stands) => {
+    shape += text.slice(from, start) + stands;
+    from = end;
+  });
+  if (!isRead) return undefined;
+  return from === 0 ? text : shape + text.slice(from);
+}
+
+/**
+ * Where digits can be replaced by other digits, up to nine of them, and the text keeps its shape: short integers.
+ * Undefined: it has no shape.
+ */
+export function integersIn(text: string): readonly Span[] | undefined {
+  const spans: Span[] = [];
+  const isRead = readLiterals(text, (start, end, stands) => {
+    if (stands === INTEGER && end - start <= SHORT_DIGITS_MAX) spans.push({ start, end });
+  });
+  return isRead ? spans : undefined;
+}
+
+const STRING = "''";
+const INTEGER = "0";
+const DECIMAL = "0.0";
+/** Below 2^31 whatever the digits are. */
+const SHORT_DIGITS_MAX = 9;
+
+/** Tells of each literal and of what stands for it in a shape. False: on some doubt. */
+function readLiterals(text: string, found: (start: number, end: number, stands: string) => void): boolean {
+  const end = text.length;
+  if (end > ANALYSIS_TEXT_MAX) return false;
   let at = 0;
   while (at < end) {
     const code = text.charCodeAt(at);
@@ -61,35 +90,33 @@ export function shapeOf(text: string): string | undefined {
         at = endOfName(text, at + 1);
         // A prefix (E'', U&"", N'', B'', X''): its literal has rules of its own.
         if (isQuote(text.charCodeAt(at)) || (text.charCodeAt(at) === AMPERSAND && isQuote(text.charCodeAt(at + 1)))) {
-          return undefined;
+          return false;
         }
         break;
       case QUOTE: {
         const close = endOfString(text, at);
-        if (close === 0 || continues(text, close)) return undefined;
-        shape += `${text.slice(from, at)}''`;
+        if (close === 0 || continues(text, close)) return false;
+        found(at, close, STRING);
         at = close;
-        from = close;
         break;
       }
       case DIGIT: {
         const close = endOfNumber(text, at);
-        if (close === 0) return undefined;
+        if (close === 0) return false;
         const kind = kindOfNumber(text, at, close);
-        if (kind === undefined) return undefined;
-        shape += text.slice(from, at) + kind;
+        if (kind === undefined) return false;
+        found(at, close, kind);
         at = close;
-        from = close;
         break;
       }
       case DOUBLE_QUOTE:
         at = endOfQuotedName(text, at);
-        if (at === 0) return undefined;
+        if (at === 0) return false;
         break;
       case DOLLAR: {
         // A parameter; anything else is a dollar quote.
         const close = endOfDigits(text, at + 1);
-        if (close === at + 1 || isNamePart(text.charCodeAt(close))) return undefined;
+        if (close === at + 1 || isNamePart(text.charCodeAt(close))) return false;
         at = close;
         break;
       }
@@ -97,24 +124,24 @@ export function shapeOf(text: string): string | undefined {
       case SLASH: {
         // Comments.
         const next = text.charCodeAt(at + 1);
-        if (next === code || (code === 0x2f && next === 0x2a)) return undefined;
+        if (next === code || (code === 0x2f && next === 0x2a)) return false;
         at++;
         break;
       }
       case DOT:
         // ".5" is a number, ".." a token of its own.
-        if (CLASSES[text.charCodeAt(at + 1)] === DIGIT || text.charCodeAt(at + 1) === code) return undefined;
+        if (CLASSES[text.charCodeAt(at + 1)] === DIGIT || text.charCodeAt(at + 1) === code) return false;
         at++;
         break;
       case SEMICOLON:
-        if (text.slice(at + 1).trim() !== "") return undefined;
+        if (text.slice(at + 1).trim() !== "") return false;
         at++;
         break;
       default:
-        return undefined;
+        return false;
     }
   }
-  return from === 0 ? text : shape + text.slice(from);
+  return true;
 }
 
 function isQuote(code: number): boolean {
@@ -189,10 +216,10 @@ function endOfNumber(text: string, from: number): number {
 }
 
 /** "0" or "0.0": PostgreSQL reads an integer beyond 32 bits as a decimal. */
-function kindOfNumber(text: string, from: number, to: number): "0" | "0.0" | undefined {
+function kindOfNumber(text: string, from: number, to: number): string | undefined {
   const digits = to - from;
-  for (let at = from; at < to; at++) if (text.charCodeAt(at) === 0x2e) return "0.0";
-  if (digits < 10) return "0";
+  for (let at = from; at < to; at++) if (text.charCodeAt(at) === 0x2e) return DECIMAL;
+  if (digits < 10) return INTEGER;
   if (text.charCodeAt(from) === 0x30) return undefined;
-  return digits === 10 && Number(text.slice(from, to)) <= MAX_INT ? "0" : "0.0";
+  return digits === 10 && Number(text.slice(from, to)) <= MAX_INT ? INTEGER : DECIMAL;
 }
