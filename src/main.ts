@@ -33,7 +33,7 @@ import { makeFolder } from "./daemon/make-folder.ts";
 import { type MeteredParts, metricsText } from "./daemon/metrics.ts";
 import { createNotify, notifySecrets } from "./daemon/notify.ts";
 import { ownSecrets } from "./daemon/own-secrets.ts";
-import { accountsOf } from "./daemon/ports/callers.ts";
+import { accountsOf, voteNow } from "./daemon/ports/callers.ts";
 import { reloadResult } from "./daemon/ports/daemon.ts";
 import { createPorts } from "./daemon/ports.ts";
 import { openRecordings } from "./daemon/recording.ts";
@@ -187,7 +187,15 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       isRevoked: (agent) => states?.isRevoked(agent) ?? true,
       identityOver: (cgroupId, why) => sessions.expel(({ origin }) => origin.tagCgroupId === cgroupId, why),
     });
-    const humans = new Humans({ clock, store: store.humans, readSecret, emit, uidOf: createUidOf(), loginUidOf });
+    const humans = new Humans({
+      clock,
+      store: store.humans,
+      readSecret,
+      emit,
+      uidOf: createUidOf(),
+      loginUidOf,
+      withdraw: (isTheirs, reason) => holds.withdraw(isTheirs, reason),
+    });
     life.atEnd(() => humans.close());
     configureHumans(humans, inForce());
     await humans.restore();
@@ -237,10 +245,12 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await grants.restore();
 
     // the data path
+    const groupsOf = createGroupsOf(clock);
     const holds = new LiveHolds({
       ...{ clock, store: store.holds, log, emit, scrub, key: vault.derivedKey("hold") },
       humansOf: humans.people.humansOf,
       taggedBy: (cgroupId) => startersOf(agents.list().find((tag) => tag.cgroupId === cgroupId)),
+      voteNow: (vote) => voteNow(vote, { humans, groupsOf }),
       loginUidOf,
       isInside: (pid, cgroupId) => isProcessIn(pid, cgroupId, agents, interception.cgroupRoot),
       ...holdFaults(process.env),
@@ -249,7 +259,6 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     life.atEnd(() => holds.close());
     life.atEnd(() => sessions.drain("the daemon is going down"));
     life.atEnd(() => holds.abandonAll("the daemon is going down; send it again"));
-    const groupsOf = createGroupsOf(clock);
     const notify = createNotify({
       ...{ clock, log, emit, readSecret, holds, groupsOf, uidOf: uidNow },
       humansOf: humans.people.humansOf,

@@ -101,6 +101,12 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
     99,
     "success",
   ),
+  "hold.approval.withdrawn": kind(
+    "one person's approval counts no more: they were revoked, or may not answer any more",
+    [...ANSWERED, "uid", "account", "reason"],
+    "authorize",
+    99,
+  ),
   "hold.approved": kind(
     "it may go on",
     [...ANSWERED, "state", "scope", "comment", "reason"],

@@ -2,6 +2,13 @@
 import type { Role } from "../model/role.ts";
 import type { Caller } from "./ports.ts";
 
+/** How much has ended. `approvals`: of theirs, that count no more. */
+export interface HumanRevoked {
+  readonly sessions: number;
+  readonly tokens: number;
+  readonly approvals: number;
+}
+
 export interface HumanPorts {
   /** Where the browser has to go. Throws LOGIN_UNKNOWN, SIGN_INS_FULL, LOGIN_UNREACHABLE. */
   beginCode(request: { readonly login?: string; readonly redirectUri: string }, caller: Caller): Promise<CodeSignIn>;
@@ -16,7 +23,7 @@ export interface HumanPorts {
   who(caller: Caller): Promise<Who>;
   sessions(): Promise<readonly HumanSessionListing[]>;
   /** By account, name or session. Throws HUMAN_UNKNOWN. */
-  revoke(who: string, caller: Caller): Promise<{ readonly sessions: number; readonly tokens: number }>;
+  revoke(who: string, caller: Caller): Promise<HumanRevoked>;
   /** The caller's own; admins and auditors see all. */
   tokens(caller: Caller): Promise<readonly ApiTokenListing[]>;
   /** Throws API_TOKEN_SESSION, API_TOKEN_ROLES, API_TOKEN_END, API_TOKENS_FULL. */

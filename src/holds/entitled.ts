@@ -14,6 +14,8 @@ export interface Person {
   readonly groups: ReadonlySet<string>;
   /** By which they are known: "unix:2001", "corp:ada". One at least. */
   readonly accounts: readonly string[];
+  /** Of the session or API token that they show; absent: none. */
+  readonly by?: string;
   /** Others' that they act through: the user of the process, and who logged in on the host before sudo. */
   readonly through: readonly string[];
   /** "every": stands for all groups, as root does, and whoever has broken the glass. */

@@ -18,13 +18,15 @@ import { recoverHolds } from "./recovery.ts";
 import { fullFor } from "./room.ts";
 import { checkDigest, checkScope } from "./scope.ts";
 import { type Standing, StandingApprovals } from "./standing.ts";
-import { answeredEvent, escalatedEvent, eventOf, noticeOf, refusalOf } from "./words.ts";
+import { answeredEvent, escalatedEvent, eventOf, noticeOf, refusalOf, withdrawnEvent } from "./words.ts";
 
 export interface HoldsParts extends Describing {
   readonly store: HoldStore;
   readonly log: Log;
   readonly emit: (event: AuditEvent) => void;
   readonly humansOf: HumansOf;
+  /** As somebody's vote counts by now, with those of its groups that they still have; undefined: it does not. */
+  readonly voteNow: (vote: Vote) => Promise<Vote | undefined>;
   /** For tests of crashes: called once the state of that name is kept. */
   readonly kept?: (state: HoldState) => void;
 }
@@ -120,6 +122,8 @@ export class LiveHolds implements Holds {
     const vote = this.#vote(record, answer, person);
     live.record = { ...record, votes: [...record.votes, vote] };
     this.#parts.emit(answeredEvent("hold.approval", live.record, vote, this.#parts.clock.nowMs()));
+    if (record.votes.length > 0) await this.#recount(live);
+    if (live.record.state !== "waiting" || live.unwanted !== undefined) return live.record;
     if (missing(live.record, this.#parts.humansOf) === undefined) await this.#release(live);
     else {
       await this.#keep(live);
@@ -143,6 +147,25 @@ export class LiveHolds implements Holds {
     this.#end(live, "denied", answer.comment ?? "");
     await Promise.allSettled(this.#writing);
     return live.record;
+  }
+
+  /**
+   * Votes that are taken back: of what waits they count no more, and what stands by one of them stands no longer. How many
+   * of both.
+   */
+  withdraw(isTheirs: (vote: Vote) => boolean, reason: string): number {
+    let many = 0;
+    for (const live of this.#waiting()) {
+      const gone = live.record.votes.filter(isTheirs);
+      many += gone.length;
+      if (gone.length === 0) continue;
+      this.#setVotes(live, (vote) => (gone.includes(vote) ? undefined : vote), reason);
+      void this.#keep(live).catch((error: unknown) => this.#unkept(live, error));
+      this.#tell(live.record);
+    }
+    const over = this.#standing.endOf(isTheirs);
+    for (const hold of over) void this.#fallen(hold, isTheirs, reason);
+    return many + over.length;
   }
 
   /** Waiting, or let go and not ended; oldest first. */
@@ -243,12 +266,28 @@ export class LiveHolds implements Holds {
     checkDigest(record, digest);
   }
 
+  /** Who approved before may have left a group, or be nobody by now. What comes meanwhile is of people just asked about. */
+  async #recount(live: Live): Promise<void> {
+    const asked = live.record.votes.map(async (vote) => [vote, await this.#parts.voteNow(vote)] as const);
+    const now = new Map(await Promise.all(asked));
+    if (live.record.state !== "waiting") return;
+    this.#setVotes(live, (vote) => (now.has(vote) ? now.get(vote) : vote), "they may not answer it any more");
+  }
+
+  #setVotes(live: Live, now: (vote: Vote) => Vote | undefined, reason: string): void {
+    const { votes } = live.record;
+    live.record = { ...live.record, votes: votes.flatMap((vote) => now(vote) ?? []) };
+    for (const vote of votes.filter((one) => now(one) === undefined))
+      this.#parts.emit(withdrawnEvent(live.record, vote, reason, this.#parts.clock.nowMs()));
+  }
+
   #vote(record: HoldRecord, { forMs, comment }: Answer, person: Person): Vote {
-    const { uid, user, accounts, reach } = person;
+    const { uid, user, accounts, by, reach } = person;
     const groups = groupsThatCount(record, person);
     const called = user === "" ? `uid ${uid}` : user;
     return {
       ...{ uid, name: reach === "every" ? called : `${called} (${groups.join(", ")})`, accounts, reach, groups },
+      ...(by === undefined ? {} : { by }),
       atMs: this.#parts.clock.nowMs(),
       ...(forMs === undefined ? {} : { forMs }),
       ...(comment === undefined || comment === "" ? {} : { comment }),
@@ -292,21 +331,32 @@ export class LiveHolds implements Holds {
     const forMs = Math.min(...times);
     if (forMs === 0 || record.shape === "") return undefined;
     const by = record.votes.map(({ name }) => name);
-    const accounts = record.votes.flatMap((vote) => vote.accounts);
-    const standing = { hold: record.id, by, accounts, untilMs: this.#parts.clock.nowMs() + forMs };
+    const standing = { hold: record.id, by, votes: record.votes, untilMs: this.#parts.clock.nowMs() + forMs };
     this.#standing.add(record.shape, standing);
     return standing;
   }
 
   async #stood(record: HoldRecord, answer: Answer, person: Person): Promise<HoldRecord> {
-    const { standsUntilMs: _over, ...rest } = this.#live.get(record.id)?.record ?? record;
     const vote = this.#vote(record, answer, person);
+    return this.#stoodUntil(record, (rest) => answeredEvent("hold.revoked", rest, vote, this.#parts.clock.nowMs()));
+  }
+
+  /** Its approval stands no longer. */
+  async #stoodUntil(record: HoldRecord, eventOf: (rest: HoldRecord) => AuditEvent): Promise<HoldRecord> {
+    const { standsUntilMs: _over, ...rest } = this.#live.get(record.id)?.record ?? record;
     const live = this.#live.get(record.id);
     if (live !== undefined) live.record = rest;
-    this.#parts.emit(answeredEvent("hold.revoked", rest, vote, this.#parts.clock.nowMs()));
+    this.#parts.emit(eventOf(rest));
     await this.#put(rest);
     this.#tell(rest);
     return rest;
+  }
+
+  async #fallen(hold: string, isTheirs: (vote: Vote) => boolean, reason: string): Promise<void> {
+    const record = await this.get(hold).catch(() => undefined);
+    const vote = record?.votes.find(isTheirs);
+    if (record !== undefined && vote !== undefined)
+      await this.#stoodUntil(record, (rest) => withdrawnEvent(rest, vote, reason, this.#parts.clock.nowMs()));
   }
 
   #escalateLater(live: Live): void {

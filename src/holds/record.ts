@@ -96,6 +96,8 @@ export interface Vote {
   readonly name: string;
   /** By which they are known. */
   readonly accounts: readonly string[];
+  /** Of the session or API token by which it was given; absent: none was shown. */
+  readonly by?: string;
   readonly reach: Person["reach"];
   /** Those of the demanded groups that count. */
   readonly groups: readonly string[];

@@ -2,14 +2,15 @@
 import type { Clock } from "../base/clock.ts";
 import { STANDING_APPROVALS_MAX } from "../base/limits.ts";
 import { type HumansOf, haveCommon } from "../model/human.ts";
+import type { Vote } from "./record.ts";
 
 export interface Standing {
   /** The hold that was answered. */
   readonly hold: string;
   readonly by: readonly string[];
   readonly untilMs: number;
-  /** All accounts of those people. */
-  readonly accounts: readonly string[];
+  /** Of those people. */
+  readonly votes: readonly Vote[];
 }
 
 export class StandingApprovals {
@@ -38,12 +39,19 @@ export class StandingApprovals {
   find(shape: string, startedBy: readonly string[]): Standing | undefined {
     const found = shape === "" ? undefined : this.#byShape.get(shape);
     if (found === undefined || found.untilMs <= this.#clock.nowMs()) return undefined;
-    return haveCommon(this.#humansOf(found.accounts), this.#humansOf(startedBy)) ? undefined : found;
+    const givers = this.#humansOf(found.votes.flatMap(({ accounts }) => accounts));
+    return haveCommon(givers, this.#humansOf(startedBy)) ? undefined : found;
   }
 
   /** What they were given for is not in force any more. */
   endAll(): void {
     this.#byShape.clear();
+  }
+
+  /** Those that one of these votes was needed for; their holds. */
+  endOf(isTheirs: (vote: Vote) => boolean): readonly string[] {
+    const over = [...this.#byShape.values()].filter(({ votes }) => votes.some(isTheirs)).map(({ hold }) => hold);
+    return over.filter((hold) => this.end(hold));
   }
 
   /** Somebody thought better of it. False: that hold's approval does not stand. */

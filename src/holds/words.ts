@@ -77,6 +77,14 @@ export function answeredEvent(kind: string, record: HoldRecord, vote: Vote, atMs
   return { ...about(record, atMs), kind, message, fields: { ...fieldsOf(record), ...more } };
 }
 
+/** Nobody's answer any more; its giver is told of as they were when they gave it. */
+export function withdrawnEvent(record: HoldRecord, vote: Vote, reason: string, atMs: number): AuditEvent {
+  const { name, uid, accounts } = vote;
+  const fields = { ...fieldsOf(record), by: name, uid, account: accounts.join(" "), reason };
+  const message = `The approval of ${record.id} by ${name} does not count any more: ${reason}`;
+  return { ...about(record, atMs), kind: "hold.approval.withdrawn", message, fields };
+}
+
 /** It has waited for so long that further groups may answer. */
 export function escalatedEvent(record: HoldRecord, to: readonly string[], atMs: number): AuditEvent {
   const message = `An action of ${record.agent} on ${record.connection} waits for ${to.join(", ")} as well`;

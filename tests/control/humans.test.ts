@@ -334,7 +334,7 @@ test("a script shows an API token from a file instead", async (t) => {
 
 const told: readonly (readonly [readonly string[], RegExp])[] = [
   [["humans"], /SESSION +NAME[\s\S]*5e55 +Ada Lovelace +corp:ada/],
-  [["humans", "revoke", "corp:ada"], /^1 session and 2 API tokens ended$/m],
+  [["humans", "revoke", "corp:ada"], /^1 session and 2 API tokens ended, and 3 approvals withdrawn$/m],
   [["tokens"], /70cc +nightly +corp:ada +auditor/],
   [["tokens", "revoke", "70cc"], /^70cc is revoked$/m],
   [["break-glass", "list"], /b1 +Ada Lovelace \(corp:ada\).*the pager\\u\{1b\}\[2J +waits/],

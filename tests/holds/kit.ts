@@ -78,6 +78,7 @@ export async function world(t: TestContext, changes: Partial<HoldsParts> = {}) {
     loginUidOf: () => undefined,
     humansOf: (accounts) => new Set(accounts),
     isInside: () => false,
+    voteNow: async (vote) => vote,
     ...changes,
   };
   const holds = new LiveHolds(parts);

@@ -32,6 +32,9 @@ export async function humansAt(issuer: HumanIssuer, t: TestContext, changes: Par
   // the issuer lives by the real clock
   const clock = handClock(Date.now());
   const events: AuditEvent[] = [];
+  /** What was withdrawn: why, and of these votes which. */
+  const withdrawn: string[] = [];
+  const votes = [{ accounts: ["corp:ada"] }, { accounts: ["corp:ben"] }, { accounts: ["unix:2001"] }];
   const begin = async () => {
     const humans = new Humans({
       ...{
@@ -40,6 +43,11 @@ export async function humansAt(issuer: HumanIssuer, t: TestContext, changes: Par
         uidOf: () => undefined,
         loginUidOf,
         emit: (event: AuditEvent) => void events.push(event),
+      },
+      withdraw: (isTheirs, reason) => {
+        const theirs = votes.filter(isTheirs);
+        withdrawn.push(...theirs.map(({ accounts }) => `${accounts[0]}: ${reason}`));
+        return theirs.length;
       },
       readSecret: async () => Buffer.from(CLIENT_SECRET),
     });
@@ -54,5 +62,5 @@ export async function humansAt(issuer: HumanIssuer, t: TestContext, changes: Par
     const { url } = await by.beginCode(undefined, REDIRECT, asking);
     return by.endCode(new URL(await new Walker(at.ca).signIn(url, sub)).searchParams, asking);
   };
-  return { humans, begin, signIn, clock, events, kinds: () => events.map(({ kind }) => kind), store };
+  return { humans, begin, signIn, clock, events, kinds: () => events.map(({ kind }) => kind), store, withdrawn };
 }

@@ -268,3 +268,15 @@ test("no secret that a human was given is in the daemon's state, its output or i
     for (const text of [...texts, world.daemon.output]) assert.ok(!text.includes(secret.slice(4)));
   }
 });
+
+test("who is revoked while their approval waits for a second one's is not counted", async () => {
+  for (const who of ["ada", "ben", "cyd"]) assert.equal((await signIn(who)).code, 0);
+  const psql = world.psql("UPDATE orders SET amount = 1 WHERE id = 2;\n");
+  const { id } = await waiting(world);
+  await api("ada").post(`/v1/approvals/${id}/approve`, {});
+  await world.daemon.cli(["humans", "revoke", "corp:ada"]);
+  const second = await api("cyd").post<ApprovalListing>(`/v1/approvals/${id}/approve`, {});
+  assert.deepEqual([second.state, second.answers.map(({ name }) => name)], ["waiting", ["Cyd (corp:dba)"]]);
+  await api("ben").post(`/v1/approvals/${id}/approve`, {});
+  assert.equal((await psql).stdout, "UPDATE 1\n");
+});

@@ -1,6 +1,7 @@
 /** Who a caller is beyond their process: for the trail, for what they start, and for what they may answer. */
 import type { Caller } from "../../control/ports.ts";
 import type { Person } from "../../holds/entitled.ts";
+import type { Vote } from "../../holds/record.ts";
 import { type Humans, humanFields } from "../../identity/humans/humans.ts";
 import type { Doer, EventFields } from "../../model/event.ts";
 import { NO_UID, unixAccount } from "../../model/human.ts";
@@ -11,6 +12,24 @@ export interface CallerParts {
   readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
   /** Who logged in on the host before any sudo; undefined: nobody, or it is not known. */
   readonly loginUidOf: (pid: number) => number | undefined;
+}
+
+/**
+ * Somebody's vote by now: the human of an account is still known, and in those groups. Root's stands, and so does one by
+ * broken glass while its human is known. Undefined: it counts for nothing.
+ */
+export async function voteNow(
+  vote: Vote,
+  { humans, groupsOf }: Pick<CallerParts, "groupsOf"> & { readonly humans: Pick<Humans, "people"> },
+): Promise<Vote | undefined> {
+  const [account = ""] = vote.accounts;
+  const isUser = account.startsWith("unix:");
+  const human = isUser ? undefined : humans.people.find(account);
+  if (!isUser && human === undefined) return undefined;
+  if (vote.reach === "every") return vote;
+  const own = human === undefined ? await groupsOf(vote.uid) : new Set(human.groups);
+  const groups = vote.groups.filter((group) => own.has(group));
+  return groups.length === 0 ? undefined : { ...vote, groups };
 }
 
 /** A caller with the groups and roles of now; undefined: what they showed has ended. */
@@ -43,11 +62,12 @@ export async function personOf(caller: Caller, { userOf, groupsOf, loginUidOf }:
   const { uid, acting } = caller;
   const all = accountsOf(caller, loginUidOf);
   if (acting !== undefined) {
-    const { human, roles, glassUntilMs } = acting;
+    const { human, roles, by, glassUntilMs } = acting;
     const { account, name, groups } = human;
     const isBroken = glassUntilMs !== undefined;
     return {
       ...{ uid, user: isBroken ? `${name} (broken glass)` : name, groups: new Set(groups), accounts: [account] },
+      by: by.id,
       through: all.filter((one) => one !== account),
       reach: isBroken ? "every" : "own",
       sees: roles.has("admin") || roles.has("auditor") ? "every" : "own",

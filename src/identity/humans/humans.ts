@@ -34,6 +34,14 @@ export interface HumansParts extends LoginWorld {
   readonly uidOf: (user: string) => number | undefined;
   /** Who logged in on the host before any sudo; undefined: nobody, or it is not known. */
   readonly loginUidOf: (pid: number) => number | undefined;
+  /** Takes back what these have approved; how many times. */
+  readonly withdraw: (isTheirs: (vote: GivenBy) => boolean, reason: string) => number;
+}
+
+/** Who approved something: by which accounts, and by which session or token of theirs. */
+interface GivenBy {
+  readonly accounts: readonly string[];
+  readonly by?: string;
 }
 
 export interface HumanConfiguration {
@@ -56,6 +64,13 @@ export interface Begun {
   readonly session: HumanSession;
   readonly human: Human;
   readonly roles: ReadonlySet<Role>;
+}
+
+/** How much has ended. `approvals`: those that count no more. */
+export interface Revoked {
+  readonly sessions: number;
+  readonly tokens: number;
+  readonly approvals: number;
 }
 
 export class Humans {
@@ -81,7 +96,10 @@ export class Humans {
       find: (session) => this.#whose(session),
       met: (human) => this.people.met(human),
       refresh: (name, token, before) => this.#signIns.refresh(name, token, before),
-      ended: (session, why) => this.#tellEnd(session, why, {}),
+      ended: (session, why, how) => {
+        this.#tellEnd(session, why, {});
+        if (how === "disowned") this.#withdraw(session.account, why);
+      },
     });
   }
 
@@ -168,26 +186,30 @@ export class Humans {
   }
 
   /**
-   * Ends all sessions and tokens of whoever has this account or name, by all of their accounts, or the one session of this id.
-   * Throws HUMAN_UNKNOWN.
+   * Ends all sessions and tokens of whoever has this account or name, by all of their accounts, or the one session of this id;
+   * what they have approved counts no more. Throws HUMAN_UNKNOWN.
    */
-  async revoke(who: string, by: EventFields): Promise<{ readonly sessions: number; readonly tokens: number }> {
+  async revoke(who: string, by: EventFields): Promise<Revoked> {
     const { humansOf } = this.people;
-    const accounts = [...this.#sessions.list(), ...this.#tokens.list()].map(({ account }) => account);
-    const called = accounts.filter((account) => this.people.find(account)?.name === who);
-    const meant = humansOf([who, ...new Set(called)]);
+    const meant = humansOf([who, ...this.people.called(who)]);
     const isMeant = (account: string) => haveCommon(humansOf([account]), meant);
     const sessions = this.#sessions.list().filter(({ id, account }) => id === who || isMeant(account));
     const tokens = this.#tokens.list().filter(({ account }) => isMeant(account));
-    if (sessions.length + tokens.length === 0) {
-      const message = "Cannot find that human: nobody of that name or account has a session or a token";
-      throw new UserError("HUMAN_UNKNOWN", message, "See who has: sallyport humans, sallyport tokens");
-    }
-    for (const session of sessions) {
-      if (await this.#sessions.end(session.id)) this.#tellEnd(session, "it was revoked", by);
-    }
-    for (const token of tokens) await this.#revoke(token, by);
-    return { sessions: sessions.length, tokens: tokens.length };
+    const ending: Promise<void>[] = [
+      ...sessions.map(async (session) => {
+        if (await this.#sessions.end(session.id)) this.#tellEnd(session, "it was revoked", by);
+      }),
+      ...tokens.map((token) => this.#revoke(token, by)),
+    ];
+    // whoever was let in before has approved by then, and whatever the disk says of the ends
+    const ended = await Promise.allSettled(ending);
+    const isTheirs = (vote: GivenBy) => vote.by === who || vote.accounts.some(isMeant);
+    const approvals = this.#parts.withdraw(isTheirs, "whoever gave it was revoked");
+    for (const end of ended) if (end.status === "rejected") throw end.reason;
+    if (sessions.length + tokens.length + approvals > 0)
+      return { sessions: sessions.length, tokens: tokens.length, approvals };
+    const message = "Cannot find that human: nobody of that name or account has a session, a token or an approval";
+    throw new UserError("HUMAN_UNKNOWN", message, "See who has: sallyport humans, sallyport tokens");
   }
 
   tokens(): readonly (ApiToken & { readonly human: Human | undefined })[] {
@@ -287,7 +309,9 @@ export class Humans {
     const acting = this.#withSession(session, human);
     if (acting.roles.size > 0) return acting;
     await this.#sessions.end(session.id);
-    this.#tellEnd(session, "their groups give no role any more", {});
+    const why = "their groups give no role any more";
+    this.#tellEnd(session, why, {});
+    this.#withdraw(session.account, why);
     throw over();
   }
 
@@ -319,9 +343,18 @@ export class Humans {
   }
 
   async #revoke(token: ApiToken, by: EventFields): Promise<void> {
-    await this.#tokens.revoke(token.id);
+    await this.#tokens.revoke(token.id).finally(() => {
+      this.#parts.withdraw((vote) => vote.by === token.id, "the API token that gave it was revoked");
+    });
     const message = `The API token ${token.name} of ${token.account} was revoked`;
     this.#say("human.token.revoked", message, { ...by, of: token.account, token: token.id });
+  }
+
+  /** Of this human by all of their accounts. */
+  #withdraw(account: string, reason: string): void {
+    const { humansOf } = this.people;
+    const meant = humansOf([account]);
+    this.#parts.withdraw(({ accounts }) => haveCommon(humansOf(accounts), meant), reason);
   }
 
   #tellEnd({ id, account }: HumanSession, reason: string, by: EventFields): void {

@@ -80,6 +80,12 @@ export class People {
     return this.#logins.some(({ name, url }) => name === found.login && url === found.issuer) ? found : undefined;
   }
 
+  /** Accounts of whoever people call so, as they were seen last. */
+  called(name: string): readonly string[] {
+    const accounts = [...this.#known.values()].filter((known) => known.name === name).map(({ account }) => account);
+    return accounts.filter((account) => this.find(account) !== undefined);
+  }
+
   /** Somebody has signed in, or was looked at anew. */
   async met(human: Human): Promise<void> {
     const { account, login, name, issuer, sub, groups } = human;

@@ -8,6 +8,7 @@ import type {
   BroughtBack,
   CodeSignIn,
   DeviceCode,
+  HumanRevoked,
   HumanSessionListing,
   SessionBegun,
   Who,
@@ -159,10 +160,10 @@ export const HUMAN_ROUTES: readonly Route[] = [
   json({
     method: "POST",
     path: "/v1/humans/revoke",
-    summary: "End all sessions and API tokens of a human, or one session",
+    summary: "End all sessions and API tokens of a human, or one session; approvals of theirs count no more",
     roles: ADMINS,
     body: record<{ who: string }>({ who: SHORT }),
-    gives: record<{ sessions: number; tokens: number }>({ sessions: COUNT, tokens: COUNT }),
+    gives: record<HumanRevoked>({ sessions: COUNT, tokens: COUNT, approvals: COUNT }),
     answer: ({ body, caller }, { humans }) => humans.revoke(body.who, caller),
   }),
   json({

@@ -1,7 +1,7 @@
 /** humans, tokens, break-glass: who has signed in, what scripts may show, and who became admin in need. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { ROLES, type Role } from "../../../model/role.ts";
-import type { ApiTokenListing, BrokenGlassListing, HumanSessionListing } from "../../human-ports.ts";
+import type { ApiTokenListing, BrokenGlassListing, HumanRevoked, HumanSessionListing } from "../../human-ports.ts";
 import { step } from "../client.ts";
 import { count, moment, printable, table } from "../show.ts";
 import { readDuration } from "../words.ts";
@@ -19,9 +19,11 @@ export function addHumanCommands(program: Command, open: OpenShell): void {
     .addHelpText("after", "\nExample:\n  sudo sallyport humans revoke corp:ada")
     .action(async (who: string, _options: object, command: Command) => {
       const shell = open(command);
-      const ended = await shell.api.post<{ sessions: number; tokens: number }>("/v1/humans/revoke", { who });
+      const ended = await shell.api.post<HumanRevoked>("/v1/humans/revoke", { who });
       if (shell.json) return shell.say(JSON.stringify(ended));
-      shell.say(`${count(ended.sessions, "session")} and ${count(ended.tokens, "API token")} ended`);
+      const { sessions, tokens, approvals } = ended;
+      const counted = approvals === 0 ? "" : `, and ${count(approvals, "approval")} withdrawn`;
+      shell.say(`${count(sessions, "session")} and ${count(tokens, "API token")} ended${counted}`);
     });
   addTokenCommands(program, open);
   addGlassCommands(program, open);
