@@ -9,7 +9,7 @@ import { inWords } from "./words.ts";
 export interface Person {
   /** Of the process that asks. */
   readonly uid: number;
-  /** As the host or their issuer names them; "" for one without a name. */
+  /** As the host names them, "" for one without a name; a human as their issuer does, with the account: "Ada [corp:ada]". */
   readonly user: string;
   readonly groups: ReadonlySet<string>;
   /** By which they are known: "unix:2001", "corp:ada". One at least. */

@@ -92,7 +92,7 @@ export interface HeldOrigin {
 
 export interface Vote {
   readonly uid: number;
-  /** "ada (sre)", "root" */
+  /** "ada (sre)", "root", "Ada Lovelace [corp:ada] (corp:sre)" */
   readonly name: string;
   /** By which they are known. */
   readonly accounts: readonly string[];

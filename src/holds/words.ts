@@ -45,6 +45,7 @@ const KINDS: Readonly<Record<HoldState, string>> = {
 export function eventOf(record: HoldRecord, atMs: number, by?: readonly string[]): AuditEvent {
   const { votes, denied, reason, result, state } = record;
   const who = denied?.name ?? (by ?? votes.map(({ name }) => name)).join(", ");
+  const accounts = (denied === undefined ? votes : [denied]).flatMap((vote) => vote.accounts);
   const comment =
     denied?.comment ??
     votes
@@ -59,7 +60,7 @@ export function eventOf(record: HoldRecord, atMs: number, by?: readonly string[]
       ...fieldsOf(record),
       state,
       ...(who === "" ? {} : { by: who }),
-      ...(denied === undefined ? {} : { account: denied.accounts.join(" ") }),
+      ...(accounts.length === 0 ? {} : { account: accounts.join(" ") }),
       ...(comment === "" ? {} : { comment }),
       ...(state === "waiting" ? {} : { scope: scopeOf(record) }),
       ...(reason === undefined ? {} : { reason }),

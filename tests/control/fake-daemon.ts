@@ -153,7 +153,7 @@ export const APPROVAL: ApprovalListing = {
   expiresMs: 1_700_000_600_000,
   approvers: ["1 of sre"],
   missing: "1 more of sre (rule deletes)",
-  answers: [],
+  answers: [{ name: "Ada [corp:ada] (corp:sre)", account: "corp:ada", atMs: 1_700_000_000_000 }],
   reuseMs: 0,
   estimate: "about 5 rows",
 };

@@ -175,3 +175,19 @@ for (const [name, caller, approvers, may] of groups) {
     else await assert.rejects(asked, { code: "APPROVAL_NOT_PERMITTED", message: /only root and members of/ });
   });
 }
+
+test("two humans of one display name are told apart, and no name says another's account", async (t) => {
+  const { holds, events } = await world(t);
+  const hold = holds.open(request({ terms: { demands: [demand({ approvers: ["corp:sre", "hub:sre"], quorum: 3 })] } }));
+  const called = (login: string, sub: string, name: string) => person(signedIn({ ...human(login, sub), name }));
+  await holds.approve(hold.id, {}, await called("corp", "ada", "Ada"));
+  await holds.approve(hold.id, {}, await called("hub", "ada", "Ada"));
+  const { votes } = await holds.approve(hold.id, {}, await called("corp", "eve", "Ada [corp:ada]"));
+  const names = ["Ada [corp:ada] (corp:sre)", "Ada [hub:ada] (hub:sre)", "Ada corp:ada [corp:eve] (corp:sre)"];
+  assert.deepEqual(
+    votes.map(({ name }) => name),
+    names,
+  );
+  assert.deepEqual((await hold.answer).kind === "approved" && events.at(-1)?.fields?.["by"], names.join(", "));
+  assert.equal(events.at(-1)?.fields?.["account"], "corp:ada hub:ada corp:eve");
+});

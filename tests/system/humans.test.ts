@@ -174,7 +174,7 @@ test("a human of the rule's group lets it go; another group's, an auditor and an
   assert.equal((await psql).stdout, "DELETE 1\n");
   assert.deepEqual(
     (await became(world, id)).answers.map(({ name }) => name),
-    ["Ada Lovelace (corp:sre)"],
+    ["Ada Lovelace [corp:ada] (corp:sre)"],
   );
   const account = () => {
     const fields = world.daemon.events().map((event) => event["fields"] as Record<string, unknown> | undefined);
@@ -276,7 +276,7 @@ test("who is revoked while their approval waits for a second one's is not counte
   await api("ada").post(`/v1/approvals/${id}/approve`, {});
   await world.daemon.cli(["humans", "revoke", "corp:ada"]);
   const second = await api("cyd").post<ApprovalListing>(`/v1/approvals/${id}/approve`, {});
-  assert.deepEqual([second.state, second.answers.map(({ name }) => name)], ["waiting", ["Cyd (corp:dba)"]]);
+  assert.deepEqual([second.state, second.answers.map(({ name }) => name)], ["waiting", ["Cyd [corp:cyd] (corp:dba)"]]);
   await api("ben").post(`/v1/approvals/${id}/approve`, {});
   assert.equal((await psql).stdout, "UPDATE 1\n");
 });

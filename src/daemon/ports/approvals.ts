@@ -66,8 +66,14 @@ function listing(record: HoldRecord, person: Person, humansOf: HumansOf): Approv
   };
 }
 
-function voteOf({ name, atMs, forMs, comment }: Vote): ApprovalVote {
-  return { name, atMs, ...(forMs === undefined ? {} : { forMs }), ...(comment === undefined ? {} : { comment }) };
+function voteOf({ name, accounts, atMs, forMs, comment }: Vote): ApprovalVote {
+  return {
+    name,
+    account: accounts.join(" "),
+    atMs,
+    ...(forMs === undefined ? {} : { forMs }),
+    ...(comment === undefined ? {} : { comment }),
+  };
 }
 
 function similarOf({ id, agent, openedMs, state, votes, denied, result }: HoldRecord): SimilarApproval {

@@ -4,7 +4,7 @@ import type { Person } from "../../holds/entitled.ts";
 import type { Vote } from "../../holds/record.ts";
 import { type Humans, humanFields } from "../../identity/humans/humans.ts";
 import type { Doer, EventFields } from "../../model/event.ts";
-import { NO_UID, unixAccount } from "../../model/human.ts";
+import { type Human, NO_UID, unixAccount } from "../../model/human.ts";
 
 export interface CallerParts {
   /** The name of a user, or "". */
@@ -63,13 +63,13 @@ export async function personOf(caller: Caller, { userOf, groupsOf, loginUidOf }:
   const all = accountsOf(caller, loginUidOf);
   if (acting !== undefined) {
     const { human, roles, by, glassUntilMs } = acting;
-    const { account, name, groups } = human;
-    const isBroken = glassUntilMs !== undefined;
+    const { account, groups } = human;
+    const user = glassUntilMs === undefined ? calledBy(human) : `${calledBy(human)} (broken glass)`;
     return {
-      ...{ uid, user: isBroken ? `${name} (broken glass)` : name, groups: new Set(groups), accounts: [account] },
+      ...{ uid, user, groups: new Set(groups), accounts: [account] },
       by: by.id,
       through: all.filter((one) => one !== account),
-      reach: isBroken ? "every" : "own",
+      reach: glassUntilMs === undefined ? "own" : "every",
       sees: roles.has("admin") || roles.has("auditor") ? "every" : "own",
     };
   }
@@ -85,4 +85,9 @@ export async function personOf(caller: Caller, { userOf, groupsOf, loginUidOf }:
   const user = before === undefined ? userOf(uid) : `${userOf(uid)} (${userOf(loginUid) || `uid ${loginUid}`})`;
   const accounts = [before ?? unixAccount(uid)];
   return { uid, user, groups: new Set(), accounts, through: [], reach: "every", sees: "every" };
+}
+
+/** Names are no one's alone: "Ada Lovelace [corp:ada]". What a name has of brackets is left away, so that it names no account. */
+function calledBy({ name, account }: Human): string {
+  return `${name.replaceAll(/[[\]]/g, "")} [${account}]`;
 }
