@@ -351,6 +351,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         const before = inForce().policy.version;
         configuration = next;
         loadedMs = clock.nowMs();
+        tellWarnings(next, log);
         adoptSinks();
         adoptTargets();
         ledger.keepShadows(new Set(next.policy.rules.flatMap(({ name, shadow }) => (shadow ? [name] : []))));
@@ -456,7 +457,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     life.every(RETENTION_EVERY_MS, async () => void (await retention.run()), log);
     life.every(RESOLVE_EVERY_MS, plan, log);
     const { policy } = inForce();
-    for (const { file, line, message } of policy.warnings) log.warn(message, file === "" ? {} : { file, line });
+    tellWarnings(inForce(), log);
     await hold();
     service.ready(`Guarding with policy ${policy.version.slice(0, 12)}`);
     say("daemon.start", `Guarding with policy ${policy.version}`, { policy: policy.version });
@@ -502,6 +503,11 @@ function isProcessIn(pid: number, cgroupId: bigint, agents: Agents, cgroupRoot: 
 
 function wiped(credential: { wipe(): void }): undefined {
   credential.wipe();
+}
+
+function tellWarnings({ warnings }: Configuration, log: Log): void {
+  for (const { file, line, message, remedy } of warnings)
+    log.warn(`${message} ${remedy}`.trim(), file === "" ? {} : { file, line });
 }
 
 /** A warning, not the end: other connections work, and the secret may come before the first login. */
