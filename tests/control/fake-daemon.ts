@@ -431,7 +431,8 @@ export async function fakeDaemon(
       status: async () => POLICY,
       explain: async (request) => {
         note("policy.explain", request);
-        return { ...EXPLANATION, operations: [{ ...EXPLAINED, text: request.text }] };
+        const grant = { by: [], not: ["night\u001b does not count"], known: "all" } as const;
+        return { ...EXPLANATION, operations: [{ ...EXPLAINED, text: request.text }], grant };
       },
       explainRecorded: async (entry) => {
         note("policy.explainRecorded", entry);
