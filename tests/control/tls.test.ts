@@ -1,12 +1,14 @@
 /** The API over TLS: no user of a peer counts, everything is shown; browsers, other names and older TLS are refused. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { type RequestOptions, request } from "node:https";
+import { connect as dial } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { connect } from "node:tls";
-import { API_FAILURE_BURST } from "../../src/base/limits.ts";
+import { API_FAILURE_BURST, API_REQUEST_WAIT_MS } from "../../src/base/limits.ts";
 import { ROUTES } from "../../src/control/api/routes.ts";
 import type { TlsDoor } from "../../src/control/api/tls-listener.ts";
 import type { Caller, ControlPorts } from "../../src/control/ports.ts";
@@ -67,6 +69,22 @@ test("until it is told where, the daemon listens on no port", async (t) => {
   const door = { ...PAIR, address: "127.0.0.1", port, names: [] };
   await assert.rejects(get({ daemon, door }, "/v1/status"), { code: "ECONNREFUSED" });
 });
+
+for (const [what, said] of [
+  ["says nothing", ""],
+  ["has begun a handshake", "\x16\x03\x01\x02\x00"],
+] as const) {
+  test(`a client that ${what} keeps nobody waiting when the door is closed`, async (t) => {
+    const { daemon, door } = await served(t);
+    const client = dial(door.port, door.address).on("error", () => {});
+    t.after(() => client.destroy());
+    await once(client, "connect");
+    client.write(said);
+    await get({ daemon, door }, "/v1/status", { headers: SHOWN }); // by then it was accepted
+    const late = AbortSignal.timeout(API_REQUEST_WAIT_MS / 2);
+    await Promise.race([daemon.tls.close(), once(late, "abort").then(() => assert.fail("it waits"))]);
+  });
+}
 
 test("a token that is shown is served by its roles", async (t) => {
   const world = await served(t);

@@ -5,7 +5,7 @@
 import { once } from "node:events";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { createServer, type Server } from "node:https";
-import { isIPv6 } from "node:net";
+import { isIPv6, type Socket } from "node:net";
 import { createSecureContext } from "node:tls";
 import { codeOf, UserError } from "../../base/errors.ts";
 import { API_CONNECTIONS_MAX, API_HEADER_BYTES_MAX, API_REQUEST_WAIT_MS } from "../../base/limits.ts";
@@ -27,7 +27,7 @@ export interface TlsDoor {
 
 export class TlsListener {
   readonly #handler: Handler;
-  #open: { readonly door: TlsDoor; readonly server: Server } | undefined;
+  #open: { readonly door: TlsDoor; readonly server: Server; readonly sockets: ReadonlySet<Socket> } | undefined;
 
   constructor(handler: Handler) {
     this.#handler = handler;
@@ -46,25 +46,26 @@ export class TlsListener {
     }
     if (was !== undefined && was.door.address === door.address && was.door.port === door.port) {
       was.server.setSecureContext(context);
-      this.#open = { door, server: was.server };
+      this.#open = { ...was, door };
       return;
     }
-    const server = await this.#listen(door, context);
+    const opened = await this.#listen(door, context);
     await this.close();
-    this.#open = { door, server };
+    this.#open = { door, ...opened };
   }
 
   async close(): Promise<void> {
-    const server = this.#open?.server;
+    const open = this.#open;
     this.#open = undefined;
-    if (server === undefined) return;
-    const closed = once(server, "close");
-    server.close();
-    server.closeAllConnections();
+    if (open === undefined) return;
+    const closed = once(open.server, "close");
+    open.server.close();
+    // `closeAllConnections` knows none that has not ended its handshake, and would wait for those
+    for (const socket of open.sockets) socket.destroy();
     await closed;
   }
 
-  async #listen({ address, port }: TlsDoor, context: object): Promise<Server> {
+  async #listen({ address, port }: TlsDoor, context: object) {
     const server = createServer(
       {
         ...context,
@@ -78,6 +79,11 @@ export class TlsListener {
       this.#handler.listener((call, request) => this.#identify(call, request)),
     );
     server.maxConnections = API_CONNECTIONS_MAX;
+    const sockets = new Set<Socket>();
+    server.on("connection", (socket: Socket) => {
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
+    });
     try {
       server.listen({ host: address, port, exclusive: true });
       await once(server, "listening");
@@ -87,7 +93,7 @@ export class TlsListener {
       const remedy = "Name an address of this host and a free port in api.listen, or take `api` out of the settings";
       throw new UserError("API_LISTEN", message, remedy, { cause });
     }
-    return server;
+    return { server, sockets };
   }
 
   async #identify(call: Call, request: IncomingMessage): Promise<Caller> {
