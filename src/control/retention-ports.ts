@@ -28,5 +28,8 @@ export interface LegalHoldListing {
   readonly sessionId: string;
   readonly reason: string;
   readonly uid: number;
+  /** Account and name of the human who gave it; absent: a user of the host without a session. */
+  readonly human?: string;
+  readonly humanName?: string;
   readonly sinceMs: number;
 }

@@ -399,7 +399,13 @@ export async function fakeDaemon(
         note("retention.run");
         return [DELETION];
       },
-      holds: async () => [{ sessionId: "s1", reason: "case 4711", uid: 0, sinceMs: 1_700_000_000_000 }],
+      holds: async () => [
+        { sessionId: "s1", reason: "case 4711", uid: 0, sinceMs: 1_700_000_000_000 },
+        {
+          ...{ sessionId: "s2", reason: "case 4712", uid: NO_UID, sinceMs: 1_700_000_000_000 },
+          ...{ human: "corp:ada", humanName: "Ada\u001b[2J Lovelace" },
+        },
+      ],
       hold: async (id, reason) => {
         note("retention.hold", id, reason);
         if (id === "none") throw new UserError("SESSION_UNKNOWN", "Cannot find it", "List them");

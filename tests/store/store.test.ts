@@ -350,3 +350,22 @@ test("names are those that ever got a slot", async (t) => {
   for (const name of ["ci", "bot", "ci"]) await store.tags.slotOf(name);
   assert.deepEqual(await store.agentStates.names(), ["bot", "ci"]);
 });
+
+test("a legal hold names the human who gave it, also after a restart; one from before humans were kept stays", async (t) => {
+  const dir = folder(t);
+  const store = await openStore(dir, quietLog());
+  const old = { sessionId: "s1", reason: "case 1", uid: 0, sinceMs: 1 };
+  const now = {
+    sessionId: "s2",
+    reason: "case 2",
+    uid: 4_294_967_295,
+    sinceMs: 2,
+    human: "corp:ada",
+    humanName: "Ada",
+  };
+  for (const hold of [old, now]) await store.legalHolds.put(hold);
+  await store.close();
+  const again = await openStore(dir, quietLog());
+  t.after(() => again.close());
+  assert.deepEqual(await again.legalHolds.all(), [old, now]);
+});

@@ -13,6 +13,7 @@ import type { ApprovalListing } from "../../src/control/approvals.ts";
 import { ApiClient } from "../../src/control/cli/client.ts";
 import { bearerOf } from "../../src/control/cli/session-file.ts";
 import type { BrokenGlassListing, HumanSessionListing, Who } from "../../src/control/human-ports.ts";
+import type { LegalHoldListing } from "../../src/control/retention-ports.ts";
 import { SALLYPORT } from "../kit/daemon.ts";
 import { CLIENT_ID, HumanIssuer } from "../kit/human-issuer.ts";
 import { Walker } from "../kit/walker.ts";
@@ -279,4 +280,18 @@ test("who is revoked while their approval waits for a second one's is not counte
   assert.deepEqual([second.state, second.answers.map(({ name }) => name)], ["waiting", ["Cyd [corp:cyd] (corp:dba)"]]);
   await api("ben").post(`/v1/approvals/${id}/approve`, {});
   assert.equal((await psql).stdout, "UPDATE 1\n");
+});
+
+test("a legal hold by a human is theirs in the list, as it is in the trail; root's is root's", async () => {
+  const [mine, other] = await api("oma").get<readonly { readonly id: string }[]>("/v1/sessions?limit=2");
+  await api("oma").post(`/v1/sessions/${mine?.id}/hold`, { reason: "case 4711" });
+  await new ApiClient(world.daemon.runDir).post(`/v1/sessions/${other?.id}/hold`, { reason: "case 4712" });
+  const held = await api("cyd").get<readonly LegalHoldListing[]>("/v1/legal-holds");
+  assert.deepEqual(
+    held.map(({ sessionId, human, humanName }) => [sessionId, human, humanName]),
+    [
+      [mine?.id, "corp:oma", "Oma"],
+      [other?.id, undefined, undefined],
+    ],
+  );
 });

@@ -136,7 +136,10 @@ export const EVIDENCE_ROUTES: readonly Route[] = [
     summary: "Recordings that are kept whatever the settings say",
     roles: AUDITORS,
     gives: list(
-      named<LegalHoldListing>("LegalHold", { sessionId: STRING, reason: STRING, uid: COUNT, sinceMs: MOMENT }),
+      named<LegalHoldListing>("LegalHold", {
+        ...{ sessionId: STRING, reason: STRING, uid: COUNT, sinceMs: MOMENT },
+        ...{ human: optional(STRING), humanName: optional(STRING) },
+      }),
     ),
     answer: (_, { retention }) => retention.holds(),
   }),
