@@ -13,6 +13,7 @@ import {
   ORIGIN_AGE_MS,
   RESOLVE_EVERY_MS,
   RETENTION_EVERY_MS,
+  USERS_EVERY_MS,
 } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
 import { outputOf } from "./config/recording.ts";
@@ -192,7 +193,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       store: store.humans,
       readSecret,
       emit,
-      uidOf: createUidOf(),
+      users: { first: (user) => createUidOf()(user), now: uidNow },
       loginUidOf,
       withdraw: (isTheirs, reason) => holds.withdraw(isTheirs, reason),
     });
@@ -442,6 +443,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     });
     life.every(1_000, () => tend(interception, agents), log);
     life.every(HUMANS_EVERY_MS, () => humans.sweep(), log);
+    life.every(USERS_EVERY_MS, () => humans.people.renumber(), log);
     life.every(IDENTITY_EVERY_MS, () => agents.endIdentities(), log);
     life.every(GRANTS_EVERY_MS, () => grants.review(), log);
     life.every(1_000, async () => doors.tend(), log);

@@ -592,6 +592,10 @@ export const BREAK_GLASS_WAITING_MAX = 1_000;
 export const BREAK_GLASS_REASON_MAX = 500;
 /** How often sessions of humans are looked through for those that are over; each is judged by itself when it is used. */
 export const HUMANS_EVERY_MS = 5_000;
+/** How often users of this host whom `humans` names are looked up anew. */
+export const USERS_EVERY_MS = 60_000;
+/** Numbers that were one user's, one after the other: each counts for HUMAN_SEEN_MS more. */
+export const USER_NUMBERS_MAX = 8;
 /** Accounts of those who tagged one cgroup, one after the other. */
 export const STARTERS_MAX = 64;
 /** Connections of a browser to the page that ends a sign-in: one brings the code, some ask for an icon. */

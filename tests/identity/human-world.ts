@@ -40,7 +40,7 @@ export async function humansAt(issuer: HumanIssuer, t: TestContext, changes: Par
       ...{
         store: store.humans,
         clock,
-        uidOf: () => undefined,
+        users: { first: () => undefined, now: async () => undefined },
         loginUidOf,
         emit: (event: AuditEvent) => void events.push(event),
       },

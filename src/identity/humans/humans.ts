@@ -21,7 +21,7 @@ import type { HumanRecordStore } from "../../store/human-records.ts";
 import { type ApiToken, ApiTokens, type NewApiToken } from "./api-tokens.ts";
 import { type BrokenGlass, Glass, type Reviewer } from "./glass.ts";
 import type { LoginWorld, SignedIn } from "./login-client.ts";
-import { People } from "./people.ts";
+import { People, type Users } from "./people.ts";
 import { kindOf } from "./secrets.ts";
 import { type HumanSession, HumanSessions, over } from "./sessions.ts";
 import { type DeviceSignIn, SignIns } from "./sign-ins.ts";
@@ -30,8 +30,7 @@ export interface HumansParts extends LoginWorld {
   readonly store: HumanRecordStore;
   readonly clock: Clock;
   readonly emit: (event: AuditEvent) => void;
-  /** A user of this host by name. */
-  readonly uidOf: (user: string) => number | undefined;
+  readonly users: Users;
   /** Who logged in on the host before any sudo; undefined: nobody, or it is not known. */
   readonly loginUidOf: (pid: number) => number | undefined;
   /** Takes back what these have approved; how many times. */
