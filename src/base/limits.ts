@@ -476,6 +476,8 @@ export const TOKEN_BYTES_MAX = 16 * 1024;
 export const SAML_BYTES_MAX = 64 * 1024;
 /** Elements within each other; usual responses have 10. */
 export const XML_DEPTH_MAX = 32;
+/** Brackets in brackets of a token or a chat's answer: ten or so are used, and readers give up at some hundred. */
+export const STRICT_JSON_DEPTH_MAX = 100;
 /** Elements, attributes and texts: 400 groups. Verifying blocks the thread for some 0.05 ms for each, signature and certificate. */
 export const XML_NODES_MAX = 1_024;
 /** Certificates of one identity provider: the one in use and the next, of two servers. Each may be tried. */
