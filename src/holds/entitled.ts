@@ -1,7 +1,7 @@
 /** Who may answer a held action, and when enough have. Decides from the rules' demands alone. */
 import { UserError } from "../base/errors.ts";
 import type { Demand } from "../model/hold.ts";
-import { type HumansOf, haveCommon } from "../model/human.ts";
+import { type HumansOf, haveCommon, unixAccount } from "../model/human.ts";
 import type { HoldRecord, Vote } from "./record.ts";
 import { inWords } from "./words.ts";
 
@@ -39,18 +39,28 @@ export function maySee(record: HoldRecord, person: Person): boolean {
 export function bar(record: HoldRecord, person: Person, humansOf: HumansOf): string | undefined {
   const starters = humansOf(record.origin.startedBy);
   const own = humansOf([...person.accounts, ...person.through]);
-  if (haveCommon(own, starters)) return "whoever started the agent never answers for it";
+  if (haveCommon(own, starters)) {
+    const sudo = isBySudo(person) ? `, also not by sudo: the kernel keeps who logged in, ${person.user}` : "";
+    return `whoever started the agent never answers for it${sudo}`;
+  }
   if (humansOf(person.accounts).size > 1) return "several people use this account: sign in (sallyport login)";
   if (person.reach === "every" || groupsThatCount(record, person).length > 0) return undefined;
   const groups = [...new Set(record.demands.flatMap(({ approvers }) => approvers))];
   return groups.length === 0 ? "only root may" : `only root and members of ${groups.join(", ")} may`;
 }
 
+/** Root, of whom the kernel knows who logged in before. */
+function isBySudo({ uid, by, accounts }: Person): boolean {
+  return uid === 0 && by === undefined && !accounts.includes(unixAccount(0));
+}
+
 /** Throws APPROVAL_NOT_PERMITTED. */
 export function requireEntitled(record: HoldRecord, person: Person, humansOf: HumansOf): void {
   const why = bar(record, person, humansOf);
   if (why === undefined) return;
-  const remedy = "Ask one of those who may: sallyport approvals show names them";
+  const others = "Ask one of those who may: sallyport approvals show names them";
+  const alone = "or start agents with no login behind them, as services: docs/approvals.md, A host with one admin";
+  const remedy = isBySudo(person) ? `${others}; ${alone}` : others;
   throw new UserError("APPROVAL_NOT_PERMITTED", `Cannot answer ${record.id}: ${why}`, remedy, { exitCode: 4 });
 }
 
