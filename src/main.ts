@@ -409,7 +409,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       agentNames: () => store.agentStates.names(),
       configuration: inForce,
       loadedMs: () => loadedMs,
-      ...{ ledger, search, flushEvents: () => audit.flush() },
+      ...{ ledger, search, scrub, flushEvents: () => audit.flush() },
       index: store.sessions,
       userOf: path.userOf,
       ...{ groupsOf, notifier: notify.notifier },

@@ -335,6 +335,14 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
     "human",
   ]),
   "recording.unhold": kind("a legal hold ended", ["uid", "pid"], "entity", 3, "success", ["human"]),
+  "recording.search": kind(
+    "somebody searched recordings and events, and for what (after the detectors ran over it)",
+    ["query", "uid", "pid"],
+    "base",
+    99,
+    undefined,
+    ["human"],
+  ),
   "sessions.reindex": kind("the index of sessions was built anew", ["uid", "pid"], "base", 99, "success", ["human"]),
   "api.call": kind(
     "somebody asked the daemon to change something or to show recordings, or was refused",

@@ -358,6 +358,8 @@ export async function fakeDaemon(
       show: async (id) => (id === "s1" || id === "t1" ? { ...SESSION, id } : undefined),
       entries: async (id, { from, follow }) => {
         note("sessions.entries", id, from, follow !== undefined);
+        const isPast = from?.kind === "ms" && from.ms > 3_600_000;
+        if (isPast) return asynchronous([]);
         return id === "s1" ? asynchronous(ENTRIES) : id === "t1" ? asynchronous(TERMINAL) : undefined;
       },
       reindex: async () => {

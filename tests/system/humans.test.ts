@@ -295,3 +295,15 @@ test("a legal hold by a human is theirs in the list, as it is in the trail; root
     ],
   );
 });
+
+test("a search by a human is theirs in the trail; whoever may not search is told as refused, without what they wanted", async () => {
+  await api("cyd").get("/v1/search?q=agent:ci%20kind:hold.approval");
+  await assert.rejects(api("ben").get("/v1/search?q=secretly7733"), { code: "API_NOT_PERMITTED" });
+  const told = () => {
+    const searches = world.daemon.events().filter(({ kind }) => kind === "recording.search");
+    return searches.map(({ fields }) => fields as { readonly human?: string; readonly query: string });
+  };
+  await until(() => told().some(({ human }) => human === "corp:cyd"), "the search is told");
+  assert.equal(told().findLast(({ human }) => human === "corp:cyd")?.query, "agent:ci kind:hold.approval");
+  assert.equal(JSON.stringify(world.daemon.events()).includes("secretly7733"), false);
+});
