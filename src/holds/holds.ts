@@ -7,36 +7,26 @@ import { messageOf, UserError } from "../base/errors.ts";
 import { HOLDS_PRUNED_EVERY, HOLDS_SIMILAR_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { AuditEvent } from "../model/event.ts";
-import type { HumansOf } from "../model/human.ts";
 import type { HoldStore } from "../store/holds.ts";
 import { type Describing, describe } from "./describe.ts";
-import { groupsThatCount, missing, type Person, requireEntitled, requireFirstVote } from "./entitled.ts";
+import { missing, type Person, requireEntitled, requireFirstVote } from "./entitled.ts";
 import { escalatedAt, nextEscalationMs } from "./escalation.ts";
 import type { Hold, HoldAnswer, HoldRequest, Holds } from "./hold.ts";
 import { type HoldRecord, type HoldState, recordOf, rowOf, type Vote } from "./record.ts";
 import { recoverHolds } from "./recovery.ts";
 import { fullFor } from "./room.ts";
-import { checkDigest, checkScope } from "./scope.ts";
-import { type Standing, StandingApprovals } from "./standing.ts";
+import { type Answer, checkDigest, checkScope } from "./scope.ts";
+import { type Standing, StandingApprovals, standingOf } from "./standing.ts";
+import { voteOf } from "./vote.ts";
+import { revoted, type VotesNow, votesNow } from "./withdrawal.ts";
 import { answeredEvent, escalatedEvent, eventOf, noticeOf, refusalOf, withdrawnEvent } from "./words.ts";
 
-export interface HoldsParts extends Describing {
+export interface HoldsParts extends Describing, VotesNow {
   readonly store: HoldStore;
   readonly log: Log;
   readonly emit: (event: AuditEvent) => void;
-  readonly humansOf: HumansOf;
-  /** As somebody's vote counts by now, with those of its groups that they still have; undefined: it does not. */
-  readonly voteNow: (vote: Vote) => Promise<Vote | undefined>;
   /** For tests of crashes: called once the state of that name is kept. */
   readonly kept?: (state: HoldState) => void;
-}
-
-export interface Answer {
-  /** Let the same shape pass again for so long. */
-  readonly forMs?: number;
-  readonly comment?: string;
-  /** What the person has seen; another one voids the answer. */
-  readonly digest?: string;
 }
 
 interface Live {
@@ -83,15 +73,8 @@ export class LiveHolds implements Holds {
     const refused = isWhole ? full : "it is too long to be shown to a reviewer whole";
     const live: Live = {
       record: standing === undefined ? record : { ...record, reuses: standing.hold },
-      ...{
-        answer: resolve,
-        timer: undefined,
-        escalation: undefined,
-        unwanted: undefined,
-        isSeen: standing !== undefined,
-      },
-      notice: Promise.resolve(""),
-      bytes: request.bytes.length,
+      ...{ answer: resolve, timer: undefined, escalation: undefined, unwanted: undefined },
+      ...{ isSeen: standing !== undefined, notice: Promise.resolve(""), bytes: request.bytes.length },
     };
     this.#live.set(record.id, live);
     if (this.#over !== undefined) this.#end(live, "abandoned", this.#over);
@@ -119,11 +102,13 @@ export class LiveHolds implements Holds {
     const { record } = live;
     checkScope(record, answer.forMs);
     requireFirstVote(record, person, this.#parts.humansOf);
-    const vote = this.#vote(record, answer, person);
+    const vote = voteOf(record, answer, person, this.#parts.clock);
     live.record = { ...record, votes: [...record.votes, vote] };
     this.#parts.emit(answeredEvent("hold.approval", live.record, vote, this.#parts.clock.nowMs()));
-    if (record.votes.length > 0) await this.#recount(live);
-    if (live.record.state !== "waiting" || live.unwanted !== undefined) return live.record;
+    if (record.votes.length > 0) {
+      this.#revote(live, await votesNow(live.record, this.#parts), "who gave it may not answer any more");
+      if (live.record.state !== "waiting" || live.unwanted !== undefined) return live.record;
+    }
     if (missing(live.record, this.#parts.humansOf) === undefined) await this.#release(live);
     else {
       await this.#keep(live);
@@ -137,35 +122,27 @@ export class LiveHolds implements Holds {
     const stood = await this.get(id);
     if (stood?.standsUntilMs !== undefined && stood.standsUntilMs > this.#parts.clock.nowMs()) {
       requireEntitled(stood, person, this.#parts.humansOf);
-      if (this.#standing.end(id)) return this.#stood(stood, answer, person);
+      const vote = voteOf(stood, answer, person, this.#parts.clock);
+      const told = (rest: HoldRecord) => answeredEvent("hold.revoked", rest, vote, this.#parts.clock.nowMs());
+      if (this.#standing.end(id)) return this.#unstand(stood, told);
     }
     const live = this.#live.get(id) ?? (await this.#gone(id, person));
     await live.notice;
     this.#requireAnswerable(live, answer, person);
-    const denied = this.#vote(live.record, answer, person);
+    const denied = voteOf(live.record, answer, person, this.#parts.clock);
     live.record = { ...live.record, denied };
     this.#end(live, "denied", answer.comment ?? "");
     await Promise.allSettled(this.#writing);
     return live.record;
   }
 
-  /**
-   * Votes that are taken back: of what waits they count no more, and what stands by one of them stands no longer. How many
-   * of both.
-   */
+  /** Of what waits, these approvals count no more, and what stands by one of them stands no longer. How many of both. */
   withdraw(isTheirs: (vote: Vote) => boolean, reason: string): number {
-    let many = 0;
-    for (const live of this.#waiting()) {
-      const gone = live.record.votes.filter(isTheirs);
-      many += gone.length;
-      if (gone.length === 0) continue;
-      this.#setVotes(live, (vote) => (gone.includes(vote) ? undefined : vote), reason);
-      void this.#keep(live).catch((error: unknown) => this.#unkept(live, error));
-      this.#tell(live.record);
-    }
+    const gone = this.#waiting().map((live) => this.#revote(live, (one) => (isTheirs(one) ? undefined : one), reason));
     const over = this.#standing.endOf(isTheirs);
-    for (const hold of over) void this.#fallen(hold, isTheirs, reason);
-    return many + over.length;
+    const failed = (error: unknown) => this.#parts.log.error("An end was not kept", { error: messageOf(error) });
+    for (const id of over) void this.#fall(id, isTheirs, reason).catch(failed);
+    return gone.reduce((sum, many) => sum + many, over.length);
   }
 
   /** Waiting, or let go and not ended; oldest first. */
@@ -266,32 +243,15 @@ export class LiveHolds implements Holds {
     checkDigest(record, digest);
   }
 
-  /** Who approved before may have left a group, or be nobody by now. What comes meanwhile is of people just asked about. */
-  async #recount(live: Live): Promise<void> {
-    const asked = live.record.votes.map(async (vote) => [vote, await this.#parts.voteNow(vote)] as const);
-    const now = new Map(await Promise.all(asked));
-    if (live.record.state !== "waiting") return;
-    this.#setVotes(live, (vote) => (now.has(vote) ? now.get(vote) : vote), "they may not answer it any more");
-  }
-
-  #setVotes(live: Live, now: (vote: Vote) => Vote | undefined, reason: string): void {
-    const { votes } = live.record;
-    live.record = { ...live.record, votes: votes.flatMap((vote) => now(vote) ?? []) };
-    for (const vote of votes.filter((one) => now(one) === undefined))
-      this.#parts.emit(withdrawnEvent(live.record, vote, reason, this.#parts.clock.nowMs()));
-  }
-
-  #vote(record: HoldRecord, { forMs, comment }: Answer, person: Person): Vote {
-    const { uid, user, accounts, by, reach } = person;
-    const groups = groupsThatCount(record, person);
-    const called = user === "" ? `uid ${uid}` : user;
-    return {
-      ...{ uid, name: reach === "every" ? called : `${called} (${groups.join(", ")})`, accounts, reach, groups },
-      ...(by === undefined ? {} : { by }),
-      atMs: this.#parts.clock.nowMs(),
-      ...(forMs === undefined ? {} : { forMs }),
-      ...(comment === undefined || comment === "" ? {} : { comment }),
-    };
+  #revote(live: Live, now: (vote: Vote) => Vote | undefined, reason: string): number {
+    if (live.record.state !== "waiting") return 0;
+    const { record, gone } = revoted(live.record, now);
+    live.record = record;
+    for (const vote of gone) this.#parts.emit(withdrawnEvent(record, vote, reason, this.#parts.clock.nowMs()));
+    if (gone.length === 0) return 0;
+    void this.#keep(live).catch((error: unknown) => this.#unkept(live, error));
+    this.#tell(record);
+    return gone.length;
   }
 
   /** Lets it go. The states are kept one after the other; whoever stops wanting it meanwhile is heard until the last one. */
@@ -325,38 +285,28 @@ export class LiveHolds implements Holds {
     live.answer({ kind: "approved", approval: { hold: record.id, by } });
   }
 
-  /** The shortest time that anybody gave; one who gave none means once. */
   #stand(record: HoldRecord): Standing | undefined {
-    const times = record.votes.map(({ forMs }) => forMs ?? 0);
-    const forMs = Math.min(...times);
-    if (forMs === 0 || record.shape === "") return undefined;
-    const by = record.votes.map(({ name }) => name);
-    const standing = { hold: record.id, by, votes: record.votes, untilMs: this.#parts.clock.nowMs() + forMs };
-    this.#standing.add(record.shape, standing);
+    const standing = standingOf(record, this.#parts.clock.nowMs());
+    if (standing !== undefined) this.#standing.add(record.shape, standing);
     return standing;
   }
 
-  async #stood(record: HoldRecord, answer: Answer, person: Person): Promise<HoldRecord> {
-    const vote = this.#vote(record, answer, person);
-    return this.#stoodUntil(record, (rest) => answeredEvent("hold.revoked", rest, vote, this.#parts.clock.nowMs()));
+  async #fall(id: string, isTheirs: (vote: Vote) => boolean, reason: string): Promise<void> {
+    const record = await this.get(id);
+    const vote = record?.votes.find(isTheirs);
+    if (record === undefined || vote === undefined) return;
+    await this.#unstand(record, (rest) => withdrawnEvent(rest, vote, reason, this.#parts.clock.nowMs()));
   }
 
   /** Its approval stands no longer. */
-  async #stoodUntil(record: HoldRecord, eventOf: (rest: HoldRecord) => AuditEvent): Promise<HoldRecord> {
-    const { standsUntilMs: _over, ...rest } = this.#live.get(record.id)?.record ?? record;
+  async #unstand(record: HoldRecord, eventOf: (rest: HoldRecord) => AuditEvent): Promise<HoldRecord> {
     const live = this.#live.get(record.id);
+    const { standsUntilMs: _over, ...rest } = live?.record ?? record;
     if (live !== undefined) live.record = rest;
     this.#parts.emit(eventOf(rest));
     await this.#put(rest);
     this.#tell(rest);
     return rest;
-  }
-
-  async #fallen(hold: string, isTheirs: (vote: Vote) => boolean, reason: string): Promise<void> {
-    const record = await this.get(hold).catch(() => undefined);
-    const vote = record?.votes.find(isTheirs);
-    if (record !== undefined && vote !== undefined)
-      await this.#stoodUntil(record, (rest) => withdrawnEvent(rest, vote, reason, this.#parts.clock.nowMs()));
   }
 
   #escalateLater(live: Live): void {

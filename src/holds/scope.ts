@@ -2,6 +2,14 @@
 import { UserError } from "../base/errors.ts";
 import type { HoldRecord } from "./record.ts";
 
+export interface Answer {
+  /** Let the same shape pass again for so long. */
+  readonly forMs?: number;
+  readonly comment?: string;
+  /** What the person has seen; another one voids the answer. */
+  readonly digest?: string;
+}
+
 /** Throws APPROVAL_SCOPE. */
 export function checkScope(record: HoldRecord, forMs: number | undefined): void {
   if (forMs === undefined) return;

@@ -2,7 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import { STANDING_APPROVALS_MAX } from "../base/limits.ts";
 import { type HumansOf, haveCommon } from "../model/human.ts";
-import type { Vote } from "./record.ts";
+import type { HoldRecord, Vote } from "./record.ts";
 
 export interface Standing {
   /** The hold that was answered. */
@@ -61,4 +61,11 @@ export class StandingApprovals {
     }
     return false;
   }
+}
+
+/** For the shortest time that anybody gave; one who gave none means once. Undefined: it stands for nothing more. */
+export function standingOf({ id, shape, votes }: HoldRecord, nowMs: number): Standing | undefined {
+  const forMs = Math.min(...votes.map((vote) => vote.forMs ?? 0));
+  if (forMs === 0 || shape === "") return undefined;
+  return { hold: id, by: votes.map(({ name }) => name), votes, untilMs: nowMs + forMs };
 }

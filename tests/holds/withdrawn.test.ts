@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { voteNow } from "../../src/daemon/ports/callers.ts";
 import type { Vote } from "../../src/holds/record.ts";
 import { ADA, answerOf, BEN, CYD, demand, ROOT, request, world } from "./kit.ts";
-import { human, people } from "./people.ts";
+import { human, people, person, signedIn } from "./people.ts";
 
 const TWO = { terms: { demands: [demand({ quorum: 2 })] } };
 const isAdas = ({ accounts }: Vote) => accounts.includes("unix:2001");
@@ -81,6 +81,36 @@ test("what is revoked while the groups are being asked for counts neither", asyn
   resolve();
   await approving;
   assert.equal(await answerOf(hold.answer), "waits");
+});
+
+test("who turns out to have started the agent, by an account that has become known, is not counted", async (t) => {
+  const known = await people(t);
+  const { holds } = await world(t, { humansOf: known.humansOf, taggedBy: () => ["unix:2050"] });
+  const sre = demand({ approvers: ["corp:sre", "sre"], quorum: 2 });
+  const hold = holds.open(request({ terms: { demands: [sre] } }));
+  await holds.approve(hold.id, {}, await person(signedIn(human("corp", "ben"))));
+  await known.tie(2050, "corp:ben"); // they sign in as the user who started it
+  await holds.approve(hold.id, {}, ADA);
+  assert.equal(await answerOf(hold.answer), "waits");
+});
+
+test("on a disk that takes nothing what stood stands no more all the same, and the daemon lives", async (t) => {
+  const made = await world(t);
+  let isFull = false;
+  const put: typeof made.store.put = (row) => (isFull ? Promise.reject(new Error("disk full")) : made.store.put(row));
+  const { holds, log } = await world(t, { store: { ...made.store, put } });
+  const hour = { terms: { reuseMs: 3_600_000 } };
+  const first = holds.open(request(hour));
+  await holds.approve(first.id, { forMs: 60_000 }, ADA);
+  first.finished("DELETE 1");
+  await holds.all(1);
+  isFull = true;
+  assert.equal(holds.withdraw(isAdas, "whoever gave it was revoked"), 1);
+  const second = holds.open(request(hour));
+  await second.notice;
+  await holds.all(1);
+  assert.equal(await answerOf(second.answer), "denied", "it could not be kept that it waits");
+  assert.ok(log.lines.some((line) => line.includes("An end was not kept")));
 });
 
 test("two who approve at once release it once", async (t) => {

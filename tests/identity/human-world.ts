@@ -34,7 +34,11 @@ export async function humansAt(issuer: HumanIssuer, t: TestContext, changes: Par
   const events: AuditEvent[] = [];
   /** What was withdrawn: why, and of these votes which. */
   const withdrawn: string[] = [];
-  const votes = [{ accounts: ["corp:ada"] }, { accounts: ["corp:ben"] }, { accounts: ["unix:2001"] }];
+  const votes: { accounts: string[]; by?: string }[] = [
+    { accounts: ["corp:ada"] },
+    { accounts: ["corp:ben"] },
+    { accounts: ["unix:2001"] },
+  ];
   const begin = async () => {
     const humans = new Humans({
       ...{
@@ -62,5 +66,5 @@ export async function humansAt(issuer: HumanIssuer, t: TestContext, changes: Par
     const { url } = await by.beginCode(undefined, REDIRECT, asking);
     return by.endCode(new URL(await new Walker(at.ca).signIn(url, sub)).searchParams, asking);
   };
-  return { humans, begin, signIn, clock, events, kinds: () => events.map(({ kind }) => kind), store, withdrawn };
+  return { humans, begin, signIn, clock, events, kinds: () => events.map(({ kind }) => kind), store, votes, withdrawn };
 }

@@ -136,6 +136,23 @@ test("whoever is revoked has approved nothing, also where no session and no toke
   assert.deepEqual(withdrawn.splice(0), ["unix:2001: whoever gave it was revoked"]);
 });
 
+test("what a session or an API token approved goes with it alone, whoever its human is", async (t) => {
+  const { humans, signIn, votes, withdrawn } = await world(t);
+  const { secret, session } = await signIn("ada", humans, undefined, { uid: 2009, pid: 7 });
+  const made = { name: "a", roles: ["reviewer"], forMs: 1_000 } as const;
+  const { token } = await humans.makeToken(made, await humans.authenticate(secret, 2009), {});
+  votes.splice(
+    0,
+    3,
+    { accounts: ["a"], by: token.id },
+    { accounts: ["b"], by: session.id },
+    { accounts: ["corp:ada"] },
+  );
+  await humans.revokeToken(token.id, {});
+  await humans.revoke(session.id, {});
+  assert.deepEqual(withdrawn, ["a: the API token that gave it was revoked", "b: whoever gave it was revoked"]);
+});
+
 test("a session that ends by itself, or by its human, takes back no approval; one whose roles are gone does", async (t) => {
   const { humans, signIn, clock, withdrawn } = await world(t);
   const { session } = await signIn("ada", humans, undefined, { uid: 2009, pid: 7 });

@@ -72,21 +72,8 @@ async function world(t: TestContext) {
     return { as: "ci", path, kind: "tag", uid: 1000, identity: identity(), ...more };
   };
   return {
-    ...{ base, root },
-    fill,
-    store,
-    clock,
-    boot,
-    pass,
-    kernel,
-    tagged,
-    events,
-    over,
-    revoked,
-    make,
-    agents: make(),
-    identity,
-    request,
+    ...{ base, root, fill, store, clock, boot, pass, kernel, tagged, events, over, revoked },
+    ...{ make, agents: make(), identity, request },
   };
 }
 

@@ -229,7 +229,11 @@ export class Humans {
   async revokeToken(id: string, by: EventFields): Promise<boolean> {
     const token = this.#tokens.find(id);
     if (token === undefined) return false;
-    await this.#revoke(token, by);
+    try {
+      await this.#revoke(token, by);
+    } finally {
+      this.#parts.withdraw((vote) => vote.by === token.id, "the API token that gave it was revoked");
+    }
     return true;
   }
 
@@ -342,9 +346,7 @@ export class Humans {
   }
 
   async #revoke(token: ApiToken, by: EventFields): Promise<void> {
-    await this.#tokens.revoke(token.id).finally(() => {
-      this.#parts.withdraw((vote) => vote.by === token.id, "the API token that gave it was revoked");
-    });
+    await this.#tokens.revoke(token.id);
     const message = `The API token ${token.name} of ${token.account} was revoked`;
     this.#say("human.token.revoked", message, { ...by, of: token.account, token: token.id });
   }
