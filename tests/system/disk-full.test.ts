@@ -327,8 +327,12 @@ test("a daemon does not start on a full disk, says why, and starts once there is
 
 test("a revocation is in force, and says that it is not kept; asked again with room, it outlives the daemon", async () => {
   const revoke = () => world.daemon.cli(["agents", "revoke", "ci"]);
-  const isRevoked = async () =>
-    (await api().get<AgentListing[]>("/v1/agents")).every(({ revoked }) => revoked === true);
+  const isRevoked = async () => {
+    const tags = await api().get<AgentListing[]>("/v1/agents");
+    // the row of a run that ended while the disk was full may come back for a moment, with nobody in it
+    const alive = tags.filter(({ processes }) => processes > 0);
+    return alive.length > 0 && alive.every(({ revoked }) => revoked === true);
+  };
   assert.equal(await isRevoked(), false);
   await full();
   const { code, stderr } = await revoke();
