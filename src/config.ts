@@ -180,15 +180,16 @@ function convert(
     report,
   );
   const names = agents.map(({ name }) => name);
+  const { logins = [] } = raw.identity ?? {};
+  const { saml: agentsSaml = [] } = raw.identity ?? {};
+  const said = { logins, agentsSaml, roles: raw.roles ?? {}, humans: raw.humans ?? [] };
+  const humans = readHumans(said, file, report);
+  const api = readApi(raw.api, file, logins.length > 0, report);
   return {
     file,
     agents,
     identity: readIdentity(raw.identity ?? {}, names, file, report),
-    humans: readHumans(
-      { logins: raw.identity?.logins ?? [], roles: raw.roles ?? {}, humans: raw.humans ?? [] },
-      file,
-      report,
-    ),
+    humans,
     connections,
     grants: raw.grants === undefined ? undefined : readGrants(raw.grants, names, report),
     egress: readEgress(raw.egress ?? {}, report),
@@ -197,8 +198,8 @@ function convert(
     recording: readRecording(raw.recording ?? {}, report),
     ...(raw.policies === undefined ? {} : { policies: resolve(dirname(file), raw.policies) }),
     events: readEvents(raw.events ?? {}, file, report),
-    api: readApi(raw.api, file, report),
-    notify: readNotify(raw.notify ?? {}, file, report),
+    api,
+    notify: readNotify(raw.notify ?? {}, { people: humans.people, api }, file, report),
     metrics: { listen: readListen(raw.metrics?.listen, ["metrics", "listen"], report) },
     interception: {
       port: raw.interception?.port ?? LISTENER_PORT_DEFAULT,

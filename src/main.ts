@@ -20,6 +20,7 @@ import { outputOf } from "./config/recording.ts";
 import { Containers } from "./containers/containers.ts";
 import { runtimeFolders } from "./containers/folders.ts";
 import { refuseSecondDaemon, startControlServer } from "./control/api/server.ts";
+import { MetricsEndpoint } from "./control/doors/metrics.ts";
 import type { DaemonOptions, RunningDaemon } from "./control/ports.ts";
 import type { RunBounds } from "./control/runs.ts";
 import { readDoor } from "./daemon/api-door.ts";
@@ -34,7 +35,7 @@ import { makeFolder } from "./daemon/make-folder.ts";
 import { type MeteredParts, metricsText } from "./daemon/metrics.ts";
 import { createNotify, notifySecrets } from "./daemon/notify.ts";
 import { ownSecrets } from "./daemon/own-secrets.ts";
-import { accountsOf, voteNow } from "./daemon/ports/callers.ts";
+import { accountsOf } from "./daemon/ports/callers.ts";
 import { reloadResult } from "./daemon/ports/daemon.ts";
 import { createPorts } from "./daemon/ports.ts";
 import { openRecordings } from "./daemon/recording.ts";
@@ -47,6 +48,7 @@ import { Tagging } from "./daemon/tagging.ts";
 import { holdFaults } from "./daemon/test-faults.ts";
 import { trustEnvironment } from "./daemon/trust.ts";
 import { VERSION } from "./daemon/version.ts";
+import { voteNow } from "./daemon/vote-now.ts";
 import { LiveHolds } from "./holds/holds.ts";
 import { Agents } from "./identity/agents.ts";
 import { Grants } from "./identity/grants.ts";
@@ -61,7 +63,6 @@ import { createResolver } from "./kernel/destinations.ts";
 import { Interception } from "./kernel/interception.ts";
 import { loginUidOf } from "./kernel/login-uid.ts";
 import { createMasker } from "./masking/mask.ts";
-import { MetricsEndpoint } from "./metrics/endpoint.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { ProcessMeter } from "./metrics/process.ts";
 import type { Connection } from "./model/connection.ts";
@@ -188,14 +189,12 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       isRevoked: (agent) => states?.isRevoked(agent) ?? true,
       identityOver: (cgroupId, why) => sessions.expel(({ origin }) => origin.tagCgroupId === cgroupId, why),
     });
+    const groupsOf = createGroupsOf(clock);
     const humans = new Humans({
-      clock,
-      store: store.humans,
-      readSecret,
-      emit,
+      ...{ clock, store: store.humans, readSecret, emit, loginUidOf, groupsOf, bootNs, bootId: bootId() },
       users: { first: (user) => createUidOf()(user), now: uidNow },
-      loginUidOf,
       withdraw: (isTheirs, reason) => holds.withdraw(isTheirs, reason),
+      withdrawLent: (delegation, reason) => holds.withdrawLent(delegation, reason),
     });
     life.atEnd(() => humans.close());
     configureHumans(humans, inForce());
@@ -246,23 +245,27 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await grants.restore();
 
     // the data path
-    const groupsOf = createGroupsOf(clock);
+    const { delegations } = humans;
+    const judging = { humansOf: humans.people.humansOf, standing: delegations.loan };
+    const lentTo = (accounts: readonly string[]) => delegations.lentTo(accounts);
+    const known = { humans, humansOf: judging.humansOf, groupsOf, lentTo, uidOf: uidNow };
     const holds = new LiveHolds({
-      ...{ clock, store: store.holds, log, emit, scrub, key: vault.derivedKey("hold") },
-      humansOf: humans.people.humansOf,
+      ...{ clock, store: store.holds, log, emit, scrub, key: vault.derivedKey("hold"), ...judging },
+      lookAt: (ids) => delegations.look(ids),
       taggedBy: (cgroupId) => startersOf(agents.list().find((tag) => tag.cgroupId === cgroupId)),
-      voteNow: (vote) => voteNow(vote, { humans, groupsOf }),
+      voteNow: (vote) => voteNow(vote, { ...known, people: inForce().settings.humans.people }),
       loginUidOf,
       isInside: (pid, cgroupId) => isProcessIn(pid, cgroupId, agents, interception.cgroupRoot),
       ...holdFaults(process.env),
     });
     await holds.recover();
+    delegations.watch((group) => holds.retell(group));
     life.atEnd(() => holds.close());
     life.atEnd(() => sessions.drain("the daemon is going down"));
     life.atEnd(() => holds.abandonAll("the daemon is going down; send it again"));
     const notify = createNotify({
-      ...{ clock, log, emit, readSecret, holds, groupsOf, uidOf: uidNow },
-      humansOf: humans.people.humansOf,
+      ...{ clock, log, emit, readSecret, holds, ...known, ...judging },
+      people: () => inForce().settings.humans.people,
       settings: () => inForce().settings.notify,
     });
     life.atLeave(() => notify.close());
@@ -404,7 +407,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       outbox: () => new Map(audit.sinks().map(({ name, behind }) => [name, behind.events])),
       ...{ stateDir, runDir, configFile, startedMs, clock, agents, sessions, interception, names, vault },
       ...{ credentialOf, authority, runs, identify, emit, reload, sightings, containers, tagging, holds, grants },
-      ...{ humans, loginUidOf },
+      ...{ humans, loginUidOf, lentTo, uidOf: uidNow },
       states: heldStates,
       agentNames: () => store.agentStates.names(),
       configuration: inForce,
@@ -431,7 +434,10 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await notify.door.change(inForce().settings.notify.listen);
     const door = service.apiSocket === undefined ? {} : { listenFd: service.apiSocket };
     const socketPath = join(runDir, "api.sock");
-    const api = await startControlServer({ socketPath, ports: createPorts(parts), clock, log, ...door });
+    const api = await startControlServer({
+      ...{ socketPath, ports: createPorts(parts), clock, log, answers: notify.door },
+      ...door,
+    });
     life.atLeave(() => api.close());
     await api.tls.change(await readDoor(inForce().settings.api, readSecret));
     life.atLeave(service.beat());
@@ -494,7 +500,7 @@ function startersOf(tag: Tag | undefined): readonly string[] {
   if (tag === undefined) return [];
   const { uid, startedBy, identity } = tag;
   const about = identity === undefined ? [] : [issuedAccount(identity.issuerUrl, identity.subject)];
-  return [...(uid === 0 ? [] : [unixAccount(uid)]), ...startedBy, ...about];
+  return [...(uid === 0 || uid === undefined ? [] : [unixAccount(uid)]), ...startedBy, ...about];
 }
 
 /** The cgroup of a tag and all below it. */

@@ -35,13 +35,17 @@ export const FIELD_GROUPS = {
     ...["sourceAddress", "sourcePort", "address", "port", "protocol"],
   ],
   policy: ["policy"],
-  human: ["human", "humanName", "login"],
+  human: ["human", "humanName", "login", "credential"],
 } as const;
 
 const SESSION = ["identity", "origin", "policy"] as const;
 const ANSWERED = [
   ...["hold", "rules", "actions", "tables", "statements", "digest", "by"],
   ...["pid", "user", "executable", "protocol", "policy"],
+] as const;
+const DELEGATED = [
+  ...["delegation", "group", "from", "fromAccount", "as", "to", "toAccount", "until"],
+  ...["uid", "pid"],
 ] as const;
 const REFUSED = ["reason", "pid", "uid", "comm", "protocol", "address", "port", "cgroupId", "path"] as const;
 
@@ -96,54 +100,54 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   "hold.escalated": kind("further groups may answer, for nobody has", [...ANSWERED, "to"], "authorize", 99),
   "hold.approval": kind(
     "one person approved",
-    [...ANSWERED, "uid", "account", "scope", "comment"],
+    [...ANSWERED, "uid", "account", "delegation", "scope", "comment"],
     "authorize",
     99,
     "success",
   ),
   "hold.approval.withdrawn": kind(
-    "one person's approval counts no more: they were revoked, or may not answer any more",
-    [...ANSWERED, "uid", "account", "reason"],
+    "one person's approval counts no more: they were revoked, may not answer any more, or were lent it no longer",
+    [...ANSWERED, "uid", "account", "delegation", "reason"],
     "authorize",
     99,
   ),
   "hold.approved": kind(
     "it may go on",
-    [...ANSWERED, "account", "state", "scope", "comment", "reason"],
+    [...ANSWERED, "account", "delegation", "state", "scope", "comment", "reason"],
     "authorize",
     1,
     "success",
   ),
   "hold.denied": kind(
     "it was denied",
-    [...ANSWERED, "account", "state", "scope", "comment", "reason"],
+    [...ANSWERED, "account", "delegation", "state", "scope", "comment", "reason"],
     "authorize",
     1,
     "failure",
   ),
   "hold.expired": kind(
     "nobody answered in time",
-    [...ANSWERED, "account", "state", "scope", "reason"],
+    [...ANSWERED, "account", "delegation", "state", "scope", "reason"],
     "authorize",
     1,
     "failure",
   ),
   "hold.abandoned": kind(
     "its client or we gave it up",
-    [...ANSWERED, "account", "state", "scope", "reason"],
+    [...ANSWERED, "account", "delegation", "state", "scope", "reason"],
     "authorize",
     1,
     "failure",
   ),
   "hold.result": kind(
     "what became of it after approval",
-    [...ANSWERED, "account", "state", "scope", "reason", "result", "comment"],
+    [...ANSWERED, "account", "delegation", "state", "scope", "reason", "result", "comment"],
     "authorize",
     99,
   ),
   "hold.revoked": kind(
     "an approval that stood was ended",
-    [...ANSWERED, "uid", "account", "scope", "comment"],
+    [...ANSWERED, "uid", "account", "delegation", "scope", "comment"],
     "authorize",
     99,
   ),
@@ -223,11 +227,33 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
     "success",
     ["human"],
   ),
+  "delegation.made": kind(
+    "somebody lets somebody else answer for a group in their place",
+    [...DELEGATED, "reason"],
+    "entity",
+    1,
+    "success",
+    ["human"],
+  ),
+  "delegation.ended": kind(
+    "a delegation was ended, or its lender has nothing to lend any more",
+    [...DELEGATED, "why"],
+    "entity",
+    4,
+    "success",
+    ["human"],
+  ),
+  "delegation.expired": kind("the time of a delegation is up", [...DELEGATED, "why"], "entity", 4, "success"),
   "agent.observe.start": kind("an agent is judged and not stopped", ["uid"], "entity", 11, "success", ["human"]),
   "agent.observe.end": kind("an agent is stopped again", ["uid"], "entity", 10, "success", ["human"]),
-  "human.login": kind("a human signed in", ["session", "roles", "uid", "pid"], "authentication", 1, "success", [
-    "human",
-  ]),
+  "human.login": kind(
+    "a human signed in",
+    ["session", "roles", "uid", "pid", "source"],
+    "authentication",
+    1,
+    "success",
+    ["human"],
+  ),
   "human.logout": kind(
     "the session of a human has ended",
     ["of", "session", "reason", "uid", "pid"],
@@ -236,7 +262,7 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
     "success",
     ["human"],
   ),
-  "human.refused": kind("somebody did not sign in", ["code", "uid", "pid"], "authentication", 1, "failure"),
+  "human.refused": kind("somebody did not sign in", ["code", "uid", "pid", "source"], "authentication", 1, "failure"),
   "human.token.made": kind("a human made an API token", ["token", "roles", "uid", "pid"], "entity", 1, "success", [
     "human",
   ]),
@@ -346,10 +372,16 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   "sessions.reindex": kind("the index of sessions was built anew", ["uid", "pid"], "base", 99, "success", ["human"]),
   "api.call": kind(
     "somebody asked the daemon to change something or to show recordings, or was refused",
-    ["method", "route", "roles", "uid", "pid", "source", "human", "status", "code", "durationMs"],
+    ["method", "route", "roles", "uid", "pid", "source", "human", "credential", "status", "code", "durationMs"],
     "api",
   ),
-  "api.limited": kind("somebody asks the daemon too fast", ["uid", "pid", "source", "human"], "base", 99, "failure"),
+  "api.limited": kind(
+    "somebody asks the daemon too fast",
+    ["uid", "pid", "source", "human", "credential"],
+    "base",
+    99,
+    "failure",
+  ),
   "daemon.start": kind("the daemon guards", ["policy"], "lifecycle", 3, "success"),
   "daemon.stop": kind("the daemon was asked to stop", ["uid", "pid"], "lifecycle", 4, "success", ["human"]),
   "events.lost": kind("so many events could not be kept", ["store", "journal"], "base", 99, "failure"),

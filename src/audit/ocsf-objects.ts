@@ -18,9 +18,10 @@ export function actorOf(event: AuditEvent): { readonly actor?: Readonly<Record<s
 
 /** A person or script that asks the daemon: by its session where it has shown one, else by its user. */
 export function callerOf({ fields = {} }: AuditEvent): Readonly<Record<string, unknown>> {
-  const { human, uid = "unknown" } = fields;
+  const { human, uid = "unknown", credential } = fields;
   const process = processOf(fields);
-  const user = { uid: String(human ?? uid), type_id: human === undefined && uid === 0 ? 2 : 1 };
+  const shown = credential === undefined ? {} : { credential_uid: String(credential) };
+  const user = { uid: String(human ?? uid), type_id: human === undefined && uid === 0 ? 2 : 1, ...shown };
   return { user, ...(process === undefined ? {} : { process }) };
 }
 

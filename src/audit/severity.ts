@@ -26,6 +26,8 @@ const GRAVE: Readonly<Record<string, Severity>> = {
   "human.refused": "warning",
   "agent.identity.expired": "notice",
   "agent.revoked": "critical",
+  "delegation.made": "notice",
+  "delegation.ended": "notice",
   "grant.given": "notice",
   "grant.ended": "notice",
   "agent.observe.start": "warning",

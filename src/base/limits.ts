@@ -230,6 +230,9 @@ export const API_ROOT_RATE_PER_SECOND = 200;
 /** Requests of one who is nobody: a person who mistypes, never a search for a session; each is an event. */
 export const API_FAILURE_BURST = 10;
 export const API_FAILURES_PER_SECOND = 0.2;
+/** Of the sign-ins of one network over TLS, by who shows nothing yet: an office behind one address, where each asks thrice. */
+export const API_SIGN_IN_BURST = 30;
+export const API_SIGN_INS_PER_SECOND = 0.5;
 /** Callers whose rate is known at once; the one who asked longest ago is forgotten. */
 export const API_CALLERS_MAX = 1_024;
 /** How often the command line waits because the daemon says so, and how long at most. */
@@ -474,6 +477,8 @@ export const ISSUER_ENTRIES_MAX = 64;
 export const TOKEN_BYTES_MAX = 16 * 1024;
 /** A SAML response in base64: it has its certificate in it, and may have some hundred groups. What the API takes as a token. */
 export const SAML_BYTES_MAX = 64 * 1024;
+/** What a browser posts of it: a form may write each character as three (%2B), and names the sign-in beside it. */
+export const SAML_POST_BYTES_MAX = 3 * SAML_BYTES_MAX + 4 * 1024;
 /** Elements within each other; usual responses have 10. */
 export const XML_DEPTH_MAX = 32;
 /** Brackets in brackets of a token or a chat's answer: ten or so are used, and readers give up at some hundred. */
@@ -529,6 +534,8 @@ export const NOTIFY_BODY_BYTES_MAX = 64 * 1024;
 /** Connections to where answers come in, the slowest giving way, and the time one request may take: a proxy stands before it. */
 export const NOTIFY_CONNECTIONS_MAX = 64;
 export const NOTIFY_REQUEST_WAIT_MS = 5_000;
+/** Refusals that are being told to who pressed a button, each for NOTIFY_WAIT_MS at most; more are in the trail alone. */
+export const NOTIFY_REPLIES_MAX = 16;
 /** By how much the time of an answer may differ from ours: what Slack and Standard Webhooks say. */
 export const NOTIFY_SKEW_MS = 5 * 60_000;
 /** Answers that are remembered, so that none counts twice; each while its time would still be good. */
@@ -572,9 +579,13 @@ export const HUMANS_KNOWN_MAX = 10_000;
 export const HUMAN_SEEN_MS = 30 * 86_400_000;
 /** Groups of one human: directories of large firms reach some hundred. */
 export const HUMAN_GROUPS_MAX = 1_000;
-/** Sign-ins that have begun, and of one user: each waits for a person in front of a browser. */
+/**
+ * Sign-ins that have begun, and of one user or network: each waits for a person in front of a browser. Of all who show nothing:
+ * the issuer is asked every 5 s what became of a device code, and must not take us for a flood.
+ */
 export const SIGN_INS_MAX = 256;
 export const SIGN_INS_EACH_MAX = 8;
+export const SIGN_INS_STRANGERS_MAX = 64;
 export const SIGN_IN_MS = 10 * 60_000;
 /** One look whether a device was let in; the caller asks again. Below what the command line waits for an answer. */
 export const DEVICE_WAIT_MS = 20_000;
@@ -592,6 +603,14 @@ export const BREAK_GLASS_EACH_MAX = 20;
 export const BREAK_GLASS_WAITING_MAX = 1_000;
 /** Why somebody broke the glass, and what their reviewer says: a few sentences. */
 export const BREAK_GLASS_REASON_MAX = 500;
+/** Delegations of approvals that stand at once: of one lender (a handful of groups to a few deputies), of all, and those that have ended and are listed. */
+export const DELEGATIONS_EACH_MAX = 20;
+export const DELEGATIONS_MAX = 1_000;
+export const DELEGATIONS_ENDED_KEPT_MAX = 1_000;
+/** The longest absence that one covers; whoever is away for longer hands over their group itself. */
+export const DELEGATION_MS_MAX = 30 * 86_400_000;
+/** Why somebody lent it, in their words. */
+export const DELEGATION_REASON_MAX = 500;
 /** How often sessions of humans are looked through for those that are over; each is judged by itself when it is used. */
 export const HUMANS_EVERY_MS = 5_000;
 /** How often users of this host whom `humans` names are looked up anew. */

@@ -1,7 +1,8 @@
 /** `api` of the settings as plain values: where the API is served over TLS. Reads no file. */
 import { dirname, resolve } from "node:path";
-import type { ApiListener } from "../model/api-listener.ts";
+import type { ApiListener, SignInWay } from "../model/api-listener.ts";
 import type { SecretRef } from "../model/sink.ts";
+import { invalid } from "./meaning.ts";
 import type { Finding } from "./problems.ts";
 import { path, reference } from "./schema-parts.ts";
 import { readListen } from "./servers.ts";
@@ -13,6 +14,8 @@ export interface RawApi {
   readonly certificate: string;
   readonly key: SecretRef;
   readonly names?: readonly string[];
+  readonly login?: readonly SignInWay[];
+  readonly answers?: boolean;
 }
 
 export const apiSchema = {
@@ -23,6 +26,8 @@ export const apiSchema = {
     listen: { type: "string", maxLength: 64, description: `an IP address with a port, ${LISTEN_DEFAULT} unless told` },
     certificate: path,
     key: reference,
+    login: { type: "array", minItems: 1, uniqueItems: true, items: { type: "string", enum: ["code", "device"] } },
+    answers: { type: "boolean" },
     names: {
       type: "array",
       maxItems: 16,
@@ -35,16 +40,21 @@ export const apiSchema = {
   },
 } as const;
 
-/** `file`: the settings file, from which relative paths start. */
+/** `file`: the settings file, from which relative paths start. `hasLogins`: people can sign in somewhere. */
 export function readApi(
   raw: RawApi | undefined,
   file: string,
+  hasLogins: boolean,
   report: (finding: Finding) => void,
 ): ApiListener | undefined {
   if (raw === undefined) return undefined;
   const at = readListen(raw.listen ?? LISTEN_DEFAULT, ["api", "listen"], report);
   if (at === undefined) return undefined;
+  if (raw.login !== undefined && !hasLogins) {
+    report(invalid(["api", "login"], "key", "means nothing without identity.logins; take it out"));
+  }
   const placed = (relative: string) => resolve(dirname(file), relative);
   const key = "file" in raw.key ? { file: placed(raw.key.file) } : raw.key;
-  return { ...at, certificate: placed(raw.certificate), key, names: raw.names ?? [] };
+  const ways = { signIn: raw.login ?? [], takesAnswers: raw.answers ?? false };
+  return { ...at, certificate: placed(raw.certificate), key, names: raw.names ?? [], ...ways };
 }

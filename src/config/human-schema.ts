@@ -1,11 +1,24 @@
 /** The shape of `identity.logins`, `roles` and `humans` in the settings; config/humans.ts checks what a schema cannot say. */
-import { HUMAN_ACCOUNTS_MAX, HUMANS_NAMED_MAX, LOGINS_MAX, ROLE_GROUPS_MAX } from "../base/limits.ts";
+import {
+  APPROVERS_MAX,
+  HUMAN_ACCOUNTS_MAX,
+  HUMANS_NAMED_MAX,
+  LOGINS_MAX,
+  ROLE_GROUPS_MAX,
+  SAML_CERTIFICATES_MAX,
+} from "../base/limits.ts";
 import { TOKEN_ALGORITHMS } from "../model/issuer.ts";
 import { GIVEN_ROLES } from "../model/role.ts";
-import { claim, groupsBy, issuerUrl, names } from "./identity-schema.ts";
-import { duration, name, path, reference, text } from "./schema-parts.ts";
+import { claim, entityId, groupsBy, issuerUrl, names } from "./identity-schema.ts";
+import { duration, name, path, reference, text, unixName } from "./schema-parts.ts";
 
-const login = {
+const session = {
+  type: "object",
+  additionalProperties: false,
+  properties: { idle: duration, lasts: duration },
+} as const;
+
+const oidc = {
   type: "object",
   additionalProperties: false,
   required: ["name", "issuer", "clientId"],
@@ -26,9 +39,47 @@ const login = {
     groups: groupsBy("claim", claim),
     subject: claim,
     displayName: claim,
-    session: { type: "object", additionalProperties: false, properties: { idle: duration, lasts: duration } },
+    session,
     ca: path,
   },
+} as const;
+
+const saml = {
+  type: "object",
+  additionalProperties: false,
+  required: ["name", "entityId", "signOn", "certificates", "audience", "recipient"],
+  properties: {
+    name,
+    entityId,
+    signOn: {
+      type: "string",
+      maxLength: 2_000,
+      pattern: "^https://[^\\u0000-\\u0020#@]+$",
+      description: "an https URL without user and fragment",
+    },
+    certificates: { ...names, maxItems: SAML_CERTIFICATES_MAX, items: path },
+    audience: text,
+    recipient: {
+      type: "string",
+      maxLength: 255,
+      pattern: "^http://127\\.0\\.0\\.1:[1-9][0-9]{3,4}/[A-Za-z0-9._/-]*$",
+      description:
+        "http://127.0.0.1:PORT/PATH, as it is registered at the identity provider, its port from 1024 to 65535",
+    },
+    clockSkew: duration,
+    groups: groupsBy("attribute", text),
+    subject: text,
+    displayName: text,
+    session,
+  },
+} as const;
+
+/** Who names an entity id means SAML. */
+const login = {
+  if: { type: "object", required: ["entityId"], properties: { entityId: {} } },
+  // biome-ignore lint/suspicious/noThenProperty: JSON Schema calls it so
+  then: saml,
+  else: oidc,
 } as const;
 
 export const loginsSchema = { type: "array", maxItems: LOGINS_MAX, items: login } as const;
@@ -55,8 +106,9 @@ export const humansSchema = {
         minItems: 1,
         maxItems: HUMAN_ACCOUNTS_MAX,
         uniqueItems: true,
-        items: { ...text, maxLength: 1_100, description: 'an account: "LOGIN:SUBJECT" or "unix:USER"' },
+        items: { ...text, maxLength: 1_100, description: 'an account: "LOGIN:SUBJECT", "unix:USER" or of a chat' },
       },
+      groups: { type: "array", minItems: 1, maxItems: APPROVERS_MAX, uniqueItems: true, items: unixName },
     },
   },
 } as const;

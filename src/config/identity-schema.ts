@@ -18,6 +18,11 @@ export const issuerUrl = {
   description: "an https URL without user, query and fragment, as the tokens write it",
 } as const;
 
+export const entityId = {
+  ...text,
+  description: "the entity id of the identity provider: 1 to 255 characters, as it writes it",
+} as const;
+
 /** What is said of every issuer, whatever its tokens are. */
 const terms = {
   name,
@@ -49,7 +54,7 @@ const provider = {
   required: ["name", "entityId", "certificates", "audience"],
   properties: {
     ...terms,
-    entityId: { ...text, description: "the entity id of the identity provider: 1 to 255 characters, as it writes it" },
+    entityId,
     certificates: { ...names, maxItems: SAML_CERTIFICATES_MAX, items: path },
     recipient: text,
     groups: groupsBy("attribute", text),

@@ -21,7 +21,7 @@ interface RawTerms {
   readonly agents?: readonly string[];
 }
 
-type RawGroups<Key extends string> =
+export type RawGroups<Key extends string> =
   | string
   | ({ readonly [key in Key]: string } & { readonly names: Readonly<Record<string, readonly string[]>> });
 
@@ -61,7 +61,7 @@ export interface IdentitySettings {
 type Report = (finding: Finding) => void;
 
 const ALGORITHMS_DEFAULT = ["RS256", "ES256", "PS256", "EdDSA"] as const;
-const CLOCK_SKEW_DEFAULT_MS = 60_000;
+export const CLOCK_SKEW_DEFAULT_MS = 60_000;
 const FOR_MIN_MS = 1_000;
 
 /** `agents`: the names in the settings; without any, every name is an agent's. */

@@ -1,13 +1,10 @@
 /** The shape of `notify` in the settings. Which key belongs to which kind of target is checked in config/notify.ts. */
 import { APPROVERS_MAX, NOTIFY_ACCOUNTS_MAX, NOTIFY_TARGETS_MAX } from "../base/limits.ts";
-import { name, path, reference } from "./schema-parts.ts";
+import { GROUP } from "../policy/outcomes.ts";
+import { name, path, reference, unixName } from "./schema-parts.ts";
 
-/** Groups and users as useradd(8) takes them. */
-const unix = {
-  type: "string",
-  pattern: "^[a-z_][a-z0-9_.-]{0,62}[$]?$",
-  description: "the name of a user or group of this host",
-} as const;
+/** As rules name approvers. */
+const group = { type: "string", pattern: GROUP.source, description: "a group as rules name it" } as const;
 
 const target = {
   type: "object",
@@ -18,6 +15,7 @@ const target = {
     kind: { type: "string", enum: ["slack", "teams", "webhook"] },
     url: reference,
     secret: reference,
+    team: { type: "string", pattern: "^[A-Z0-9]{2,32}$", description: "the id of a Slack workspace" },
     tenant: {
       type: "string",
       pattern: "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
@@ -29,7 +27,7 @@ const target = {
       uniqueItems: true,
       items: { type: "string", enum: ["held", "answered", "expired", "ended"] },
     },
-    groups: { type: "array", minItems: 1, maxItems: APPROVERS_MAX, uniqueItems: true, items: unix },
+    groups: { type: "array", minItems: 1, maxItems: APPROVERS_MAX, uniqueItems: true, items: group },
     show: { type: "string", enum: ["ids", "statements"] },
     ca: path,
     answers: {
@@ -41,7 +39,7 @@ const target = {
         pattern: "^(slack|teams|webhook):[A-Za-z0-9-]{1,64}/[A-Za-z0-9._@+-]{1,128}$",
         description: 'an account: "slack:TEAM/USER", "teams:TENANT/OBJECT" or "webhook:NAME/USER"',
       },
-      additionalProperties: unix,
+      additionalProperties: unixName,
     },
   },
 } as const;

@@ -52,3 +52,10 @@ export const reference = {
     },
   },
 } as const;
+
+/** Groups and users as useradd(8) takes them. */
+export const unixName = {
+  type: "string",
+  pattern: "^[a-z_][a-z0-9_.-]{0,62}[$]?$",
+  description: "the name of a user or group of this host",
+} as const;

@@ -88,6 +88,10 @@ export interface ApprovalVote {
   readonly atMs: number;
   readonly forMs?: number;
   readonly comment?: string;
+  /** By which it was given in others' places. */
+  readonly delegations?: readonly string[];
+  /** False: what it was given by has ended meanwhile, so that it is as if it had not been given. Absent: it counts. */
+  readonly counts?: boolean;
 }
 
 export interface SimilarApproval {

@@ -39,7 +39,7 @@ export interface GrantListing {
   readonly cgroup?: string;
   readonly sinceMs?: number;
   readonly endsMs?: number;
-  /** Who gave it, and why. */
+  /** Of one that was given: by whom, absent: by somebody over the network; and why. */
   readonly uid?: number;
   readonly reason?: string;
 }

@@ -2,18 +2,17 @@
 import type { Role } from "../model/role.ts";
 import type { Caller } from "./ports.ts";
 
-/** How much has ended. `approvals`: of theirs, that count no more. */
-export interface HumanRevoked {
-  readonly sessions: number;
-  readonly tokens: number;
-  readonly approvals: number;
-}
-
 export interface HumanPorts {
-  /** Where the browser has to go. Throws LOGIN_UNKNOWN, SIGN_INS_FULL, LOGIN_UNREACHABLE. */
+  /** By which somebody may sign in. */
+  logins(): Promise<readonly LoginListing[]>;
+  /** Where the browser has to go. Throws LOGIN_UNKNOWN, LOGIN_KIND, SIGN_INS_FULL, LOGIN_UNREACHABLE. */
   beginCode(request: { readonly login?: string; readonly redirectUri: string }, caller: Caller): Promise<CodeSignIn>;
   /** Throws LOGIN_FLOW, LOGIN_REFUSED, LOGIN_UNREACHABLE, LOGIN_CLAIMS, LOGIN_NO_ROLE. */
   endCode(brought: BroughtBack, caller: Caller): Promise<SessionBegun>;
+  /** Throws LOGIN_UNKNOWN, LOGIN_KIND, SIGN_INS_FULL. */
+  beginSaml(request: { readonly login?: string }, caller: Caller): Promise<SamlSignIn>;
+  /** Throws LOGIN_FLOW, LOGIN_REFUSED, LOGIN_CLAIMS, LOGIN_NO_ROLE. */
+  endSaml(brought: SamlBroughtBack, caller: Caller): Promise<SessionBegun>;
   /** Throws as `beginCode`. */
   beginDevice(request: { readonly login?: string }, caller: Caller): Promise<DeviceCode>;
   /** Waits a while for the person; undefined: not yet. Throws as `endCode`. */
@@ -38,7 +37,17 @@ export interface HumanPorts {
   reviewGlass(id: string, comment: string, caller: Caller): Promise<BrokenGlassListing>;
 }
 
+/** How much has ended. `approvals`: of theirs, and under those delegations, that count no more. */
+export interface HumanRevoked {
+  readonly sessions: number;
+  readonly tokens: number;
+  readonly delegations: number;
+  readonly approvals: number;
+}
+
 export interface CodeSignIn {
+  /** To be shown at its end by who has nothing else to show. */
+  readonly flow: string;
   readonly login: string;
   readonly url: string;
   readonly endsMs: number;
@@ -49,6 +58,27 @@ export interface BroughtBack {
   readonly code: string;
   readonly state: string;
   readonly iss?: string;
+  /** Of the CodeSignIn; not the issuer's. */
+  readonly flow?: string;
+}
+
+export interface LoginListing {
+  readonly name: string;
+  readonly kind: "oidc" | "saml";
+  /** Of SAML: the page of this host to which its provider sends browsers, "http://127.0.0.1:7420/saml". */
+  readonly recipient?: string;
+}
+
+export interface SamlSignIn extends Omit<CodeSignIn, "flow"> {
+  /** What the response has to come back with. */
+  readonly relayState: string;
+}
+
+/** What the browser posted. Source: SAML 2.0 bindings, section 3.5. */
+export interface SamlBroughtBack {
+  /** Base64. */
+  readonly response: string;
+  readonly relayState: string;
 }
 
 export interface DeviceCode {
@@ -70,7 +100,8 @@ export interface Who {
   /** "Ada Lovelace", or the user of the host: "root", "ada". */
   readonly name: string;
   readonly roles: readonly Role[];
-  readonly uid: number;
+  /** Of the process that asks; absent: it came over the network. */
+  readonly uid?: number;
   /** Of a human who has signed in. */
   readonly account?: string;
   readonly groups?: readonly string[];
@@ -83,7 +114,8 @@ export interface HumanSessionListing {
   readonly id: string;
   readonly account: string;
   readonly name: string;
-  readonly uid: number;
+  /** Whose processes show it; absent: it is shown over the network. */
+  readonly uid?: number;
   readonly beganMs: number;
   readonly usedMs: number;
   readonly endsMs: number;

@@ -14,6 +14,7 @@ import type { SearchAnswer, SearchRequest } from "../model/search.ts";
 import type { SinkStatus } from "../model/sink.ts";
 import type { Explanation } from "../policy/explanation.ts";
 import type { ApprovalPorts } from "./approvals.ts";
+import type { DelegationPorts } from "./delegation-ports.ts";
 import type { EvidenceLine, EvidencePorts, OfflineVerification } from "./evidence-ports.ts";
 import type { GrantPorts, HeldGrant } from "./grant-ports.ts";
 import type { HumanPorts } from "./human-ports.ts";
@@ -36,21 +37,25 @@ export interface Peer {
 /** Who asks. Root outside of tagged cgroups is `admin`; who belongs to the group `sallyport` is `member`. */
 export interface Caller {
   readonly roles: ReadonlySet<Role>;
-  /** Of the process at the other end of the socket. */
-  readonly pid: number;
-  readonly uid: number;
+  /** Of the process at the other end of the socket; undefined: it came over the network, where no process tells. */
+  readonly pid: number | undefined;
+  readonly uid: number | undefined;
   /** The human who has signed in, or whose API token it is. The roles are theirs, whoever's the process is. */
   readonly acting?: Acting;
+  /** The address, of who calls over the network. */
+  readonly source?: string;
+  /** Somebody over the network who shows nothing, and may only sign in. */
+  readonly isStranger?: true;
 }
 
 export interface ControlPorts {
   /** Asked anew for every request. Undefined or a throw: unknown, hence refused. */
   peer(socket: Socket): Peer | undefined;
   /**
-   * Whose session or API token a process of this user shows; pid and uid are nobody's, and those of the socket take their
-   * place. Undefined: unknown, or another user's session. Throws HUMAN_SESSION_OVER.
+   * Whose session or API token a process of this user shows, or, without a user, whoever calls over the network; pid and uid
+   * are those of the socket. Undefined: unknown, or a session of another user or way. Throws HUMAN_SESSION_OVER.
    */
-  authenticate?(bearer: string, uid: number): Promise<Caller | undefined>;
+  authenticate?(bearer: string, uid: number | undefined): Promise<Caller | undefined>;
   /** A human asks by a process of this host. */
   acts?(caller: Caller): Promise<void>;
   /** A caller with the groups and roles of now, and what they showed not used by it; undefined: that has ended. */
@@ -58,6 +63,7 @@ export interface ControlPorts {
   readonly runs: RunPorts;
   readonly agents: AgentPorts;
   readonly approvals: ApprovalPorts;
+  readonly delegations: DelegationPorts;
   readonly grants: GrantPorts;
   readonly notify: NotifyPorts;
   readonly connections: ConnectionPorts;
@@ -196,7 +202,8 @@ export interface AgentListing extends AgentStateListing {
   /** Id, where it is one. */
   readonly container?: string;
   readonly runId?: string;
-  readonly uid: number;
+  /** Who asked for it; absent: somebody over the network. */
+  readonly uid?: number;
   readonly processes: number;
   /** The first of them. */
   readonly pids: readonly number[];

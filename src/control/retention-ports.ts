@@ -27,7 +27,8 @@ export interface DeletionListing {
 export interface LegalHoldListing {
   readonly sessionId: string;
   readonly reason: string;
-  readonly uid: number;
+  /** Absent: somebody over the network. */
+  readonly uid?: number;
   /** Account and name of the human who gave it; absent: a user of the host without a session. */
   readonly human?: string;
   readonly humanName?: string;

@@ -12,8 +12,12 @@ export async function readDoor(
   readSecret: (reference: SecretRef) => Promise<Buffer>,
 ): Promise<TlsDoor | undefined> {
   if (listener === undefined) return undefined;
-  const { address, port, names } = listener;
-  return { address, port, names, certificate: read(listener.certificate), key: await readSecret(listener.key) };
+  const { address, port, names, signIn, takesAnswers } = listener;
+  return {
+    ...{ address, port, names, signIn, takesAnswers },
+    certificate: read(listener.certificate),
+    key: await readSecret(listener.key),
+  };
 }
 
 function read(file: string): Buffer {

@@ -67,9 +67,13 @@ export function loadConfiguration(configFile: string | undefined, added: readonl
     issuers: settings.identity.issuers.map(({ issuer, caFile }) => ({ ...issuer, ...rootsOf(caFile) })),
     providers: settings.identity.saml.map(({ provider, certificateFiles }) => ({
       ...provider,
-      certificates: certificateFiles.map((file) => readCertificate(readText(file, "CERTIFICATE_UNREADABLE"), file)),
+      certificates: certificatesOf(certificateFiles),
     })),
-    logins: settings.humans.logins.map(({ login, caFile }) => ({ ...login, ...rootsOf(caFile) })),
+    logins: settings.humans.logins.map((one) =>
+      "certificateFiles" in one
+        ? { ...one.login, certificates: certificatesOf(one.certificateFiles) }
+        : { ...one.login, ...rootsOf(one.caFile) },
+    ),
     references: new Map(
       settings.connections.flatMap(({ connection, credential }) =>
         credential === undefined ? [] : [[connection.name, vaultReference(credential)]],
@@ -171,6 +175,10 @@ function withRoots({ connection, caFile }: ConnectionSettings): Connection {
 
 function rootsOf(caFile: string | undefined): { readonly ca?: string } {
   return caFile === undefined ? {} : { ca: readText(caFile, "CA_UNREADABLE") };
+}
+
+function certificatesOf(files: readonly string[]): readonly string[] {
+  return files.map((file) => readCertificate(readText(file, "CERTIFICATE_UNREADABLE"), file));
 }
 
 function vaultReference({ user, password }: NamedReference): CredentialReference {

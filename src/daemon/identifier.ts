@@ -2,7 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
 import type { Tokens } from "../identity/tokens.ts";
-import type { AuditEvent } from "../model/event.ts";
+import { type AuditEvent, processFields } from "../model/event.ts";
 import type { RunParts } from "./runs.ts";
 
 export function identifier(
@@ -10,11 +10,11 @@ export function identifier(
   clock: Clock,
   emit: (event: AuditEvent) => void,
 ): RunParts["identify"] {
-  return async (token, agent, { uid, pid }) => {
+  return async (token, agent, caller) => {
     try {
       return await tokens.identify(token, agent);
     } catch (error) {
-      const fields = { code: codeOf(error), uid, pid };
+      const fields = { code: codeOf(error), ...processFields(caller) };
       emit({ atMs: clock.nowMs(), kind: "agent.identity.refused", agent, message: messageOf(error), fields });
       throw error;
     }

@@ -1,7 +1,7 @@
 /** Metrics as the daemon has them: what its parts say at the moment of asking, and where agents are kept from. Counts nothing. */
 import { networkInterfaces } from "node:os";
 import type { Audit } from "../audit/audit.ts";
-import type { MetricsAddress } from "../metrics/endpoint.ts";
+import type { Address } from "../control/doors/listening.ts";
 import type { Reading } from "../metrics/exposition.ts";
 import type { Metrics, Readings } from "../metrics/metrics.ts";
 import type { ProcessMeter } from "../metrics/process.ts";
@@ -79,7 +79,7 @@ function counted(names: readonly string[]): readonly Reading[] {
 }
 
 /** What no agent may reach, whatever else egress allows: an endpoint of ours, at each address where it answers. */
-export function deniedFor(listen: MetricsAddress | undefined): readonly EgressRule[] {
+export function deniedFor(listen: Address | undefined): readonly EgressRule[] {
   if (listen === undefined) return [];
   const { address, port } = listen;
   const isAny = address === "0.0.0.0" || address === "::";

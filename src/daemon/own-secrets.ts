@@ -17,8 +17,8 @@ export function ownSecrets({ events, api, humans }: Pick<Settings, "events" | "a
         return sink satisfies never;
     }
   });
-  const clients = humans.logins.flatMap(({ login: { clientSecret } }) =>
-    clientSecret === undefined ? [] : secretFile(clientSecret),
+  const clients = humans.logins.flatMap(({ login }) =>
+    login.kind === "oidc" && login.clientSecret !== undefined ? secretFile(login.clientSecret) : [],
   );
   return [...new Set([...files, ...clients, ...(api === undefined ? [] : secretFile(api.key))])];
 }

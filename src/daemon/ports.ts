@@ -9,6 +9,7 @@ import { approvalPorts } from "./ports/approvals.ts";
 import { callerNow } from "./ports/callers.ts";
 import { connectionPorts } from "./ports/connections.ts";
 import { daemonPorts } from "./ports/daemon.ts";
+import { delegationPorts } from "./ports/delegations.ts";
 import { evidencePorts } from "./ports/evidence.ts";
 import { grantPorts } from "./ports/grants.ts";
 import { authenticator, humanPorts } from "./ports/humans.ts";
@@ -39,6 +40,7 @@ export function createPorts(parts: PortParts): ControlPorts {
     },
     agents: agentPorts(parts),
     approvals: approvalPorts(parts),
+    delegations: delegationPorts(parts),
     grants: grantPorts(parts),
     notify: notifyPorts(parts),
     connections: connectionPorts(parts),

@@ -15,7 +15,7 @@ import type { CredentialReference } from "../vault/references.ts";
 
 interface Known {
   readonly run: Run;
-  readonly uid: number;
+  readonly uid: number | undefined;
   readonly cgroupId: bigint;
   readonly counts: {
     sessions: number;
@@ -96,7 +96,8 @@ export class Runs implements RunPorts {
   /** Waits a moment for sessions of the run to end, so that their counts are in. */
   async summary(id: string, caller: Caller): Promise<RunSummary | undefined> {
     const known = this.#known.get(id);
-    if (known === undefined || (!caller.roles.has("admin") && caller.uid !== known.uid)) return undefined;
+    const isOwn = caller.uid !== undefined && caller.uid === known?.uid;
+    if (known === undefined || (!caller.roles.has("admin") && !isOwn)) return undefined;
     await this.#parts.sessions.settled(({ origin }) => origin.tagCgroupId === known.cgroupId, RUN_SETTLE_MS);
     return { id, agent: known.run.agent, ...known.counts };
   }

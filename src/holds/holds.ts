@@ -4,21 +4,23 @@
  * Decides nothing about who people are; never sees what is forwarded.
  */
 import { messageOf, UserError } from "../base/errors.ts";
-import { HOLDS_PRUNED_EVERY, HOLDS_SIMILAR_MAX } from "../base/limits.ts";
+import { HOLDS_PRUNED_EVERY } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { HoldStore } from "../store/holds.ts";
 import { type Describing, describe } from "./describe.ts";
-import { missing, type Person, requireEntitled, requireFirstVote } from "./entitled.ts";
+import { type Person, requireEntitled } from "./entitled.ts";
 import { escalatedAt, nextEscalationMs } from "./escalation.ts";
 import type { Hold, HoldAnswer, HoldRequest, Holds } from "./hold.ts";
-import { type HoldRecord, type HoldState, recordOf, rowOf, type Vote } from "./record.ts";
+import { missing, requireFirstVote } from "./quorum.ts";
+import type { HoldRecord, HoldState, Vote } from "./record.ts";
+import { HoldRecords } from "./records.ts";
 import { recoverHolds } from "./recovery.ts";
 import { fullFor } from "./room.ts";
 import { type Answer, checkDigest, checkScope } from "./scope.ts";
 import { type Standing, StandingApprovals, standingOf } from "./standing.ts";
-import { voteOf } from "./vote.ts";
-import { revoted, type VotesNow, votesNow } from "./withdrawal.ts";
+import { delegationsOf, voteOf } from "./vote.ts";
+import { countedOf, none, ownCounted, type Revote, revoted, type VotesNow, votesNow } from "./withdrawal.ts";
 import { answeredEvent, escalatedEvent, eventOf, noticeOf, refusalOf, withdrawnEvent } from "./words.ts";
 
 export interface HoldsParts extends Describing, VotesNow {
@@ -45,10 +47,10 @@ interface Live {
 
 export class LiveHolds implements Holds {
   readonly #parts: HoldsParts;
+  readonly #records: HoldRecords;
   readonly #live = new Map<string, Live>();
   readonly #standing: StandingApprovals;
   readonly #watchers = new Set<(record: HoldRecord) => void>();
-  readonly #writing = new Set<Promise<void>>();
   /** Since the start. */
   #ended = 0;
   /** Why nothing may wait any more. */
@@ -56,7 +58,8 @@ export class LiveHolds implements Holds {
 
   constructor(parts: HoldsParts) {
     this.#parts = parts;
-    this.#standing = new StandingApprovals(parts.clock, parts.humansOf);
+    this.#records = new HoldRecords(parts.store);
+    this.#standing = new StandingApprovals(parts.clock, parts);
   }
 
   /** Before the first session: what a former daemon left open has ended. */
@@ -99,19 +102,19 @@ export class LiveHolds implements Holds {
     const live = this.#live.get(id) ?? (await this.#gone(id, person));
     await live.notice;
     this.#requireAnswerable(live, answer, person);
-    const { record } = live;
-    checkScope(record, answer.forMs);
-    requireFirstVote(record, person, this.#parts.humansOf);
-    const vote = voteOf(record, answer, person, this.#parts.clock);
-    live.record = { ...record, votes: [...record.votes, vote] };
+    checkScope(live.record, answer.forMs);
+    this.#revote(live, ownCounted(live.record, person, this.#parts), NO_MORE);
+    requireFirstVote(live.record, person, this.#parts.humansOf);
+    const vote = voteOf(live.record, answer, person, this.#parts);
+    live.record = { ...live.record, votes: [...live.record.votes, vote] };
     this.#parts.emit(answeredEvent("hold.approval", live.record, vote, this.#parts.clock.nowMs()));
-    if (record.votes.length > 0) {
-      this.#revote(live, await votesNow(live.record, this.#parts), "who gave it may not answer any more");
+    if (live.record.votes.length > 1) {
+      this.#revote(live, await votesNow(live.record, this.#parts), NO_MORE);
       if (live.record.state !== "waiting" || live.unwanted !== undefined) return live.record;
     }
-    if (missing(live.record, this.#parts.humansOf) === undefined) await this.#release(live);
+    if (missing(live.record, this.#parts) === undefined) await this.#release(live);
     else {
-      await this.#keep(live);
+      await this.#records.put(live.record);
       this.#tell(live.record);
     }
     return live.record;
@@ -121,28 +124,37 @@ export class LiveHolds implements Holds {
   async deny(id: string, answer: Answer, person: Person): Promise<HoldRecord> {
     const stood = await this.get(id);
     if (stood?.standsUntilMs !== undefined && stood.standsUntilMs > this.#parts.clock.nowMs()) {
-      requireEntitled(stood, person, this.#parts.humansOf);
-      const vote = voteOf(stood, answer, person, this.#parts.clock);
+      requireEntitled(stood, person, this.#parts);
+      const vote = voteOf(stood, answer, person, this.#parts);
       const told = (rest: HoldRecord) => answeredEvent("hold.revoked", rest, vote, this.#parts.clock.nowMs());
       if (this.#standing.end(id)) return this.#unstand(stood, told);
     }
     const live = this.#live.get(id) ?? (await this.#gone(id, person));
     await live.notice;
     this.#requireAnswerable(live, answer, person);
-    const denied = voteOf(live.record, answer, person, this.#parts.clock);
+    const denied = voteOf(live.record, answer, person, this.#parts);
     live.record = { ...live.record, denied };
     this.#end(live, "denied", answer.comment ?? "");
-    await Promise.allSettled(this.#writing);
+    await this.#records.settled();
     return live.record;
   }
 
   /** Of what waits, these approvals count no more, and what stands by one of them stands no longer. How many of both. */
-  withdraw(isTheirs: (vote: Vote) => boolean, reason: string): number {
-    const gone = this.#waiting().map((live) => this.#revote(live, (one) => (isTheirs(one) ? undefined : one), reason));
-    const over = this.#standing.endOf(isTheirs);
+  withdraw(isMeant: (vote: Vote) => boolean, reason: string, leftOf: (record: HoldRecord) => Revote = none): number {
+    const gone = this.#waiting().map((live) => {
+      const left = leftOf(live.record);
+      return this.#revote(live, (vote) => (isMeant(vote) ? left(vote) : vote), reason);
+    });
+    const over = this.#standing.endOf(isMeant);
     const failed = (error: unknown) => this.#parts.log.error("An end was not kept", { error: messageOf(error) });
-    for (const id of over) void this.#fall(id, isTheirs, reason).catch(failed);
+    for (const id of over) void this.#fall(id, isMeant, reason).catch(failed);
     return gone.reduce((sum, many) => sum + many, over.length);
+  }
+
+  /** What was approved under this delegation, which has ended: what waits counts on where another right is left to it. */
+  withdrawLent(delegation: string, reason: string): number {
+    const isMeant = (vote: Vote) => delegationsOf(vote).includes(delegation);
+    return this.withdraw(isMeant, reason, (record) => countedOf(record, this.#parts));
   }
 
   /** Waiting, or let go and not ended; oldest first. */
@@ -156,27 +168,30 @@ export class LiveHolds implements Holds {
 
   /** Newest first, whatever became of them. */
   async all(limit: number): Promise<readonly HoldRecord[]> {
-    await Promise.allSettled(this.#writing);
-    return (await this.#parts.store.list(limit)).map((row) => this.#live.get(row.id)?.record ?? recordOf(row));
+    const records = await this.#records.list(limit);
+    return records.map((record) => this.#live.get(record.id)?.record ?? record);
   }
 
   async get(id: string): Promise<HoldRecord | undefined> {
-    const live = this.#live.get(id);
-    if (live !== undefined) return live.record;
-    await Promise.allSettled(this.#writing);
-    const row = await this.#parts.store.get(id);
-    return row === undefined ? undefined : recordOf(row);
+    return this.#live.get(id)?.record ?? this.#records.get(id);
   }
 
   /** Earlier ones of the same statement, newest first. */
-  async similar({ likeness, id }: HoldRecord): Promise<readonly HoldRecord[]> {
-    return (await this.#parts.store.similar(likeness, id, HOLDS_SIMILAR_MAX)).map(recordOf);
+  similar(record: HoldRecord): Promise<readonly HoldRecord[]> {
+    return this.#records.similar(record);
   }
 
   /** Calls back for every change until the returned function is called. */
   watch(onChange: (record: HoldRecord) => void): () => void {
     this.#watchers.add(onChange);
     return () => this.#watchers.delete(onChange);
+  }
+
+  /** A delegation of this group is another one than before: who watches what waits for it looks anew. */
+  retell(group: string): void {
+    for (const { record, isSeen } of this.#waiting()) {
+      if (isSeen && record.demands.some(({ approvers }) => approvers.includes(group))) this.#tell(record);
+    }
   }
 
   /** Settings or policy are other ones: no approval stands, also where the former ones come back. */
@@ -193,7 +208,7 @@ export class LiveHolds implements Holds {
   /** Nobody sees it before it is kept: a daemon that is killed knows of everything that anybody has seen. */
   async #wait(live: Live, estimate: HoldRequest["estimate"]): Promise<string> {
     try {
-      await this.#keep(live);
+      await this.#records.put(live.record);
     } catch (error) {
       this.#unkept(live, error);
     }
@@ -209,7 +224,7 @@ export class LiveHolds implements Holds {
   /** Everything that ended is kept. */
   async close(): Promise<void> {
     for (const live of this.#live.values()) clearTimers(live);
-    await Promise.allSettled(this.#writing);
+    await this.#records.settled();
   }
 
   /** Whether anybody has seen them or not. */
@@ -218,9 +233,8 @@ export class LiveHolds implements Holds {
   }
 
   async #estimate(live: Live, estimate: HoldRequest["estimate"]): Promise<void> {
-    const found = await (estimate?.() ?? Promise.resolve("not known: the protocol has no estimates")).catch(
-      (error: unknown) => `not known: ${messageOf(error)}`,
-    );
+    const asked = estimate?.() ?? Promise.resolve("not known: the protocol has no estimates");
+    const found = await asked.catch((error: unknown) => `not known: ${messageOf(error)}`);
     if (live.record.endedMs !== undefined) return;
     live.record = { ...live.record, estimate: found };
     this.#tell(live.record);
@@ -232,24 +246,24 @@ export class LiveHolds implements Holds {
     if (record === undefined) {
       throw new UserError("APPROVAL_UNKNOWN", `Cannot find ${id}: nothing was held by that id`, SEE_ALL);
     }
-    requireEntitled(record, person, this.#parts.humansOf);
+    requireEntitled(record, person, this.#parts);
     throw ended(record);
   }
 
   /** In one turn with the answer: of two people who answer at once the second one sees what the first has done. */
   #requireAnswerable({ record, unwanted }: Live, { digest }: Answer, person: Person): void {
-    requireEntitled(record, person, this.#parts.humansOf);
+    requireEntitled(record, person, this.#parts);
     if (record.state !== "waiting" || unwanted !== undefined) throw ended(record);
     checkDigest(record, digest);
   }
 
-  #revote(live: Live, now: (vote: Vote) => Vote | undefined, reason: string): number {
+  #revote(live: Live, now: Revote, reason: string): number {
     if (live.record.state !== "waiting") return 0;
     const { record, gone } = revoted(live.record, now);
     live.record = record;
     for (const vote of gone) this.#parts.emit(withdrawnEvent(record, vote, reason, this.#parts.clock.nowMs()));
     if (gone.length === 0) return 0;
-    void this.#keep(live).catch((error: unknown) => this.#unkept(live, error));
+    void this.#records.put(live.record).catch((error: unknown) => this.#unkept(live, error));
     this.#tell(record);
     return gone.length;
   }
@@ -264,13 +278,13 @@ export class LiveHolds implements Holds {
     const stands = standing === undefined ? {} : { standsUntilMs: standing.untilMs };
     live.record = { ...record, ...(record.reuses === undefined ? stands : {}), state: "approved" };
     try {
-      await this.#keep(live);
+      await this.#records.put(live.record);
       this.#parts.kept?.("approved");
       this.#parts.emit(eventOf(live.record, this.#parts.clock.nowMs(), by));
       this.#tell(live.record);
       if (live.unwanted === undefined) {
         live.record = { ...live.record, state: "running" };
-        await this.#keep(live);
+        await this.#records.put(live.record);
         this.#parts.kept?.("running");
       }
     } catch (error) {
@@ -286,14 +300,14 @@ export class LiveHolds implements Holds {
   }
 
   #stand(record: HoldRecord): Standing | undefined {
-    const standing = standingOf(record, this.#parts.clock.nowMs());
+    const standing = standingOf(record, this.#parts);
     if (standing !== undefined) this.#standing.add(record.shape, standing);
     return standing;
   }
 
-  async #fall(id: string, isTheirs: (vote: Vote) => boolean, reason: string): Promise<void> {
+  async #fall(id: string, isMeant: (vote: Vote) => boolean, reason: string): Promise<void> {
     const record = await this.get(id);
-    const vote = record?.votes.find(isTheirs);
+    const vote = record?.votes.find(isMeant);
     if (record === undefined || vote === undefined) return;
     await this.#unstand(record, (rest) => withdrawnEvent(rest, vote, reason, this.#parts.clock.nowMs()));
   }
@@ -304,7 +318,7 @@ export class LiveHolds implements Holds {
     const { standsUntilMs: _over, ...rest } = live?.record ?? record;
     if (live !== undefined) live.record = rest;
     this.#parts.emit(eventOf(rest));
-    await this.#put(rest);
+    await this.#records.put(rest);
     this.#tell(rest);
     return rest;
   }
@@ -324,7 +338,7 @@ export class LiveHolds implements Holds {
     const { record, to } = escalatedAt(live.record, atMs);
     live.record = record;
     this.#parts.emit(escalatedEvent(record, to, this.#parts.clock.nowMs()));
-    void this.#keep(live).catch((error: unknown) => this.#unkept(live, error));
+    void this.#records.put(live.record).catch((error: unknown) => this.#unkept(live, error));
     if (live.isSeen) this.#tell(record);
     this.#escalateLater(live);
   }
@@ -359,7 +373,7 @@ export class LiveHolds implements Holds {
     const { record } = live;
     this.#parts.emit(eventOf(record, endedMs));
     const isMany = ++this.#ended % HOLDS_PRUNED_EVERY === 0;
-    const kept = this.#put(record).then(() => (isMany ? this.#parts.store.prune() : undefined));
+    const kept = this.#records.put(record).then(() => (isMany ? this.#records.prune() : undefined));
     void kept.catch((error: unknown) => {
       this.#parts.log.error("The end of a held action could not be kept", { hold: record.id, error: messageOf(error) });
     });
@@ -368,26 +382,12 @@ export class LiveHolds implements Holds {
     if (refusal !== undefined) live.answer({ kind: "refused", ...refusal });
   }
 
-  #keep(live: Live): Promise<void> {
-    return this.#put(live.record);
-  }
-
-  #put(record: HoldRecord): Promise<void> {
-    const written = this.#parts.store.put(rowOf(record));
-    const told = written.then(
-      () => {},
-      () => {},
-    );
-    this.#writing.add(told);
-    void told.then(() => this.#writing.delete(told));
-    return written;
-  }
-
   #tell(record: HoldRecord): void {
     for (const watcher of this.#watchers) watcher(record);
   }
 }
 
+const NO_MORE = "who gave it may not answer any more";
 const SEE_ALL = "See what became of it: sallyport approvals --all";
 
 function clearTimers({ timer, escalation }: Live): void {

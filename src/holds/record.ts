@@ -91,7 +91,8 @@ export interface HeldOrigin {
 }
 
 export interface Vote {
-  readonly uid: number;
+  /** Absent: no process of this host answered. */
+  readonly uid?: number;
   /** "ada (sre)", "root", "Ada Lovelace [corp:ada] (corp:sre)" */
   readonly name: string;
   /** By which they are known. */
@@ -99,8 +100,10 @@ export interface Vote {
   /** Of the session or API token by which it was given; absent: none was shown. */
   readonly by?: string;
   readonly reach: Person["reach"];
-  /** Those of the demanded groups that count. */
+  /** Those of the demanded groups that count, by their own right. */
   readonly groups: readonly string[];
+  /** Those that they answer for in others' places, as long as these delegations stand. */
+  readonly lent?: readonly { readonly delegation: string; readonly group: string }[];
   readonly atMs: number;
   readonly forMs?: number;
   readonly comment?: string;

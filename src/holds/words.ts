@@ -1,6 +1,7 @@
 /** What is said of a held action: to its client, to whoever is refused, to the audit trail. No data and no statement. */
 import type { HeldEnd } from "../model/decision.ts";
-import type { AuditEvent } from "../model/event.ts";
+import type { Loan } from "../model/delegation.ts";
+import { type AuditEvent, type EventFields, userFields } from "../model/event.ts";
 import type { HoldRecord, HoldState, Vote } from "./record.ts";
 
 /** For the client that waits. */
@@ -45,7 +46,7 @@ const KINDS: Readonly<Record<HoldState, string>> = {
 export function eventOf(record: HoldRecord, atMs: number, by?: readonly string[]): AuditEvent {
   const { votes, denied, reason, result, state } = record;
   const who = denied?.name ?? (by ?? votes.map(({ name }) => name)).join(", ");
-  const accounts = (denied === undefined ? votes : [denied]).flatMap((vote) => vote.accounts);
+  const givers = denied === undefined ? votes : [denied];
   const comment =
     denied?.comment ??
     votes
@@ -60,7 +61,8 @@ export function eventOf(record: HoldRecord, atMs: number, by?: readonly string[]
       ...fieldsOf(record),
       state,
       ...(who === "" ? {} : { by: who }),
-      ...(accounts.length === 0 ? {} : { account: accounts.join(" ") }),
+      ...(givers.length === 0 ? {} : { account: givers.flatMap(({ accounts }) => accounts).join(" ") }),
+      ...lentFields(givers),
       ...(comment === "" ? {} : { comment }),
       ...(state === "waiting" ? {} : { scope: scopeOf(record) }),
       ...(reason === undefined ? {} : { reason }),
@@ -74,14 +76,28 @@ export function answeredEvent(kind: string, record: HoldRecord, vote: Vote, atMs
   const { name, uid, accounts, comment, forMs } = vote;
   const message = kind === "hold.revoked" ? `${name} ended the approval that stood` : `${name} approves ${record.id}`;
   const scope = forMs === undefined ? "once" : `for ${inWords(forMs)}`;
-  const more = { by: name, uid, account: accounts.join(" "), scope, ...(comment === undefined ? {} : { comment }) };
-  return { ...about(record, atMs), kind, message, fields: { ...fieldsOf(record), ...more } };
+  const more = {
+    ...{ by: name, ...userFields(uid), account: accounts.join(" "), scope },
+    ...(comment === undefined ? {} : { comment }),
+  };
+  return { ...about(record, atMs), kind, message, fields: { ...fieldsOf(record), ...more, ...lentFields([vote]) } };
+}
+
+/** In whose place somebody answers, behind their name: "ben (sre for ada, delegation 3f2a91c04d)". */
+export function loanWords({ group, by, delegation }: Loan): string {
+  return `${group} for ${by}, delegation ${delegation}`;
+}
+
+function lentFields(votes: readonly Vote[]): EventFields {
+  const lent = votes.flatMap((vote) => vote.lent ?? []);
+  return lent.length === 0 ? {} : { delegation: lent.map(({ delegation }) => delegation).join(" ") };
 }
 
 /** Nobody's answer any more; its giver is told of as they were when they gave it. */
 export function withdrawnEvent(record: HoldRecord, vote: Vote, reason: string, atMs: number): AuditEvent {
   const { name, uid, accounts } = vote;
-  const fields = { ...fieldsOf(record), by: name, uid, account: accounts.join(" "), reason };
+  const who = { by: name, ...userFields(uid), account: accounts.join(" "), ...lentFields([vote]) };
+  const fields = { ...fieldsOf(record), ...who, reason };
   const message = `The approval of ${record.id} by ${name} does not count any more: ${reason}`;
   return { ...about(record, atMs), kind: "hold.approval.withdrawn", message, fields };
 }

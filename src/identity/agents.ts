@@ -9,7 +9,7 @@ import { STARTERS_MAX, TAGS_MAX, TOKENS_BOUND_MAX } from "../base/limits.ts";
 import { bootNs } from "../kernel/boot-clock.ts";
 import { cgroupIdOf, cgroupOf, isPopulated, removeCgroup, resolveCgroup } from "../kernel/cgroups.ts";
 import type { Interception } from "../kernel/interception.ts";
-import { type AuditEvent, type Doer, identityFields } from "../model/event.ts";
+import { type AuditEvent, type Doer, identityFields, userFields } from "../model/event.ts";
 import type { Agent, Identity } from "../model/identity.ts";
 import type { Issuer } from "../model/issuer.ts";
 import type { Matcher } from "../model/matcher.ts";
@@ -34,7 +34,7 @@ export interface TagRequest {
   /** Of kind "match": what matched, in words, and the container's id where it is one. */
   readonly matcher?: string;
   readonly container?: string;
-  readonly uid: number;
+  readonly uid: number | undefined;
   /** See Tag. */
   readonly startedBy?: readonly string[];
   /** What a verified token says. It counts for this cgroup only. */
@@ -323,7 +323,13 @@ export class Agents {
     if (outcome === "kept") return;
     const refusal = outcome === "full" ? tokensFull() : tokenReplayed();
     const { code, message } = refusal;
-    this.#emit({ atMs: this.#clock.nowMs(), kind: "agent.identity.refused", agent, message, fields: { code, uid } });
+    this.#emit({
+      atMs: this.#clock.nowMs(),
+      kind: "agent.identity.refused",
+      agent,
+      message,
+      fields: { code, ...userFields(uid) },
+    });
     throw refusal;
   }
 
@@ -356,7 +362,7 @@ export class Agents {
     return done;
   }
 
-  #say(kind: string, tag: Tag, message: string, by: Doer = { uid: tag.uid }): void {
+  #say(kind: string, tag: Tag, message: string, by: Doer = userFields(tag.uid)): void {
     const { cgroup, matcher, container } = tag;
     const found = { ...(matcher === "" ? {} : { matcher }), ...(container === "" ? {} : { container }) };
     const how = { way: tag.kind, ...(tag.runId === undefined ? {} : { run: tag.runId }) };

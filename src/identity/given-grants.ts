@@ -12,7 +12,8 @@ export interface Gift {
   readonly agent: string;
   readonly connections: GrantedConnections;
   readonly forMs: number;
-  readonly uid: number;
+  /** Undefined: somebody over the network. */
+  readonly uid: number | undefined;
   /** "" without one. */
   readonly reason: string;
 }

@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { UserError } from "../base/errors.ts";
-import type { AuditEvent, Doer, EventFields } from "../model/event.ts";
+import { type AuditEvent, type Doer, type EventFields, userFields } from "../model/event.ts";
 import { covers, type GrantTerms } from "../model/grant.ts";
 import type { Agent } from "../model/identity.ts";
 import type { GrantStore } from "../store/grants.ts";
@@ -94,7 +94,7 @@ export class Grants {
   }
 
   /** Throws GRANTS_OFF, GRANT_TIME, GRANTS_FULL. */
-  async give(gift: Gift, by: Doer = { uid: gift.uid }): Promise<Holding> {
+  async give(gift: Gift, by: Doer = userFields(gift.uid)): Promise<Holding> {
     if (this.terms === undefined) {
       const message = `Cannot give ${gift.agent} a grant: the settings have none, so that rules alone decide`;
       const remedy = "Write `grants: []` into the settings and reload: then agents need one";
@@ -127,7 +127,7 @@ export class Grants {
   /** What was let in ends before anything is written: the disk may be full. */
   async #end(isChosen: (holding: Holding) => boolean, why: string, by?: By) {
     const now = this.#now();
-    const who = by === undefined ? {} : { uid: by.uid, reason: by.reason };
+    const who = by === undefined ? {} : { ...userFields(by.uid), reason: by.reason };
     const { ended, keep } = this.#given.end(isChosen, { why, ...who }, now);
     const ofSettings = this.#settings.endedAmong(this.#parts.agents.list(), now);
     for (const holding of ended) this.#tellEnd(holding, now, by === undefined ? {} : byFields(by));

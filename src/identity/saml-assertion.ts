@@ -13,19 +13,26 @@ export interface Assertion {
   readonly signature: Element | undefined;
   /** Text of its NameID; undefined where that is no text. */
   readonly subject: string | undefined;
+  /** Whether that is another one the next time (a transient NameID). */
+  readonly isPassing: boolean;
   readonly issuedMs: number;
   /** When its time begins and ends, by all that it says of that. */
   readonly beginsMs: number;
   readonly endsMs: number;
   /** When the identity provider ends what it began. */
   readonly sessionEndsMs: number;
+  /** Whether it says that somebody has logged in there. */
+  readonly isAuthenticated: boolean;
   /** It is meant for one of each. */
   readonly audiences: readonly (readonly (string | undefined)[])[];
   readonly recipient: string | undefined;
+  /** The ID of the request that it answers; undefined: nobody's. */
+  readonly inResponseTo: string | undefined;
   /** Values by the attribute's name; null for one that is no text. */
   readonly attributes: ReadonlyMap<string, readonly (string | null)[]>;
 }
 
+const TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
 const BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
 /** UTC, as SAML demands it (core, section 1.3.3). */
 const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z$/;
@@ -44,16 +51,20 @@ export function readAssertion(assertion: Element): Assertion {
   }
   const data = partsOf(confirmation, { "saml:SubjectConfirmationData": ONCE }).one("saml:SubjectConfirmationData");
   partsOf(data, {});
+  const nameId = subject.one("saml:NameID");
   const conditions = parts.one("saml:Conditions");
   const statements = parts.all("saml:AuthnStatement");
   return {
     ...{ id: textIn(assertion, "ID"), issuer: textOf(parts.one("saml:Issuer")) ?? "" },
-    ...{ signature: parts.all("ds:Signature")[0], subject: textOf(subject.one("saml:NameID")) },
+    ...{ signature: parts.all("ds:Signature")[0], subject: textOf(nameId) },
+    isPassing: attributeOf(nameId, "Format") === TRANSIENT,
     issuedMs: timeIn(assertion, "IssueInstant"),
     beginsMs: Math.max(...[conditions, data].map((element) => timeIn(element, "NotBefore", 0))),
     endsMs: Math.min(timeIn(data, "NotOnOrAfter"), timeIn(conditions, "NotOnOrAfter")),
     sessionEndsMs: Math.min(...statements.map((one) => timeIn(one, "SessionNotOnOrAfter", Number.POSITIVE_INFINITY))),
+    isAuthenticated: statements.length > 0,
     ...{ audiences: audiencesOf(conditions), recipient: attributeOf(data, "Recipient") },
+    inResponseTo: attributeOf(data, "InResponseTo"),
     attributes: attributesOf(parts.all("saml:AttributeStatement")),
   };
 }

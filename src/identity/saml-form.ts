@@ -19,6 +19,8 @@ export interface SamlForm {
   readonly isWholeSigned: boolean;
   /** Where the response says that it goes. It need not be signed: good for a refusal, and for nothing else. */
   readonly destination: string | undefined;
+  /** The ID of the request that it says to answer, likewise. */
+  readonly inResponseTo: string | undefined;
 }
 
 const EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#";
@@ -64,7 +66,10 @@ export function readSamlForm(token: string): SamlForm {
   checkPlaces(response, outer === undefined ? 1 : 2);
   if (outer !== undefined) checkSignature(outer, response);
   checkSignature(signature, assertion);
-  return { encoded, issuer, isWholeSigned: outer !== undefined, destination: attributeOf(response, "Destination") };
+  return {
+    ...{ encoded, issuer, isWholeSigned: outer !== undefined, destination: attributeOf(response, "Destination") },
+    inResponseTo: attributeOf(response, "InResponseTo"),
+  };
 }
 
 function decoded(encoded: string): string {

@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { OBSERVE_MS_MAX } from "../base/limits.ts";
-import type { AuditEvent, Doer } from "../model/event.ts";
+import { type AuditEvent, type Doer, userFields } from "../model/event.ts";
 import type { AgentState, AgentStateStore, Order } from "../store/agent-states.ts";
 
 /** The part of the kernel's face that is needed. Slots are those of `TagStore.slotOf`. */
@@ -164,7 +164,7 @@ export class AgentStates {
       ({ observation, untilBootNs }) =>
         observation !== undefined && (observation.untilMs <= nowMs || untilBootNs <= bootNs),
     );
-    for (const { agent, observation } of over) await this.endObservation(agent, { uid: observation?.uid ?? 0 });
+    for (const { agent, observation } of over) await this.endObservation(agent, userFields(observation?.uid));
     return over.map(({ agent }) => agent);
   }
 
@@ -173,7 +173,7 @@ export class AgentStates {
     return this.#held.get(agent) ?? { agent, slot, ...nothing, untilBootNs: 0n };
   }
 
-  #ordered({ uid, reason }: { readonly uid: number; readonly reason: string }, before: Order | undefined): Order {
+  #ordered({ uid, reason }: Doer & { readonly reason: string }, before: Order | undefined): Order {
     const sinceMs = before?.sinceMs ?? this.#parts.clock.nowMs();
     return { sinceMs, uid, reason: reason === "" ? (before?.reason ?? "") : reason };
   }

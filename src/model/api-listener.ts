@@ -9,4 +9,11 @@ export interface ApiListener {
   readonly key: SecretRef;
   /** By which clients may name this host, besides the address. */
   readonly names: readonly string[];
+  /** How people sign in there who show nothing yet. */
+  readonly signIn: readonly SignInWay[];
+  /** Whether answers to held actions come in there as well. */
+  readonly takesAnswers: boolean;
 }
+
+/** `code`: a browser on the person's own host. `device`: a browser anywhere. */
+export type SignInWay = "code" | "device";

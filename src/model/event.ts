@@ -3,8 +3,8 @@ import type { Agent, AgentIdentity } from "./identity.ts";
 
 export type EventFields = Readonly<Record<string, string | number | boolean>>;
 
-/** Whose doing something is: the user of the process, and the human where one acts. */
-export type Doer = EventFields & { readonly uid: number };
+/** Whose doing something is: the user of the process, where one of this host asked, and the human where one acts. */
+export type Doer = EventFields & { readonly uid?: number };
 
 export interface AuditEvent {
   readonly atMs: number;
@@ -16,6 +16,17 @@ export interface AuditEvent {
   /** One sentence for a person. */
   readonly message: string;
   readonly fields?: EventFields;
+}
+
+/** The user of a process; nothing where none of this host asked. */
+export function userFields(uid: number | undefined): { readonly uid?: number } {
+  return uid === undefined ? {} : { uid };
+}
+
+/** User and number of a process; nothing where none of this host asked. */
+export function processFields(process: { readonly uid: number | undefined; readonly pid: number | undefined }) {
+  const { uid, pid } = process;
+  return { ...userFields(uid), ...(pid === undefined ? {} : { pid }) };
 }
 
 type Who = Pick<Agent, "groups" | "claims"> & { readonly identity?: Pick<AgentIdentity, "issuer" | "subject"> };

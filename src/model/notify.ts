@@ -19,7 +19,8 @@ export interface NotifyTarget {
   readonly url: SecretRef;
   /** Of the signatures on what comes back; of a `webhook` also on what goes out. */
   readonly secret?: SecretRef;
-  /** Of Teams: the only tenant whose users count. */
+  /** Of Slack and Teams: the only workspace or tenant whose users count. */
+  readonly team?: string;
   readonly tenant?: string;
   readonly on: readonly Moment[];
   /** Only what members of one of these may answer; empty: all. */
@@ -27,8 +28,26 @@ export interface NotifyTarget {
   readonly show: "ids" | "statements";
   /** PEM file of roots, instead of the system's. */
   readonly ca?: string;
-  /** Unix users by account: "slack:T123/U456", "teams:TENANT/OBJECT", "webhook:NAME/USER". Empty: it takes no answers. */
+  /** Unix users by account: "slack:T123/U456", "teams:TENANT/OBJECT", "webhook:NAME/USER". */
   readonly answers: Readonly<Record<string, string>>;
+  /** Accounts of humans whom the settings name, as far as they are this target's to speak for. */
+  readonly humans: readonly string[];
+}
+
+/** Whether anybody's answer counts there. */
+export function takesAnswers({ secret, answers, humans }: NotifyTarget): boolean {
+  return secret !== undefined && Object.keys(answers).length + humans.length > 0;
+}
+
+/** How accounts at a target begin: whoever has its secret can speak for these and for no others. Undefined: not told. */
+export function accountsBegin({ name, kind, team, tenant }: AccountPlace): string | undefined {
+  const place = { slack: team, teams: tenant, webhook: name }[kind];
+  return place === undefined ? undefined : `${kind}:${place}/`;
+}
+
+export interface AccountPlace extends Pick<NotifyTarget, "name" | "kind"> {
+  readonly team?: string | undefined;
+  readonly tenant?: string | undefined;
 }
 
 /** How far a target has come, since the start of the daemon or its last change in the settings. */

@@ -1,6 +1,6 @@
 /**
- * Answers that come in from targets: each is known by its signature, is new, and is a human's of this host, who then counts
- * exactly as if they had called the daemon (holds/). Keeps no body and shows none.
+ * Answers that come in from targets: each is known by the signature of that target alone, is new, and is a human's, who
+ * then counts exactly as if they had called the daemon (holds/). Keeps no body and shows none.
  */
 import type { Clock } from "../base/clock.ts";
 import { UserError } from "../base/errors.ts";
@@ -8,13 +8,14 @@ import { NOTIFY_REFUSALS_TOLD_MAX, NOTIFY_TOLD_MS } from "../base/limits.ts";
 import type { Person } from "../holds/entitled.ts";
 import type { LiveHolds } from "../holds/holds.ts";
 import type { HoldRecord } from "../holds/record.ts";
-import type { AuditEvent, EventFields } from "../model/event.ts";
-import type { NotifyTarget } from "../model/notify.ts";
+import { type AuditEvent, type EventFields, userFields } from "../model/event.ts";
+import { type NotifyTarget, takesAnswers } from "../model/notify.ts";
 import type { SecretRef } from "../model/sink.ts";
 import { keyOf, verify } from "./kinds.ts";
 import { concerns } from "./notice.ts";
 import { Replays } from "./replays.ts";
 import type { Incoming, Said, Signed } from "./signed.ts";
+import type { TellSender } from "./slack-reply.ts";
 
 export interface AnswersParts {
   readonly clock: Clock;
@@ -24,6 +25,8 @@ export interface AnswersParts {
   readonly targets: () => readonly NotifyTarget[];
   /** Who that account is; undefined: nobody. Asked for accounts that the target's settings list. */
   readonly humanOf: (account: string, target: NotifyTarget) => Promise<Person | undefined>;
+  /** For chats that do not show what their request is answered with. */
+  readonly tellSender: TellSender;
 }
 
 /** For whoever sent it. */
@@ -77,6 +80,7 @@ export class Answers {
       key = keyOf(target, secret);
       const nowMs = this.#parts.clock.nowMs();
       const signed = verify(target, incoming, key, nowMs);
+      await this.#requireOwn(target, secret, key);
       this.#replays.require(target.name, signed.proof, nowMs);
       return signed;
     } finally {
@@ -85,10 +89,26 @@ export class Answers {
     }
   }
 
+  /**
+   * Throws NOTIFY_SECRET_SHARED where another target has the same secret: nothing that Slack and Teams sign says for which
+   * target it is. Asked only when a signature is good, so that strangers have no files read by it.
+   */
+  async #requireOwn(target: NotifyTarget, secret: Buffer, key: Buffer): Promise<void> {
+    for (const other of this.#parts.targets()) {
+      if (other.name === target.name || other.secret === undefined) continue;
+      const theirs = await this.#parts.readSecret(other.secret).catch(() => undefined); // then it signs nothing either
+      if (theirs === undefined) continue;
+      const isShared = theirs.equals(secret) || keyIs(other, theirs, key);
+      theirs.fill(0);
+      if (isShared) throw shared(target, other);
+    }
+  }
+
   async #count(target: NotifyTarget, said: Said): Promise<HoldRecord> {
     const { holds, humanOf, clock, emit } = this.#parts;
     const { account, hold, digest, answer, comment } = said;
-    const person = Object.hasOwn(target.answers, account) ? await humanOf(account, target) : undefined;
+    const isKnown = Object.hasOwn(target.answers, account) || target.humans.includes(account);
+    const person = isKnown ? await humanOf(account, target) : undefined;
     if (person === undefined || person.uid === 0) throw noHuman(account);
     const found = await holds.get(hold);
     if (found === undefined || !concerns(target, found)) {
@@ -101,7 +121,7 @@ export class Answers {
     }
     const given = { digest, ...(comment === undefined ? {} : { comment }) };
     const record = await holds[answer](hold, given, person);
-    const fields = { target: target.name, account, hold, answer, user: person.user, uid: person.uid };
+    const fields = { target: target.name, account, hold, answer, user: person.user, ...userFields(person.uid) };
     const message = `${person.user} answered ${hold} by ${target.name}: ${answer}`;
     const { agent, sessionId, connection } = record;
     emit({ atMs: clock.nowMs(), kind: "notify.answered", message, agent, sessionId, connection, fields });
@@ -122,6 +142,8 @@ export class Answers {
       emit({ atMs: clock.nowMs(), kind: "notify.refused", message, fields });
     }
     if (signed === undefined && !isTold) return { status: 429, body: {} };
+    if (isTold && target !== undefined && said?.replyUrl !== undefined)
+      void this.#parts.tellSender(target, said.replyUrl, `${message}. ${remedy}`);
     if (signed !== undefined && target?.kind === "teams")
       return { status: 200, body: teamsText(`${message}. ${remedy}`) };
     const status = STATUS[code] ?? (signed === undefined ? undefined : 422);
@@ -146,6 +168,7 @@ const STATUS: Readonly<Record<string, number>> = {
   NOTIFY_FORM: 400,
   NOTIFY_BUSY: 503,
   NOTIFY_ACCOUNT: 403,
+  NOTIFY_GROUPS: 403,
   APPROVAL_NOT_PERMITTED: 403,
   APPROVAL_ENDED: 409,
 };
@@ -160,8 +183,19 @@ function teamsText(text: string): object {
   return { type: "message", text };
 }
 
-function takesAnswers({ answers, secret }: NotifyTarget): boolean {
-  return secret !== undefined && Object.keys(answers).length > 0;
+/** One that cannot be used signs nothing. */
+function keyIs(other: NotifyTarget, secret: Buffer, key: Buffer): boolean {
+  try {
+    return keyOf(other, secret).equals(key);
+  } catch {
+    return false;
+  }
+}
+
+function shared({ name }: NotifyTarget, other: NotifyTarget): UserError {
+  const message = `Cannot take the answer: ${name} and ${other.name} have the same secret`;
+  const remedy = "Give each target a secret of its own: of Slack an app each, of Teams an outgoing webhook each";
+  return new UserError("NOTIFY_SECRET_SHARED", message, remedy);
 }
 
 function noTarget(): UserError {
@@ -171,6 +205,7 @@ function noTarget(): UserError {
 
 function noHuman(account: string): UserError {
   const message = `Cannot take the answer: ${account} is nobody who may answer here`;
-  const remedy = "Map it to a user of this host who is not root, in answers of the target";
+  const remedy =
+    "Let an administrator name it in humans of the settings, or map it to a user who is not root in answers";
   return new UserError("NOTIFY_ACCOUNT", message, remedy, { exitCode: 4 });
 }

@@ -2,9 +2,9 @@
  * What is told of a held action: one shape for every kind of target. Webhooks get it as it is (docs/notify.md), so it only
  * ever grows. With "ids" no statement and nobody's words leave the host but the rule's own.
  */
-import { demandWords, missing } from "../holds/entitled.ts";
+import type { Judging } from "../holds/entitled.ts";
+import { demandWords, isCounted, missing } from "../holds/quorum.ts";
 import type { HoldRecord, HoldState } from "../holds/record.ts";
-import type { HumansOf } from "../model/human.ts";
 import type { Moment, NotifyTarget } from "../model/notify.ts";
 
 export type Notice = HoldNotice | TestNotice;
@@ -41,7 +41,7 @@ export interface HeldData {
   readonly digest: string;
   readonly openedAt: string;
   readonly expiresAt: string;
-  /** Those who approved so far: "ada (sre)". */
+  /** Those who approved so far: "ada (sre)", "ben (sre for ada, delegation 3f2a91c04d)". */
   readonly approvedBy: readonly string[];
   readonly deniedBy?: string;
   /** With "statements": as recorded, so after the detectors. */
@@ -57,9 +57,9 @@ export function noticeOf(
   moment: Moment,
   atMs: number,
   show: NotifyTarget["show"],
-  humansOf: HumansOf,
+  judging: Judging,
 ): HoldNotice {
-  return { type: `notice.${moment}`, timestamp: isoOf(atMs), data: dataOf(record, show, humansOf) };
+  return { type: `notice.${moment}`, timestamp: isoOf(atMs), data: dataOf(record, show, judging) };
 }
 
 export function testNotice(atMs: number): TestNotice {
@@ -102,10 +102,11 @@ export function concerns({ groups }: Pick<NotifyTarget, "groups">, { demands }: 
   return groups.length === 0 || demands.some(({ approvers }) => approvers.some((group) => groups.includes(group)));
 }
 
-function dataOf(record: HoldRecord, show: NotifyTarget["show"], humansOf: HumansOf): HeldData {
+function dataOf(record: HoldRecord, show: NotifyTarget["show"], judging: Judging): HeldData {
   const { id, state, agent, connection, protocol, rules, message, statements, tables, demands } = record;
   const { digest, openedMs, expiresMs, votes, denied, result } = record;
-  const lacking = state === "waiting" ? missing(record, humansOf) : undefined;
+  const lacking = state === "waiting" ? missing(record, judging) : undefined;
+  const counted = state === "waiting" ? votes.filter((vote) => isCounted(record, vote, judging)) : votes;
   return {
     ...{ hold: id, state, agent, connection, protocol, rules, message },
     actions: [...new Set(statements.flatMap(({ actions }) => actions))],
@@ -114,7 +115,7 @@ function dataOf(record: HoldRecord, show: NotifyTarget["show"], humansOf: Humans
     ...(lacking === undefined ? {} : { missing: lacking }),
     digest: digest.slice(0, DIGEST_SHOWN),
     ...{ openedAt: isoOf(openedMs), expiresAt: isoOf(expiresMs) },
-    approvedBy: votes.map(({ name }) => name),
+    approvedBy: counted.map(({ name }) => name),
     ...(denied === undefined ? {} : { deniedBy: denied.name }),
     ...(show === "ids" ? {} : { statements, ...(result === undefined ? {} : { result }) }),
   };

@@ -5,24 +5,22 @@ import { tlsOptions } from "../audit/sink-tls.ts";
 import type { Clock } from "../base/clock.ts";
 import { UserError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import type { Judging } from "../holds/entitled.ts";
 import type { LiveHolds } from "../holds/holds.ts";
 import type { HoldRecord } from "../holds/record.ts";
 import type { AuditEvent } from "../model/event.ts";
-import type { HumansOf } from "../model/human.ts";
 import type { Moment, NotifySettings, NotifyStatus, NotifyTarget } from "../model/notify.ts";
 import { type DeliveryWorld, deliver } from "./deliver.ts";
 import { concerns, momentIn, momentOf, noticeOf, shownAs, testNotice, wants } from "./notice.ts";
 import { Outbox } from "./outbox.ts";
 import type { Message } from "./waiting.ts";
 
-export interface NotifierParts {
+export interface NotifierParts extends Judging {
   readonly clock: Clock;
   readonly log: Log;
   readonly emit: (event: AuditEvent) => void;
   readonly world: DeliveryWorld;
   readonly holds: Pick<LiveHolds, "list" | "watch">;
-  /** Who counts once; see holds/entitled.ts. */
-  readonly humansOf: HumansOf;
   readonly backOff?: BackOff;
 }
 
@@ -103,9 +101,8 @@ export class Notifier {
   #tell(outbox: Outbox, record: HoldRecord, moment: Moment): void {
     const { target } = outbox;
     if (!wants(target, moment) || !concerns(target, record)) return;
-    const { clock, humansOf } = this.#parts;
-    const queuedMs = clock.nowMs();
-    const notice = noticeOf(record, moment, queuedMs, target.show, humansOf);
+    const queuedMs = this.#parts.clock.nowMs();
+    const notice = noticeOf(record, moment, queuedMs, target.show, this.#parts);
     outbox.push({ id: randomUUID(), notice, demands: record.demands, queuedMs });
   }
 

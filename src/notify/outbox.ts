@@ -6,7 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { NOTIFY_KEPT_MS, NOTIFY_QUEUED_MAX, NOTIFY_TOLD_MS, SINK_REASON_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { AuditEvent, EventFields } from "../model/event.ts";
-import type { NotifyStatus, NotifyTarget } from "../model/notify.ts";
+import { type NotifyStatus, type NotifyTarget, takesAnswers } from "../model/notify.ts";
 import { type Message, Waiting } from "./waiting.ts";
 
 export interface OutboxParts {
@@ -51,10 +51,10 @@ export class Outbox {
   }
 
   status(): NotifyStatus {
-    const { name, kind, answers } = this.target;
+    const { name, kind } = this.target;
     return {
       ...{ name, kind, state: this.#isFailing ? "failing" : "current" },
-      takesAnswers: Object.keys(answers).length > 0,
+      takesAnswers: takesAnswers(this.target),
       ...{ queued: this.#queue.length, sent: this.#sent, retried: this.#retried, lost: this.#lost },
       ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
     };

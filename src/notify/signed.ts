@@ -23,6 +23,8 @@ export interface Said {
   readonly digest: string;
   readonly answer: "approve" | "deny";
   readonly comment?: string;
+  /** Where the sender can be told what came of it, as the sender says. */
+  readonly replyUrl?: string;
 }
 
 /** Of which signature and time are good. */

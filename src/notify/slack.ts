@@ -31,7 +31,7 @@ export function slackMessage(notice: Notice): object {
   const { title, facts, statements, answerable, note } = speak(notice);
   const fields = facts.map(({ name, value }) => plain(`${name}\n${value}`));
   return {
-    text: title.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;"),
+    text: inert(title),
     blocks: [
       { type: "section", text: plain(title) },
       ...(fields.length === 0 ? [] : [{ type: "section", fields }]),
@@ -40,6 +40,11 @@ export function slackMessage(notice: Notice): object {
       ...(note === undefined ? [] : [{ type: "section", text: plain(note) }]),
     ],
   };
+}
+
+/** For whoever pressed a button, and nobody else. Source: docs.slack.dev, "Handling user interaction", response_url. */
+export function slackReply(text: string): object {
+  return { response_type: "ephemeral", replace_original: false, text: inert(text) };
 }
 
 /** One press of one of our buttons. Throws NOTIFY_SIGNATURE, NOTIFY_TIME. */
@@ -76,9 +81,11 @@ function readPress(body: Buffer): Said {
   if (answer !== "approve" && answer !== "deny") throw formRefused("its button is none of ours");
   const [hold, digest, more] = typeof action["value"] === "string" ? action["value"].split(" ") : [];
   if (more !== undefined) throw formRefused("its button is none of ours");
+  const replyUrl = payload["response_url"];
   return {
     ...{ account, answer, hold: textOf(hold, HOLD_FORM, "its hold") },
     digest: textOf(digest, DIGEST_FORM, "its digest"),
+    ...(typeof replyUrl === "string" ? { replyUrl } : {}),
   };
 }
 
@@ -98,6 +105,11 @@ function buttonsFor(value: string): object {
     ...{ type: "actions", block_id: BLOCK },
     elements: [button("approve", "Approve", "primary"), button("deny", "Deny", "danger")],
   };
+}
+
+/** Text in which Slack reads no link and no mention. */
+function inert(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
 function plain(text: string): object {

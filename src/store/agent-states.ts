@@ -1,5 +1,6 @@
 /** What was said of agents by name: quarantined, revoked, observed. Rows only; what they mean is decided by who restores them. */
 import type { Database } from "./database.ts";
+import { uidOfRow, uidToRow } from "./uid.ts";
 
 export interface AgentState {
   readonly agent: string;
@@ -11,15 +12,15 @@ export interface AgentState {
 
 export interface Order {
   readonly sinceMs: number;
-  /** Who asked for it. */
-  readonly uid: number;
+  /** Who asked for it; undefined: somebody over the network. */
+  readonly uid: number | undefined;
   /** As the person gave it; "" without one. */
   readonly reason: string;
 }
 
 export interface Observation {
   readonly untilMs: number;
-  readonly uid: number;
+  readonly uid: number | undefined;
 }
 
 export interface AgentStateStore {
@@ -40,12 +41,12 @@ export function createAgentStateStore(database: Database): AgentStateStore {
       await database.run("INSERT OR REPLACE INTO agent_states VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [
         agent,
         quarantine?.sinceMs ?? null,
-        quarantine?.uid ?? null,
+        quarantine === undefined ? null : uidToRow(quarantine.uid),
         quarantine?.reason ?? null,
         observation?.untilMs ?? null,
-        observation?.uid ?? null,
+        observation === undefined ? null : uidToRow(observation.uid),
         revocation?.sinceMs ?? null,
-        revocation?.uid ?? null,
+        revocation === undefined ? null : uidToRow(revocation.uid),
         revocation?.reason ?? null,
       ]);
     },
@@ -76,10 +77,12 @@ function stateOf(raw: RawState): AgentState {
     quarantine: orderOf(raw.quarantined_ms, raw.quarantined_by, raw.quarantine_reason),
     revocation: orderOf(raw.revoked_ms, raw.revoked_by, raw.revoke_reason),
     observation:
-      raw.observed_until_ms === null ? undefined : { untilMs: raw.observed_until_ms, uid: raw.observed_by ?? 0 },
+      raw.observed_until_ms === null
+        ? undefined
+        : { untilMs: raw.observed_until_ms, uid: uidOfRow(raw.observed_by ?? 0) },
   };
 }
 
 function orderOf(sinceMs: number | null, uid: number | null, reason: string | null): Order | undefined {
-  return sinceMs === null ? undefined : { sinceMs, uid: uid ?? 0, reason: reason ?? "" };
+  return sinceMs === null ? undefined : { sinceMs, uid: uidOfRow(uid ?? 0), reason: reason ?? "" };
 }

@@ -1,13 +1,14 @@
 /** Grants that people gave at run time, those that stand and the last that ended. Rows only; no rules. */
 import type { GrantedConnections } from "../model/grant.ts";
 import type { Database } from "./database.ts";
+import { uidOfRow, uidToRow } from "./uid.ts";
 
 export interface GivenGrant {
   readonly id: string;
   readonly agent: string;
   readonly connections: GrantedConnections;
-  /** Who gave it. */
-  readonly uid: number;
+  /** Who gave it; undefined: somebody over the network. */
+  readonly uid: number | undefined;
   /** As the person gave it; "" without one. */
   readonly reason: string;
   readonly givenMs: number;
@@ -21,7 +22,7 @@ export interface GrantEnd {
   readonly atMs: number;
   /** "has ended", "was ended by a person" */
   readonly why: string;
-  /** Whose doing it was; absent: time's. */
+  /** Whose doing it was; absent: time's, or somebody's over the network. */
   readonly uid?: number;
   readonly reason?: string;
 }
@@ -38,7 +39,8 @@ export function createGrantStore(database: Database): GrantStore {
   return {
     async put({ id, agent, connections, uid, reason, givenMs, endsMs, boot, ended }) {
       await database.run("INSERT OR REPLACE INTO grants VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [
-        ...[id, agent, JSON.stringify(connections), uid, reason, givenMs, endsMs, boot.id, boot.endsNs.toString()],
+        ...[id, agent, JSON.stringify(connections), uidToRow(uid), reason, givenMs, endsMs],
+        ...[boot.id, boot.endsNs.toString()],
         ended === undefined ? null : JSON.stringify(ended),
       ]);
     },
@@ -68,9 +70,10 @@ interface RawGrant {
 }
 
 function grantOf(raw: RawGrant): GivenGrant {
-  const { id, agent, uid, reason, given_ms: givenMs, ends_ms: endsMs } = raw;
+  const { id, agent, reason, given_ms: givenMs, ends_ms: endsMs } = raw;
   return {
-    ...{ id, agent, connections: JSON.parse(raw.connections) as GrantedConnections, uid, reason, givenMs, endsMs },
+    ...{ id, agent, connections: JSON.parse(raw.connections) as GrantedConnections, reason, givenMs, endsMs },
+    uid: uidOfRow(raw.uid),
     boot: { id: raw.boot_id, endsNs: BigInt(raw.ends_boot_ns) },
     ...(raw.ended === null ? {} : { ended: JSON.parse(raw.ended) as GrantEnd }),
   };

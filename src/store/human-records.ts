@@ -1,7 +1,7 @@
-/** What is known of humans, their sessions, tokens and broken glass: rows of JSON by kind. No secrets, no rules. */
+/** What is known of humans, their sessions, tokens, broken glass and delegations: rows of JSON by kind. No secrets, no rules. */
 import type { Database } from "./database.ts";
 
-export type HumanRecordKind = "human" | "account" | "session" | "token" | "break-glass";
+export type HumanRecordKind = "human" | "account" | "session" | "token" | "break-glass" | "delegation";
 
 export interface HumanRecordStore {
   /** Replaces an earlier one of the same kind and id. */

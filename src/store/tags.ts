@@ -1,6 +1,7 @@
 /** Which cgroups are tagged as which agent, so that a new daemon finds what the old one protected. */
 import type { Identity } from "../model/identity.ts";
 import type { Database, Statements } from "./database.ts";
+import { uidOfRow, uidToRow } from "./uid.ts";
 
 export interface Tag {
   readonly cgroupId: bigint;
@@ -15,8 +16,8 @@ export interface Tag {
   readonly matcher: string;
   /** Container id, where it is one; else "". */
   readonly container: string;
-  /** Who asked for it. */
-  readonly uid: number;
+  /** Who asked for it; undefined: somebody over the network. */
+  readonly uid: number | undefined;
   readonly createdMs: number;
   /** All accounts of who asked for it ("unix:2001", "corp:ada"): they never approve what it does. Without root. */
   readonly startedBy: readonly string[];
@@ -73,7 +74,7 @@ export function createTagStore(database: Database): TagStore {
         slot: raw.slot,
         kind: raw.kind,
         runId: raw.run_id ?? undefined,
-        uid: raw.uid,
+        uid: uidOfRow(raw.uid),
         createdMs: raw.created_ms,
         startedBy: JSON.parse(raw.started_by) as string[],
         matcher: raw.matcher,
@@ -93,7 +94,7 @@ async function put(statements: Statements, tag: Tag): Promise<void> {
     tag.slot,
     tag.kind,
     tag.runId ?? null,
-    tag.uid,
+    uidToRow(tag.uid),
     tag.createdMs,
     tag.matcher,
     tag.container,

@@ -31,6 +31,19 @@ for (const kind of Object.keys(EVENT_KINDS)) {
   });
 }
 
+test("a call over the network names its human, what they showed and where from, and no process and no user of this host", () => {
+  const fields = { method: "POST", route: "/v1/x", status: 200, source: "192.0.2.9", human: "corp:ada" };
+  const event = toOcsf(
+    { atMs: 1, kind: "api.call", message: "m", fields: { ...fields, credential: "token 70cc" } },
+    1,
+    SOURCE,
+  );
+  assert.deepEqual(ocsfFaults(event), []);
+  assert.deepEqual(event["actor"], { user: { uid: "corp:ada", type_id: 1, credential_uid: "token 70cc" } });
+  assert.deepEqual(event["src_endpoint"], { hostname: SOURCE.hostName, ip: "192.0.2.9" });
+  assert.ok(!JSON.stringify(event).includes("4294967295"));
+});
+
 test("a kind that this version does not know is a base event, and loses nothing", () => {
   const event = toOcsf({ atMs: 1, kind: "new.kind", message: "m", fields: { secretless: 5 } }, 3, SOURCE);
   assert.deepEqual(ocsfFaults(event), []);

@@ -1083,8 +1083,9 @@ test("a network of one host is one host, a wider one is not", () => {
 test("the API is served over TLS on loopback unless another address is named, by files beside the settings", () => {
   const read = (more: string) => readSettings(`api: { certificate: c.pem, key: { file: k.pem }${more} }\n`, FILE).api;
   const files = { certificate: "/etc/sallyport/c.pem", key: { file: "/etc/sallyport/k.pem" } };
-  assert.deepEqual(read(""), { ...files, address: "127.0.0.1", port: 8443, names: [] });
-  const named = { ...files, address: "::", port: 443, names: ["a.internal"] };
+  const closed = { signIn: [], takesAnswers: false };
+  assert.deepEqual(read(""), { ...files, ...closed, address: "127.0.0.1", port: 8443, names: [] });
+  const named = { ...files, ...closed, address: "::", port: 443, names: ["a.internal"] };
   assert.deepEqual(read(', listen: "[::]:443", names: [a.internal]'), named);
 });
 

@@ -8,8 +8,9 @@ import { UserError } from "../../src/base/errors.ts";
 import type { Log } from "../../src/base/log.ts";
 import type { Membership } from "../../src/control/api/callers.ts";
 import { startControlServer } from "../../src/control/api/server.ts";
-import type { TlsListener } from "../../src/control/api/tls-listener.ts";
+import type { AnswersPort, TlsListener } from "../../src/control/api/tls-listener.ts";
 import type { ApprovalListing } from "../../src/control/approvals.ts";
+import type { DelegationListing } from "../../src/control/delegation-ports.ts";
 import type { EvidenceLine, EvidenceSummary } from "../../src/control/evidence-ports.ts";
 import type { GrantListing } from "../../src/control/grant-ports.ts";
 import type {
@@ -22,7 +23,6 @@ import type {
 } from "../../src/control/ports.ts";
 import type { DeletionListing } from "../../src/control/retention-ports.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
-import { NO_UID } from "../../src/model/human.ts";
 import type { NotifyStatus } from "../../src/model/notify.ts";
 import type { Role } from "../../src/model/role.ts";
 import type { SinkStatus } from "../../src/model/sink.ts";
@@ -158,6 +158,12 @@ export const APPROVAL: ApprovalListing = {
   estimate: "about 5 rows",
 };
 
+export const DELEGATION: DelegationListing = {
+  ...{ id: "3f2a91c04d", group: "corp:sre", from: "Ada", fromAccount: "corp:ada", as: "member" },
+  ...{ to: "Ben", toAccount: "corp:ben", sinceMs: 1_700_000_000_000, untilMs: 1_700_028_800_000 },
+  ...{ state: "in force", reason: "on leave\u001b[2J" },
+};
+
 const NOTHING_SWEPT = { destroyed: 0, unable: 0, kept: 0 };
 
 const CONNECTION: ConnectionListing = {
@@ -223,6 +229,7 @@ export async function fakeDaemon(
   context: TestContext,
   overrides: (ports: ControlPorts) => Partial<ControlPorts> = () => ({}),
   clock: Clock = flying(),
+  answers?: AnswersPort,
 ): Promise<FakeDaemon> {
   const runDir = mkdtempSync(join(tmpdir(), "sallyport-api-"));
   const calls: unknown[][] = [];
@@ -328,6 +335,20 @@ export async function fakeDaemon(
         return () => {};
       },
     },
+    delegations: {
+      list: async (query, caller) => {
+        note("delegations.list", query, caller.uid);
+        return [DELEGATION, { ...DELEGATION, id: "a", as: "admin", state: "over", why: "its time is up" }];
+      },
+      make: async (request, caller) => {
+        note("delegations.make", request, caller.uid);
+        return { ...DELEGATION, group: request.group };
+      },
+      end: async (id, caller) => {
+        note("delegations.end", id, caller.uid);
+        return id === DELEGATION.id ? { ...DELEGATION, state: "over", why: "Ada ended it" } : undefined;
+      },
+    },
     notify: {
       list: async () => TARGETS,
       test: async (name) => {
@@ -404,7 +425,7 @@ export async function fakeDaemon(
       holds: async () => [
         { sessionId: "s1", reason: "case 4711", uid: 0, sinceMs: 1_700_000_000_000 },
         {
-          ...{ sessionId: "s2", reason: "case 4712", uid: NO_UID, sinceMs: 1_700_000_000_000 },
+          ...{ sessionId: "s2", reason: "case 4712", sinceMs: 1_700_000_000_000 },
           ...{ human: "corp:ada", humanName: "Ada\u001b[2J Lovelace" },
         },
       ],
@@ -418,7 +439,7 @@ export async function fakeDaemon(
       const found = ACTING[bearer];
       if (found?.by.kind === "session" && found.by.uid !== uid) return undefined;
       if (bearer === "over") throw new UserError("HUMAN_SESSION_OVER", "It is over", "Sign in", { exitCode: 4 });
-      return found && { roles: found.roles, pid: 0, uid: NO_UID, acting: found };
+      return found && { roles: found.roles, pid: undefined, uid: undefined, acting: found };
     },
     acts: async ({ acting, uid, pid }) => void acted.push([acting?.human.account, uid, pid]),
     callerNow: (caller) => {
@@ -505,6 +526,7 @@ export async function fakeDaemon(
     clock,
     log: rememberingLog(log),
     isMember: MEMBERS,
+    ...(answers === undefined ? {} : { answers }),
   });
   const close = () => server.close().catch(() => {}); // a test that ended it itself
   context.after(async () => {

@@ -2,7 +2,8 @@
 import { UserError } from "../../src/base/errors.ts";
 import type { ApiTokenListing, BrokenGlassListing, HumanPorts, Who } from "../../src/control/human-ports.ts";
 import type { Caller } from "../../src/control/ports.ts";
-import { type Acting, type Human, NO_UID } from "../../src/model/human.ts";
+import { userFields } from "../../src/model/event.ts";
+import type { Acting, Human } from "../../src/model/human.ts";
 import type { Role } from "../../src/model/role.ts";
 
 export const ADA: Human = {
@@ -25,7 +26,7 @@ export const ACTING: Readonly<Record<string, Acting>> = {
 export function callerCalled(name: string, ...roles: readonly Role[]): Caller {
   const human = { ...ADA, account: `corp:${name}`, name, sub: name };
   const all = new Set(roles);
-  return { roles: all, pid: 0, uid: NO_UID, acting: { human, roles: all, by: { kind: "token", id: name } } };
+  return { roles: all, pid: undefined, uid: undefined, acting: { human, roles: all, by: { kind: "token", id: name } } };
 }
 
 const TIMES = { endsMs: 1_700_000_900_000 } as const;
@@ -43,10 +44,24 @@ export function fakeHumans(note: (...call: unknown[]) => void): HumanPorts {
   const who: Who = { name, account, groups, roles: ["reviewer"], uid: 0, by: "session", ...TIMES };
   const begun = { ...who, secret: `sps_${"a".repeat(43)}` };
   return {
+    logins: async () => [
+      { name: "corp", kind: "oidc" },
+      { name: "legacy", kind: "saml", recipient: "http://127.0.0.1:7420/saml" },
+    ],
+    beginSaml: async ({ login }) => {
+      note("humans.beginSaml", login);
+      const url = "https://corp.example/sso?SAMLRequest=x&RelayState=re1ay";
+      return { login: login ?? "legacy", url, relayState: "re1ay", endsMs: Date.now() + 60_000 };
+    },
+    endSaml: async (brought) => {
+      note("humans.endSaml", brought);
+      if (brought.response === "bad") throw new UserError("LOGIN_REFUSED", "Cannot sign in", "Again");
+      return begun;
+    },
     beginCode: async ({ login, redirectUri }) => {
       note("humans.beginCode", login, redirectUri);
       const query = new URLSearchParams({ redirect_uri: redirectUri, state: "st" });
-      return { login: "corp", url: `https://corp.example/auth?${query}`, endsMs: Date.now() + 60_000 };
+      return { flow: "f0", login: "corp", url: `https://corp.example/auth?${query}`, endsMs: Date.now() + 60_000 };
     },
     endCode: async (brought) => {
       note("humans.endCode", brought);
@@ -71,11 +86,12 @@ export function fakeHumans(note: (...call: unknown[]) => void): HumanPorts {
       note("humans.logOut");
       return by !== undefined;
     },
-    who: async ({ uid, acting: by }) => (by === undefined ? { name: "root", roles: ["admin"], uid } : who),
+    who: async ({ uid, acting: by }) =>
+      by === undefined ? { name: "root", roles: ["admin"], ...userFields(uid) } : who,
     sessions: async () => [{ id: "5e55", account, name, uid: 0, beganMs: 1, usedMs: 2, ...TIMES }],
     revoke: async (one) => {
       note("humans.revoke", one);
-      return { sessions: 1, tokens: 2, approvals: 3 };
+      return { sessions: 1, tokens: 2, delegations: 0, approvals: 3 };
     },
     tokens: async () => [TOKEN],
     makeToken: async (request) => {

@@ -1,18 +1,16 @@
 /** Humans at the API's door and on the command line: who shows what, what that lets them do, and where secrets go. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { chmodSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable } from "node:stream";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { ROUTES } from "../../src/control/api/routes.ts";
-import { runCommandLine } from "../../src/control/cli/program.ts";
-import { forgetSession, keepSession, sessionFile } from "../../src/control/cli/session-file.ts";
+import { forgetSession, keepSession } from "../../src/control/cli/session-file.ts";
 import { GIVEN_ROLES, type Role } from "../../src/model/role.ts";
 import { type FakeDaemon, fakeDaemon, MEMBER, ROOT, STRANGER } from "./fake-daemon.ts";
 import { ACTING } from "./fake-humans.ts";
+import { commandLineOf } from "./human-cli.ts";
 
 function ask(daemon: FakeDaemon, method: string, path: string, authorization?: string) {
   const headers = authorization === undefined ? {} : { authorization };
@@ -156,45 +154,6 @@ for (const [name, change] of ends)
     roots.destroy();
   });
 
-interface Cli {
-  readonly home: string;
-  readonly file: string;
-  run(
-    args: readonly string[],
-    how?: Running,
-  ): Promise<{ readonly code: number; readonly out: string; readonly err: string }>;
-}
-interface Running {
-  readonly env?: Readonly<Record<string, string>>;
-  readonly heard?: (err: string) => void;
-}
-
-function commandLineOf(t: TestContext, daemon: FakeDaemon): Cli {
-  const home = mkdtempSync(join(tmpdir(), "sallyport-home-"));
-  t.after(() => rmSync(home, { recursive: true, force: true }));
-  return {
-    home,
-    file: sessionFile({ HOME: home }, daemon.runDir),
-    async run(args, { env = {}, heard } = {}) {
-      let [out, err] = ["", ""];
-      const code = await runCommandLine({
-        argv: ["--run", daemon.runDir, ...args],
-        env: { HOME: home, ...env },
-        stdin: Readable.from([]),
-        stdout: { write: (text) => (out += String(text)) },
-        stderr: {
-          write: (text) => {
-            err += String(text);
-            heard?.(err);
-          },
-        },
-        loadDaemon: () => assert.fail("no command about humans is the daemon"),
-      });
-      return { code, out, err };
-    },
-  };
-}
-
 /** What a browser does at the end of a code flow. */
 function bring(
   url: string,
@@ -255,7 +214,7 @@ test("login waits for the browser, takes nothing of another sign-in, and keeps t
     asked.map(([name]) => name),
     ["humans.beginCode", "humans.endCode", "humans.logOut"],
   );
-  assert.deepEqual(asked[1]?.[1], { code: "c0de", state: "st", iss: "https://corp.example" });
+  assert.deepEqual(asked[1]?.[1], { code: "c0de", state: "st", iss: "https://corp.example", flow: "f0" });
 });
 
 const unhappy: readonly (readonly [string, Readonly<Record<string, string>>, string])[] = [
@@ -334,7 +293,7 @@ test("a script shows an API token from a file instead", async (t) => {
 
 const told: readonly (readonly [readonly string[], RegExp])[] = [
   [["humans"], /SESSION +NAME[\s\S]*5e55 +Ada Lovelace +corp:ada/],
-  [["humans", "revoke", "corp:ada"], /^1 session and 2 API tokens ended, and 3 approvals withdrawn$/m],
+  [["humans", "revoke", "corp:ada"], /^1 session, 2 API tokens and 0 delegations ended, and 3 approvals withdrawn$/m],
   [["tokens"], /70cc +nightly +corp:ada +auditor/],
   [["tokens", "revoke", "70cc"], /^70cc is revoked$/m],
   [["break-glass", "list"], /b1 +Ada Lovelace \(corp:ada\).*the pager\\u\{1b\}\[2J +waits/],

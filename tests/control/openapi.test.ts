@@ -51,6 +51,12 @@ const SAMPLES: Readonly<Record<string, readonly (readonly [string, object?])[]>>
   "GET /v1/approvals": [["/v1/approvals?all=1&limit=5"]],
   "GET /v1/approvals/{id}": [["/v1/approvals/hold1"]],
   "POST /v1/approvals/{id}/approve": [["/v1/approvals/hold1/approve", { forMs: 60_000, comment: "ok", digest: "01" }]],
+  "GET /v1/delegations": [["/v1/delegations?all=1"]],
+  "POST /v1/delegations": [
+    ["/v1/delegations", { group: "corp:sre", to: "corp:ben", forMs: 60_000, reason: "on leave" }],
+    ["/v1/delegations", { group: "sre", to: "ben", untilMs: 1_800_000_000_000 }],
+  ],
+  "DELETE /v1/delegations/{id}": [["/v1/delegations/3f2a91c04d"]],
   "POST /v1/connections": [
     [
       "/v1/connections",
@@ -75,6 +81,8 @@ const SAMPLES: Readonly<Record<string, readonly (readonly [string, object?])[]>>
   "POST /v1/agents/{name}/revoke": [["/v1/agents/ci/revoke", { reason: "odd" }]],
   "POST /v1/login/code": [["/v1/login/code", { login: "corp", redirectUri: "http://127.0.0.1:4711/callback" }]],
   "POST /v1/login/code/end": [["/v1/login/code/end", { code: "c", state: "s", iss: "https://corp.example" }]],
+  "POST /v1/login/saml": [["/v1/login/saml", { login: "legacy" }]],
+  "POST /v1/login/saml/end": [["/v1/login/saml/end", { response: "PHg+", relayState: "s" }]],
   "POST /v1/login/device/end": [
     ["/v1/login/device/end", { flow: "f1" }],
     ["/v1/login/device/end", { flow: "f2" }],

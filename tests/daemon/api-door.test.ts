@@ -22,7 +22,7 @@ test("without `api` there is no door", async () => {
 test("a door has the certificate and the key as they are now", async () => {
   writeFileSync(join(folder, "api.pem"), "the certificate");
   const certificate = Buffer.from("the certificate");
-  const at = { address: "127.0.0.1", port: 8443, names: ["a.internal"] };
+  const at = { address: "127.0.0.1", port: 8443, names: ["a.internal"], signIn: [], takesAnswers: false };
   assert.deepEqual(await readDoor(settings(API).api, readSecret), { ...at, certificate, key: Buffer.from("the key") });
 });
 

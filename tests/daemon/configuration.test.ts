@@ -92,8 +92,12 @@ test("certificates of an identity provider are read when the settings are", (t) 
   const base = folder(t);
   const [one, two] = ["one", "two"].map((name) => makeSamlKey(base, name).certificate);
   const provider = "{ name: corp, entityId: b, audience: c, certificates: [one.pem, two.pem] }";
-  const file = files(t, `identity: { saml: [${provider}] }\n`, { "one.pem": one ?? "", "two.pem": two ?? "" });
-  assert.deepEqual(loadConfiguration(file, []).providers[0]?.certificates, [one, two]);
+  const login = `${provider.replace("corp", "legacy").replace("c,", "d,").replace(" }", "")}, signOn: "https://b/", recipient: "http://127.0.0.1:7420/" }`;
+  const text = `identity: { saml: [${provider}], logins: [${login}] }\n`;
+  const file = files(t, text, { "one.pem": one ?? "", "two.pem": two ?? "" });
+  const { providers, logins } = loadConfiguration(file, []);
+  assert.deepEqual(providers[0]?.certificates, [one, two]);
+  assert.deepEqual(logins[0]?.kind === "saml" && logins[0].certificates, [one, two]);
 });
 
 test("labels of the settings are known to the policy, others are warned of", (t) => {

@@ -1,17 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bar, demandWords, maySee, missing, type Person, requireEntitled } from "../../src/holds/entitled.ts";
+import { bar, type Judging, maySee, type Person, requireEntitled } from "../../src/holds/entitled.ts";
+import { demandWords, missing } from "../../src/holds/quorum.ts";
 import type { HoldRecord, Vote } from "../../src/holds/record.ts";
+import { userFields } from "../../src/model/event.ts";
 import type { Demand } from "../../src/model/hold.ts";
 import { ADA, BEN, CYD, demand, EVE, ROOT, STARTER } from "./kit.ts";
 
 const record = (demands: readonly Demand[], votes: readonly Vote[] = []) =>
   ({ id: "h1", demands, votes, origin: { startedBy: STARTER.accounts } }) as unknown as HoldRecord;
 const vote = ({ uid, user, groups, accounts, reach }: Person): Vote => ({
-  ...{ uid, name: user, groups: [...groups], accounts, reach, atMs: 1 },
+  ...userFields(uid),
+  ...{ name: user, groups: [...groups], accounts, reach, atMs: 1 },
 });
 /** Nobody has two accounts. */
-const apart = (accounts: readonly string[]) => new Set(accounts);
+const apart: Judging = { humansOf: (accounts) => new Set(accounts), standing: () => undefined };
 
 const who = [
   { name: "root", person: ROOT, sees: true, may: true },

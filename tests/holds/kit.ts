@@ -13,7 +13,7 @@ import { folder, handClock, quietLog } from "../store/folder.ts";
 
 export const person = (uid: number, user: string, ...groups: string[]): Person => ({
   ...{ uid, user, groups: new Set(groups) },
-  ...{ accounts: [`unix:${uid}`], through: [], reach: "own", sees: "own" },
+  ...{ accounts: [`unix:${uid}`], through: [], lent: [], reach: "own", sees: "own" },
 });
 export const ROOT: Person = { ...person(0, "root"), reach: "every", sees: "every" };
 export const ADA = person(2001, "ada", "sre", "staff");
@@ -77,6 +77,8 @@ export async function world(t: TestContext, changes: Partial<HoldsParts> = {}) {
     taggedBy: () => [],
     loginUidOf: () => undefined,
     humansOf: (accounts) => new Set(accounts),
+    standing: () => undefined,
+    lookAt: async () => {},
     isInside: () => false,
     voteNow: async (vote) => vote,
     ...changes,

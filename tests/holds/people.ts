@@ -5,7 +5,7 @@ import type { Caller } from "../../src/control/ports.ts";
 import { accountsOf, personOf } from "../../src/daemon/ports/callers.ts";
 import type { Person } from "../../src/holds/entitled.ts";
 import { People, type Users } from "../../src/identity/humans/people.ts";
-import { type Acting, type Human, type Login, NO_UID } from "../../src/model/human.ts";
+import type { Acting, Human, OidcLogin } from "../../src/model/human.ts";
 import type { Role } from "../../src/model/role.ts";
 import { openStore } from "../../src/store/store.ts";
 import { folder, handClock, quietLog } from "../store/folder.ts";
@@ -13,17 +13,19 @@ import { folder, handClock, quietLog } from "../store/folder.ts";
 const CORP = "https://corp.example";
 const HUB = "https://hub.example";
 
-const login = (name: string, url: string): Login => ({
-  ...{ name, url, clientId: "c", algorithms: ["ES256"], scopes: ["openid"], groups: { claim: "groups" } },
+const login = (name: string, url: string): OidcLogin => ({
+  ...{ kind: "oidc", name, url, clientId: "c", algorithms: ["ES256"], scopes: ["openid"], groups: { claim: "groups" } },
   ...{ subject: "sub", displayName: "name", idleMs: 1, lastsMs: 1 },
 });
 
 /** Two clients of one issuer, and another issuer. */
-const LOGINS = [login("corp", CORP), login("desk", CORP), login("hub", HUB)];
+export const LOGINS = [login("corp", CORP), login("desk", CORP), login("hub", HUB)];
 /** Who logged in before sudo, by pid. */
 const LOGGED_IN: Readonly<Record<number, number>> = { 901: 2001, 902: 2002 };
+/** Whom the settings map. */
+export const MAPPED = [{ name: "ada", accounts: ["corp:ada", "hub:ada-at-hub", "unix:ada", "unix:3001"] }];
 /** Unix groups, by uid. */
-const GROUPS: Readonly<Record<number, readonly string[]>> = {
+export const GROUPS: Readonly<Record<number, readonly string[]>> = {
   2001: ["sre"],
   2002: ["sre"],
   2003: ["sre"],
@@ -35,6 +37,7 @@ export const CALLERS = {
   userOf: (uid: number) => (uid === 0 ? "root" : `user${uid}`),
   groupsOf: async (uid: number) => new Set(GROUPS[uid] ?? []),
   loginUidOf: (pid: number) => LOGGED_IN[pid],
+  lentTo: async () => [],
 };
 
 export const human = (name: string, sub: string): Human => {
@@ -44,7 +47,7 @@ export const human = (name: string, sub: string): Human => {
 
 /** Over the network unless told. */
 export const signedIn = (who: Human, how: { uid?: number; pid?: number; by?: "token"; glass?: true } = {}): Caller => {
-  const { uid = NO_UID, pid = 1, by, glass } = how;
+  const { uid, pid, by, glass } = how;
   const roles: ReadonlySet<Role> = new Set(["reviewer"]);
   const way = by === "token" ? { kind: by, id: "t" } : ({ kind: "session", id: "s", uid } as const);
   const acting: Acting = { human: who, roles, by: way, ...(glass === true ? { glassUntilMs: 1 } : {}) };
@@ -71,7 +74,7 @@ export async function people(t: TestContext, users?: Users, clock = handClock())
     clock,
     users: users ?? { first: (name) => (name === "ada" ? 2001 : undefined), now: async () => undefined },
   });
-  found.configure(LOGINS, [{ name: "ada", accounts: ["corp:ada", "hub:ada-at-hub", "unix:ada", "unix:3001"] }]);
+  found.configure(LOGINS, MAPPED);
   for (const known of [human("corp", "ada"), human("corp", "dora"), human("corp", "ben")]) await found.met(known);
   await found.tie(2003, "corp:dora");
   await found.tie(2004, "corp:ada");

@@ -23,7 +23,11 @@ for (const [name, change, outcome] of changes) {
     const { holds } = await world(t, { humansOf });
     const caller = signedIn(BEN);
     let now = caller.acting;
-    const parts = { ...CALLERS, holds, humans: { people: { humansOf }, now: () => now } };
+    const parts = {
+      ...CALLERS,
+      holds,
+      humans: { people: { humansOf }, delegations: { loan: () => undefined }, now: () => now },
+    };
     const told = new Set<string>();
     approvalPorts(parts as unknown as PortParts).watch(caller, ({ approval }) => told.add(approval.id));
     const hold = async () => {

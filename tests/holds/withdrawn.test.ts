@@ -1,7 +1,8 @@
 /** Approvals that were given and count no more: their giver was revoked, or may not answer any more. Each with its control. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { voteNow } from "../../src/daemon/ports/callers.ts";
+import type { ChatHumanParts } from "../../src/daemon/chat-human.ts";
+import { voteNow } from "../../src/daemon/vote-now.ts";
 import type { Vote } from "../../src/holds/record.ts";
 import { ADA, answerOf, BEN, CYD, demand, ROOT, request, world } from "./kit.ts";
 import { human, people, person, signedIn } from "./people.ts";
@@ -143,24 +144,47 @@ const vote = (account: string, changes: Partial<Vote> = {}): Vote => ({
   ...{ uid: Number(/^unix:(\d+)$/.exec(account)?.[1] ?? 0), name: account, accounts: [account] },
   ...{ reach: "own", groups: ["sre"], atMs: 1, ...changes },
 });
+const LENT = { groups: [], lent: [{ delegation: "d1", group: "sre" }] };
 const votes: readonly (readonly [string, Vote, readonly string[] | undefined])[] = [
   ["a user in the group", vote("unix:2001", { groups: ["sre", "dba"] }), ["sre"]],
   ["a user who left it", vote("unix:2002"), undefined],
   ["a user whom the host knows no more", vote("unix:2999"), undefined],
+  ["a user who was lent it", vote("unix:2002", LENT), []],
+  ["a user who was lent it and whom the host knows no more", vote("unix:2999", LENT), undefined],
   ["root", vote("unix:0", { reach: "every", groups: [] }), []],
   ["root by sudo of a user who is gone", vote("unix:2999", { uid: 0, reach: "every", groups: [] }), []],
   ["a human in the group", vote("corp:ada"), ["sre"]],
   ["a human who left it", vote("corp:ada", { groups: ["corp:dba"] }), undefined],
+  ["a human who was lent it", vote("corp:ada", LENT), []],
   ["an account of a login that is gone", vote("former:ada"), undefined],
   ["one by broken glass of a human who is known no more", vote("former:ada", { reach: "every" }), undefined],
+  ["a chat of a human whom the settings name", vote("slack:T1/UADA", { groups: ["sre", "dba"] }), ["sre"]],
+  ["a chat of one whom they name no more", vote("slack:T1/UBEN"), undefined],
+  ["a chat of one of whom no group is known", vote("slack:T1/UCYD"), undefined],
 ];
 test("a vote counts as its human is known by now", async (t) => {
-  const humans = { people: await people(t) };
-  const groupsOf = async (uid: number) => new Set(GROUPS[uid] ?? []);
+  const known = await people(t);
+  const parts: ChatHumanParts = {
+    people: [
+      { name: "ada", accounts: ["slack:T1/UADA", "corp:ada"] },
+      { name: "cyd", accounts: ["slack:T1/UCYD"] },
+    ],
+    humans: {
+      known: (account) => {
+        const found = known.find(account);
+        return found && { human: found, roles: new Set(found.groups.includes("corp:sre") ? ["reviewer"] : []) };
+      },
+    },
+    humansOf: known.humansOf,
+    groupsOf: async (uid) => new Set(GROUPS[uid] ?? []),
+    uidOf: async () => undefined,
+    lentTo: async () => [],
+  };
   for (const [name, given, groups] of votes) {
-    assert.deepEqual((await voteNow(given, { humans, groupsOf }))?.groups, groups, name);
+    assert.deepEqual((await voteNow(given, parts))?.groups, groups, name);
   }
-  await humans.people.met({ ...human("corp", "ada"), groups: [] });
-  assert.equal(await voteNow(vote("corp:ada"), { humans, groupsOf }), undefined, "as their issuer says by then");
-  assert.ok(await voteNow(ROOT as unknown as Vote, { humans, groupsOf }));
+  await known.met({ ...human("corp", "ada"), groups: ["sre"] });
+  assert.equal(await voteNow(vote("corp:ada"), parts), undefined, "whose groups give no role that answers");
+  assert.equal(await voteNow(vote("corp:ada", LENT), parts), undefined, "nor in another's place");
+  assert.ok(await voteNow(ROOT as unknown as Vote, parts));
 });

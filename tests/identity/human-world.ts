@@ -3,14 +3,14 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type HumanConfiguration, Humans } from "../../src/identity/humans/humans.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
-import type { Login } from "../../src/model/human.ts";
+import type { OidcLogin } from "../../src/model/human.ts";
 import { openStore } from "../../src/store/store.ts";
 import { CLIENT_ID, CLIENT_SECRET, type HumanIssuer } from "../kit/human-issuer.ts";
 import { Walker } from "../kit/walker.ts";
 import { folder, handClock, quietLog } from "../store/folder.ts";
 
-export const loginAt = (issuer: HumanIssuer, changes: Partial<Login> = {}): Login => ({
-  ...{ name: "corp", url: issuer.url, clientId: CLIENT_ID, algorithms: ["ES256"], ca: issuer.ca },
+export const loginAt = (issuer: HumanIssuer, changes: Partial<OidcLogin> = {}): OidcLogin => ({
+  ...{ kind: "oidc", name: "corp", url: issuer.url, clientId: CLIENT_ID, algorithms: ["ES256"], ca: issuer.ca },
   ...{
     scopes: ["openid", "profile", "offline_access"],
     groups: { claim: "groups" },
@@ -27,10 +27,20 @@ export const SUDO = { uid: 0, pid: 902 };
 const loginUidOf = (pid: number) => (pid === SUDO.pid ? 2002 : undefined);
 
 export async function humansAt(issuer: HumanIssuer, t: TestContext, changes: Partial<HumanConfiguration> = {}) {
-  const store = await openStore(join(folder(t), "state"), quietLog());
-  t.after(() => store.close());
   // the issuer lives by the real clock
   const clock = handClock(Date.now());
+  const world = await humansBy({ logins: [loginAt(issuer)], people: [], roles: ROLES, ...changes }, t, clock);
+  /** By the code flow. */
+  const signIn = async (sub: string, by = world.humans, at = issuer, asking = ASKING) => {
+    const { url } = await by.beginCode(undefined, REDIRECT, asking);
+    return by.endCode(new URL(await new Walker(at.ca).signIn(url, sub)).searchParams, asking);
+  };
+  return { ...world, signIn };
+}
+
+export async function humansBy(configuration: HumanConfiguration, t: TestContext, clock: ReturnType<typeof handClock>) {
+  const store = await openStore(join(folder(t), "state"), quietLog());
+  t.after(() => store.close());
   const events: AuditEvent[] = [];
   /** What was withdrawn: why, and of these votes which. */
   const withdrawn: string[] = [];
@@ -46,6 +56,9 @@ export async function humansAt(issuer: HumanIssuer, t: TestContext, changes: Par
         clock,
         users: { first: () => undefined, now: async () => undefined },
         loginUidOf,
+        groupsOf: async () => new Set<string>(),
+        bootNs: () => BigInt(clock.nowMs()) * 1_000_000n,
+        bootId: "b1",
         emit: (event: AuditEvent) => void events.push(event),
       },
       withdraw: (isTheirs, reason) => {
@@ -53,18 +66,14 @@ export async function humansAt(issuer: HumanIssuer, t: TestContext, changes: Par
         withdrawn.push(...theirs.map(({ accounts }) => `${accounts[0]}: ${reason}`));
         return theirs.length;
       },
+      withdrawLent: () => 0,
       readSecret: async () => Buffer.from(CLIENT_SECRET),
     });
     t.after(() => humans.close());
-    humans.configure({ logins: [loginAt(issuer)], people: [], roles: ROLES, ...changes });
+    humans.configure(configuration);
     await humans.restore();
     return humans;
   };
   const humans = await begin();
-  /** By the code flow. */
-  const signIn = async (sub: string, by = humans, at = issuer, asking = ASKING) => {
-    const { url } = await by.beginCode(undefined, REDIRECT, asking);
-    return by.endCode(new URL(await new Walker(at.ca).signIn(url, sub)).searchParams, asking);
-  };
-  return { humans, begin, signIn, clock, events, kinds: () => events.map(({ kind }) => kind), store, votes, withdrawn };
+  return { humans, begin, clock, events, kinds: () => events.map(({ kind }) => kind), store, votes, withdrawn };
 }

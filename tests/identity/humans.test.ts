@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
 import { BREAK_GLASS_EACH_MAX, HUMAN_SEEN_MS, HUMAN_SESSIONS_EACH_MAX } from "../../src/base/limits.ts";
 import type { HumanConfiguration } from "../../src/identity/humans/humans.ts";
-import { type Login, NO_UID } from "../../src/model/human.ts";
+import type { OidcLogin } from "../../src/model/human.ts";
 import { HumanIssuer } from "../kit/human-issuer.ts";
 import { ASKING, humansAt, loginAt, ROLES, SUDO } from "./human-world.ts";
 
@@ -22,14 +22,14 @@ after(async () => {
   await issuer.stop();
   rmSync(dir, { recursive: true, force: true });
 });
-const login = (changes: Partial<Login> = {}) => loginAt(issuer, changes);
+const login = (changes: Partial<OidcLogin> = {}) => loginAt(issuer, changes);
 const world = (t: TestContext, changes: Partial<HumanConfiguration> = {}) => humansAt(issuer, t, changes);
 
 test("a session that another user shows is nobody's, and is not kept alive by it", async (t) => {
   const { humans, signIn, clock } = await world(t, { logins: [login({ scopes: ["openid", "profile"] })] });
   const { secret } = await signIn("ada");
   clock.advance(899_999);
-  for (const uid of [0, ASKING.uid + 1, NO_UID]) assert.equal(await humans.authenticate(secret, uid), undefined);
+  for (const uid of [0, ASKING.uid + 1, undefined]) assert.equal(await humans.authenticate(secret, uid), undefined);
   clock.advance(1);
   await assert.rejects(humans.authenticate(secret, ASKING.uid), { code: "HUMAN_SESSION_OVER" });
 });
@@ -129,10 +129,10 @@ test("whoever is revoked has approved nothing, also where no session and no toke
   await signIn("ada", humans, undefined, { uid: 2009, pid: 7 });
   const theirs = ["corp:ada: whoever gave it was revoked"];
   for (const sessions of [1, 0]) {
-    assert.deepEqual(await humans.revoke("Ada Lovelace", {}), { sessions, tokens: 0, approvals: 1 });
+    assert.deepEqual(await humans.revoke("Ada Lovelace", {}), { sessions, tokens: 0, delegations: 0, approvals: 1 });
     assert.deepEqual(withdrawn.splice(0), theirs);
   }
-  assert.deepEqual(await humans.revoke("unix:2001", {}), { sessions: 0, tokens: 0, approvals: 1 });
+  assert.deepEqual(await humans.revoke("unix:2001", {}), { sessions: 0, tokens: 0, delegations: 0, approvals: 1 });
   assert.deepEqual(withdrawn.splice(0), ["unix:2001: whoever gave it was revoked"]);
 });
 
@@ -168,7 +168,9 @@ test("a session that ends by itself, or by its human, takes back no approval; on
 });
 
 test("whoever is revoked by one of their accounts has no session by another one", async (t) => {
-  const { humans, signIn } = await world(t, { people: [{ name: "ada", accounts: ["corp:ada", "corp:ben"] }] });
+  const { humans, signIn } = await world(t, {
+    people: [{ name: "ada", accounts: ["corp:ada", "corp:ben"], groups: [] }],
+  });
   for (const who of ["corp:ada", "Ada Lovelace", "ada"]) {
     await signIn("ada");
     const { secret } = await signIn("ben");

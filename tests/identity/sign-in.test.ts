@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
-import { SIGN_IN_MS, SIGN_INS_EACH_MAX } from "../../src/base/limits.ts";
+import { SIGN_IN_MS, SIGN_INS_EACH_MAX, SIGN_INS_STRANGERS_MAX } from "../../src/base/limits.ts";
 import type { HumanConfiguration } from "../../src/identity/humans/humans.ts";
-import { type Login, NO_UID } from "../../src/model/human.ts";
+import type { OidcLogin } from "../../src/model/human.ts";
 import { CLIENT_ID, HumanIssuer } from "../kit/human-issuer.ts";
 import { makeKey, sign } from "../kit/issuer.ts";
 import { Walker } from "../kit/walker.ts";
@@ -26,7 +26,7 @@ after(async () => {
   await Promise.all([issuer.stop(), told.stop()]);
   rmSync(dir, { recursive: true, force: true });
 });
-const login = (changes: Partial<Login> = {}) => loginAt(issuer, changes);
+const login = (changes: Partial<OidcLogin> = {}) => loginAt(issuer, changes);
 const world = (t: TestContext, changes: Partial<HumanConfiguration> = {}) => humansAt(issuer, t, changes);
 
 test("by a code with PKCE somebody becomes a human with the roles of their groups, for a secret that nobody keeps", async (t) => {
@@ -95,7 +95,7 @@ test("over the network a sign-in is of the human who began it, and one human's k
   const { humans, signIn } = await world(t);
   const over = async (sub: string) => {
     const acting = (await humans.authenticate((await signIn(sub)).secret, ASKING.uid)) ?? assert.fail();
-    return { uid: NO_UID, pid: 0, acting };
+    return { uid: undefined, pid: undefined, acting };
   };
   const [ada, ben] = [await over("ada"), await over("ben")];
   const { url } = await humans.beginCode("corp", REDIRECT, ada);
@@ -105,6 +105,64 @@ test("over the network a sign-in is of the human who began it, and one human's k
   for (let index = 0; index < SIGN_INS_EACH_MAX; index += 1) await humans.beginCode("corp", REDIRECT, ada);
   await assert.rejects(humans.beginCode("corp", REDIRECT, ada), { code: "SIGN_INS_FULL" });
   await humans.beginCode("corp", REDIRECT, ben);
+});
+
+const STRANGER = { uid: undefined, pid: undefined, source: "192.0.2.9" };
+
+test("a stranger over the network ends what they began by a secret that no browser sees, and by nothing else", async (t) => {
+  const { humans, events } = await world(t);
+  const { url, flow } = await humans.beginCode("corp", REDIRECT, STRANGER);
+  assert.ok(!url.includes(flow));
+  const brought = new URL(await new Walker(issuer.ca).signIn(url, "ada")).searchParams;
+  // whoever sees the redirect, and whoever is somebody, has begun none of this
+  await assert.rejects(humans.endCode(brought, STRANGER), { code: "LOGIN_FLOW" });
+  await assert.rejects(humans.endCode(brought, STRANGER, brought.get("state") ?? ""), { code: "LOGIN_FLOW" });
+  await assert.rejects(humans.endCode(brought, ASKING, flow), { code: "LOGIN_FLOW" });
+  const { secret, session } = await humans.endCode(brought, { ...STRANGER, source: "198.51.100.1" }, flow);
+  await assert.rejects(humans.endCode(brought, STRANGER, flow), { code: "LOGIN_FLOW" });
+  assert.equal(session.uid, undefined);
+  assert.equal((await humans.authenticate(secret, undefined))?.human.account, "corp:ada");
+  for (const uid of [0, ASKING.uid]) assert.equal(await humans.authenticate(secret, uid), undefined);
+  const { fields = {} } = events.at(-1) ?? {};
+  assert.deepEqual([fields["human"], fields["source"], "uid" in fields], ["corp:ada", "198.51.100.1", false]);
+});
+
+test("a stranger ends no sign-in of a user, and a session of a user counts for nobody over the network", async (t) => {
+  const { humans, signIn } = await world(t);
+  const { url, flow } = await humans.beginCode("corp", REDIRECT, ASKING);
+  const brought = new URL(await new Walker(issuer.ca).signIn(url, "ada")).searchParams;
+  await assert.rejects(humans.endCode(brought, STRANGER, flow), { code: "LOGIN_FLOW" });
+  await humans.endCode(brought, ASKING);
+  const { secret } = await signIn("ben");
+  assert.equal(await humans.authenticate(secret, undefined), undefined);
+});
+
+test("by a device code a stranger becomes a human for the network, by the flow that they were given", async (t) => {
+  const { humans } = await world(t);
+  const { flow, completeUrl = "" } = await humans.beginDevice("corp", STRANGER);
+  await assert.rejects(humans.endDevice(flow, ASKING), { code: "LOGIN_FLOW" });
+  const answered = humans.endDevice(flow, STRANGER);
+  await new Walker(issuer.ca).signIn(completeUrl, "ada");
+  const { secret } = (await answered) ?? assert.fail("it has ended without an answer");
+  assert.equal((await humans.authenticate(secret, undefined))?.human.account, "corp:ada");
+});
+
+test("who has a network of IPv6 is one stranger there, by whichever of its addresses", async (t) => {
+  const { humans } = await world(t);
+  const from = (source: string) => humans.beginCode("corp", REDIRECT, { ...STRANGER, source });
+  for (let index = 0; index < SIGN_INS_EACH_MAX; index += 1) await from(`2001:db8:0:1::${index}`);
+  await assert.rejects(from("2001:db8:0:1:ffff::1"), { code: "SIGN_INS_FULL" });
+  await from("2001:db8:0:2::1");
+});
+
+test("strangers of many addresses leave room for the users of the host", async (t) => {
+  const { humans } = await world(t);
+  const from = (source: string) => humans.beginCode("corp", REDIRECT, { ...STRANGER, source });
+  for (let index = 0; index < SIGN_INS_EACH_MAX; index += 1) await from("192.0.2.1");
+  await assert.rejects(from("192.0.2.1"), { code: "SIGN_INS_FULL" });
+  for (let index = SIGN_INS_EACH_MAX; index < SIGN_INS_STRANGERS_MAX; index += 1) await from(`192.0.2.${index + 2}`);
+  await assert.rejects(from("198.51.100.1"), { code: "SIGN_INS_FULL" });
+  await humans.beginCode("corp", REDIRECT, ASKING);
 });
 
 const forged: readonly (readonly [string, (query: URLSearchParams) => void, string])[] = [

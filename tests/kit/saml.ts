@@ -45,6 +45,8 @@ export interface Said {
   readonly beginsMs: number;
   readonly endsMs: number;
   readonly confirmedUntilMs: number;
+  /** The request that it answers; absent: nobody's. */
+  readonly inResponseTo?: string;
   /** XML. */
   readonly attributes: string;
   readonly status: string;
@@ -53,10 +55,11 @@ export interface Said {
 /** As providers write one for a browser, in one line, so that tests can change it by its text. */
 export function responseXml(said: Said, nowMs: number): string {
   const at = (ms: number) => new Date(nowMs + ms).toISOString();
-  const confirmed = `NotOnOrAfter="${at(said.confirmedUntilMs)}" Recipient="${said.recipient}"`;
+  const answers = said.inResponseTo === undefined ? "" : ` InResponseTo="${said.inResponseTo}"`;
+  const confirmed = `NotOnOrAfter="${at(said.confirmedUntilMs)}" Recipient="${said.recipient}"${answers}`;
   return [
     `<samlp:Response xmlns:samlp="${SAMLP}" xmlns:saml="${SAML}" ID="_r-${said.id}" Version="2.0"`,
-    ` IssueInstant="${at(said.issuedMs)}" Destination="${said.recipient}"><saml:Issuer>${said.issuer}</saml:Issuer>`,
+    ` IssueInstant="${at(said.issuedMs)}" Destination="${said.recipient}"${answers}><saml:Issuer>${said.issuer}</saml:Issuer>`,
     `<samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:${said.status}"/></samlp:Status>`,
     `<saml:Assertion ID="_a-${said.id}" Version="2.0" IssueInstant="${at(said.issuedMs)}">`,
     `<saml:Issuer>${said.issuer}</saml:Issuer>`,

@@ -6,6 +6,7 @@ import type { Person } from "../../src/holds/entitled.ts";
 import type { HoldRequest } from "../../src/holds/hold.ts";
 import type { NotifyTarget } from "../../src/model/notify.ts";
 import { Answers } from "../../src/notify/answers.ts";
+import { keyOf, verify } from "../../src/notify/kinds.ts";
 import { Replays } from "../../src/notify/replays.ts";
 import type { Incoming } from "../../src/notify/signed.ts";
 import { ADA, answerOf, BEN, CYD, demand, EVE, world as holdsWorld, ROOT, request, STARTER } from "../holds/kit.ts";
@@ -19,6 +20,10 @@ const PEOPLE: Readonly<Record<string, Person>> = {
   starter: STARTER,
   root: ROOT,
 };
+/** As the daemon makes them of the settings' humans (daemon/chat-human.ts). */
+const HUMANS: Readonly<Record<string, Person>> = {
+  "slack:T1/HADA": { ...ADA, uid: undefined, user: "ada", accounts: ["slack:T1/HADA"] },
+};
 const SLACK = Object.fromEntries(Object.keys(PEOPLE).map((name) => [`slack:T1/${name.toUpperCase()}`, name]));
 
 async function given(
@@ -26,9 +31,11 @@ async function given(
   targets: readonly NotifyTarget[] = [target({ answers: { ...SLACK, "slack:T1/GONE": "gone" } })],
 ) {
   const { holds, clock, events } = await holdsWorld(t);
+  const replies: (readonly [string, string, string])[] = [];
   const answers = new Answers({
     ...{ clock, holds, readSecret, targets: () => targets, emit: (event) => events.push(event) },
-    humanOf: async (account, { answers: users }) => PEOPLE[users[account] ?? ""],
+    humanOf: async (account, { answers: users }) => PEOPLE[users[account] ?? ""] ?? HUMANS[account],
+    tellSender: async ({ name }, url, text) => void replies.push([name, url, text]),
   });
   const nowMs = () => clock.nowMs();
   const open = async (asked: HoldRequest = request()) => {
@@ -42,7 +49,7 @@ async function given(
     const { status, body } = await answers.take(name, incoming);
     return [status, (body as { error?: { code: string } }).error?.code];
   };
-  return { holds, answers, clock, events, nowMs, open, told, codeOf };
+  return { holds, answers, clock, events, nowMs, open, told, codeOf, replies };
 }
 
 test("a signed approval of one who may answer lets it go, and the trail says by which account", async (t) => {
@@ -166,12 +173,87 @@ test("one human by two accounts counts once, two humans as two", async (t) => {
 test("an answer by a target that is not told of the hold is refused", async (t) => {
   const { open, nowMs, codeOf } = await given(t, [
     target({ groups: ["dba"], answers: SLACK }),
-    target({ name: "all", answers: SLACK }),
+    target({ name: "all", answers: SLACK, secret: { env: "other-slack" } }),
   ]);
   const { id, digest } = await open();
-  const press = (atMs: number) => slackPress({ atMs, hold: id, digest, user: "ADA" });
-  assert.deepEqual(await codeOf("ops", press(nowMs())), [422, "APPROVAL_UNKNOWN"]);
-  assert.deepEqual(await codeOf("all", press(nowMs() + 1_000)), [200, undefined]);
+  const press = (secret: string) =>
+    slackPress({ atMs: nowMs(), hold: id, digest, user: "ADA", secret: SECRETS[secret] ?? "" });
+  assert.deepEqual(await codeOf("ops", press("slack")), [422, "APPROVAL_UNKNOWN"]);
+  assert.deepEqual(await codeOf("all", press("other-slack")), [200, undefined]);
+});
+
+for (const [kind, send, same] of [
+  ["slack", slackPress, SECRETS["slack"]],
+  ["teams", teamsPost, SECRETS["teams"]],
+  ["webhook", webhookPost, SECRETS["webhook"]],
+] as const) {
+  test(`${kind}: what one target's users have answered does not count at another target`, async (t) => {
+    const ops = target({ kind, groups: ["dba"] });
+    const [[account = ""] = []] = Object.entries(ops.answers);
+    const elsewhere = account.replace("webhook:ops/", "webhook:all/");
+    const all = (secret: string) =>
+      target({ name: "all", kind, secret: { env: secret }, answers: { [elsewhere]: "ada" } });
+    const targets = [ops, all(`other-${kind}`)];
+    const { open, nowMs, codeOf, told, answers } = await given(t, targets);
+    const { id, digest, answer } = await open();
+    const sent = () => send({ atMs: nowMs(), hold: id, digest });
+    // control: nothing in what is signed says for which target it is, so that with one secret the signature is good at both
+    for (const [at, env] of [
+      [ops, kind],
+      [all(kind), kind],
+    ] as const) {
+      const key = keyOf({ kind }, await readSecret({ env }));
+      assert.equal(verify(at, sent(), key, nowMs()).read().hold, id);
+    }
+    assert.deepEqual(await codeOf("all", sent()), [401, "NOTIFY_SIGNATURE"]);
+    targets[1] = all(same ?? ""); // another file with the same in it
+    assert.deepEqual(await answers.take("all", sent()), { status: 503, body: {} });
+    assert.equal(told("notify.refused").at(-1)?.["code"], "NOTIFY_SECRET_SHARED");
+    assert.equal(await answerOf(answer), "waits");
+    targets.shift();
+    assert.equal((await answers.take("all", sent())).status, 200); // alone it is its own
+    assert.equal(await answerOf(answer), "approved");
+  });
+}
+
+test("one secret for a Slack and for a webhook is one secret, however each reads it", async (t) => {
+  const twin = target({ name: "hook", kind: "webhook", secret: { env: "webhook" }, answers: {} });
+  const { open, nowMs, answers, told } = await given(t, [target({ secret: { env: "webhook" }, answers: SLACK }), twin]);
+  const { id, digest } = await open();
+  const press = slackPress({ atMs: nowMs(), hold: id, digest, user: "ADA", secret: SECRETS["webhook"] ?? "" });
+  assert.equal((await answers.take("ops", press)).status, 503);
+  assert.equal(told("notify.refused").at(-1)?.["code"], "NOTIFY_SECRET_SHARED");
+});
+
+test("a human whom the settings name answers by their account, and by no other target's", async (t) => {
+  const humans = ["slack:T1/HADA"];
+  const targets = [
+    target({ answers: {}, humans }),
+    target({ name: "all", answers: SLACK, secret: { env: "other-slack" } }),
+  ];
+  const { open, nowMs, codeOf, told, holds } = await given(t, targets);
+  const { id, digest, answer } = await open();
+  const press = (secret: string) =>
+    slackPress({ atMs: nowMs(), hold: id, digest, user: "HADA", secret: SECRETS[secret] ?? "" });
+  assert.deepEqual(await codeOf("all", press("other-slack")), [403, "NOTIFY_ACCOUNT"]);
+  assert.equal(await answerOf(answer), "waits");
+  assert.deepEqual(await codeOf("ops", press("slack")), [200, undefined]);
+  assert.equal(await answerOf(answer), "approved");
+  const [fields] = told("notify.answered");
+  assert.deepEqual([fields?.["account"], fields?.["user"], fields?.["uid"]], ["slack:T1/HADA", "ada", undefined]);
+  assert.deepEqual((await holds.get(id))?.votes[0]?.accounts, ["slack:T1/HADA"]);
+});
+
+test("who pressed a button in Slack is told there why it did not count, and strangers are told nothing", async (t) => {
+  const { open, nowMs, codeOf, replies } = await given(t);
+  const { id, digest } = await open();
+  const good = { atMs: nowMs(), hold: id, digest };
+  await codeOf("ops", slackPress({ ...good, user: "NOBODY" }));
+  await codeOf("ops", turned(slackPress({ ...good, user: "EVE" })));
+  await codeOf("ops", slackPress({ ...good, user: "ADA" }));
+  const [[target, url, text] = assert.fail("nobody was told"), second] = replies;
+  assert.deepEqual([target, url, second], ["ops", "https://hooks.slack.com/actions/T1/2/3", undefined]);
+  assert.match(text, /^Cannot take the answer: slack:T1\/NOBODY is nobody who may answer here\. Let an administrator/);
 });
 
 test("a target that takes no answers, and one that is none, are the same to whoever asks", async (t) => {

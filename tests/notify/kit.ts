@@ -6,8 +6,8 @@ import type { IncomingHttpHeaders, RequestListener } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
+import type { Judging } from "../../src/holds/entitled.ts";
 import type { HoldRecord } from "../../src/holds/record.ts";
-import type { HumansOf } from "../../src/model/human.ts";
 import type { NotifyTarget } from "../../src/model/notify.ts";
 import type { SecretRef } from "../../src/model/sink.ts";
 import type { Incoming } from "../../src/notify/signed.ts";
@@ -50,6 +50,7 @@ export function target(changes: Partial<NotifyTarget> = {}): NotifyTarget {
     },
     ...(kind === "teams" ? { tenant: TENANT } : {}),
     answers: { [accounts[kind]]: "anna" },
+    humans: [],
     ...changes,
   };
 }
@@ -61,6 +62,7 @@ interface Sending {
   readonly digest?: string;
   readonly answer?: string;
   readonly user?: string;
+  readonly replyUrl?: string;
 }
 
 /** The press of a button, as Slack posts it: the body has more than we need, and escapes slashes and other alphabets. */
@@ -74,6 +76,7 @@ export function slackPress(sending: Sending = {}, body = slackBody(sending)): In
 
 export function slackPayload(sending: Sending = {}): Readonly<Record<string, unknown>> {
   const { hold = HOLD, digest = DIGEST, answer = "approve", user = "U456" } = sending;
+  const { replyUrl = "https://hooks.slack.com/actions/T1/2/3" } = sending;
   const text = { type: "plain_text", text: "Approve", emoji: false };
   return {
     type: "block_actions",
@@ -81,7 +84,7 @@ export function slackPayload(sending: Sending = {}): Readonly<Record<string, unk
     ...{ api_app_id: "A1", token: "x", container: { type: "message", message_ts: "1", channel_id: "C1" } },
     ...{ trigger_id: "1.2.3", team: { id: "T1", domain: "acme" }, enterprise: null, is_enterprise_install: false },
     message: { type: "message", text: "Held: \u{1f512} ünsafe </x>\ttab", blocks: [{ type: "section", text }] },
-    response_url: "https://hooks.slack.com/actions/T1/2/3",
+    response_url: replyUrl,
     actions: [{ action_id: answer, block_id: "sallyport", text, value: `${hold} ${digest}`, type: "button" }],
   };
 }
@@ -144,8 +147,8 @@ export function turned(incoming: Incoming, at = incoming.body.length - 1): Incom
   return { ...incoming, body };
 }
 
-/** Everybody has one account. */
-export const humansOf: HumansOf = (accounts) => new Set(accounts);
+/** Everybody has one account, and nobody lends anything. */
+export const JUDGING: Judging = { humansOf: (accounts) => new Set(accounts), standing: () => undefined };
 
 export function record(changes: Partial<HoldRecord> = {}): HoldRecord {
   return {

@@ -6,7 +6,7 @@ import type { HoldRecord } from "../../src/holds/record.ts";
 import type { Moment } from "../../src/model/notify.ts";
 import { messageOf } from "../../src/notify/kinds.ts";
 import { concerns, momentOf, noticeOf, testNotice, wants } from "../../src/notify/notice.ts";
-import { DIGEST, HOLD, humansOf, NOW, record } from "./kit.ts";
+import { DIGEST, HOLD, JUDGING, NOW, record } from "./kit.ts";
 
 const kinds = ["slack", "teams", "webhook"] as const;
 const ADA = {
@@ -15,7 +15,7 @@ const ADA = {
 } as const;
 
 test("a webhook gets one documented shape, with ids alone unless told", () => {
-  assert.deepEqual(messageOf({ kind: "webhook" }, noticeOf(record(), "held", NOW, "ids", humansOf)), {
+  assert.deepEqual(messageOf({ kind: "webhook" }, noticeOf(record(), "held", NOW, "ids", JUDGING)), {
     type: "notice.held",
     timestamp: "2026-01-31T12:00:00.000Z",
     data: {
@@ -25,7 +25,7 @@ test("a webhook gets one documented shape, with ids alone unless told", () => {
       ...{ openedAt: "2026-01-31T12:00:00.000Z", expiresAt: "2026-01-31T12:10:00.000Z" },
     },
   });
-  const { data } = noticeOf(record(), "held", NOW, "statements", humansOf);
+  const { data } = noticeOf(record(), "held", NOW, "statements", JUDGING);
   assert.deepEqual(data.statements, record().statements);
 });
 
@@ -33,7 +33,7 @@ for (const kind of kinds) {
   test(`${kind}: with ids, nothing of statements, parameters, processes, results and the rest of the digest leaves`, () => {
     const ended = record({ state: "executed", endedMs: NOW, result: "DELETE 5", reason: "because of hunter2" });
     for (const one of [record(), ended]) {
-      const text = JSON.stringify(messageOf({ kind }, noticeOf(one, "held", NOW, "ids", humansOf)));
+      const text = JSON.stringify(messageOf({ kind }, noticeOf(one, "held", NOW, "ids", JUDGING)));
       assert.ok(text.includes(HOLD) && text.includes("sql.delete") && text.includes("public.orders"), text);
       for (const word of ["where id", "psql", "runner", "DELETE 5", "hunter2", `${DIGEST}c`])
         assert.ok(!text.includes(word));
@@ -41,7 +41,7 @@ for (const kind of kinds) {
   });
 
   test(`${kind}: with statements they are told as they were recorded, with their parameters`, () => {
-    const text = JSON.stringify(messageOf({ kind }, noticeOf(record(), "held", NOW, "statements", humansOf)));
+    const text = JSON.stringify(messageOf({ kind }, noticeOf(record(), "held", NOW, "statements", JUDGING)));
     assert.ok(text.includes("delete from orders where id = $1"), text);
   });
 
@@ -59,7 +59,7 @@ interface Block {
 }
 
 function blocks(one: HoldRecord, moment: Moment = "held", show: "ids" | "statements" = "ids"): readonly Block[] {
-  return (messageOf({ kind: "slack" }, noticeOf(one, moment, NOW, show, humansOf)) as { blocks: readonly Block[] })
+  return (messageOf({ kind: "slack" }, noticeOf(one, moment, NOW, show, JUDGING)) as { blocks: readonly Block[] })
     .blocks;
 }
 const buttons = (all: readonly Block[]) =>
@@ -86,7 +86,7 @@ test("what does not fit whole is not shown in part, and cannot be answered by th
   assert.equal(buttons(cut), undefined);
   const text = JSON.stringify(cut);
   assert.ok(text.includes(`sallyport approvals show ${HOLD}`) && !text.includes("xxx") && !text.includes(DIGEST), text);
-  const card = JSON.stringify(messageOf({ kind: "teams" }, noticeOf(long(5_000), "held", NOW, "statements", humansOf)));
+  const card = JSON.stringify(messageOf({ kind: "teams" }, noticeOf(long(5_000), "held", NOW, "statements", JUDGING)));
   assert.ok(card.includes("sallyport approvals show") && !card.includes(DIGEST), card);
 });
 
@@ -98,7 +98,7 @@ const hostile = record({
 });
 
 test("slack: nothing that an agent wrote is read as markup, mention or link", () => {
-  const message = messageOf({ kind: "slack" }, noticeOf(hostile, "held", NOW, "statements", humansOf)) as {
+  const message = messageOf({ kind: "slack" }, noticeOf(hostile, "held", NOW, "statements", JUDGING)) as {
     text: string;
   };
   assert.ok(!/[<>]/.test(message.text), message.text);
@@ -110,7 +110,7 @@ test("slack: nothing that an agent wrote is read as markup, mention or link", ()
 });
 
 test("teams: nothing that an agent wrote is read as markup, and the card says how to answer", () => {
-  const message = JSON.stringify(messageOf({ kind: "teams" }, noticeOf(hostile, "held", NOW, "statements", humansOf)));
+  const message = JSON.stringify(messageOf({ kind: "teams" }, noticeOf(hostile, "held", NOW, "statements", JUDGING)));
   const { attachments } = JSON.parse(message) as { attachments: { content: { body: { type: string }[] } }[] };
   for (const { type } of attachments[0]?.content.body ?? []) assert.equal(type, "RichTextBlock");
   assert.ok(message.includes(`@Sallyport approve ${HOLD} ${DIGEST}`) && !message.includes("\u202e"));
@@ -119,7 +119,7 @@ test("teams: nothing that an agent wrote is read as markup, and the card says ho
 test("teams takes it: 28 KB at most, whatever a statement is made of", () => {
   for (const text of [`select\n${"\n1,".repeat(900)}`, `${"x\n".repeat(99)}${"\u20ac".repeat(2_600)}`]) {
     const long = record({ statements: [{ text, parameters: [], actions: ["sql.read"] }] });
-    const card = JSON.stringify(messageOf({ kind: "teams" }, noticeOf(long, "held", NOW, "statements", humansOf)));
+    const card = JSON.stringify(messageOf({ kind: "teams" }, noticeOf(long, "held", NOW, "statements", JUDGING)));
     assert.ok(Buffer.byteLength(card) <= 28 * 1024, `${Buffer.byteLength(card)} bytes`);
   }
 });
@@ -128,7 +128,7 @@ test("a value that is cut is not cut amid a character", () => {
   for (const before of ["", "x"]) {
     const long = record({ message: `${before}${"\u{1f512}".repeat(2_000)}` });
     for (const kind of ["slack", "teams"] as const) {
-      const message = JSON.stringify(messageOf({ kind }, noticeOf(long, "held", NOW, "ids", humansOf)));
+      const message = JSON.stringify(messageOf({ kind }, noticeOf(long, "held", NOW, "ids", JUDGING)));
       assert.ok(!/\\ud[89a-f]/.test(message), kind);
     }
   }

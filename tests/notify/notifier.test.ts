@@ -12,7 +12,7 @@ import { Notifier } from "../../src/notify/notifier.ts";
 import { until as eventually } from "../audit/kit.ts";
 import { ADA, answerOf, world as holdsWorld, request } from "../holds/kit.ts";
 import { quietLog } from "../store/folder.ts";
-import { humansOf, receiver, SECRETS, target } from "./kit.ts";
+import { JUDGING, receiver, SECRETS, target } from "./kit.ts";
 
 /** Handshakes of a busy machine take their time. */
 const until = (what: string, holds: () => boolean) => eventually(what, holds, 20_000);
@@ -29,7 +29,7 @@ async function given(t: TestContext, targets: readonly NotifyTarget[], urls: Rea
   };
   const world = { readSecret, nowMs: () => clock.nowMs(), version: "0.1.0" };
   const emit = (event: (typeof events)[number]) => void events.push(event);
-  const notifier = new Notifier({ clock, log, emit, world, holds, humansOf, backOff: QUICK });
+  const notifier = new Notifier({ clock, log, emit, world, holds, ...JUDGING, backOff: QUICK });
   t.after(() => notifier.close());
   notifier.prepare({ targets })();
   const open = async (asked = request()) => {

@@ -41,7 +41,9 @@ const kinds = [
 for (const { kind, send, bodyOf, account } of kinds) {
   for (const answer of ["approve", "deny"] as const) {
     test(`${kind}: a signed ${answer} is read`, () => {
-      assert.deepEqual(read(kind, send({ answer })), { account, hold: HOLD, digest: DIGEST, answer });
+      const { replyUrl, ...said } = read(kind, send({ answer }));
+      assert.deepEqual(said, { account, hold: HOLD, digest: DIGEST, answer });
+      assert.equal(replyUrl, kind === "slack" ? "https://hooks.slack.com/actions/T1/2/3" : undefined);
     });
   }
 

@@ -4,11 +4,11 @@ import { test } from "node:test";
 import { NOTIFY_QUEUED_MAX } from "../../src/base/limits.ts";
 import { noticeOf } from "../../src/notify/notice.ts";
 import { type Message, Waiting } from "../../src/notify/waiting.ts";
-import { humansOf, NOW, record } from "./kit.ts";
+import { JUDGING, NOW, record } from "./kit.ts";
 
 function message(id: string, agent: string): Message {
   const held = record({ agent });
-  return { id, notice: noticeOf(held, "held", NOW, "ids", humansOf), demands: held.demands, queuedMs: NOW };
+  return { id, notice: noticeOf(held, "held", NOW, "ids", JUDGING), demands: held.demands, queuedMs: NOW };
 }
 
 function holding(...all: readonly (readonly [id: string, agent: string])[]): Waiting {

@@ -12,6 +12,7 @@ const LINES_MAX = 400;
 const LONG: Readonly<Record<string, string>> = {
   "src/base/limits.ts": "every maximum with its reason",
   "src/control/ports.ts": "what control asks of the daemon, port by port",
+  "src/identity/humans/humans.ts": "the one face of humans: each call joins parts that know nothing of each other",
   "src/main.ts": "builds every part and joins them, one after the other",
   "src/path/driver.ts": "decide, record, settle, forward: the order is the promise, and stands in one place",
   "src/policy/evaluate.ts": "one closure per kind of CEL node; the switch is the evaluator",
@@ -27,7 +28,6 @@ const LONG: Readonly<Record<string, string>> = {
   "tests/control/cli.test.ts": "rows and one fake daemon",
   "tests/control/fake-daemon.ts": "one port after the other",
   "tests/evidence/tamper.test.ts": "rows",
-  "tests/identity/saml-forgery.test.ts": "rows",
   "tests/kit/attacks.ts": "rows",
   "tests/path/connection.test.ts": "one world, and every step of a connection through it",
   "tests/protocols/postgres/analysis.test.ts": "rows",

@@ -358,7 +358,7 @@ test("a legal hold names the human who gave it, also after a restart; one from b
   const now = {
     sessionId: "s2",
     reason: "case 2",
-    uid: 4_294_967_295,
+    uid: undefined,
     sinceMs: 2,
     human: "corp:ada",
     humanName: "Ada",
@@ -368,4 +368,35 @@ test("a legal hold names the human who gave it, also after a restart; one from b
   const again = await openStore(dir, quietLog());
   t.after(() => again.close());
   assert.deepEqual(await again.legalHolds.all(), [old, now]);
+});
+
+test("what somebody asked for over the network is of no user, in each row of it", async (t) => {
+  const dir = folder(t);
+  const store = await openStore(dir, quietLog());
+  const uid = undefined;
+  const order = { sinceMs: 5, uid, reason: "odd" };
+  const state = { agent: "ci", quarantine: order, revocation: order, observation: { untilMs: 9, uid } };
+  const names = {
+    cgroup: "/a",
+    agent: "ci",
+    kind: "tag",
+    matcher: "",
+    container: "",
+    startedBy: ["corp:ada"],
+  } as const;
+  const tag = { ...names, cgroupId: 1n, slot: await store.tags.slotOf("ci"), runId: undefined, uid, createdMs: 5 };
+  const times = { givenMs: 1, endsMs: 2, boot: { id: "b", endsNs: 3n } };
+  const grant = { ...times, id: "g", agent: "ci", connections: ["orders"], uid, reason: "" };
+  const hold = { sessionId: "s1", reason: "case 4711", uid, sinceMs: 1 };
+  await store.agentStates.put(state);
+  await store.tags.put(tag);
+  await store.grants.put(grant);
+  await store.legalHolds.put(hold);
+  await store.close();
+  const again = await openStore(dir, quietLog());
+  t.after(() => again.close());
+  assert.deepEqual(await again.agentStates.all(), [state]);
+  assert.deepEqual(await again.tags.all(), [tag]);
+  assert.deepEqual(await again.grants.all(), [grant]);
+  assert.deepEqual(await again.legalHolds.all(), [hold]);
 });

@@ -1,25 +1,13 @@
 /** Debian's chromium, a real issuer and a real daemon: both flows as a person walks them, by the issuer's own pages. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type Browser, chromium, type Page } from "playwright-core";
-import { sessionFile } from "../../src/control/cli/session-file.ts";
-import { Daemon, SALLYPORT } from "../kit/daemon.ts";
+import type { Browser, Page } from "playwright-core";
+import { Daemon } from "../kit/daemon.ts";
 import { CLIENT_ID, HumanIssuer } from "../kit/human-issuer.ts";
-
-/** Debian's package. */
-const CHROMIUM = "/usr/bin/chromium";
-/** Root, as whom tests run, has no sandbox of chromium's; fonts that pages ask for elsewhere stay there. */
-const ARGUMENTS = [
-  "--no-sandbox",
-  "--disable-background-networking",
-  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
-];
-/** A loaded machine takes its time to draw a page. */
-const PATIENCE_MS = 60_000;
+import { launchBrowser, login as loginBy, openPage } from "./browser.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sallyport-test-"));
 const issuer = new HumanIssuer(folder, { people: { ada: { name: "Ada Lovelace", groups: ["sre"] } } });
@@ -31,7 +19,7 @@ before(async () => {
   const login = `{ name: corp, issuer: "${issuer.url}", clientId: ${CLIENT_ID}, ca: ${issuer.caFile}, groups: groups }`;
   const settings = `identity: { logins: [${login}] }\nroles: { reviewer: ["corp:sre"] }\n`;
   daemon = await Daemon.start({ settings, policies: { "none.yaml": "rules: []\n" } });
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: [...ARGUMENTS], timeout: PATIENCE_MS });
+  browser = await launchBrowser();
 });
 after(async () => {
   await browser?.close();
@@ -40,34 +28,9 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A profile of its own. The issuer's certificate is the test's; the daemon, which matters, verifies it. */
-async function open(): Promise<Page> {
-  const page = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
-  return page;
-}
-
-/** The command line with a home of its own; `walk` gets the address that it prints, the one with the code in it where there are two. */
-async function login(options: readonly string[], walk: (url: string) => Promise<void>) {
-  const home = mkdtempSync(join(folder, "home-"));
-  const env = { PATH: process.env["PATH"], HOME: home };
-  const args = ["--run", daemon.runDir, "login", ...options];
-  const child = spawn(SALLYPORT, args, { env, stdio: ["ignore", "pipe", "pipe"] });
-  let [stdout, stderr] = ["", ""];
-  let walking: Promise<void> | undefined;
-  child.stdout.on("data", (part) => (stdout += String(part)));
-  child.stderr.on("data", (part) => {
-    stderr += String(part);
-    const urls = stderr.match(/^https:\S+$/gm) ?? [];
-    const url = urls[options.includes("--device") ? 1 : 0];
-    if (url === undefined || !stderr.endsWith("\n")) return;
-    walking ??= walk(url);
-    walking.catch(() => child.kill()); // nobody comes back any more; told below
-  });
-  const code = await new Promise((resolve, reject) => child.once("error", reject).once("close", resolve));
-  await walking;
-  return { code, stdout, stderr, secret: () => readFileSync(sessionFile({ HOME: home }, daemon.runDir), "utf8") };
-}
+const open = () => openPage(browser);
+const login = (options: readonly string[], walk: (url: string) => Promise<void>) =>
+  loginBy(daemon, folder, options, walk);
 
 async function signIn(page: Page): Promise<void> {
   await page.fill('input[name="login"]', "ada");

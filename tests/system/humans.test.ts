@@ -14,7 +14,9 @@ import { ApiClient } from "../../src/control/cli/client.ts";
 import { bearerOf } from "../../src/control/cli/session-file.ts";
 import type { BrokenGlassListing, HumanSessionListing, Who } from "../../src/control/human-ports.ts";
 import type { LegalHoldListing } from "../../src/control/retention-ports.ts";
+import { makeCertificate } from "../kit/certificate.ts";
 import { SALLYPORT } from "../kit/daemon.ts";
+import { freePort } from "../kit/free-port.ts";
 import { CLIENT_ID, HumanIssuer } from "../kit/human-issuer.ts";
 import { Walker } from "../kit/walker.ts";
 import { until } from "../path/kit.ts";
@@ -47,9 +49,12 @@ const PEOPLE: Record<string, Readonly<Record<string, unknown>>> = {
 const folder = mkdtempSync(join(tmpdir(), "sallyport-test-"));
 const issuer = new HumanIssuer(folder, { people: PEOPLE });
 let world: World;
+/** Where the API is served over TLS. */
+let far: ReturnType<typeof makeCertificate> & { readonly port: number };
 
 before(async () => {
   await issuer.start();
+  far = { ...makeCertificate(mkdtempSync(join(folder, "far-")), ["127.0.0.1"]), port: await freePort() };
   world = await startWorld({ policies: { "people.yaml": POLICY }, more: SETTINGS() });
   chmodSync(world.daemon.folder, 0o755);
 });
@@ -63,6 +68,7 @@ beforeEach(async () => {
 });
 
 const SETTINGS = () => `
+api: { listen: "127.0.0.1:${far.port}", certificate: ${far.certificateFile}, key: { file: ${far.keyFile} }, login: [code, device] }
 identity:
   logins:
     - { name: corp, issuer: "${issuer.url}", clientId: ${CLIENT_ID}, ca: ${issuer.caFile}, groups: groups }
@@ -112,9 +118,13 @@ async function browse(url: string, sub: string): Promise<void> {
 }
 
 /** By `login`, as the issuer's pages are walked. */
-async function signIn(sub: string, ...options: readonly string[]): Promise<Ended> {
+function signIn(sub: string, ...options: readonly string[]): Promise<Ended> {
+  return signInAt(sub, sub, ["login", ...options]);
+}
+
+async function signInAt(place: string, sub: string, options: readonly string[]): Promise<Ended> {
   let walking: Promise<void> | undefined;
-  const ended = await as(sub, ["login", ...options], (stderr) => {
+  const ended = await as(place, options, (stderr) => {
     const urls = [...stderr.matchAll(/^https:\S+$/gm)].map(([url]) => url);
     const url = options.includes("--device") ? urls[1] : urls[0];
     if (url !== undefined && stderr.endsWith("\n")) walking ??= browse(url, sub);
@@ -237,6 +247,62 @@ test("broken glass makes an admin who approves what others started, is told as a
   );
   await review("cyd");
   assert.deepEqual(await waits(), []);
+});
+
+/** Flags of a command line on another host; each of those has a home of its own there. */
+const FAR = () => ["--url", `https://127.0.0.1:${far.port}`, "--ca", far.caFile];
+
+test("from another host people sign in over TLS, by either flow, and answer as themselves; no user of this host is told", async () => {
+  assert.match((await as("far-ben", [...FAR(), "approvals"])).stderr, /API_TOKEN_INVALID.*nothing was shown/);
+  for (const [sub, ...options] of [["ben"], ["cyd", "--device"]] as const) {
+    const { code, stdout, stderr } = await signInAt(`far-${sub}`, sub, [...FAR(), "login", ...options]);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^you are (Ben|Cyd) \(corp:/);
+  }
+  const psql = world.psql("DELETE FROM orders WHERE id = 4;\n");
+  const { id } = await waiting(world);
+  assert.match(
+    (await as("far-cyd", [...FAR(), "approvals", "approve", id])).stderr,
+    /only root and members of corp:sre/,
+  );
+  const { code, stderr } = await as("far-ben", [...FAR(), "approvals", "approve", id]);
+  assert.equal(code, 0, stderr);
+  assert.match((await psql).stdout, /DELETE 1/);
+  const told = () => {
+    const fieldsOf = (event: Record<string, unknown>) => event["fields"] as Record<string, unknown>;
+    const events = world.daemon.events();
+    const login = events.filter(({ kind }) => kind === "human.login").map(fieldsOf);
+    const calls = events.filter(({ kind }) => kind === "api.call").map(fieldsOf);
+    return {
+      login: login.find(({ human, source }) => human === "corp:ben" && source !== undefined),
+      call: calls.find(
+        ({ route, source, human }) =>
+          route === "/v1/approvals/:id/approve" && source !== undefined && human === "corp:ben",
+      ),
+    };
+  };
+  await until(() => told().call !== undefined, "the trail has the call");
+  const { login = {}, call = {} } = told();
+  assert.deepEqual([login["source"], "uid" in login, "pid" in login], ["127.0.0.1", false, false]);
+  assert.deepEqual([call["human"], "uid" in call, "pid" in call], ["corp:ben", false, false]);
+  assert.match(String(call["credential"]), /^session [0-9a-f]{12}$/);
+});
+
+test("a session of the network counts for no process of the host, and one of the host not over the network", async () => {
+  const secretOf = (who: string) => {
+    const path = join(home(who), ".local", "state", "sallyport");
+    return readFileSync(join(path, readdirSync(path)[0] ?? ""), "utf8").trim();
+  };
+  const local = new ApiClient(world.daemon.runDir, { bearer: () => secretOf("far-ben") });
+  await assert.rejects(local.get("/v1/whoami"), { code: "API_TOKEN_INVALID" });
+  const { host, port, ca } = { host: "127.0.0.1", port: far.port, ca: readFileSync(far.caFile) };
+  const overTls = (who: string) =>
+    new ApiClient("", { bearer: () => secretOf(who) }, { origin: `https://${host}:${port}`, host, port, ca });
+  await assert.rejects(overTls("ada").get("/v1/whoami"), { code: "API_TOKEN_INVALID" });
+  const who = await overTls("far-ben").get<Who>("/v1/whoami");
+  assert.deepEqual([who.account, who.uid], ["corp:ben", undefined]);
+  assert.match((await as("far-ben", [...FAR(), "logout"])).stdout, /^signed out/);
+  assert.match((await as("far-cyd", [...FAR(), "logout"])).stdout, /^signed out/);
 });
 
 test("what was begun is as it was for the next daemon, a revoked session is over, and logout ends one", async () => {

@@ -2,9 +2,10 @@
 import { readFileSync } from "node:fs";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
-import type { Role } from "../../model/role.ts";
+import { ANSWERING, type Role } from "../../model/role.ts";
 import type { Caller, Peer } from "../ports.ts";
 import { ApiFault } from "./faults.ts";
+import type { Route } from "./route.ts";
 
 /** The group whose members may run and list until roles exist. */
 export const GROUP = "sallyport";
@@ -73,15 +74,16 @@ export function tokenInvalid(): ApiFault {
 export const ADMINS: readonly Role[] = ["admin"];
 export const AUDITORS: readonly Role[] = ["auditor", "admin"];
 export const RUNNERS: readonly Role[] = ["member", "admin"];
-export const ANSWERERS: readonly Role[] = ["member", "reviewer", "admin"];
+export const ANSWERERS: readonly Role[] = ANSWERING;
 
-/** Throws API_NOT_PERMITTED unless the caller has one of the roles. */
-export function requireRole(caller: Caller, roles: readonly Role[]): void {
-  if (isEntitled(caller, { roles })) return;
-  throw notPermitted(`This needs root, or the role ${roles.join(" or ")}`);
+/** Throws API_NOT_PERMITTED unless the caller has one of the roles; a stranger may sign in. */
+export function requireRole(caller: Caller, route: Pick<Route, "roles" | "signsIn">): void {
+  if (isEntitled(caller, route)) return;
+  throw notPermitted(`This needs root, or the role ${route.roles.join(" or ")}`);
 }
 
-export function isEntitled(caller: Caller | undefined, { roles }: { readonly roles: readonly Role[] }): boolean {
+export function isEntitled(caller: Caller | undefined, { roles, signsIn }: Pick<Route, "roles" | "signsIn">): boolean {
+  if (caller?.isStranger === true) return signsIn !== undefined;
   return caller !== undefined && roles.some((role) => caller.roles.has(role));
 }
 

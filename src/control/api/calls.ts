@@ -1,5 +1,6 @@
 /** Which requests the audit trail tells of, and how: routes by their pattern, never what was asked of them. */
-import type { AuditEvent } from "../../model/event.ts";
+import { type AuditEvent, processFields } from "../../model/event.ts";
+import { shownAs } from "../../model/human.ts";
 import type { Caller, Peer } from "../ports.ts";
 import type { ApiFault } from "./faults.ts";
 import { RateFault } from "./rates.ts";
@@ -45,9 +46,10 @@ function isTold(route: Route | undefined): boolean {
 }
 
 function whoOf({ peer, source, caller }: Call) {
+  const acting = caller?.acting;
   return {
     ...(source === undefined ? {} : { source }),
-    ...(peer === undefined ? {} : { uid: peer.uid, pid: peer.pid }),
-    ...(caller?.acting === undefined ? {} : { human: caller.acting.human.account }),
+    ...(peer === undefined ? {} : processFields(peer)),
+    ...(acting === undefined ? {} : { human: acting.human.account, credential: shownAs(acting) }),
   };
 }

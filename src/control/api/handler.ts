@@ -6,6 +6,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import type { Clock } from "../../base/clock.ts";
 import { codeOf, messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
+import { networkOf } from "../../base/network.ts";
 import type { Caller, ControlPorts } from "../ports.ts";
 import { send, sendFault, type Watchers } from "./answers.ts";
 import { readBody } from "./bodies.ts";
@@ -49,7 +50,7 @@ export class Handler {
    * Whose session or token a process of this user shows; undefined: it shows none. A session is shown by the user who
    * signed in and by no other. Throws API_TOKEN_INVALID, HUMAN_SESSION_OVER.
    */
-  async shownBy({ headers }: IncomingMessage, uid: number): Promise<Caller | undefined> {
+  async shownBy({ headers }: IncomingMessage, uid: number | undefined): Promise<Caller | undefined> {
     const bearer = bearerOf(headers);
     if (bearer === undefined) return undefined;
     const caller = await this.#parts.ports.authenticate?.(bearer, uid);
@@ -83,11 +84,11 @@ export class Handler {
     call.caller = asking;
     if (place instanceof ApiFault) throw place;
     const { route, checks, path, parameters } = place;
-    requireRole(asking, route.roles);
+    requireRole(asking, route);
     const query = checks.query(parameters);
     const body = checks.body(await readBody(request));
     const caller = this.#now(asking); // whoever sends slowly may have lost what they showed, or their role
-    requireRole(caller, route.roles);
+    requireRole(caller, route);
     return { route, caller, answer: await route.answer({ caller, path, query, body, gone }, this.#parts.ports) };
   }
 
@@ -102,7 +103,7 @@ export class Handler {
     if (caller !== undefined || (fault.status !== 401 && fault.status !== 403)) return fault;
     // An agent must not use up what its user has outside of it.
     const user = `${peer?.tagged === true ? "guarded " : ""}uid ${peer?.uid}`;
-    return this.rates.ofNobody(source === undefined ? user : `address ${source}`) ?? fault;
+    return this.rates.ofNobody(source === undefined ? user : `network ${networkOf(source)}`) ?? fault;
   }
 
   #tell(call: Call, fault?: ApiFault): void {

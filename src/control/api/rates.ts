@@ -8,7 +8,10 @@ import {
   API_RATE_PER_SECOND,
   API_ROOT_RATE_BURST,
   API_ROOT_RATE_PER_SECOND,
+  API_SIGN_IN_BURST,
+  API_SIGN_INS_PER_SECOND,
 } from "../../base/limits.ts";
+import { networkOf } from "../../base/network.ts";
 import { ApiFault } from "./faults.ts";
 
 interface Bucket {
@@ -59,9 +62,10 @@ export class RateFault extends ApiFault {
 
 export class Rates {
   readonly #clock: Clock;
-  readonly #wide = new Buckets(API_ROOT_RATE_PER_SECOND, API_ROOT_RATE_BURST);
+  readonly #root = new Buckets(API_ROOT_RATE_PER_SECOND, API_ROOT_RATE_BURST);
   readonly #others = new Buckets(API_RATE_PER_SECOND, API_RATE_BURST);
   readonly #nobodies = new Buckets(API_FAILURES_PER_SECOND, API_FAILURE_BURST);
+  readonly #signIns = new Buckets(API_SIGN_INS_PER_SECOND, API_SIGN_IN_BURST);
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -69,12 +73,12 @@ export class Rates {
 
   /** A request of a user, before anything that was shown is looked at. Throws RateFault. */
   ofUser(uid: number): void {
-    refuse((uid === 0 ? this.#wide : this.#others).take(`uid ${uid}`, this.#clock.nowMs()));
+    refuse((uid === 0 ? this.#root : this.#others).take(`uid ${uid}`, this.#clock.nowMs()));
   }
 
-  /** A request over TLS, before anything that was shown is looked at: behind one address may be many. Throws RateFault. */
-  ofAddress(address: string): void {
-    refuse(this.#wide.take(`address ${address}`, this.#clock.nowMs()));
+  /** A step of signing in over TLS, by who shows nothing yet. Throws RateFault. */
+  ofSignIn(address: string): void {
+    refuse(this.#signIns.take(networkOf(address), this.#clock.nowMs()));
   }
 
   /** A request of a human, from wherever. Throws RateFault. */

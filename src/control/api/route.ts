@@ -1,4 +1,5 @@
 /** What a route is: what it takes and gives, by schemas, who may use it, and which port answers. Knows no sockets. */
+import type { SignInWay } from "../../model/api-listener.ts";
 import type { Role } from "../../model/role.ts";
 import type { Caller, ControlPorts } from "../ports.ts";
 import { unknownThing } from "./faults.ts";
@@ -22,6 +23,8 @@ interface Described {
   readonly roles: readonly Role[];
   /** What agents asked or got: the trail tells who looked. */
   readonly showsRecordings?: true;
+  /** A step of signing in: over TLS open to who shows nothing, where the settings let people sign in so. */
+  readonly signsIn?: SignInWay;
   /** For root's processes, which cannot wait: container runtimes that start a container, whoever ends the daemon. */
   readonly isUnlimited?: true;
   /** Once the answer was sent. */

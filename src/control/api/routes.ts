@@ -6,6 +6,7 @@ import { AGENT_ROUTES } from "./routes/agents.ts";
 import { APPROVAL_ROUTES } from "./routes/approvals.ts";
 import { CONNECTION_ROUTES } from "./routes/connections.ts";
 import { DAEMON_ROUTES } from "./routes/daemon.ts";
+import { DELEGATION_ROUTES } from "./routes/delegations.ts";
 import { EVIDENCE_ROUTES } from "./routes/evidence.ts";
 import { GRANT_ROUTES } from "./routes/grants.ts";
 import { HUMAN_ROUTES } from "./routes/humans.ts";
@@ -20,6 +21,7 @@ export const ROUTES: readonly Route[] = [
   ...RUN_ROUTES,
   ...AGENT_ROUTES,
   ...APPROVAL_ROUTES,
+  ...DELEGATION_ROUTES,
   ...CONNECTION_ROUTES,
   ...SESSION_ROUTES,
   ...GRANT_ROUTES,

@@ -9,12 +9,13 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import { createConnection } from "node:net";
 import { dirname } from "node:path";
 import { codeOf, messageOf, UserError } from "../../base/errors.ts";
-import { API_CONNECTIONS_MAX, API_HEADER_BYTES_MAX, API_REQUEST_WAIT_MS } from "../../base/limits.ts";
+import { API_CONNECTIONS_MAX, API_REQUEST_WAIT_MS } from "../../base/limits.ts";
+import { bounds, closed } from "../doors/listening.ts";
 import type { Caller } from "../ports.ts";
 import { callerOf, groupId, type Membership, membershipFrom, peerBehind, refuseGuarded } from "./callers.ts";
 import type { Call } from "./calls.ts";
 import { Handler, type HandlerParts } from "./handler.ts";
-import { TlsListener } from "./tls-listener.ts";
+import { type AnswersPort, TlsListener } from "./tls-listener.ts";
 
 export interface ControlServer {
   readonly socketPath: string;
@@ -29,6 +30,8 @@ export interface ControlServerOptions extends HandlerParts {
   readonly socketPath: string;
   /** Listening there already, by a service manager: it stays when the daemon goes, and its clients wait. */
   readonly listenFd?: number;
+  /** Where the TLS listener hands answers to held actions; absent: it takes none. */
+  readonly answers?: AnswersPort;
   /** /etc/passwd and /etc/group unless told. */
   readonly isMember?: Membership;
 }
@@ -38,16 +41,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
   const { socketPath, ports } = options;
   const isMember = options.isMember ?? membershipFrom();
   const handler = new Handler(options);
-  const server = createServer(
-    {
-      maxHeaderSize: API_HEADER_BYTES_MAX,
-      headersTimeout: API_REQUEST_WAIT_MS,
-      requestTimeout: API_REQUEST_WAIT_MS,
-      connectionsCheckingInterval: API_REQUEST_WAIT_MS / 2,
-      keepAliveTimeout: API_REQUEST_WAIT_MS,
-    },
-    handler.listener(identify),
-  );
+  const server = createServer(bounds(API_REQUEST_WAIT_MS), handler.listener(identify));
   server.maxConnections = API_CONNECTIONS_MAX;
 
   async function identify(call: Call, request: IncomingMessage): Promise<Caller> {
@@ -65,16 +59,13 @@ export async function startControlServer(options: ControlServerOptions): Promise
 
   if (options.listenFd === undefined) await listen(server, socketPath);
   else await once(server.listen({ fd: options.listenFd }), "listening");
-  const tls = new TlsListener(handler);
+  const tls = new TlsListener(handler, options.answers);
   return {
     socketPath,
     tls,
     async close() {
       await tls.close();
-      const closed = once(server, "close");
-      server.close();
-      server.closeAllConnections();
-      await closed;
+      await closed(server);
     },
   };
 }

@@ -1,41 +1,47 @@
 /**
- * The API over TLS 1.3, where the settings want it. No user of a peer counts here: every request shows an API token.
- * Agents are kept away by the kernel side, which denies them the address. Browsers are refused: there is no CORS.
+ * The API over TLS 1.3, where the settings want it. No user of a peer counts here: every request shows an API token or a
+ * session that was begun here, but those that begin one. Agents are kept away by the kernel side, which denies them the
+ * address. Browsers are refused: there is no CORS. Answers to held actions come in here as well, where the settings say so.
  */
-import { once } from "node:events";
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, RequestListener } from "node:http";
 import { createServer, type Server } from "node:https";
-import { isIPv6, type Socket } from "node:net";
+import { isIPv6 } from "node:net";
 import { createSecureContext } from "node:tls";
 import { codeOf, UserError } from "../../base/errors.ts";
-import { API_CONNECTIONS_MAX, API_HEADER_BYTES_MAX, API_REQUEST_WAIT_MS } from "../../base/limits.ts";
-import { NO_UID } from "../../model/human.ts";
+import { API_CONNECTIONS_MAX, API_REQUEST_WAIT_MS } from "../../base/limits.ts";
+import type { ApiListener } from "../../model/api-listener.ts";
+import { type Address, bounds, Listening } from "../doors/listening.ts";
 import type { Caller } from "../ports.ts";
 import type { Call } from "./calls.ts";
 import { ApiFault } from "./faults.ts";
 import type { Handler } from "./handler.ts";
+import type { Route } from "./route.ts";
 
-export interface TlsDoor {
-  readonly address: string;
-  readonly port: number;
+export interface TlsDoor extends Omit<ApiListener, "certificate" | "key"> {
   /** PEM. */
   readonly certificate: Buffer;
   readonly key: Buffer;
-  /** By which clients may name this host, besides the address. */
-  readonly names: readonly string[];
+}
+
+/** Where answers to held actions come in, see doors/answers.ts. They are known by their signatures alone. */
+export interface AnswersPort {
+  isFor(request: IncomingMessage): boolean;
+  readonly serve: RequestListener;
 }
 
 export class TlsListener {
   readonly #handler: Handler;
-  #open: { readonly door: TlsDoor; readonly server: Server; readonly sockets: ReadonlySet<Socket> } | undefined;
+  readonly #answers: AnswersPort | undefined;
+  readonly #listening = new Listening<Server>({ connectionsMax: API_CONNECTIONS_MAX, refusal });
+  #door: TlsDoor | undefined;
 
-  constructor(handler: Handler) {
+  constructor(handler: Handler, answers: AnswersPort | undefined) {
     this.#handler = handler;
+    this.#answers = answers;
   }
 
   /** Listens there and nowhere else; undefined: nowhere. Throws API_CERTIFICATE, API_LISTEN, and then it is as it was. */
   async change(door: TlsDoor | undefined): Promise<void> {
-    const was = this.#open;
     if (door === undefined) return this.close();
     const context = { cert: door.certificate, key: door.key, minVersion: "TLSv1.3" } as const;
     try {
@@ -44,72 +50,64 @@ export class TlsListener {
       const message = `Cannot serve the API over TLS: certificate and key do not make a pair (${codeOf(cause)})`;
       throw new UserError("API_CERTIFICATE", message, "Name a PEM certificate and its own key in `api`", { cause });
     }
-    if (was !== undefined && was.door.address === door.address && was.door.port === door.port) {
-      was.server.setSecureContext(context);
-      this.#open = { ...was, door };
-      return;
-    }
-    const opened = await this.#listen(door, context);
-    await this.close();
-    this.#open = { door, ...opened };
+    const { address, port } = door;
+    const limits = { ...bounds(API_REQUEST_WAIT_MS), handshakeTimeout: API_REQUEST_WAIT_MS };
+    await this.#listening.move({ address, port }, () => createServer({ ...context, ...limits }, this.#listener()));
+    this.#listening.server?.setSecureContext(context); // where it stayed
+    this.#door = door;
   }
 
   async close(): Promise<void> {
-    const open = this.#open;
-    this.#open = undefined;
-    if (open === undefined) return;
-    const closed = once(open.server, "close");
-    open.server.close();
-    // `closeAllConnections` knows none that has not ended its handshake, and would wait for those
-    for (const socket of open.sockets) socket.destroy();
-    await closed;
+    this.#door = undefined;
+    await this.#listening.close();
   }
 
-  async #listen({ address, port }: TlsDoor, context: object) {
-    const server = createServer(
-      {
-        ...context,
-        maxHeaderSize: API_HEADER_BYTES_MAX,
-        handshakeTimeout: API_REQUEST_WAIT_MS,
-        headersTimeout: API_REQUEST_WAIT_MS,
-        requestTimeout: API_REQUEST_WAIT_MS,
-        connectionsCheckingInterval: API_REQUEST_WAIT_MS / 2,
-        keepAliveTimeout: API_REQUEST_WAIT_MS,
-      },
-      this.#handler.listener((call, request) => this.#identify(call, request)),
-    );
-    server.maxConnections = API_CONNECTIONS_MAX;
-    const sockets = new Set<Socket>();
-    server.on("connection", (socket: Socket) => {
-      sockets.add(socket);
-      socket.once("close", () => sockets.delete(socket));
-    });
-    try {
-      server.listen({ host: address, port, exclusive: true });
-      await once(server, "listening");
-    } catch (cause) {
-      server.close();
-      const message = `Cannot serve the API at ${address} port ${port}: ${codeOf(cause)}`;
-      const remedy = "Name an address of this host and a free port in api.listen, or take `api` out of the settings";
-      throw new UserError("API_LISTEN", message, remedy, { cause });
-    }
-    return { server, sockets };
+  #listener(): RequestListener {
+    const api = this.#handler.listener((call, request) => this.#identify(call, request));
+    const answers = this.#answers;
+    return (request, response) => {
+      const isAnswer = this.#door?.takesAnswers === true && answers?.isFor(request) === true;
+      if (isAnswer) answers.serve(request, response);
+      else api(request, response);
+    };
   }
 
+  /** Whoever has shown who they are is limited by that alone: others behind the same address take nothing from them. */
   async #identify(call: Call, request: IncomingMessage): Promise<Caller> {
     const { rates } = this.#handler;
     const source = request.socket.remoteAddress ?? "";
     call.source = source;
-    rates.ofAddress(source);
-    refuseBrowsers(request.headers, this.#open?.door);
-    const caller = await this.#handler.shownBy(request, NO_UID);
+    const door = this.#door;
+    refuseBrowsers(request.headers, door);
+    const caller = await this.#handler.shownBy(request, undefined);
+    if (caller === undefined && isSignIn(call.route, door)) {
+      rates.ofSignIn(source);
+      return { roles: new Set(), pid: undefined, uid: undefined, source, isStranger: true };
+    }
     if (caller === undefined) {
       const message = "Cannot tell who asks: nothing was shown";
-      throw new ApiFault(401, "API_TOKEN_INVALID", message, "Send an API token: Authorization: Bearer …");
+      throw new ApiFault(
+        401,
+        "API_TOKEN_INVALID",
+        message,
+        "Send an API token (Authorization: Bearer …), or sign in: sallyport --url URL login",
+      );
     }
+    this.#listening.heard(request);
+    call.caller = { ...caller, source };
     if (caller.acting !== undefined) rates.ofHuman(caller.acting.human.account);
-    return { ...caller, pid: 0, uid: NO_UID };
+    return call.caller;
   }
+}
+
+function refusal({ address, port }: Address, code: string, cause: unknown): UserError {
+  const message = `Cannot serve the API at ${address} port ${port}: ${code}`;
+  const remedy = "Name an address of this host and a free port in api.listen, or take `api` out of the settings";
+  return new UserError("API_LISTEN", message, remedy, { cause });
+}
+
+function isSignIn(route: Route | undefined, door: TlsDoor | undefined): boolean {
+  return route?.signsIn !== undefined && door?.signIn.includes(route.signsIn) === true;
 }
 
 /**

@@ -44,7 +44,7 @@ export function approvalText(approval: ApprovalListing, colours: Colours, nowMs:
   say("may answer", approval.approvers.join("; "));
   if (approval.missing !== undefined) say("needs", approval.missing);
   if (approval.barred !== undefined) say("not by you", approval.barred);
-  for (const vote of approval.answers) say("approved", voteWords(vote));
+  for (const vote of approval.answers) say(vote.counts === false ? "no more" : "approved", voteWords(vote));
   if (approval.denied !== undefined) say("denied", voteWords(approval.denied));
   if (approval.reuses !== undefined) say("approved", `by the approval of ${approval.reuses}, which stood`);
   const { standsUntilMs } = approval;

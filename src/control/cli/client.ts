@@ -1,9 +1,11 @@
-/** Asks the daemon over its socket. Secrets travel in bodies only; an answer is read up to a limit. */
-import { type IncomingMessage, request } from "node:http";
+/** Asks the daemon over its socket, or over TLS one on another host. Secrets travel in bodies only; an answer is read up to a limit. */
+import { type IncomingMessage, type RequestOptions, request } from "node:http";
+import { request as secureRequest } from "node:https";
 import { join } from "node:path";
 import { setTimeout as passed } from "node:timers/promises";
 import { codeOf, messageOf, UserError } from "../../base/errors.ts";
 import { API_ANSWER_BYTES_MAX, API_ANSWER_WAIT_MS, API_RETRIES_MAX, API_RETRY_WAIT_MS } from "../../base/limits.ts";
+import type { Remote } from "./remote.ts";
 
 export interface AskOptions {
   readonly signal?: AbortSignal;
@@ -21,13 +23,19 @@ export interface ClientParts {
   readonly wait?: (ms: number, signal?: AbortSignal) => Promise<unknown>;
 }
 
-/** Throws UserError: DAEMON_UNREACHABLE (3), SOCKET_NOT_PERMITTED (4), ANSWER_BROKEN, or what the daemon answered. */
+/**
+ * Throws UserError: DAEMON_UNREACHABLE (3), SOCKET_NOT_PERMITTED (4), SERVER_UNTRUSTED, ANSWER_BROKEN, or what the daemon
+ * answered.
+ */
 export class ApiClient {
+  /** Of a daemon on this host. */
   readonly socketPath: string;
+  readonly #remote: Remote | undefined;
   readonly #parts: ClientParts;
 
-  constructor(runDir: string, parts: ClientParts = {}) {
+  constructor(runDir: string, parts: ClientParts = {}, remote?: Remote) {
     this.socketPath = join(runDir, "api.sock");
+    this.#remote = remote;
     this.#parts = parts;
   }
 
@@ -114,7 +122,7 @@ export class ApiClient {
       response.resume();
       say(`sallyport: the daemon serves no more requests of this user now; asking again in ${waitMs / 1_000} s`);
       await wait(waitMs, options.signal).catch((error: Error) => {
-        throw unreachable(this.socketPath, error);
+        throw this.#unreachable(error);
       });
     }
   }
@@ -132,22 +140,24 @@ export class ApiClient {
       ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
     };
     return new Promise((resolve, reject) => {
-      const asked = request(
-        {
-          socketPath: this.socketPath,
-          method,
-          path,
-          headers,
-          agent: false,
-          timeout: API_ANSWER_WAIT_MS,
-          ...(signal === undefined ? {} : { signal }),
-        },
-        resolve,
-      );
+      const options = { ...({ method, path, headers, agent: false, timeout: API_ANSWER_WAIT_MS } as const) };
+      const asked = this.#request({ ...options, ...(signal === undefined ? {} : { signal }) }, resolve);
       asked.on("timeout", () => asked.destroy(broken("it did not come in time")));
-      asked.on("error", (error) => reject(error instanceof UserError ? error : unreachable(this.socketPath, error)));
+      asked.on("error", (error) => reject(error instanceof UserError ? error : this.#unreachable(error)));
       asked.end(text);
     });
+  }
+
+  /** Whatever the environment says (NODE_TLS_REJECT_UNAUTHORIZED), a server that is not verified is shown nothing. */
+  #request(options: RequestOptions, answered: (response: IncomingMessage) => void) {
+    if (this.#remote === undefined) return request({ ...options, socketPath: this.socketPath }, answered);
+    const { host, port, ca } = this.#remote;
+    const tls = { minVersion: "TLSv1.3", rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) } as const;
+    return secureRequest({ ...options, host, port, ...tls }, answered);
+  }
+
+  #unreachable(cause: Error): UserError {
+    return this.#remote === undefined ? unreachable(this.socketPath, cause) : farAway(this.#remote, cause);
   }
 }
 
@@ -210,5 +220,18 @@ function unreachable(socketPath: string, cause: Error): UserError {
   }
   const message = `Cannot reach the daemon at ${socketPath}: ${code === "INTERNAL" ? cause.message : code}`;
   const remedy = "Start it with `sudo sallyport up`, or name its folder with --run";
+  return new UserError("DAEMON_UNREACHABLE", message, remedy, { cause, exitCode: 3 });
+}
+
+function farAway({ origin }: Remote, cause: Error): UserError {
+  const code = codeOf(cause);
+  if (code === "ABORT_ERR") return new UserError("INTERRUPTED", "Stopped before the daemon answered", "", { cause });
+  if (/CERT|SIGNATURE|ISSUER|ALTNAME|^ERR_(SSL|TLS)/.test(code)) {
+    const message = `Cannot trust ${origin}: ${code}`;
+    const remedy = "Call it by a name of its certificate, and name the roots that it hangs on: --ca FILE";
+    return new UserError("SERVER_UNTRUSTED", message, remedy, { cause });
+  }
+  const message = `Cannot reach the daemon at ${origin}: ${code === "INTERNAL" ? cause.message : code}`;
+  const remedy = "Check the address, and that the settings there have `api`";
   return new UserError("DAEMON_UNREACHABLE", message, remedy, { cause, exitCode: 3 });
 }

@@ -34,7 +34,7 @@ function cases(program: Command): string {
 }
 
 function paths(command: Command, path: string): { path: string; words: string[] }[] {
-  const globals = ["--help", "--json", "--run"];
+  const globals = ["--help", "--json", "--run", "--url", "--ca"];
   const options = command.options.flatMap(({ long }) => (long === undefined || long === null ? [] : [long]));
   const words = [...new Set([...command.commands.map((child) => child.name()), ...options, ...globals])];
   const below = command.commands.flatMap((child) =>

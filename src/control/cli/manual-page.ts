@@ -8,7 +8,7 @@ export function manualPage(program: Command): string {
     `sallyport \\- ${roff(program.description())}`,
     ".SH SYNOPSIS",
     ".B sallyport",
-    "[--run DIR] [--json] COMMAND [OPTION...]",
+    "[--run DIR | --url URL [--ca FILE]] [--json] COMMAND [OPTION...]",
     ".SH OPTIONS",
     ...optionLines(program),
     ".SH COMMANDS",

@@ -49,6 +49,18 @@ export function createProgram(world: World): Command {
         world.env["SALLYPORT_RUN_DIR"] ?? RUN_DIR,
       ),
     )
+    .addOption(
+      new Option("--url <url>", "a daemon on another host, by its API over TLS (SALLYPORT_URL)").default(
+        environment(world, "SALLYPORT_URL"),
+        "this host's",
+      ),
+    )
+    .addOption(
+      new Option("--ca <file>", "roots in PEM by which that is verified, not the system's (SALLYPORT_CA)").default(
+        environment(world, "SALLYPORT_CA"),
+        "the system's",
+      ),
+    )
     .option("--json", "print JSON, also for errors")
     .helpCommand(false)
     .exitOverride()
@@ -84,6 +96,11 @@ export function createProgram(world: World): Command {
     command.exitOverride();
   }
   return program;
+}
+
+/** Undefined also where it is set to nothing. */
+function environment({ env }: World, name: string): string | undefined {
+  return env[name] === "" ? undefined : env[name];
 }
 
 /** All commands below one, depth first. */

@@ -22,19 +22,22 @@ import type { World } from "./world.ts";
 
 type Environment = World["env"];
 
-/** Source: XDG Base Directory Specification, $XDG_STATE_HOME. */
-export function sessionFile(env: Environment, runDir: string): string {
+/** `where`: the daemon's run folder, or its origin. Source: XDG Base Directory Specification, $XDG_STATE_HOME. */
+export function sessionFile(env: Environment, where: string): string {
   const named = env["XDG_STATE_HOME"] ?? "";
   const home = env["HOME"] ?? "";
   const state = isAbsolute(named) ? named : join(home === "" ? homedir() : home, ".local", "state");
-  const daemon = createHash("sha256").update(resolve(runDir)).digest("hex").slice(0, 16);
+  const daemon = createHash("sha256")
+    .update(where.startsWith("https://") ? where : resolve(where))
+    .digest("hex")
+    .slice(0, 16);
   return join(state, "sallyport", `session-${daemon}`);
 }
 
 /** What is shown to the daemon; undefined: nothing, and the user of the process counts. Throws SESSION_FILE, FILE_…. */
-export function bearerOf(env: Environment, runDir: string): string | undefined {
+export function bearerOf(env: Environment, where: string): string | undefined {
   const tokenFile = env["SALLYPORT_TOKEN_FILE"] ?? "";
-  return tokenFile === "" ? readSession(sessionFile(env, runDir)) : readToken(tokenFile);
+  return tokenFile === "" ? readSession(sessionFile(env, where)) : readToken(tokenFile);
 }
 
 /** Throws SESSION_FILE. */

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import picocolors from "picocolors";
 import type { DaemonModule } from "../ports.ts";
 import { ApiClient } from "./client.ts";
+import { readRemote } from "./remote.ts";
 import { bearerOf } from "./session-file.ts";
 
 /** Where sockets live unless --run or SALLYPORT_RUN_DIR say otherwise. */
@@ -38,6 +39,8 @@ export interface Shell {
   readonly world: World;
   readonly json: boolean;
   readonly runDir: string;
+  /** Which daemon is asked: its run folder, or the origin of one on another host. */
+  readonly daemon: string;
   readonly api: ApiClient;
   /** For what goes to stdout. */
   readonly colours: Colours;
@@ -63,20 +66,33 @@ export type OpenShell = (command: Command) => Shell;
 
 export function shellOpener(world: World): OpenShell {
   return (command) => {
-    const options = command.optsWithGlobals<{ json?: boolean; run: string }>();
+    const options = command.optsWithGlobals<{ json?: boolean; run: string; url?: string; ca?: string }>();
+    const remote = options.url === undefined ? undefined : readRemote(options.url, options.ca, firstWord(command));
+    const daemon = remote?.origin ?? options.run;
     return {
       world,
       json: options.json ?? false,
       runDir: options.run,
-      api: new ApiClient(options.run, {
-        bearer: () => bearerOf(world.env, options.run),
-        ...(options.json === true ? {} : { say: (words) => world.stderr.write(`${words}\n`) }),
-      }),
+      daemon,
+      api: new ApiClient(
+        options.run,
+        {
+          bearer: () => bearerOf(world.env, daemon),
+          ...(options.json === true ? {} : { say: (words) => world.stderr.write(`${words}\n`) }),
+        },
+        remote,
+      ),
       colours: coloursFor(world, world.stdout),
       say: (line) => world.stdout.write(`${line}\n`),
       warn: (line) => world.stderr.write(`${line}\n`),
     };
   };
+}
+
+/** "hooks" of `hooks install`. */
+function firstWord(command: Command): string {
+  const { parent } = command;
+  return parent === null || parent.parent === null ? command.name() : firstWord(parent);
 }
 
 /** Colour only where a person looks. Source: no-color.org. */

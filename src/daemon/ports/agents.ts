@@ -12,7 +12,7 @@ import type {
   Swept,
   Tagged,
 } from "../../control/ports.ts";
-import type { Doer } from "../../model/event.ts";
+import { type Doer, userFields } from "../../model/event.ts";
 import type { Tag, TaggedIdentity } from "../../store/tags.ts";
 import { endSockets, openConnections, treeOf } from "../flows.ts";
 import { accountsOf, doerOf } from "./callers.ts";
@@ -166,7 +166,8 @@ function tellSwept({ clock, emit }: PortParts, { agent, cgroup, uid }: Tag, swep
   const { destroyed, unable, kept } = swept;
   if (destroyed + unable + kept === 0) return;
   const message = `Connections from before the tag of ${cgroup}: ${destroyed} ended, ${unable} could not be, ${kept} left`;
-  emit({ atMs: clock.nowMs(), kind: "agent.sweep", agent, message, fields: { uid, cgroup, destroyed, unable, kept } });
+  const fields = { ...userFields(uid), cgroup, destroyed, unable, kept };
+  emit({ atMs: clock.nowMs(), kind: "agent.sweep", agent, message, fields });
 }
 
 /** For a command that is about to start. Throws AGENT_QUARANTINED. */
@@ -208,7 +209,7 @@ function agentListing(tag: Tag, parts: PortParts): AgentListing {
     matcher: tag.matcher,
     ...(tag.container === "" ? {} : { container: tag.container }),
     ...(tag.runId === undefined ? {} : { runId: tag.runId }),
-    uid: tag.uid,
+    ...userFields(tag.uid),
     processes: pids.length,
     pids: pids.slice(0, PIDS_LISTED_MAX),
     namespaces: [...namespaces.keys()],

@@ -1,15 +1,16 @@
 /** What the API may ask about held actions: who the caller is becomes who may see and answer. Decides nothing else. */
 import type { ApprovalListing, ApprovalPorts, ApprovalVote, SimilarApproval } from "../../control/approvals.ts";
-import { bar, demandWords, maySee, missing, type Person } from "../../holds/entitled.ts";
+import { bar, type Judging, maySee, type Person } from "../../holds/entitled.ts";
+import { demandWords, isCounted, missing } from "../../holds/quorum.ts";
 import type { HoldRecord, Vote } from "../../holds/record.ts";
-import type { HumansOf } from "../../model/human.ts";
+import { delegationsOf } from "../../holds/vote.ts";
 import { callerNow, personOf } from "./callers.ts";
 import type { PortParts } from "./parts.ts";
 
 export function approvalPorts(parts: PortParts): ApprovalPorts {
   const { holds, humans } = parts;
-  const { humansOf } = humans.people;
-  const listed = (record: HoldRecord, person: Person) => listing(record, person, humansOf);
+  const judging: Judging = { humansOf: humans.people.humansOf, standing: humans.delegations.loan };
+  const listed = (record: HoldRecord, person: Person) => listing(record, person, judging);
   return {
     async list({ all, limit }, caller) {
       const person = await personOf(caller, parts);
@@ -52,27 +53,36 @@ export function approvalPorts(parts: PortParts): ApprovalPorts {
   };
 }
 
-function listing(record: HoldRecord, person: Person, humansOf: HumansOf): ApprovalListing {
+function listing(record: HoldRecord, person: Person, judging: Judging): ApprovalListing {
   const { origin, demands, votes, denied, shape: _shape, likeness: _likeness, policy: _policy, ...rest } = record;
   const { pid, user, executable, processes } = origin;
-  const lacking = record.state === "waiting" ? missing(record, humansOf) : undefined;
-  const barred = bar(record, person, humansOf);
+  const lacking = record.state === "waiting" ? missing(record, judging) : undefined;
+  const barred = bar(record, person, judging);
+  const isVain = (vote: Vote) => record.state === "waiting" && !isCounted(record, vote, judging);
   return {
     ...rest,
-    ...{ pid, user, executable, processes, approvers: demands.map(demandWords), answers: votes.map(voteOf) },
+    ...{
+      pid,
+      user,
+      executable,
+      processes,
+      approvers: demands.map(demandWords),
+      answers: votes.map((vote) => ({ ...voteOf(vote), ...(isVain(vote) ? { counts: false } : {}) })),
+    },
     ...(lacking === undefined ? {} : { missing: lacking }),
     ...(denied === undefined ? {} : { denied: voteOf(denied) }),
     ...(barred === undefined ? {} : { barred }),
   };
 }
 
-function voteOf({ name, accounts, atMs, forMs, comment }: Vote): ApprovalVote {
+function voteOf(vote: Vote): ApprovalVote {
+  const { name, accounts, atMs, forMs, comment } = vote;
+  const delegations = delegationsOf(vote);
   return {
-    name,
-    account: accounts.join(" "),
-    atMs,
+    ...{ name, account: accounts.join(" "), atMs },
     ...(forMs === undefined ? {} : { forMs }),
     ...(comment === undefined ? {} : { comment }),
+    ...(delegations.length === 0 ? {} : { delegations }),
   };
 }
 

@@ -2,6 +2,7 @@
 import { API_LIST_MAX } from "../../base/limits.ts";
 import type { GrantListing, GrantPorts, HeldGrant } from "../../control/grant-ports.ts";
 import type { Holding } from "../../identity/holding.ts";
+import { userFields } from "../../model/event.ts";
 import type { Tag } from "../../store/tags.ts";
 import { doerOf } from "./callers.ts";
 import { refuseUnknownAgent, refuseUnknownConnection } from "./known.ts";
@@ -50,6 +51,6 @@ function listingOf({ grant, agent, connections, sinceMs, endsMs, over, tag, give
     ...(over === undefined ? { state: "in force" } : { state: "over", why: over }),
     ...(tag === undefined ? {} : { cgroup: tag.cgroup }),
     ...{ sinceMs, endsMs },
-    ...(given === undefined ? {} : { uid: given.uid, reason: given.reason }),
+    ...(given === undefined ? {} : { ...userFields(given.uid), reason: given.reason }),
   };
 }

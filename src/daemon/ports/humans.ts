@@ -12,29 +12,34 @@ import type { ApiToken } from "../../identity/humans/api-tokens.ts";
 import type { BrokenGlass } from "../../identity/humans/glass.ts";
 import type { Begun } from "../../identity/humans/humans.ts";
 import type { HumanSession } from "../../identity/humans/sessions.ts";
-import { type Human, NO_UID } from "../../model/human.ts";
+import { userFields } from "../../model/event.ts";
+import type { Human } from "../../model/human.ts";
 import { accountsOf, callerFields, personOf } from "./callers.ts";
 import type { PortParts } from "./parts.ts";
 
-/** Over a socket, pid and uid of its peer take the place of nobody's. */
+/** Over a socket, pid and uid of its peer are added. */
 export function authenticator({ humans }: PortParts): NonNullable<ControlPorts["authenticate"]> {
   return async (bearer, shownBy) => {
     const acting = await humans.authenticate(bearer, shownBy);
-    return acting && { roles: acting.roles, pid: 0, uid: NO_UID, acting };
+    return acting && { roles: acting.roles, pid: undefined, uid: undefined, acting };
   };
 }
 
 export function humanPorts(parts: PortParts): HumanPorts {
   const { humans } = parts;
   return {
-    beginCode: async ({ login, redirectUri }, caller) => {
-      const { flow: _state, ...begun } = await humans.beginCode(login, redirectUri, caller);
-      return begun;
-    },
-    endCode: async ({ code, state, iss }, caller) => {
+    logins: async () =>
+      humans.logins().map((login) => ({
+        ...{ name: login.name, kind: login.kind },
+        ...(login.kind === "saml" ? { recipient: login.recipient } : {}),
+      })),
+    beginCode: ({ login, redirectUri }, caller) => humans.beginCode(login, redirectUri, caller),
+    endCode: async ({ code, state, iss, flow }, caller) => {
       const query = new URLSearchParams({ code, state, ...(iss === undefined ? {} : { iss }) });
-      return begunOf(await humans.endCode(query, caller));
+      return begunOf(await humans.endCode(query, caller, flow));
     },
+    beginSaml: ({ login }, caller) => humans.beginSaml(login, caller),
+    endSaml: async ({ response, relayState }, caller) => begunOf(await humans.endSaml(response, relayState, caller)),
     beginDevice: ({ login }, caller) => humans.beginDevice(login, caller),
     endDevice: async (flow, caller) => {
       const begun = await humans.endDevice(flow, caller);
@@ -78,13 +83,17 @@ export function humanPorts(parts: PortParts): HumanPorts {
 }
 
 function whoIs({ uid, roles, acting }: Caller, { humans, userOf }: PortParts): Who {
-  if (acting === undefined) return { name: userOf(uid) || `uid ${uid}`, roles: [...roles], uid };
+  if (acting === undefined) {
+    if (uid === undefined) throw new Error("Cannot tell who asks: neither a process nor a human");
+    return { name: userOf(uid) || `uid ${uid}`, roles: [...roles], uid };
+  }
   const { human, by, glassUntilMs } = acting;
   const all: readonly { readonly id: string; readonly endsMs: number }[] =
     by.kind === "session" ? humans.sessions() : humans.tokens();
   const endsMs = all.find(({ id }) => id === by.id)?.endsMs;
   return {
-    ...{ name: human.name, roles: [...roles], uid, account: human.account, groups: human.groups, by: by.kind },
+    ...{ name: human.name, roles: [...roles], account: human.account, groups: human.groups, by: by.kind },
+    ...userFields(uid),
     ...(endsMs === undefined ? {} : { endsMs }),
     ...(glassUntilMs === undefined ? {} : { glassUntilMs }),
   };
@@ -95,7 +104,7 @@ function begunOf({ secret, session, human, roles }: Begun): SessionBegun {
   const who = {
     name,
     roles: [...roles],
-    uid: session.uid,
+    ...userFields(session.uid),
     account,
     groups,
     by: "session",
@@ -107,7 +116,7 @@ function begunOf({ secret, session, human, roles }: Begun): SessionBegun {
 function sessionListing(session: HumanSession & { readonly human: Human | undefined }): HumanSessionListing {
   const { id, account, human, uid, beganMs, usedMs, endsMs, glass } = session;
   return {
-    ...{ id, account, name: human?.name ?? account, uid, beganMs, usedMs, endsMs },
+    ...{ id, account, name: human?.name ?? account, ...userFields(uid), beganMs, usedMs, endsMs },
     ...(glass === undefined ? {} : { glassUntilMs: glass.untilMs }),
   };
 }

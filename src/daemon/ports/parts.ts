@@ -33,6 +33,8 @@ import { type CallerParts, callerFields } from "./callers.ts";
 
 export interface PortParts extends CallerParts {
   readonly humans: Humans;
+  /** A user of the host by name, as of now. */
+  readonly uidOf: (user: string) => Promise<number | undefined>;
   readonly stateDir: string;
   readonly runDir: string;
   readonly configFile: string | undefined;

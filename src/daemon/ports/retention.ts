@@ -1,5 +1,6 @@
 /** What the API may ask about how long recordings are kept, bound to the retention of this daemon. */
 import type { RetentionPorts } from "../../control/retention-ports.ts";
+import { userFields } from "../../model/event.ts";
 import { type PortParts, tell } from "./parts.ts";
 
 export function retentionPorts(parts: PortParts): RetentionPorts {
@@ -11,7 +12,7 @@ export function retentionPorts(parts: PortParts): RetentionPorts {
       tell(parts, "recording.retention", `Retention was asked for: ${gone.length} recordings went`, caller);
       return gone;
     },
-    holds: () => retention.listHolds(),
+    holds: async () => (await retention.listHolds()).map(({ uid, ...hold }) => ({ ...hold, ...userFields(uid) })),
     async hold(sessionId, reason, caller) {
       const { account: human, name: humanName } = caller.acting?.human ?? {};
       const by = human === undefined || humanName === undefined ? {} : { human, humanName };

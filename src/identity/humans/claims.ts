@@ -8,15 +8,16 @@ import { type Claims, checked } from "../token-claims.ts";
 /** As groups in the settings are written: others could not be meant by a rule. */
 const GROUP = /^[A-Za-z0-9][A-Za-z0-9_./-]{0,62}$/;
 
-/** Throws LOGIN_CLAIMS, TOKEN_CLAIMS. */
-export function humanOf(claims: Claims, login: Login): Human {
-  const { name, url, subject, displayName } = login;
+/** `sub`: what the issuer calls them for good. Throws LOGIN_CLAIMS, TOKEN_CLAIMS. */
+export function humanOf(claims: Claims, sub: unknown, login: Login): Human {
+  const { kind, name, url, subject, displayName } = login;
   const id = checked(claims[subject], subject);
   // Whoever may choose their own address at the issuer could choose somebody else's.
-  if (subject === "email" && claims["email_verified"] !== true) throw claimsRefused("its email is not verified");
+  const isChosen = kind === "oidc" && subject === "email" && claims["email_verified"] !== true;
+  if (isChosen) throw claimsRefused("its email is not verified");
   const shown = claims[displayName];
   return {
-    ...{ account: `${name}:${id}`, login: name, issuer: url, sub: checked(claims["sub"], "sub") },
+    ...{ account: `${name}:${id}`, login: name, issuer: url, sub: checked(sub, "sub") },
     name: typeof shown === "string" && shown !== "" ? checked(shown, displayName) : id,
     groups: groupsOf(claims, login),
   };

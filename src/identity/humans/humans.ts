@@ -4,35 +4,39 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import { UserError } from "../../base/errors.ts";
-import type { AuditEvent, EventFields } from "../../model/event.ts";
+import { networkOf } from "../../base/network.ts";
+import { type AuditEvent, type EventFields, processFields } from "../../model/event.ts";
 import {
   type Acting,
   type Human,
   haveCommon,
   issuedAccount,
   type Login,
-  NO_UID,
   type Person,
   type RoleGroups,
   unixAccount,
+  unixUid,
 } from "../../model/human.ts";
-import { GIVEN_ROLES, type Role } from "../../model/role.ts";
+import { ANSWERING, GIVEN_ROLES, type Role } from "../../model/role.ts";
 import type { HumanRecordStore } from "../../store/human-records.ts";
 import { type ApiToken, ApiTokens, type NewApiToken } from "./api-tokens.ts";
+import { type DelegationParts, Delegations, type Lender, type Right } from "./delegations.ts";
 import { type BrokenGlass, Glass, type Reviewer } from "./glass.ts";
 import type { LoginWorld, SignedIn } from "./login-client.ts";
 import { People, type Users } from "./people.ts";
 import { kindOf } from "./secrets.ts";
 import { type HumanSession, HumanSessions, over } from "./sessions.ts";
-import { type DeviceSignIn, SignIns } from "./sign-ins.ts";
+import { type Beginner, type DeviceSignIn, type SamlSignIn, SignIns } from "./sign-ins.ts";
 
-export interface HumansParts extends LoginWorld {
+export interface HumansParts extends LoginWorld, Pick<DelegationParts, "bootNs" | "bootId" | "withdrawLent"> {
   readonly store: HumanRecordStore;
   readonly clock: Clock;
   readonly emit: (event: AuditEvent) => void;
   readonly users: Users;
   /** Who logged in on the host before any sudo; undefined: nobody, or it is not known. */
   readonly loginUidOf: (pid: number) => number | undefined;
+  /** The groups of a user of this host; none: nobody knows them. Never rejects. */
+  readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
   /** Takes back what these have approved; how many times. */
   readonly withdraw: (isTheirs: (vote: GivenBy) => boolean, reason: string) => number;
 }
@@ -51,10 +55,13 @@ export interface HumanConfiguration {
 
 /** The process that asks; for the trail, and because its user is tied to whom it signs in. */
 export interface Asking {
-  readonly uid: number;
-  readonly pid: number;
+  /** Undefined: it asks over the network. */
+  readonly uid: number | undefined;
+  readonly pid: number | undefined;
   /** The human whose session or API token it shows. */
   readonly acting?: Acting;
+  /** The address, of who asks over the network. */
+  readonly source?: string;
 }
 
 /** What somebody gets who has signed in. The secret is told once. */
@@ -65,15 +72,17 @@ export interface Begun {
   readonly roles: ReadonlySet<Role>;
 }
 
-/** How much has ended. `approvals`: those that count no more. */
+/** How much has ended. `approvals`: those that count no more, by delegations too. */
 export interface Revoked {
   readonly sessions: number;
   readonly tokens: number;
+  readonly delegations: number;
   readonly approvals: number;
 }
 
 export class Humans {
   readonly people: People;
+  readonly delegations: Delegations;
   readonly #parts: HumansParts;
   readonly #signIns: SignIns;
   readonly #sessions: HumanSessions;
@@ -89,6 +98,10 @@ export class Humans {
     this.#signIns = new SignIns(parts);
     this.#tokens = new ApiTokens(parts);
     this.#glass = new Glass({ store, clock, humansOf: this.people.humansOf });
+    this.delegations = new Delegations({
+      ...{ ...parts, humansOf: this.people.humansOf },
+      rightOf: (lender, group) => this.#rightOf(lender, group),
+    });
     this.#sessions = new HumanSessions({
       ...{ store, clock },
       loginOf: (name) => this.#logins.find((login) => login.name === name),
@@ -103,7 +116,8 @@ export class Humans {
   }
 
   async restore(): Promise<void> {
-    for (const part of [this.people, this.#sessions, this.#tokens, this.#glass]) await part.restore();
+    const all = [this.people, this.#sessions, this.#tokens, this.#glass, this.delegations];
+    for (const part of all) await part.restore();
   }
 
   configure({ logins, people, roles }: HumanConfiguration): void {
@@ -113,17 +127,30 @@ export class Humans {
     this.people.configure(logins, people);
   }
 
+  logins(): readonly Login[] {
+    return this.#logins;
+  }
+
   beginCode(login: string | undefined, redirectUri: string, asking: Asking) {
     return this.#signIns.beginCode(login, redirectUri, whoBegins(asking));
+  }
+
+  beginSaml(login: string | undefined, asking: Asking): Promise<SamlSignIn> {
+    return this.#signIns.beginSaml(login, whoBegins(asking));
+  }
+
+  /** Throws as SignIns.endSaml, and LOGIN_NO_ROLE. */
+  endSaml(response: string, relayState: string, asking: Asking): Promise<Begun> {
+    return this.#begin(() => this.#signIns.endSaml(response, relayState, whoBegins(asking)), asking);
   }
 
   beginDevice(login: string | undefined, asking: Asking): Promise<DeviceSignIn> {
     return this.#signIns.beginDevice(login, whoBegins(asking));
   }
 
-  /** Throws as SignIns.endCode, and LOGIN_NO_ROLE. */
-  endCode(query: URLSearchParams, asking: Asking): Promise<Begun> {
-    return this.#begin(() => this.#signIns.endCode(query, whoBegins(asking)), asking);
+  /** `flow`: as `beginCode` gave it; who is known by user or human needs none. Throws as SignIns.endCode, and LOGIN_NO_ROLE. */
+  endCode(query: URLSearchParams, asking: Asking, flow?: string): Promise<Begun> {
+    return this.#begin(() => this.#signIns.endCode(query, flow, whoBegins(asking)), asking);
   }
 
   /** Undefined: not yet. */
@@ -145,7 +172,7 @@ export class Humans {
    * Who shows this secret by a process of this user: a session is shown by the user who signed in and by no other.
    * Undefined: nobody that is known. Throws HUMAN_SESSION_OVER, LOGIN_UNREACHABLE.
    */
-  async authenticate(secret: string, uid: number): Promise<Acting | undefined> {
+  async authenticate(secret: string, uid: number | undefined): Promise<Acting | undefined> {
     switch (kindOf(secret)) {
       case "session":
         return this.#bySession(secret, uid);
@@ -169,7 +196,14 @@ export class Humans {
 
   /** As a process of this host: its user is one with them from now on, and so is who logged in before sudo. */
   async acts({ account }: Human, { uid, pid }: Asking): Promise<void> {
-    for (const user of [uid, this.#parts.loginUidOf(pid) ?? NO_UID]) await this.people.tie(user, account);
+    const users = [uid, pid === undefined ? undefined : this.#parts.loginUidOf(pid)];
+    for (const user of users) if (user !== undefined) await this.people.tie(user, account);
+  }
+
+  /** Who was seen by that account within a month, and what their groups give by now; undefined: nobody. */
+  known(account: string): { readonly human: Human; readonly roles: ReadonlySet<Role> } | undefined {
+    const human = this.people.find(account);
+    return human && { human, roles: this.#rolesOf(human) };
   }
 
   sessions(): readonly (HumanSession & { readonly human: Human | undefined })[] {
@@ -185,8 +219,8 @@ export class Humans {
   }
 
   /**
-   * Ends all sessions and tokens of whoever has this account or name, by all of their accounts, or the one session of this id;
-   * what they have approved counts no more. Throws HUMAN_UNKNOWN.
+   * Ends all sessions, tokens and delegations of whoever has this account or name, by all of their accounts, or the one session
+   * of this id; what they have approved counts no more. Throws HUMAN_UNKNOWN.
    */
   async revoke(who: string, by: EventFields): Promise<Revoked> {
     const { humansOf } = this.people;
@@ -203,11 +237,15 @@ export class Humans {
     // whoever was let in before has approved by then, and whatever the disk says of the ends
     const ended = await Promise.allSettled(ending);
     const isTheirs = (vote: GivenBy) => vote.by === who || vote.accounts.some(isMeant);
-    const approvals = this.#parts.withdraw(isTheirs, "whoever gave it was revoked");
+    const own = this.#parts.withdraw(isTheirs, "whoever gave it was revoked");
+    const lent = await this.delegations.endOf(isMeant, "an account of it was revoked", by);
     for (const end of ended) if (end.status === "rejected") throw end.reason;
-    if (sessions.length + tokens.length + approvals > 0)
-      return { sessions: sessions.length, tokens: tokens.length, approvals };
-    const message = "Cannot find that human: nobody of that name or account has a session, a token or an approval";
+    const approvals = own + lent.approvals;
+    const { delegations } = lent;
+    if (sessions.length + tokens.length + delegations + approvals > 0)
+      return { sessions: sessions.length, tokens: tokens.length, delegations, approvals };
+    const message =
+      "Cannot find that human: nobody of that name or account has a session, token, delegation or approval";
     throw new UserError("HUMAN_UNKNOWN", message, "See who has: sallyport humans, sallyport tokens");
   }
 
@@ -260,6 +298,11 @@ export class Humans {
     return reviewed;
   }
 
+  /** By their groups; broken glass makes nobody one here. */
+  isAdmin(human: Human): boolean {
+    return this.#rolesOf(human).has("admin");
+  }
+
   /** Ends what is over. Called every few seconds. */
   async sweep(): Promise<void> {
     this.#signIns.expire();
@@ -272,6 +315,7 @@ export class Humans {
       const who = this.people.find(account)?.name ?? account;
       this.#say("human.glass.over", `${who} is no admin any more`, { human: account, glass: glass.id });
     }
+    await this.delegations.sweep();
   }
 
   close(): void {
@@ -279,7 +323,7 @@ export class Humans {
   }
 
   async #begin(signIn: () => Promise<SignedIn>, asking: Asking): Promise<Begun> {
-    const { uid, pid } = asking;
+    const asked = { ...processFields(asking), ...(asking.source === undefined ? {} : { source: asking.source }) };
     try {
       const signedIn = await signIn();
       const { human } = signedIn;
@@ -293,19 +337,19 @@ export class Humans {
         });
       }
       await this.acts(human, asking);
-      const { secret, session } = await this.#sessions.begin(signedIn, uid);
-      const about = { ...humanFields(human), session: session.id, roles: [...roles].join(" "), uid, pid };
+      const { secret, session } = await this.#sessions.begin(signedIn, asking.uid);
+      const about = { ...humanFields(human), session: session.id, roles: [...roles].join(" "), ...asked };
       this.#say("human.login", `${human.name} signed in by ${human.login}`, about);
       return { secret, session, human, roles };
     } catch (error) {
       // whoever names a flow that there is not has not signed in anywhere, and could fill the trail with it
       const isTold = error instanceof UserError && error.code !== "LOGIN_FLOW";
-      if (isTold) this.#say("human.refused", error.message, { code: error.code, uid, pid });
+      if (isTold) this.#say("human.refused", error.message, { code: error.code, ...asked });
       throw error;
     }
   }
 
-  async #bySession(secret: string, uid: number): Promise<Acting | undefined> {
+  async #bySession(secret: string, uid: number | undefined): Promise<Acting | undefined> {
     const found = await this.#sessions.use(secret, uid);
     if (found === undefined) return undefined;
     const { session, human } = found;
@@ -345,6 +389,22 @@ export class Humans {
     return new Set(GIVEN_ROLES.filter((role) => this.#roles[role]?.some((group) => groups.includes(group)) ?? false));
   }
 
+  /** What a lender has at this moment of what they lend. Root without a session is admin for good. */
+  async #rightOf({ account, accounts, as }: Lender, group: string): Promise<Right> {
+    const uid = unixUid(account);
+    if (uid !== undefined) {
+      if (as === "admin") return "held";
+      const groups = await this.#parts.groupsOf(uid);
+      if (groups.size === 0) return "unknown";
+      return groups.has(group) ? "held" : "lost";
+    }
+    const human = this.people.find(account);
+    if (human === undefined || !accounts.includes(issuedAccount(human.issuer, human.sub))) return "unknown";
+    const mayAnswer = ANSWERING.some((role) => this.#rolesOf(human).has(role));
+    const has = as === "admin" ? this.isAdmin(human) : mayAnswer && human.groups.includes(group);
+    return has ? "held" : "lost";
+  }
+
   async #revoke(token: ApiToken, by: EventFields): Promise<void> {
     await this.#tokens.revoke(token.id);
     const message = `The API token ${token.name} of ${token.account} was revoked`;
@@ -373,9 +433,10 @@ export class Humans {
   }
 }
 
-/** A user of the host begins and ends a sign-in; what comes over the network is of no user, and counts by its human. */
-function whoBegins({ uid, acting }: Asking): string {
-  return uid === NO_UID && acting !== undefined ? acting.human.account : unixAccount(uid);
+/** A user of the host begins and ends a sign-in; over the network a human does, or a stranger. */
+function whoBegins({ uid, acting, source = "" }: Asking): Beginner {
+  if (uid !== undefined) return { account: unixAccount(uid) };
+  return acting === undefined ? { network: networkOf(source) } : { account: acting.human.account };
 }
 
 /** Who it is, for an event. */

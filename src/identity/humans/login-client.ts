@@ -24,7 +24,7 @@ import {
 import type { Clock } from "../../base/clock.ts";
 import { codeOf, UserError } from "../../base/errors.ts";
 import { ISSUER_WAIT_MS, LOGIN_FRESH_MS } from "../../base/limits.ts";
-import type { Human, Login } from "../../model/human.ts";
+import type { Human, OidcLogin } from "../../model/human.ts";
 import type { SecretRef } from "../../model/sink.ts";
 import { algorithmRefused, readTokenForm } from "../token-form.ts";
 import { humanOf, isFor } from "./claims.ts";
@@ -34,6 +34,8 @@ import { issuerFetch } from "./issuer-fetch.ts";
 export interface SignedIn {
   readonly human: Human;
   readonly refreshToken?: string;
+  /** When the issuer ends what it began, where it says so. */
+  readonly endsMs?: number;
 }
 
 /** What the code flow must bring back. */
@@ -53,11 +55,11 @@ export interface LoginWorld {
 type Answer = TokenEndpointResponse & TokenEndpointResponseHelpers;
 
 export class LoginClient {
-  readonly login: Login;
+  readonly login: OidcLogin;
   readonly #world: LoginWorld;
   #said: { readonly metadata: ServerMetadata; readonly atMs: number } | undefined;
 
-  constructor(login: Login, world: LoginWorld) {
+  constructor(login: OidcLogin, world: LoginWorld) {
     this.login = login;
     this.#world = world;
   }
@@ -118,7 +120,7 @@ export class LoginClient {
     } else if (before === undefined) throw this.#refused("it gave no ID token");
     const sub = claims?.sub ?? before?.sub ?? "";
     if (before !== undefined && sub !== before.sub) throw this.#refused("it names another human than before");
-    const human = humanOf({ ...(await this.#more(issuer, accessToken, sub, claims)), ...claims, sub }, this.login);
+    const human = humanOf({ ...(await this.#more(issuer, accessToken, sub, claims)), ...claims, sub }, sub, this.login);
     return { human, ...(refreshToken === undefined ? {} : { refreshToken }) };
   }
 

@@ -7,9 +7,9 @@ import { HUMAN_SEEN_MS, HUMANS_KNOWN_MAX, USER_NUMBERS_MAX } from "../../base/li
 import {
   type Human,
   type HumansOf,
+  isBySubject,
   issuedAccount,
   type Login,
-  NO_UID,
   type Person,
   unixAccount,
 } from "../../model/human.ts";
@@ -106,6 +106,12 @@ export class People {
     return accounts.filter((account) => this.find(account) !== undefined);
   }
 
+  /** Whom the settings name so, users of this host by their numbers; undefined: nobody. */
+  mappedAs(name: string): Person | undefined {
+    const found = this.#people.find((person) => person.name === name);
+    return found && { name, accounts: found.accounts.flatMap((account) => this.#numbered(account)) };
+  }
+
   /** Somebody has signed in, or was looked at anew. */
   async met(human: Human): Promise<void> {
     const { account, login, name, issuer, sub, groups } = human;
@@ -113,9 +119,9 @@ export class People {
     await this.#keep("human", this.#known, account, known);
   }
 
-  /** Somebody acts as this Unix user. Root is nobody's alone, and what comes over the network is no user's. */
+  /** Somebody acts as this Unix user. Root is nobody's alone. */
   async tie(uid: number, account: string): Promise<void> {
-    if (uid === 0 || uid === NO_UID) return;
+    if (uid === 0) return;
     const id = `${uid} ${account}`;
     const seenMs = this.#clock.nowMs();
     if (seenMs - (this.#ties.get(id)?.seenMs ?? 0) < TIE_AGE_MS) return;
@@ -163,15 +169,16 @@ export class People {
   #issued(account: string): string {
     const known = this.#known.get(account);
     if (known !== undefined) return issuedAccount(known.issuer, known.sub);
-    const login = this.#logins.find(({ name, subject }) => subject === "sub" && account.startsWith(`${name}:`));
+    const login = this.#logins.find((one) => isBySubject(one) && account.startsWith(`${one.name}:`));
     return login === undefined ? account : issuedAccount(login.url, account.slice(login.name.length + 1));
   }
 
   /** How logins would write it who have not seen them yet. */
   #bySubject(issued: string): readonly string[] {
-    return this.#logins.flatMap(({ name, url, subject }) =>
-      subject === "sub" && issued.startsWith(`${url} `) ? [`${name}:${issued.slice(url.length + 1)}`] : [],
-    );
+    return this.#logins.flatMap((login) => {
+      const { name, url } = login;
+      return isBySubject(login) && issued.startsWith(`${url} `) ? [`${name}:${issued.slice(url.length + 1)}`] : [];
+    });
   }
 
   /** "unix:ada" by its numbers. A user whom the host has never known is nobody yet. */

@@ -12,6 +12,7 @@ import {
   HUMAN_USED_EVERY_MS,
   ISSUER_ASK_EVERY_MS,
 } from "../../base/limits.ts";
+import { userFields } from "../../model/event.ts";
 import { type Human, issuedAccount, type Login } from "../../model/human.ts";
 import type { HumanRecordStore } from "../../store/human-records.ts";
 import type { SignedIn } from "./login-client.ts";
@@ -24,8 +25,8 @@ export interface HumanSession {
   /** Issuer and subject: the account's name may be somebody else's later. */
   readonly issued: string;
   readonly login: string;
-  /** Who signed in with it: on the host itself, nobody else may show its secret. */
-  readonly uid: number;
+  /** The user who signed in with it, and who alone may show its secret; absent: it was begun over the network, and counts there. */
+  readonly uid?: number;
   readonly beganMs: number;
   readonly usedMs: number;
   /** When its issuer last said that it goes on. */
@@ -70,18 +71,19 @@ export class HumanSessions {
 
   /** The secret is told once. Throws HUMAN_SESSIONS_FULL. */
   async begin(
-    { human, refreshToken }: SignedIn,
-    uid: number,
+    { human, refreshToken, endsMs = Number.POSITIVE_INFINITY }: SignedIn,
+    uid: number | undefined,
   ): Promise<{ readonly secret: string; readonly session: HumanSession }> {
     const own = this.list().filter(({ account }) => account === human.account);
     if (own.length >= HUMAN_SESSIONS_EACH_MAX || this.#byHash.size >= HUMAN_SESSIONS_MAX) throw full();
     const nowMs = this.#parts.clock.nowMs();
     const secret = newSecret("session");
     const session: HumanSession = {
-      ...{ id: randomBytes(6).toString("hex"), hash: hashOf(secret), account: human.account, login: human.login, uid },
+      ...{ id: randomBytes(6).toString("hex"), hash: hashOf(secret), account: human.account, login: human.login },
+      ...userFields(uid),
       issued: issuedAccount(human.issuer, human.sub),
       ...{ beganMs: nowMs, usedMs: nowMs, refreshedMs: nowMs },
-      endsMs: nowMs + (this.#parts.loginOf(human.login)?.lastsMs ?? 0),
+      endsMs: Math.min(nowMs + (this.#parts.loginOf(human.login)?.lastsMs ?? 0), endsMs),
       ...(refreshToken === undefined ? {} : { sealed: seal(refreshToken, secret) }),
     };
     await this.#put(session);
@@ -91,10 +93,10 @@ export class HumanSessions {
   /** Undefined: this user has none of that secret. Throws HUMAN_SESSION_OVER, LOGIN_UNREACHABLE. */
   async use(
     secret: string,
-    uid: number,
+    uid: number | undefined,
   ): Promise<{ readonly session: HumanSession; readonly human: Human } | undefined> {
     const session = this.#byHash.get(hashOf(secret));
-    if (session?.uid !== uid) return undefined;
+    if (session === undefined || session.uid !== uid) return undefined;
     await this.#endIfOver(session);
     const refreshed = await this.#refreshed(session, secret);
     const human = this.#parts.find(refreshed);

@@ -49,7 +49,7 @@ const AGENT_KEYS: Keys<AgentListing> = {
   matcher: STRING,
   container: optional(STRING),
   runId: optional(STRING),
-  uid: COUNT,
+  uid: optional(COUNT),
   processes: COUNT,
   pids: list(COUNT),
   namespaces: list(COUNT),

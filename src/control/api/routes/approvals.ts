@@ -10,7 +10,20 @@ import type {
 } from "../../approvals.ts";
 import { ANSWERERS } from "../callers.ts";
 import { events, found, json, type Route } from "../route.ts";
-import { choice, integer, type Keys, list, NULL, named, optional, record, STRING, text, union } from "../schema.ts";
+import {
+  BOOLEAN,
+  choice,
+  integer,
+  type Keys,
+  list,
+  NULL,
+  named,
+  optional,
+  record,
+  STRING,
+  text,
+  union,
+} from "../schema.ts";
 import { COUNT, FLAG, LIMIT, LISTED, MOMENT } from "../shapes.ts";
 
 const STATE = choice(
@@ -23,6 +36,8 @@ const VOTE = named<ApprovalVote>("Vote", {
   atMs: MOMENT,
   forMs: optional(COUNT),
   comment: optional(STRING),
+  delegations: optional(list(STRING)),
+  counts: optional(BOOLEAN),
 });
 
 const APPROVAL = named<ApprovalListing>("Approval", {

@@ -137,7 +137,7 @@ export const EVIDENCE_ROUTES: readonly Route[] = [
     roles: AUDITORS,
     gives: list(
       named<LegalHoldListing>("LegalHold", {
-        ...{ sessionId: STRING, reason: STRING, uid: COUNT, sinceMs: MOMENT },
+        ...{ sessionId: STRING, reason: STRING, uid: optional(COUNT), sinceMs: MOMENT },
         ...{ human: optional(STRING), humanName: optional(STRING) },
       }),
     ),

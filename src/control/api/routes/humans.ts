@@ -1,5 +1,5 @@
 /** Humans: signing in and out, their sessions, API tokens, broken glass. */
-import { BREAK_GLASS_REASON_MAX, TOKEN_BYTES_MAX } from "../../../base/limits.ts";
+import { BREAK_GLASS_REASON_MAX, SAML_BYTES_MAX, TOKEN_BYTES_MAX } from "../../../base/limits.ts";
 import { GIVEN_ROLES, ROLES, type Role } from "../../../model/role.ts";
 import type {
   ApiTokenListing,
@@ -10,6 +10,9 @@ import type {
   DeviceCode,
   HumanRevoked,
   HumanSessionListing,
+  LoginListing,
+  SamlBroughtBack,
+  SamlSignIn,
   SessionBegun,
   Who,
 } from "../../human-ports.ts";
@@ -43,7 +46,7 @@ const GIVEN_ROLE: Schema<Role> = choice(...GIVEN_ROLES);
 const WHO_KEYS: Keys<Who> = {
   name: STRING,
   roles: list(GIVEN_ROLE),
-  uid: COUNT,
+  uid: optional(COUNT),
   account: optional(STRING),
   groups: optional(list(STRING)),
   by: optional(choice("session", "token")),
@@ -57,7 +60,7 @@ const HUMAN_SESSION = named<HumanSessionListing>("HumanSession", {
   id: STRING,
   account: STRING,
   name: STRING,
-  uid: COUNT,
+  uid: optional(COUNT),
   beganMs: MOMENT,
   usedMs: MOMENT,
   endsMs: MOMENT,
@@ -91,12 +94,23 @@ const ANYBODY = GIVEN_ROLES;
 
 export const HUMAN_ROUTES: readonly Route[] = [
   json({
+    method: "GET",
+    path: "/v1/logins",
+    summary: "By which logins somebody may sign in",
+    roles: ANYBODY,
+    gives: list(
+      named<LoginListing>("Login", { name: STRING, kind: choice("oidc", "saml"), recipient: optional(STRING) }),
+    ),
+    answer: (_, { humans }) => humans.logins(),
+  }),
+  json({
     method: "POST",
     path: "/v1/login/code",
     summary: "Begin to sign in by a browser on the same host",
     roles: ANYBODY,
+    signsIn: "code",
     body: record<{ login?: string; redirectUri: string }>({ login: optional(NAME), redirectUri: LOOPBACK }),
-    gives: named<CodeSignIn>("CodeSignIn", { login: STRING, url: STRING, endsMs: MOMENT }),
+    gives: named<CodeSignIn>("CodeSignIn", { flow: STRING, login: STRING, url: STRING, endsMs: MOMENT }),
     answer: ({ body, caller }, { humans }) => humans.beginCode(body, caller),
   }),
   json({
@@ -104,15 +118,43 @@ export const HUMAN_ROUTES: readonly Route[] = [
     path: "/v1/login/code/end",
     summary: "End it with what the browser brought back",
     roles: ANYBODY,
-    body: record<BroughtBack>({ code: OPAQUE, state: SHORT, iss: optional(SHORT) }),
+    signsIn: "code",
+    body: record<BroughtBack>({ code: OPAQUE, state: SHORT, iss: optional(SHORT), flow: optional(SHORT) }),
     gives: SESSION_BEGUN,
     answer: ({ body, caller }, { humans }) => humans.endCode(body, caller),
+  }),
+  json({
+    method: "POST",
+    path: "/v1/login/saml",
+    summary: "Begin to sign in at a SAML identity provider by a browser",
+    roles: ANYBODY,
+    body: record<{ login?: string }>({ login: optional(NAME) }),
+    gives: named<SamlSignIn>("SamlSignIn", {
+      login: STRING,
+      url: STRING,
+      relayState: STRING,
+      endsMs: MOMENT,
+    }),
+    answer: ({ body, caller }, { humans }) => humans.beginSaml(body, caller),
+  }),
+  json({
+    method: "POST",
+    path: "/v1/login/saml/end",
+    summary: "End it with the response that the browser posted",
+    roles: ANYBODY,
+    body: record<SamlBroughtBack>({
+      response: text({ minLength: 1, maxLength: SAML_BYTES_MAX }),
+      relayState: SHORT,
+    }),
+    gives: SESSION_BEGUN,
+    answer: ({ body, caller }, { humans }) => humans.endSaml(body, caller),
   }),
   json({
     method: "POST",
     path: "/v1/login/device",
     summary: "Begin to sign in by a browser anywhere",
     roles: ANYBODY,
+    signsIn: "device",
     body: record<{ login?: string }>({ login: optional(NAME) }),
     gives: named<DeviceCode>("DeviceCode", {
       flow: STRING,
@@ -129,6 +171,7 @@ export const HUMAN_ROUTES: readonly Route[] = [
     path: "/v1/login/device/end",
     summary: "Wait a while for the person there; nothing: not yet",
     roles: ANYBODY,
+    signsIn: "device",
     body: record<{ flow: string }>({ flow: SHORT }),
     gives: union(SESSION_BEGUN, NOTHING),
     answer: async ({ body, caller }, { humans }) => (await humans.endDevice(body.flow, caller)) ?? {},
@@ -160,10 +203,11 @@ export const HUMAN_ROUTES: readonly Route[] = [
   json({
     method: "POST",
     path: "/v1/humans/revoke",
-    summary: "End all sessions and API tokens of a human, or one session; approvals of theirs count no more",
+    summary:
+      "End all sessions, API tokens and delegations of a human, or one session; approvals of theirs count no more",
     roles: ADMINS,
     body: record<{ who: string }>({ who: SHORT }),
-    gives: record<HumanRevoked>({ sessions: COUNT, tokens: COUNT, approvals: COUNT }),
+    gives: record<HumanRevoked>({ sessions: COUNT, tokens: COUNT, delegations: COUNT, approvals: COUNT }),
     answer: ({ body, caller }, { humans }) => humans.revoke(body.who, caller),
   }),
   json({

@@ -1,4 +1,4 @@
-/** Who is told of held actions. Answers of theirs come in elsewhere (notify/door.ts). */
+/** Who is told of held actions. Answers of theirs come in elsewhere (doors/answers.ts). */
 import type { NotifyStatus } from "../../../model/notify.ts";
 import type { NotifyTest } from "../../notify-ports.ts";
 import { ADMINS, AUDITORS } from "../callers.ts";

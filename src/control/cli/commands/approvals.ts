@@ -8,6 +8,7 @@ import { step } from "../client.ts";
 import { duration, moment, printable, table } from "../show.ts";
 import { readDuration } from "../words.ts";
 import type { OpenShell, Shell } from "../world.ts";
+import { addDelegationCommands } from "./delegations.ts";
 
 export function addApprovalCommands(program: Command, open: OpenShell): void {
   const approvals = program
@@ -44,6 +45,7 @@ export function addApprovalCommands(program: Command, open: OpenShell): void {
     .description("a live view: arrows or j and k choose, a approves, d denies, enter shows all of it, q quits")
     .addHelpText("after", "\nExamples:\n  sallyport approvals watch\n  sallyport --json approvals watch")
     .action((_options: object, command: Command) => watchApprovals(open(command)));
+  addDelegationCommands(approvals, open);
 }
 
 interface AnswerOptions {

@@ -62,7 +62,7 @@ const COLUMNS = [
   { title: "STATE", cell: ({ state, why }: GrantListing) => (why === undefined ? state : `${state}: ${why}`) },
   { title: "SINCE", cell: ({ sinceMs }: GrantListing) => (sinceMs === undefined ? "" : moment(sinceMs)) },
   { title: "ENDS", cell: ({ endsMs }: GrantListing) => (endsMs === undefined ? "" : moment(endsMs)) },
-  { title: "BY", cell: ({ uid }: GrantListing) => (uid === undefined ? "settings" : `uid ${uid}`) },
+  { title: "BY", cell: ({ source, uid }: GrantListing) => byWords(source, uid) },
   { title: "REASON", cell: ({ reason = "" }: GrantListing) => reason },
   { title: "CGROUP", cell: ({ cgroup = "" }: GrantListing) => cgroup },
 ];
@@ -76,4 +76,9 @@ async function give(shell: Shell, agent: string, named: readonly string[], optio
   const what = `${printable(given.agent)} may reach ${printable(connectionWords(given.connections))}`;
   shell.say(`${what} until ${moment(given.endsMs ?? 0)}, as far as rules allow`);
   shell.say(`end it with: sallyport grants end ${printable(given.id)}`);
+}
+
+function byWords(source: GrantListing["source"], uid: number | undefined): string {
+  if (source === "settings") return "settings";
+  return uid === undefined ? "network" : `uid ${uid}`;
 }

@@ -15,15 +15,17 @@ export function addHumanCommands(program: Command, open: OpenShell): void {
     .action((_options: object, command: Command) => listSessions(open(command)));
   humans
     .command("revoke <who>")
-    .description("end all sessions and API tokens of a human, by name or account, or one session by its id")
+    .description(
+      "end all sessions, API tokens and delegations of a human, by name or account, or one session by its id",
+    )
     .addHelpText("after", "\nExample:\n  sudo sallyport humans revoke corp:ada")
     .action(async (who: string, _options: object, command: Command) => {
       const shell = open(command);
       const ended = await shell.api.post<HumanRevoked>("/v1/humans/revoke", { who });
       if (shell.json) return shell.say(JSON.stringify(ended));
-      const { sessions, tokens, approvals } = ended;
-      const counted = approvals === 0 ? "" : `, and ${count(approvals, "approval")} withdrawn`;
-      shell.say(`${count(sessions, "session")} and ${count(tokens, "API token")} ended${counted}`);
+      const { sessions, tokens, delegations, approvals } = ended;
+      const all = `${count(sessions, "session")}, ${count(tokens, "API token")} and ${count(delegations, "delegation")}`;
+      shell.say(`${all} ended${approvals === 0 ? "" : `, and ${count(approvals, "approval")} withdrawn`}`);
     });
   addTokenCommands(program, open);
   addGlassCommands(program, open);
@@ -111,7 +113,7 @@ async function listSessions(shell: Shell): Promise<void> {
         { title: "SESSION", cell: ({ id }) => id },
         { title: "NAME", cell: ({ name }) => name },
         { title: "ACCOUNT", cell: ({ account }) => account },
-        { title: "UID", cell: ({ uid }) => String(uid), align: "right" },
+        { title: "UID", cell: ({ uid }) => (uid === undefined ? "network" : String(uid)), align: "right" },
         { title: "SINCE", cell: ({ beganMs }) => moment(beganMs) },
         { title: "USED", cell: ({ usedMs }) => moment(usedMs) },
         { title: "UNTIL", cell: ({ endsMs }) => moment(endsMs) },

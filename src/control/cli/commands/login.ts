@@ -1,9 +1,10 @@
 /** login, logout, whoami: which human the command line acts for. Secrets go to a file, never to the terminal. */
 import { spawn } from "node:child_process";
+import { hostname } from "node:os";
 import type { Command } from "commander";
 import { UserError } from "../../../base/errors.ts";
-import type { CodeSignIn, DeviceCode, SessionBegun, Who } from "../../human-ports.ts";
-import { openLoopback } from "../loopback.ts";
+import type { CodeSignIn, DeviceCode, LoginListing, SamlSignIn, SessionBegun, Who } from "../../human-ports.ts";
+import { openCallback, openRecipient } from "../loopback.ts";
 import { forgetSession, keepSession, sessionFile } from "../session-file.ts";
 import { moment, printable } from "../show.ts";
 import type { OpenShell, Shell } from "../world.ts";
@@ -13,13 +14,22 @@ interface LoginOptions {
   readonly device?: boolean;
 }
 
+const LOGIN_HELP = `
+A login whose identity provider speaks SAML needs a browser that reaches this host at the port of its recipient in the
+settings. For a browser elsewhere, forward that port from there first: ssh -L PORT:127.0.0.1:PORT HOST
+SAML knows no refresh: the session ends when the provider's own does, or after session.lasts of the settings.
+
+Examples:
+  sallyport login
+  sallyport login --issuer corp --device`;
+
 export function addLoginCommands(program: Command, open: OpenShell): void {
   program
     .command("login")
     .description("sign in as a human, by a browser on this host or, with --device, on any other")
     .option("--issuer <name>", "the login's name in the settings, where there are several")
     .option("--device", "print an address and a code to type in there")
-    .addHelpText("after", "\nExamples:\n  sallyport login\n  sallyport login --issuer corp --device")
+    .addHelpText("after", LOGIN_HELP)
     .action((options: LoginOptions, command: Command) => login(open(command), options));
   program
     .command("logout")
@@ -43,31 +53,60 @@ const PLAIN = { as: "user" } as const;
 
 async function login(shell: Shell, { issuer, device = false }: LoginOptions): Promise<void> {
   const named = issuer === undefined ? {} : { login: issuer };
-  const { secret, ...who } = await (device ? byDevice(shell, named) : byCode(shell, named));
-  const file = sessionFile(shell.world.env, shell.runDir);
+  const { secret, ...who } = await (device ? byDevice(shell, named) : byBrowser(shell, named));
+  const file = sessionFile(shell.world.env, shell.daemon);
   await endFormer(shell);
   keepSession(file, secret);
   if (shell.json) return shell.say(JSON.stringify(who));
   for (const line of whoLines(who)) shell.say(line);
 }
 
-async function byCode(shell: Shell, named: { readonly login?: string }): Promise<SessionBegun> {
-  const loopback = await openLoopback();
+interface Named {
+  readonly login?: string;
+}
+
+/** A login that there is not, or one of several, is the daemon's to refuse. */
+async function byBrowser(shell: Shell, named: Named): Promise<SessionBegun> {
+  if (shell.daemon !== shell.runDir) return byCode(shell, named); // over TLS strangers hear of no logins
+  const logins = await shell.api.get<readonly LoginListing[]>("/v1/logins", PLAIN);
+  const meant = logins.filter(({ name }) => named.login === undefined || name === named.login);
+  const recipient = meant.length === 1 ? meant[0]?.recipient : undefined;
+  return recipient === undefined ? byCode(shell, named) : bySaml(shell, named, recipient);
+}
+
+async function byCode(shell: Shell, named: Named): Promise<SessionBegun> {
+  const loopback = await openCallback();
   try {
-    const { redirectUri } = loopback;
-    const { url, endsMs } = await shell.api.post<CodeSignIn>("/v1/login/code", { ...named, redirectUri }, PLAIN);
+    const { url: redirectUri } = loopback;
+    const { flow, url, endsMs } = await shell.api.post<CodeSignIn>("/v1/login/code", { ...named, redirectUri }, PLAIN);
     const state = new URL(url).searchParams.get("state") ?? "";
     shell.warn(`open this in a browser on this host, and sign in there:\n${printable(url)}`);
     showInBrowser(url, shell.world.env);
     return await loopback.wait(state, endsMs, (brought) =>
-      shell.api.post<SessionBegun>("/v1/login/code/end", brought, PLAIN),
+      shell.api.post<SessionBegun>("/v1/login/code/end", { ...brought, flow }, PLAIN),
     );
   } finally {
     loopback.close();
   }
 }
 
-async function byDevice(shell: Shell, named: { readonly login?: string }): Promise<SessionBegun> {
+async function bySaml(shell: Shell, named: Named, recipient: string): Promise<SessionBegun> {
+  const loopback = await openRecipient(recipient); // before there is a request whose answer somebody else could take
+  try {
+    const { url, relayState, endsMs } = await shell.api.post<SamlSignIn>("/v1/login/saml", named, PLAIN);
+    const { port, host } = new URL(recipient);
+    shell.warn(`for a browser on another machine, first run there: ssh -L ${port}:${host} ${hostname()}`);
+    shell.warn(`open this in a browser, and sign in there:\n${printable(url)}`);
+    showInBrowser(url, shell.world.env);
+    return await loopback.wait(relayState, endsMs, (brought) =>
+      shell.api.post<SessionBegun>("/v1/login/saml/end", brought, PLAIN),
+    );
+  } finally {
+    loopback.close();
+  }
+}
+
+async function byDevice(shell: Shell, named: Named): Promise<SessionBegun> {
   const begun = await shell.api.post<DeviceCode>("/v1/login/device", named, PLAIN);
   const { flow, url, completeUrl, code, endsMs } = begun;
   shell.warn(`open this in a browser anywhere, and type in the code ${printable(code)}:\n${printable(url)}`);
@@ -93,7 +132,7 @@ function showInBrowser(url: string, env: Shell["world"]["env"]): void {
 
 async function logout(shell: Shell): Promise<void> {
   const hadOne = await endFormer(shell);
-  forgetSession(sessionFile(shell.world.env, shell.runDir));
+  forgetSession(sessionFile(shell.world.env, shell.daemon));
   if (shell.json) shell.say(JSON.stringify({ ended: hadOne }));
   else shell.say(hadOne ? "signed out" : "nobody was signed in");
 }

@@ -70,5 +70,6 @@ async function listHolds(shell: Shell): Promise<void> {
 }
 
 function whoGave({ uid, human, humanName }: LegalHoldListing): string {
-  return human === undefined ? `uid ${uid}` : `${humanName ?? ""} (${human})`;
+  if (human !== undefined) return `${humanName ?? ""} (${human})`;
+  return uid === undefined ? "network" : `uid ${uid}`;
 }

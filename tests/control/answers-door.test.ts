@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { NOTIFY_BODY_BYTES_MAX, NOTIFY_CONNECTIONS_MAX } from "../../src/base/limits.ts";
-import { AnswersDoor } from "../../src/notify/door.ts";
+import { AnswersDoor } from "../../src/control/doors/answers.ts";
 import type { Incoming } from "../../src/notify/signed.ts";
 import { freePort } from "../kit/free-port.ts";
 import { quietLog } from "../store/folder.ts";

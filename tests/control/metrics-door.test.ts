@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { createServer } from "node:net";
 import { type TestContext, test } from "node:test";
-import { MetricsEndpoint } from "../../src/metrics/endpoint.ts";
+import { MetricsEndpoint } from "../../src/control/doors/metrics.ts";
 import { freePort } from "../kit/free-port.ts";
 
 const quiet = () => {};
