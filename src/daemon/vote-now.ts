@@ -12,20 +12,26 @@ export async function voteNow(vote: Vote, parts: ChatHumanParts): Promise<Vote |
   const [account = ""] = vote.accounts;
   const isUser = unixUid(account) !== undefined;
   if (vote.reach === "every") return isUser || parts.humans.known(account) !== undefined ? vote : undefined;
-  const own = await groupsNow(account, parts);
+  const own = await groupsNow(account, vote, parts);
   const groups = vote.groups.filter((group) => own?.has(group));
   const isLeft = groups.length > 0 || vote.lent !== undefined;
   return own !== undefined && isLeft ? { ...vote, groups } : undefined;
 }
 
 /** Undefined: nobody knows them, or they may not answer. */
-async function groupsNow(account: string, parts: ChatHumanParts): Promise<ReadonlySet<string> | undefined> {
+async function groupsNow(
+  account: string,
+  { by }: Vote,
+  parts: ChatHumanParts,
+): Promise<ReadonlySet<string> | undefined> {
   const uid = unixUid(account);
   if (uid !== undefined) {
     const groups = await parts.groupsOf(uid);
     return groups.size === 0 ? undefined : groups;
   }
   const known = parts.humans.known(account);
-  if (known === undefined) return (await chatHuman(account, parts).catch(() => undefined))?.groups;
-  return ANSWERING.some((role) => known.roles.has(role)) ? new Set(known.human.groups) : undefined;
+  if (known !== undefined)
+    return ANSWERING.some((role) => known.roles.has(role)) ? new Set(known.human.groups) : undefined;
+  if (by !== undefined) return undefined; // what the settings give to who answers from a chat is nothing to a session
+  return (await chatHuman(account, parts).catch(() => undefined))?.groups;
 }

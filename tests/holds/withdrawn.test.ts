@@ -4,7 +4,8 @@ import { test } from "node:test";
 import type { ChatHumanParts } from "../../src/daemon/chat-human.ts";
 import { voteNow } from "../../src/daemon/vote-now.ts";
 import type { Vote } from "../../src/holds/record.ts";
-import { ADA, answerOf, BEN, CYD, demand, ROOT, request, world } from "./kit.ts";
+import type { Loan } from "../../src/model/delegation.ts";
+import { ADA, answerOf, BEN, CYD, demand, EVE, ROOT, request, world } from "./kit.ts";
 import { human, people, person, signedIn } from "./people.ts";
 
 const TWO = { terms: { demands: [demand({ quorum: 2 })] } };
@@ -84,6 +85,30 @@ test("what is revoked while the groups are being asked for counts neither", asyn
   assert.equal(await answerOf(hold.answer), "waits");
 });
 
+for (const isEnded of [true, false]) {
+  test(`a delegation that ${isEnded ? "ends" : "lasts"} while the groups are being asked for ${isEnded ? "gives nothing" : "counts"}`, async (t) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const loan = { delegation: "d1", group: "sre", by: "cyd", accounts: ["unix:2003"], through: [], endsMs: 60_000 };
+    let lent: Loan | undefined = loan;
+    const { holds, kinds } = await world(t, {
+      voteNow: (vote) => promise.then(() => vote),
+      standing: () => lent,
+    });
+    const hold = holds.open(request(TWO));
+    await holds.approve(hold.id, {}, BEN);
+    const approving = holds.approve(hold.id, {}, { ...EVE, lent: [loan] });
+    await new Promise(setImmediate);
+    if (isEnded) {
+      lent = undefined;
+      assert.equal(holds.withdrawLent("d1", "delegation d1 has ended: its time is up"), 1);
+    }
+    resolve();
+    await approving;
+    assert.equal(await answerOf(hold.answer), isEnded ? "waits" : "approved");
+    assert.equal(kinds().filter((kind) => kind === "hold.approval.withdrawn").length, isEnded ? 1 : 0);
+  });
+}
+
 test("who turns out to have started the agent, by an account that has become known, is not counted", async (t) => {
   const known = await people(t);
   const { holds } = await world(t, { humansOf: known.humansOf, taggedBy: () => ["unix:2050"] });
@@ -157,6 +182,8 @@ const votes: readonly (readonly [string, Vote, readonly string[] | undefined])[]
   ["a human who left it", vote("corp:ada", { groups: ["corp:dba"] }), undefined],
   ["a human who was lent it", vote("corp:ada", LENT), []],
   ["an account of a login that is gone", vote("former:ada"), undefined],
+  ["a session of a login that is gone, of whom the settings name groups", vote("former:zed", { by: "s1" }), undefined],
+  ["a chat of theirs", vote("slack:T1/UZED"), ["sre"]],
   ["one by broken glass of a human who is known no more", vote("former:ada", { reach: "every" }), undefined],
   ["a chat of a human whom the settings name", vote("slack:T1/UADA", { groups: ["sre", "dba"] }), ["sre"]],
   ["a chat of one whom they name no more", vote("slack:T1/UBEN"), undefined],
@@ -168,6 +195,7 @@ test("a vote counts as its human is known by now", async (t) => {
     people: [
       { name: "ada", accounts: ["slack:T1/UADA", "corp:ada"] },
       { name: "cyd", accounts: ["slack:T1/UCYD"] },
+      { name: "zed", accounts: ["former:zed", "slack:T1/UZED"], groups: ["sre"] },
     ],
     humans: {
       known: (account) => {
