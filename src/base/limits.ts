@@ -12,7 +12,7 @@ export const UNREAD_TOTAL_BYTES_MAX = 512 * 1024 * 1024;
 export const UNREAD_CONNECTION_BYTES_MAX = 128 * 1024 * 1024;
 /** What each session may hold unfinished without asking. */
 export const UNREAD_FREE_BYTES = 256 * 1024;
-/** What is read at once of a socket whose bytes are much work. */
+/** What is read at once of a socket that has brought little so far, or whose bytes are much work. */
 export const READ_BYTES_MIN = 4 * 1024;
 /** A read that was at work for longer lets others have their turn before the next one of its socket; libuv would do 32 in a row. */
 export const TURN_MS_MAX = 5;

@@ -20,11 +20,11 @@ export class Wire {
   /** Beneath TLS; destroyed with it. */
   readonly #raw: Socket;
   #events: WireEvents | undefined;
-  #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  #buffer = Buffer.allocUnsafeSlow(READ_BYTES_MIN);
   #ended = false;
   #wanted = false;
-  /** At once: less where bytes are much work. */
-  #readBytes = READ_BYTES;
+  /** At once: more where much comes, less where bytes are much work; who says little holds little memory. */
+  #readBytes = READ_BYTES_MIN;
   /** Reads again in the next turn. */
   #yields = false;
   /** Set by the driver: whether any wire of the session still holds unsent views. */
@@ -128,9 +128,10 @@ export class Wire {
     const beganMs = performance.now();
     this.#events?.bytes(bytes);
     const isLong = performance.now() - beganMs > TURN_MS_MAX;
-    this.#readBytes = isLong
-      ? Math.max(READ_BYTES_MIN, this.#readBytes / 2)
-      : Math.min(READ_BYTES, this.#readBytes * 2);
+    const isFull = bytes.length >= this.#readBytes;
+    if (isLong || bytes.length * MUCH_TOO_LARGE < this.#readBytes) {
+      this.#readBytes = Math.max(READ_BYTES_MIN, this.#readBytes / 2);
+    } else if (isFull) this.#readBytes = Math.min(READ_BYTES, this.#readBytes * 2);
     if (!isLong || !this.#wanted || this.#yields) return;
     this.#yields = true;
     this.#socket.pause();
@@ -205,10 +206,14 @@ export class Wire {
 
   /** A buffer from which views still wait to be written elsewhere is left to them. */
   #nextBuffer(): Buffer {
-    if (this.busyElsewhere()) this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-    return this.#readBytes < READ_BYTES ? this.#buffer.subarray(0, this.#readBytes) : this.#buffer;
+    const isTaken = this.busyElsewhere() || this.#buffer.length !== this.#readBytes;
+    if (isTaken) this.#buffer = Buffer.allocUnsafeSlow(this.#readBytes);
+    return this.#buffer;
   }
 }
+
+/** Times what came. */
+const MUCH_TOO_LARGE = 16;
 
 /** Not reading, and staying so until `resume`: a stream's first read starts its handle even while it is paused. */
 function quieten(socket: Socket): void {

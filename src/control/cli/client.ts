@@ -1,6 +1,5 @@
 /** Asks the daemon over its socket, or over TLS one on another host. Secrets travel in bodies only; an answer is read up to a limit. */
-import { type IncomingMessage, type RequestOptions, request } from "node:http";
-import { request as secureRequest } from "node:https";
+import type { IncomingMessage, RequestOptions } from "node:http";
 import { join } from "node:path";
 import { setTimeout as passed } from "node:timers/promises";
 import { codeOf, messageOf, UserError } from "../../base/errors.ts";
@@ -150,10 +149,13 @@ export class ApiClient {
 
   /** Whatever the environment says (NODE_TLS_REJECT_UNAUTHORIZED), a server that is not verified is shown nothing. */
   #request(options: RequestOptions, answered: (response: IncomingMessage) => void) {
-    if (this.#remote === undefined) return request({ ...options, socketPath: this.socketPath }, answered);
+    // Not imported: that would make WebSocket and all of undici for this process, some 50 ms of it.
+    if (this.#remote === undefined) {
+      return process.getBuiltinModule("node:http").request({ ...options, socketPath: this.socketPath }, answered);
+    }
     const { host, port, ca } = this.#remote;
     const tls = { minVersion: "TLSv1.3", rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) } as const;
-    return secureRequest({ ...options, host, port, ...tls }, answered);
+    return process.getBuiltinModule("node:https").request({ ...options, host, port, ...tls }, answered);
   }
 
   #unreachable(cause: Error): UserError {

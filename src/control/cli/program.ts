@@ -1,32 +1,14 @@
-/** The command line as a tree: global flags, help, how errors are said. Each group of commands has a file of its own. */
+/** The command line as a tree: global flags, help, how errors are said. `groups.ts` has the files of its commands. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { UserError } from "../../base/errors.ts";
-import { addAgentCommands } from "./commands/agents.ts";
-import { addApiCommand } from "./commands/api.ts";
-import { addApprovalCommands } from "./commands/approvals.ts";
-import { addConnectionCommands } from "./commands/connections.ts";
-import { addDaemonCommands } from "./commands/daemon.ts";
-import { addEventCommands } from "./commands/events.ts";
-import { addAuditCommands } from "./commands/evidence.ts";
-import { addGrantCommands } from "./commands/grants.ts";
-import { addHooksCommands } from "./commands/hooks.ts";
-import { addHumanCommands } from "./commands/humans.ts";
-import { addLoginCommands } from "./commands/login.ts";
-import { addManualCommands } from "./commands/manual.ts";
-import { addNotifyCommands } from "./commands/notify.ts";
-import { addPolicyCommands } from "./commands/policy.ts";
-import { addRunCommand } from "./commands/run.ts";
-import { addSearchCommand } from "./commands/search.ts";
-import { addServiceCommands } from "./commands/service.ts";
-import { addSessionCommands } from "./commands/sessions.ts";
-import { addTrustCommands } from "./commands/trust.ts";
 import { complain, wantsJson } from "./complain.ts";
+import { groupsFor } from "./groups.ts";
 import { Exit, RUN_DIR, shellOpener, type World } from "./world.ts";
 
 /** Runs one command. Returns the exit code: 0 fine, 1 failed, 2 wrong usage, 3 daemon not reachable, 4 not permitted. */
 export async function runCommandLine(world: World): Promise<number> {
-  const program = createProgram(world);
+  const program = await createProgram(world);
   try {
     await program.parseAsync([...world.argv], { from: "user" });
     return 0;
@@ -40,7 +22,7 @@ export async function runCommandLine(world: World): Promise<number> {
   }
 }
 
-export function createProgram(world: World): Command {
+async function createProgram(world: World): Promise<Command> {
   const program = new Command("sallyport")
     .description("Guards agent runtimes: redirects, judges, masks and records what tagged cgroups send")
     .version(version(), "-V, --version")
@@ -72,25 +54,8 @@ export function createProgram(world: World): Command {
     })
     .addHelpText("after", EXAMPLES);
   const open = shellOpener(world);
-  addDaemonCommands(program, open);
-  addRunCommand(program, open);
-  addAgentCommands(program, open);
-  addApprovalCommands(program, open);
-  addGrantCommands(program, open);
-  addNotifyCommands(program, open);
-  addLoginCommands(program, open);
-  addHumanCommands(program, open);
-  addConnectionCommands(program, open);
-  addSessionCommands(program, open);
-  addSearchCommand(program, open);
-  addEventCommands(program, open);
-  addAuditCommands(program, open);
-  addPolicyCommands(program, open);
-  addTrustCommands(program, open);
-  addApiCommand(program, open);
-  addHooksCommands(program, open);
-  addServiceCommands(program, open);
-  addManualCommands(program, open);
+  const adds = await Promise.all(groupsFor(world.argv).map(({ load }) => load()));
+  for (const add of adds) add(program, open);
   for (const command of everyCommand(program)) {
     command.copyInheritedSettings(program);
     command.exitOverride();
