@@ -11,7 +11,7 @@ import { parseSettingsDocument, type SettingsDocument } from "./config/document.
 import { readDoors } from "./config/doors.ts";
 import { type EgressSettings, type RawEgress, readEgress } from "./config/egress.ts";
 import { type RawEvents, readEvents } from "./config/events.ts";
-import { type RawGrant, readGrants } from "./config/grants.ts";
+import { namesIn, type RawGrant, readGrants } from "./config/grants.ts";
 import { type HumanSettings, type RawLogin, type RawPerson, readHumans } from "./config/humans.ts";
 import { type IdentitySettings, type RawIdentity, readIdentity } from "./config/identity.ts";
 import { checkMatchers, type RawMatcher, readMatchers } from "./config/match.ts";
@@ -52,6 +52,8 @@ export interface Settings {
   readonly connections: readonly ConnectionSettings[];
   /** Undefined: agents need none. */
   readonly grants: readonly GrantTerms[] | undefined;
+  /** Connections that grants name and `connections` does not: added by command, or mistyped. */
+  readonly grantedElsewhere: readonly PlacedName[];
   readonly egress: EgressSettings;
   /** Empty: those of the host's resolv.conf. */
   readonly names: { readonly servers: readonly NameServer[] };
@@ -77,6 +79,12 @@ export interface AgentSettings {
   readonly claims: Readonly<Record<string, string>>;
   /** Any of them makes a cgroup this agent. */
   readonly match: readonly Matcher[];
+}
+
+export interface PlacedName {
+  readonly name: string;
+  readonly line: number;
+  readonly column: number;
 }
 
 interface RawSettings {
@@ -122,9 +130,15 @@ export function readSettings(text: string, file: string, protocols?: readonly Pr
   const shape = checkSettings(document.data);
   if (shape.length > 0) throw located(file, document, shape);
   const findings: Finding[] = [];
-  const settings = convert(document.data as RawSettings, file, protocols, (finding) => findings.push(finding));
+  const raw = document.data as RawSettings;
+  const settings = convert(raw, file, protocols, (finding) => findings.push(finding));
   if (findings.length > 0) throw located(file, document, findings);
-  return settings;
+  const own = new Set(settings.connections.map(({ connection }) => connection.name));
+  const elsewhere = namesIn(raw.grants ?? []).filter(({ name }) => !own.has(name));
+  return {
+    ...settings,
+    grantedElsewhere: elsewhere.map(({ name, path }) => ({ name, ...document.placeOf(path, "value") })),
+  };
 }
 
 /**
@@ -150,7 +164,7 @@ function convert(
   file: string,
   protocols: readonly ProtocolTraits[] | undefined,
   report: (finding: Finding) => void,
-): Settings {
+): Omit<Settings, "grantedElsewhere"> {
   const agents = (raw.agents ?? []).map((agent, index) => readAgent(agent, index, report));
   const connections = (raw.connections ?? []).map((connection, index) =>
     readConnection(connection, ["connections", index], { kind: "settings", file, protocols }, report),

@@ -14,6 +14,7 @@ import {
   RELAYS_EVERY_MS,
   RESOLVE_EVERY_MS,
   RETENTION_EVERY_MS,
+  USERS_EVERY_MS,
 } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
 import { outputOf } from "./config/recording.ts";
@@ -48,6 +49,7 @@ import { Tagging } from "./daemon/tagging.ts";
 import { holdFaults } from "./daemon/test-faults.ts";
 import { trustEnvironment } from "./daemon/trust.ts";
 import { VERSION } from "./daemon/version.ts";
+import { voteNow } from "./daemon/vote-now.ts";
 import { LiveHolds } from "./holds/holds.ts";
 import { Agents } from "./identity/agents.ts";
 import { Grants } from "./identity/grants.ts";
@@ -198,8 +200,10 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     });
     const groupsOf = createGroupsOf(clock);
     const humans = new Humans({
-      ...{ clock, store: store.humans, readSecret, emit, uidOf: createUidOf(), loginUidOf, groupsOf },
-      ...{ bootNs, bootId: bootId() },
+      ...{ clock, store: store.humans, readSecret, emit, loginUidOf, groupsOf, bootNs, bootId: bootId() },
+      users: { first: (user) => createUidOf()(user), now: uidNow },
+      withdraw: (isTheirs, reason) => holds.withdraw(isTheirs, reason),
+      withdrawLent: (delegation, reason) => holds.withdrawLent(delegation, reason),
     });
     life.atEnd(() => humans.close());
     configureHumans(humans, inForce());
@@ -253,10 +257,12 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const { delegations } = humans;
     const judging = { humansOf: humans.people.humansOf, standing: delegations.loan };
     const lentTo = (accounts: readonly string[]) => delegations.lentTo(accounts);
+    const known = { humans, humansOf: judging.humansOf, groupsOf, lentTo, uidOf: uidNow };
     const holds = new LiveHolds({
       ...{ clock, store: store.holds, log, emit, scrub, key: vault.derivedKey("hold"), ...judging },
       lookAt: (ids) => delegations.look(ids),
       taggedBy: (cgroupId) => startersOf(agents.list().find((tag) => tag.cgroupId === cgroupId)),
+      voteNow: (vote) => voteNow(vote, { ...known, people: inForce().settings.humans.people }),
       loginUidOf,
       isInside: (pid, cgroupId) => isProcessIn(pid, cgroupId, agents, interception.cgroupRoot),
       ...holdFaults(process.env),
@@ -267,8 +273,8 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     life.atEnd(() => sessions.drain("the daemon is going down"));
     life.atEnd(() => holds.abandonAll("the daemon is going down; send it again"));
     const notify = createNotify({
-      ...{ clock, log, emit, readSecret, holds, groupsOf, lentTo, uidOf: uidNow, ...judging },
-      ...{ humans, people: () => inForce().settings.humans.people },
+      ...{ clock, log, emit, readSecret, holds, ...known, ...judging },
+      people: () => inForce().settings.humans.people,
       settings: () => inForce().settings.notify,
     });
     life.atLeave(() => notify.close());
@@ -359,6 +365,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         const before = inForce().policy.version;
         configuration = next;
         loadedMs = clock.nowMs();
+        tellWarnings(next, log);
         adoptSinks();
         adoptTargets();
         ledger.keepShadows(new Set(next.policy.rules.flatMap(({ name, shadow }) => (shadow ? [name] : []))));
@@ -415,7 +422,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       agentNames: () => store.agentStates.names(),
       configuration: inForce,
       loadedMs: () => loadedMs,
-      ...{ ledger, search, flushEvents: () => audit.flush() },
+      ...{ ledger, search, scrub, flushEvents: () => audit.flush() },
       index: store.sessions,
       userOf: path.userOf,
       ...{ groupsOf, notifier: notify.notifier },
@@ -452,6 +459,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     });
     life.every(1_000, () => tend(interception, agents), log);
     life.every(HUMANS_EVERY_MS, () => humans.sweep(), log);
+    life.every(USERS_EVERY_MS, () => humans.people.renumber(), log);
     life.every(IDENTITY_EVERY_MS, () => agents.endIdentities(), log);
     life.every(GRANTS_EVERY_MS, () => grants.review(), log);
     life.every(1_000, async () => doors.tend(), log);
@@ -467,7 +475,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     life.every(RETENTION_EVERY_MS, async () => void (await retention.run()), log);
     life.every(RESOLVE_EVERY_MS, plan, log);
     const { policy } = inForce();
-    for (const { file, line, message } of policy.warnings) log.warn(message, file === "" ? {} : { file, line });
+    tellWarnings(inForce(), log);
     await hold();
     service.ready(`Guarding with policy ${policy.version.slice(0, 12)}`);
     say("daemon.start", `Guarding with policy ${policy.version}`, { policy: policy.version });
@@ -513,6 +521,11 @@ function isProcessIn(pid: number, cgroupId: bigint, agents: Agents, cgroupRoot: 
 
 function wiped(credential: { wipe(): void }): undefined {
   credential.wipe();
+}
+
+function tellWarnings({ warnings }: Configuration, log: Log): void {
+  for (const { file, line, message, remedy } of warnings)
+    log.warn(`${message} ${remedy}`.trim(), file === "" ? {} : { file, line });
 }
 
 /** A warning, not the end: other connections work, and the secret may come before the first login. */

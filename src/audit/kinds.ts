@@ -43,6 +43,7 @@ const ANSWERED = [
   ...["hold", "rules", "actions", "tables", "statements", "digest", "by"],
   ...["pid", "user", "executable", "protocol", "policy"],
 ] as const;
+const GIVEN = [...ANSWERED, "account", "delegation"] as const;
 const DELEGATED = [
   ...["delegation", "group", "from", "fromAccount", "as", "to", "toAccount", "until"],
   ...["uid", "pid"],
@@ -98,47 +99,30 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
   "cancel.failed": kind("a cancel did not reach its backend", [], "action", undefined, "failure"),
   "hold.waiting": kind("an action waits for approval", [...ANSWERED, "state", "scope"], "authorize", 99),
   "hold.escalated": kind("further groups may answer, for nobody has", [...ANSWERED, "to"], "authorize", 99),
-  "hold.approval": kind(
-    "one person approved",
-    [...ANSWERED, "uid", "account", "delegation", "scope", "comment"],
+  "hold.approval": kind("one person approved", [...GIVEN, "uid", "scope", "comment"], "authorize", 99, "success"),
+  "hold.approval.withdrawn": kind(
+    "one person's approval counts no more: they were revoked, may not answer any more, or were lent it no longer",
+    [...GIVEN, "uid", "reason"],
     "authorize",
     99,
-    "success",
   ),
-  "hold.approved": kind(
-    "it may go on",
-    [...ANSWERED, "state", "scope", "comment", "reason"],
-    "authorize",
-    1,
-    "success",
-  ),
-  "hold.denied": kind(
-    "it was denied",
-    [...ANSWERED, "account", "delegation", "state", "scope", "comment", "reason"],
-    "authorize",
-    1,
-    "failure",
-  ),
-  "hold.expired": kind("nobody answered in time", [...ANSWERED, "state", "scope", "reason"], "authorize", 1, "failure"),
+  "hold.approved": kind("it may go on", [...GIVEN, "state", "scope", "comment", "reason"], "authorize", 1, "success"),
+  "hold.denied": kind("it was denied", [...GIVEN, "state", "scope", "comment", "reason"], "authorize", 1, "failure"),
+  "hold.expired": kind("nobody answered in time", [...GIVEN, "state", "scope", "reason"], "authorize", 1, "failure"),
   "hold.abandoned": kind(
     "its client or we gave it up",
-    [...ANSWERED, "state", "scope", "reason"],
+    [...GIVEN, "state", "scope", "reason"],
     "authorize",
     1,
     "failure",
   ),
   "hold.result": kind(
     "what became of it after approval",
-    [...ANSWERED, "state", "scope", "reason", "result", "comment"],
+    [...GIVEN, "state", "scope", "reason", "result", "comment"],
     "authorize",
     99,
   ),
-  "hold.revoked": kind(
-    "an approval that stood was ended",
-    [...ANSWERED, "uid", "account", "delegation", "scope", "comment"],
-    "authorize",
-    99,
-  ),
+  "hold.revoked": kind("an approval that stood was ended", [...GIVEN, "uid", "scope", "comment"], "authorize", 99),
   "notify.answered": kind(
     "a person answered by a chat or webhook, and it counted",
     ["target", "account", "hold", "answer", "user", "uid"],
@@ -349,6 +333,14 @@ export const EVENT_KINDS: Readonly<Record<string, EventKind>> = {
     "human",
   ]),
   "recording.unhold": kind("a legal hold ended", ["uid", "pid"], "entity", 3, "success", ["human"]),
+  "recording.search": kind(
+    "somebody searched recordings and events, and for what (after the detectors ran over it)",
+    ["query", "uid", "pid"],
+    "base",
+    99,
+    undefined,
+    ["human"],
+  ),
   "sessions.reindex": kind("the index of sessions was built anew", ["uid", "pid"], "base", 99, "success", ["human"]),
   "api.call": kind(
     "somebody asked the daemon to change something or to show recordings, or was refused",

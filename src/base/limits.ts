@@ -493,6 +493,8 @@ export const SAML_BYTES_MAX = 64 * 1024;
 export const SAML_POST_BYTES_MAX = 3 * SAML_BYTES_MAX + 4 * 1024;
 /** Elements within each other; usual responses have 10. */
 export const XML_DEPTH_MAX = 32;
+/** Brackets in brackets of a token or a chat's answer: ten or so are used, and readers give up at some hundred. */
+export const STRICT_JSON_DEPTH_MAX = 100;
 /** Elements, attributes and texts: 400 groups. Verifying blocks the thread for some 0.05 ms for each, signature and certificate. */
 export const XML_NODES_MAX = 1_024;
 /** Certificates of one identity provider: the one in use and the next, of two servers. Each may be tried. */
@@ -625,6 +627,10 @@ export const DELEGATION_MS_MAX = 30 * 86_400_000;
 export const DELEGATION_REASON_MAX = 500;
 /** How often sessions of humans are looked through for those that are over; each is judged by itself when it is used. */
 export const HUMANS_EVERY_MS = 5_000;
+/** How often users of this host whom `humans` names are looked up anew. */
+export const USERS_EVERY_MS = 60_000;
+/** Numbers that were one user's, one after the other: each counts for HUMAN_SEEN_MS more. */
+export const USER_NUMBERS_MAX = 8;
 /** Accounts of those who tagged one cgroup, one after the other. */
 export const STARTERS_MAX = 64;
 /** Connections of a browser to the page that ends a sign-in: one brings the code, some ask for an icon. */

@@ -30,6 +30,13 @@ export function readGrants(raws: readonly RawGrant[], agents: readonly string[],
   return raws.map((raw, index) => readGrant(raw, ["grants", index], agents, report));
 }
 
+/** Every connection that is named, with its place. */
+export function namesIn(raws: readonly RawGrant[]): readonly { readonly name: string; readonly path: Path }[] {
+  return raws.flatMap(({ connections }, index) =>
+    connections === "*" ? [] : connections.map((name, at) => ({ name, path: ["grants", index, "connections", at] })),
+  );
+}
+
 function readGrant(raw: RawGrant, path: Path, known: readonly string[], report: Report): GrantTerms {
   const { name, agents, connections } = raw;
   checkAgents(agents, known, [...path, "agents"], report);

@@ -81,7 +81,10 @@ export interface ApprovalListing {
 }
 
 export interface ApprovalVote {
+  /** As people read it: "ada (sre)", "Ada Lovelace [corp:ada] (corp:sre)". */
   readonly name: string;
+  /** "corp:ada", "unix:2001" */
+  readonly account: string;
   readonly atMs: number;
   readonly forMs?: number;
   readonly comment?: string;

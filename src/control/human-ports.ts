@@ -37,11 +37,12 @@ export interface HumanPorts {
   reviewGlass(id: string, comment: string, caller: Caller): Promise<BrokenGlassListing>;
 }
 
-/** How many of each were ended. */
+/** How much has ended. `approvals`: of theirs, and under those delegations, that count no more. */
 export interface HumanRevoked {
   readonly sessions: number;
   readonly tokens: number;
   readonly delegations: number;
+  readonly approvals: number;
 }
 
 export interface CodeSignIn {

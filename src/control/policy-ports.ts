@@ -46,6 +46,8 @@ export interface PolicyTestResult {
     readonly line: number;
     readonly cases: number;
   }[];
+  /** Pairs of the settings that cases let through, though no grant of the settings lets the agent reach the connection. */
+  readonly ungranted: readonly { readonly agent: string; readonly connection: string }[];
 }
 
 export interface PolicyFile {

@@ -289,7 +289,8 @@ export type ReplayFrom =
 
 export interface SearchPorts {
   /** Throws SEARCH_QUERY, SEARCH_TOO_WIDE, SEARCH_BUSY, SEARCH_FAILED, SEARCH_REBUILDING. */
-  search(request: SearchRequest): Promise<SearchAnswer>;
+  /** Told to the trail, with what is searched for, before anything is found. */
+  search(request: SearchRequest, caller: Caller): Promise<SearchAnswer>;
   /** Begins the index anew. */
   reindex(): Promise<void>;
 }

@@ -29,5 +29,8 @@ export interface LegalHoldListing {
   readonly reason: string;
   /** Absent: somebody over the network. */
   readonly uid?: number;
+  /** Account and name of the human who gave it; absent: a user of the host without a session. */
+  readonly human?: string;
+  readonly humanName?: string;
   readonly sinceMs: number;
 }

@@ -21,6 +21,8 @@ import type { Login } from "../model/human.ts";
 import type { Issuer, SamlProvider } from "../model/issuer.ts";
 import { TEST_FILE } from "../policy/cases.ts";
 import { loadPolicy, type Policy, type PolicyFile } from "../policy/load.ts";
+import { didYouMean } from "../policy/nearest.ts";
+import type { Problem } from "../policy/problem.ts";
 import { protocols } from "../protocols/index.ts";
 import type { CredentialReference } from "../vault/references.ts";
 
@@ -33,6 +35,8 @@ export interface Configuration {
   readonly issuers: readonly Issuer[];
   readonly providers: readonly SamlProvider[];
   readonly logins: readonly Login[];
+  /** What is in force and likely not meant. */
+  readonly warnings: readonly Problem[];
 }
 
 /** A connection that was made by command, as the vault kept it. */
@@ -53,11 +57,13 @@ export function usualSettingsFile(): string | undefined {
 /** Reads everything anew. Throws UserError (settings, files) or PolicyError; nothing is changed by a throw. */
 export function loadConfiguration(configFile: string | undefined, added: readonly AddedConnection[]): Configuration {
   const { settings, connections } = loadSettings(configFile, added);
+  const policy = compilePolicy(settings.policies === undefined ? [] : readPolicyFolder(settings.policies), connections);
   return {
     settings,
     connections,
     byNumber: numbered(connections),
-    policy: compilePolicy(settings.policies === undefined ? [] : readPolicyFolder(settings.policies), connections),
+    policy,
+    warnings: [...policy.warnings, ...grantWarnings(settings, connections)],
     issuers: settings.identity.issuers.map(({ issuer, caFile }) => ({ ...issuer, ...rootsOf(caFile) })),
     providers: settings.identity.saml.map(({ provider, certificateFiles }) => ({
       ...provider,
@@ -121,6 +127,20 @@ export function compilePolicy(files: readonly PolicyFile[], connections: readonl
       connections: connections.map(({ name }) => name),
     },
   );
+}
+
+/** As of a rule: a grant for a connection that nobody knows gives nothing, and its agents may wonder why. */
+export function grantWarnings(
+  { file, grantedElsewhere }: Settings,
+  connections: readonly Connection[],
+): readonly Problem[] {
+  const known = connections.map(({ name }) => name);
+  const missing = grantedElsewhere.filter(({ name }) => !known.includes(name));
+  return missing.map(({ name, line, column }) => {
+    const message = `A grant names the connection "${name}", which nothing knows.`;
+    const remedy = `${didYouMean(name, known)} Or add it: sallyport connections add ${name}`.trim();
+    return { file, line, column, rule: "", message, remedy };
+  });
 }
 
 /** Whether they have the same policy and connections: what was approved under one is the same under the other. */

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { UserError } from "../base/errors.ts";
 import type { PolicyCheck } from "../control/policy-ports.ts";
-import { loadSettings, readPolicyFolder, usualSettingsFile } from "./configuration.ts";
+import { grantWarnings, loadSettings, readPolicyFolder, usualSettingsFile } from "./configuration.ts";
 import { checkPolicy } from "./ports/policy.ts";
 
 /** Without paths: the policies folder that the settings name; without those: the usual ones. */
@@ -20,5 +20,7 @@ export async function checkPolicyFiles(
     );
   }
   const named = paths.map((path) => ({ name: path, text: readFileSync(path, "utf8") }));
-  return checkPolicy(paths.length > 0 || folder === undefined ? named : readPolicyFolder(folder), connections);
+  if (paths.length > 0 || folder === undefined) return checkPolicy(named, connections);
+  const checked = checkPolicy(readPolicyFolder(folder), connections);
+  return { ...checked, warnings: [...checked.warnings, ...grantWarnings(settings, connections)] };
 }

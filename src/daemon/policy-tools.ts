@@ -2,27 +2,33 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { codeOf, UserError } from "../base/errors.ts";
-import type { AgentSettings } from "../config.ts";
 import type { ExplainRequest, PolicyTestResult } from "../control/policy-ports.ts";
+import type { Holding } from "../identity/holding.ts";
 import { DETECTOR_NAMES } from "../masking/detectors.ts";
-import type { Connection } from "../model/connection.ts";
 import { type CaseFile, readCases, TEST_FILE, type TestedConnection } from "../policy/cases.ts";
 import type { Explanation } from "../policy/explanation.ts";
 import { loadPolicy, type Policy, type PolicyFile } from "../policy/load.ts";
 import { PolicyError, type Problem } from "../policy/problem.ts";
 import { type Analyse, NOWHERE, runCases } from "../policy/trial.ts";
 import { protocols } from "../protocols/index.ts";
-import { compilePolicy, isRuleFile, loadSettings, readPolicyFolder, usualSettingsFile } from "./configuration.ts";
+import {
+  type Configuration,
+  compilePolicy,
+  isRuleFile,
+  loadSettings,
+  readPolicyFolder,
+  usualSettingsFile,
+} from "./configuration.ts";
+import { explainedGrant, ungranted } from "./explained-grants.ts";
 
 const CATALOGUE = protocols.flatMap(({ actions }) => actions);
 
 /** Throws CONNECTION_UNKNOWN, PROTOCOL_WITHOUT_TEXTS, POLICY_INVALID. */
 export function explainTyped(
-  { agent, connection: name, text, user = "", executable = "", atMs }: ExplainRequest,
-  policy: Policy,
-  connections: readonly Connection[],
-  agents: readonly AgentSettings[],
+  { agent: agentName, connection: name, text, user = "", executable = "", atMs }: ExplainRequest,
+  { policy, connections, settings }: Pick<Configuration, "policy" | "connections" | "settings">,
   nowMs: number,
+  given?: readonly Holding[],
 ): Explanation {
   const connection = connections.find((one) => one.name === name);
   if (connection === undefined) {
@@ -35,12 +41,15 @@ export function explainTyped(
     const message = `Cannot explain a text on ${name}: its protocol, ${connection.protocol}, has none`;
     throw new UserError("PROTOCOL_WITHOUT_TEXTS", message, "Name another connection, or a recorded entry");
   }
-  const { groups = [], claims = {} } = agents.find((one) => one.name === agent) ?? {};
+  const { groups = [], claims = {} } = settings.agents.find((one) => one.name === agentName) ?? {};
+  const agent = { slot: 0, name: agentName, groups, claims };
+  const time = atMs ?? nowMs;
   const subject = {
-    ...{ sessionId: "explained", connection, agent: { slot: 0, name: agent, groups, claims } },
-    ...{ origin: { ...NOWHERE, user, executable }, clock: { nowMs: () => atMs ?? nowMs } },
+    ...{ sessionId: "explained", connection, agent },
+    ...{ origin: { ...NOWHERE, user, executable }, clock: { nowMs: () => time } },
   };
-  return policy.explain(subject, asked);
+  const grant = explainedGrant(settings, given, { agent, connection: name, atMs: time });
+  return { ...policy.explain(subject, asked), ...(grant === undefined ? {} : { grant }) };
 }
 
 /** The same without a daemon, with what the settings name. */
@@ -51,7 +60,7 @@ export async function explainOffline(
   await prepared();
   const { settings, connections } = loadSettings(settingsFile, []);
   const files = settings.policies === undefined ? [] : readPolicyFolder(settings.policies);
-  return explainTyped(request, compilePolicy(files, connections), connections, settings.agents, Date.now());
+  return explainTyped(request, { policy: compilePolicy(files, connections), connections, settings }, Date.now());
 }
 
 /**
@@ -70,19 +79,25 @@ export async function testPolicies(paths: readonly string[], settingsFile?: stri
     );
   }
   const results: PolicyTestResult["results"][number][] = [];
+  // what named test files are about need not be what this host's settings are about
+  const settings =
+    paths.length > 0 && settingsFile === undefined ? undefined : loadSettings(settingsFile ?? usualSettingsFile(), []);
+  const lacking = new Map<string, PolicyTestResult["ungranted"][number]>();
   const coverage = new Map<string, { rule: string; file: string; line: number; cases: number }>();
   for (const file of files) {
     const cases = readTestFile(file);
     const policy = policyFor(cases, file);
     const trial = runCases(policy, CATALOGUE, cases, analyse);
     results.push(...trial.results);
+    for (const pair of settings === undefined ? [] : ungranted(cases, settings.settings))
+      lacking.set(JSON.stringify(pair), pair);
     for (const { name: rule, file: own, line } of policy.rules) {
       const key = `${own} ${rule}`;
       const before = coverage.get(key)?.cases ?? 0;
       coverage.set(key, { rule, file: own, line, cases: before + (trial.coverage.get(rule) ?? 0) });
     }
   }
-  return { results, coverage: [...coverage.values()] };
+  return { results, coverage: [...coverage.values()], ungranted: [...lacking.values()] };
 }
 
 function usualFolder(settingsFile = usualSettingsFile()): string {

@@ -1,6 +1,7 @@
 /** What the API may ask of the daemon, bound to the parts that know; each group has a file in ports/. Decides nothing. */
 import type { Socket } from "node:net";
 import { peerOf } from "ebpf-loader";
+import { SEARCH_QUERY_MAX } from "../base/limits.ts";
 import type { ControlPorts } from "../control/ports.ts";
 import type { Agents } from "../identity/agents.ts";
 import { agentPorts, refuseQuarantined } from "./ports/agents.ts";
@@ -13,7 +14,7 @@ import { evidencePorts } from "./ports/evidence.ts";
 import { grantPorts } from "./ports/grants.ts";
 import { authenticator, humanPorts } from "./ports/humans.ts";
 import { notifyPorts } from "./ports/notify.ts";
-import type { PortParts } from "./ports/parts.ts";
+import { type PortParts, tell } from "./ports/parts.ts";
 import { policyPorts } from "./ports/policy.ts";
 import { retentionPorts } from "./ports/retention.ts";
 import { sessionPorts } from "./ports/sessions.ts";
@@ -48,7 +49,9 @@ export function createPorts(parts: PortParts): ControlPorts {
     retention: retentionPorts(parts),
     humans: humanPorts(parts),
     search: {
-      search: async (request) => {
+      search: async (request, caller) => {
+        const query = parts.scrub(request.query).slice(0, SEARCH_QUERY_MAX);
+        tell(parts, "recording.search", "Recordings and events were searched", caller, { fields: { query } });
         await Promise.all([parts.index.flush(), parts.flushEvents()]); // both are written behind the data path
         return parts.search.search(request);
       },

@@ -1,18 +1,20 @@
 /** Who may answer a held action: by their own groups, or in the place of somebody who lends theirs. Decides from the rules' demands alone. */
 import { UserError } from "../base/errors.ts";
 import type { Loan, Standing } from "../model/delegation.ts";
-import { type HumansOf, haveCommon } from "../model/human.ts";
+import { type HumansOf, haveCommon, unixAccount } from "../model/human.ts";
 import type { HoldRecord } from "./record.ts";
 
 /** Somebody outside of every agent who asks. */
 export interface Person {
   /** Of the process that asks; undefined: none of this host's does. */
   readonly uid: number | undefined;
-  /** As the host or their issuer names them; "" for one without a name. */
+  /** As the host names them, "" for one without a name; a human as their issuer does, with the account: "Ada [corp:ada]". */
   readonly user: string;
   readonly groups: ReadonlySet<string>;
   /** By which they are known: "unix:2001", "corp:ada". One at least. */
   readonly accounts: readonly string[];
+  /** Of the session or API token that they show; absent: none. */
+  readonly by?: string;
   /** Others' that they act through: the user of the process, and who logged in on the host before sudo. */
   readonly through: readonly string[];
   /** Groups of others', for which they may answer in the others' place. */
@@ -56,7 +58,10 @@ export function bar(record: HoldRecord, person: Person, judging: Judging): strin
   const { humansOf } = judging;
   const starters = humansOf(record.origin.startedBy);
   const own = humansOf([...person.accounts, ...person.through]);
-  if (haveCommon(own, starters)) return "whoever started the agent never answers for it";
+  if (haveCommon(own, starters)) {
+    const sudo = isBySudo(person) ? `, also not by sudo: the kernel keeps who logged in, ${person.user}` : "";
+    return `whoever started the agent never answers for it${sudo}`;
+  }
   if (humansOf(person.accounts).size > 1) return "several people use this account: sign in (sallyport login)";
   if (person.reach === "every" || groupsThatCount(record, person).length > 0) return undefined;
   if (loansThatCount(record, person, judging).length > 0) return undefined;
@@ -66,11 +71,18 @@ export function bar(record: HoldRecord, person: Person, judging: Judging): strin
   return `${who}, and whoever lent you their place started the agent, or lends it no longer`;
 }
 
+/** Root, of whom the kernel knows who logged in before. */
+function isBySudo({ uid, by, accounts }: Person): boolean {
+  return uid === 0 && by === undefined && !accounts.includes(unixAccount(0));
+}
+
 /** Throws APPROVAL_NOT_PERMITTED. */
 export function requireEntitled(record: HoldRecord, person: Person, judging: Judging): void {
   const why = bar(record, person, judging);
   if (why === undefined) return;
-  const remedy = "Ask one of those who may: sallyport approvals show names them";
+  const others = "Ask one of those who may: sallyport approvals show names them";
+  const alone = "or start agents with no login behind them, as services: docs/approvals.md, A host with one admin";
+  const remedy = isBySudo(person) ? `${others}; ${alone}` : others;
   throw new UserError("APPROVAL_NOT_PERMITTED", `Cannot answer ${record.id}: ${why}`, remedy, { exitCode: 4 });
 }
 

@@ -4,29 +4,29 @@
  * Decides nothing about who people are; never sees what is forwarded.
  */
 import { messageOf, UserError } from "../base/errors.ts";
-import { HOLDS_PRUNED_EVERY, HOLDS_SIMILAR_MAX } from "../base/limits.ts";
+import { HOLDS_PRUNED_EVERY } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { HoldStore } from "../store/holds.ts";
 import { type Describing, describe } from "./describe.ts";
-import { type Judging, type Person, requireEntitled } from "./entitled.ts";
+import { type Person, requireEntitled } from "./entitled.ts";
 import { escalatedAt, nextEscalationMs } from "./escalation.ts";
 import type { Hold, HoldAnswer, HoldRequest, Holds } from "./hold.ts";
-import { isCounted, missing, requireFirstVote } from "./quorum.ts";
-import { type HoldRecord, type HoldState, recordOf, rowOf } from "./record.ts";
+import { missing, requireFirstVote } from "./quorum.ts";
+import type { HoldRecord, HoldState, Vote } from "./record.ts";
+import { HoldRecords } from "./records.ts";
 import { recoverHolds } from "./recovery.ts";
 import { fullFor } from "./room.ts";
 import { type Answer, checkDigest, checkScope } from "./scope.ts";
 import { type Standing, StandingApprovals, standingOf } from "./standing.ts";
 import { delegationsOf, voteOf } from "./vote.ts";
-import { answeredEvent, escalatedEvent, eventOf, noticeOf, refusalOf } from "./words.ts";
+import { countedOf, none, ownCounted, type Revote, revoted, type VotesNow, votesNow } from "./withdrawal.ts";
+import { answeredEvent, escalatedEvent, eventOf, noticeOf, refusalOf, withdrawnEvent } from "./words.ts";
 
-export interface HoldsParts extends Describing, Judging {
+export interface HoldsParts extends Describing, VotesNow {
   readonly store: HoldStore;
   readonly log: Log;
   readonly emit: (event: AuditEvent) => void;
-  /** Looks up what the lenders of these delegations have by now. Never rejects. */
-  readonly lookAt: (delegations: readonly string[]) => Promise<void>;
   /** For tests of crashes: called once the state of that name is kept. */
   readonly kept?: (state: HoldState) => void;
 }
@@ -47,10 +47,10 @@ interface Live {
 
 export class LiveHolds implements Holds {
   readonly #parts: HoldsParts;
+  readonly #records: HoldRecords;
   readonly #live = new Map<string, Live>();
   readonly #standing: StandingApprovals;
   readonly #watchers = new Set<(record: HoldRecord) => void>();
-  readonly #writing = new Set<Promise<void>>();
   /** Since the start. */
   #ended = 0;
   /** Why nothing may wait any more. */
@@ -58,6 +58,7 @@ export class LiveHolds implements Holds {
 
   constructor(parts: HoldsParts) {
     this.#parts = parts;
+    this.#records = new HoldRecords(parts.store);
     this.#standing = new StandingApprovals(parts.clock, parts);
   }
 
@@ -75,15 +76,8 @@ export class LiveHolds implements Holds {
     const refused = isWhole ? full : "it is too long to be shown to a reviewer whole";
     const live: Live = {
       record: standing === undefined ? record : { ...record, reuses: standing.hold },
-      ...{
-        answer: resolve,
-        timer: undefined,
-        escalation: undefined,
-        unwanted: undefined,
-        isSeen: standing !== undefined,
-      },
-      notice: Promise.resolve(""),
-      bytes: request.bytes.length,
+      ...{ answer: resolve, timer: undefined, escalation: undefined, unwanted: undefined },
+      ...{ isSeen: standing !== undefined, notice: Promise.resolve(""), bytes: request.bytes.length },
     };
     this.#live.set(record.id, live);
     if (this.#over !== undefined) this.#end(live, "abandoned", this.#over);
@@ -107,19 +101,20 @@ export class LiveHolds implements Holds {
   async approve(id: string, answer: Answer, person: Person): Promise<HoldRecord> {
     const live = this.#live.get(id) ?? (await this.#gone(id, person));
     await live.notice;
-    await this.#parts.lookAt(live.record.votes.flatMap(delegationsOf));
-    // in one turn from here on: what counts for the check counts for the quorum
     this.#requireAnswerable(live, answer, person);
-    const { record } = live;
-    checkScope(record, answer.forMs);
-    const votes = record.votes.filter((vote) => isCounted(record, vote, this.#parts));
-    requireFirstVote({ ...record, votes }, person, this.#parts.humansOf);
-    const vote = voteOf(record, answer, person, this.#parts);
-    live.record = { ...record, votes: [...votes, vote] };
+    checkScope(live.record, answer.forMs);
+    this.#revote(live, ownCounted(live.record, person, this.#parts), NO_MORE);
+    requireFirstVote(live.record, person, this.#parts.humansOf);
+    const vote = voteOf(live.record, answer, person, this.#parts);
+    live.record = { ...live.record, votes: [...live.record.votes, vote] };
     this.#parts.emit(answeredEvent("hold.approval", live.record, vote, this.#parts.clock.nowMs()));
+    if (live.record.votes.length > 1) {
+      this.#revote(live, await votesNow(live.record, this.#parts), NO_MORE);
+      if (live.record.state !== "waiting" || live.unwanted !== undefined) return live.record;
+    }
     if (missing(live.record, this.#parts) === undefined) await this.#release(live);
     else {
-      await this.#keep(live);
+      await this.#records.put(live.record);
       this.#tell(live.record);
     }
     return live.record;
@@ -130,7 +125,9 @@ export class LiveHolds implements Holds {
     const stood = await this.get(id);
     if (stood?.standsUntilMs !== undefined && stood.standsUntilMs > this.#parts.clock.nowMs()) {
       requireEntitled(stood, person, this.#parts);
-      if (this.#standing.end(id)) return this.#stood(stood, answer, person);
+      const vote = voteOf(stood, answer, person, this.#parts);
+      const told = (rest: HoldRecord) => answeredEvent("hold.revoked", rest, vote, this.#parts.clock.nowMs());
+      if (this.#standing.end(id)) return this.#unstand(stood, told);
     }
     const live = this.#live.get(id) ?? (await this.#gone(id, person));
     await live.notice;
@@ -138,8 +135,26 @@ export class LiveHolds implements Holds {
     const denied = voteOf(live.record, answer, person, this.#parts);
     live.record = { ...live.record, denied };
     this.#end(live, "denied", answer.comment ?? "");
-    await Promise.allSettled(this.#writing);
+    await this.#records.settled();
     return live.record;
+  }
+
+  /** Of what waits, these approvals count no more, and what stands by one of them stands no longer. How many of both. */
+  withdraw(isMeant: (vote: Vote) => boolean, reason: string, leftOf: (record: HoldRecord) => Revote = none): number {
+    const gone = this.#waiting().map((live) => {
+      const left = leftOf(live.record);
+      return this.#revote(live, (vote) => (isMeant(vote) ? left(vote) : vote), reason);
+    });
+    const over = this.#standing.endOf(isMeant);
+    const failed = (error: unknown) => this.#parts.log.error("An end was not kept", { error: messageOf(error) });
+    for (const id of over) void this.#fall(id, isMeant, reason).catch(failed);
+    return gone.reduce((sum, many) => sum + many, over.length);
+  }
+
+  /** What was approved under this delegation, which has ended: what waits counts on where another right is left to it. */
+  withdrawLent(delegation: string, reason: string): number {
+    const isMeant = (vote: Vote) => delegationsOf(vote).includes(delegation);
+    return this.withdraw(isMeant, reason, (record) => countedOf(record, this.#parts));
   }
 
   /** Waiting, or let go and not ended; oldest first. */
@@ -153,21 +168,17 @@ export class LiveHolds implements Holds {
 
   /** Newest first, whatever became of them. */
   async all(limit: number): Promise<readonly HoldRecord[]> {
-    await Promise.allSettled(this.#writing);
-    return (await this.#parts.store.list(limit)).map((row) => this.#live.get(row.id)?.record ?? recordOf(row));
+    const records = await this.#records.list(limit);
+    return records.map((record) => this.#live.get(record.id)?.record ?? record);
   }
 
   async get(id: string): Promise<HoldRecord | undefined> {
-    const live = this.#live.get(id);
-    if (live !== undefined) return live.record;
-    await Promise.allSettled(this.#writing);
-    const row = await this.#parts.store.get(id);
-    return row === undefined ? undefined : recordOf(row);
+    return this.#live.get(id)?.record ?? this.#records.get(id);
   }
 
   /** Earlier ones of the same statement, newest first. */
-  async similar({ likeness, id }: HoldRecord): Promise<readonly HoldRecord[]> {
-    return (await this.#parts.store.similar(likeness, id, HOLDS_SIMILAR_MAX)).map(recordOf);
+  similar(record: HoldRecord): Promise<readonly HoldRecord[]> {
+    return this.#records.similar(record);
   }
 
   /** Calls back for every change until the returned function is called. */
@@ -197,7 +208,7 @@ export class LiveHolds implements Holds {
   /** Nobody sees it before it is kept: a daemon that is killed knows of everything that anybody has seen. */
   async #wait(live: Live, estimate: HoldRequest["estimate"]): Promise<string> {
     try {
-      await this.#keep(live);
+      await this.#records.put(live.record);
     } catch (error) {
       this.#unkept(live, error);
     }
@@ -213,7 +224,7 @@ export class LiveHolds implements Holds {
   /** Everything that ended is kept. */
   async close(): Promise<void> {
     for (const live of this.#live.values()) clearTimers(live);
-    await Promise.allSettled(this.#writing);
+    await this.#records.settled();
   }
 
   /** Whether anybody has seen them or not. */
@@ -222,9 +233,8 @@ export class LiveHolds implements Holds {
   }
 
   async #estimate(live: Live, estimate: HoldRequest["estimate"]): Promise<void> {
-    const found = await (estimate?.() ?? Promise.resolve("not known: the protocol has no estimates")).catch(
-      (error: unknown) => `not known: ${messageOf(error)}`,
-    );
+    const asked = estimate?.() ?? Promise.resolve("not known: the protocol has no estimates");
+    const found = await asked.catch((error: unknown) => `not known: ${messageOf(error)}`);
     if (live.record.endedMs !== undefined) return;
     live.record = { ...live.record, estimate: found };
     this.#tell(live.record);
@@ -247,6 +257,17 @@ export class LiveHolds implements Holds {
     checkDigest(record, digest);
   }
 
+  #revote(live: Live, now: Revote, reason: string): number {
+    if (live.record.state !== "waiting") return 0;
+    const { record, gone } = revoted(live.record, now);
+    live.record = record;
+    for (const vote of gone) this.#parts.emit(withdrawnEvent(record, vote, reason, this.#parts.clock.nowMs()));
+    if (gone.length === 0) return 0;
+    void this.#records.put(live.record).catch((error: unknown) => this.#unkept(live, error));
+    this.#tell(record);
+    return gone.length;
+  }
+
   /** Lets it go. The states are kept one after the other; whoever stops wanting it meanwhile is heard until the last one. */
   async #release(live: Live): Promise<void> {
     clearTimers(live);
@@ -257,13 +278,13 @@ export class LiveHolds implements Holds {
     const stands = standing === undefined ? {} : { standsUntilMs: standing.untilMs };
     live.record = { ...record, ...(record.reuses === undefined ? stands : {}), state: "approved" };
     try {
-      await this.#keep(live);
+      await this.#records.put(live.record);
       this.#parts.kept?.("approved");
       this.#parts.emit(eventOf(live.record, this.#parts.clock.nowMs(), by));
       this.#tell(live.record);
       if (live.unwanted === undefined) {
         live.record = { ...live.record, state: "running" };
-        await this.#keep(live);
+        await this.#records.put(live.record);
         this.#parts.kept?.("running");
       }
     } catch (error) {
@@ -284,13 +305,20 @@ export class LiveHolds implements Holds {
     return standing;
   }
 
-  async #stood(record: HoldRecord, answer: Answer, person: Person): Promise<HoldRecord> {
-    const { standsUntilMs: _over, ...rest } = this.#live.get(record.id)?.record ?? record;
-    const vote = voteOf(record, answer, person, this.#parts);
+  async #fall(id: string, isMeant: (vote: Vote) => boolean, reason: string): Promise<void> {
+    const record = await this.get(id);
+    const vote = record?.votes.find(isMeant);
+    if (record === undefined || vote === undefined) return;
+    await this.#unstand(record, (rest) => withdrawnEvent(rest, vote, reason, this.#parts.clock.nowMs()));
+  }
+
+  /** Its approval stands no longer. */
+  async #unstand(record: HoldRecord, eventOf: (rest: HoldRecord) => AuditEvent): Promise<HoldRecord> {
     const live = this.#live.get(record.id);
+    const { standsUntilMs: _over, ...rest } = live?.record ?? record;
     if (live !== undefined) live.record = rest;
-    this.#parts.emit(answeredEvent("hold.revoked", rest, vote, this.#parts.clock.nowMs()));
-    await this.#put(rest);
+    this.#parts.emit(eventOf(rest));
+    await this.#records.put(rest);
     this.#tell(rest);
     return rest;
   }
@@ -310,7 +338,7 @@ export class LiveHolds implements Holds {
     const { record, to } = escalatedAt(live.record, atMs);
     live.record = record;
     this.#parts.emit(escalatedEvent(record, to, this.#parts.clock.nowMs()));
-    void this.#keep(live).catch((error: unknown) => this.#unkept(live, error));
+    void this.#records.put(live.record).catch((error: unknown) => this.#unkept(live, error));
     if (live.isSeen) this.#tell(record);
     this.#escalateLater(live);
   }
@@ -345,7 +373,7 @@ export class LiveHolds implements Holds {
     const { record } = live;
     this.#parts.emit(eventOf(record, endedMs));
     const isMany = ++this.#ended % HOLDS_PRUNED_EVERY === 0;
-    const kept = this.#put(record).then(() => (isMany ? this.#parts.store.prune() : undefined));
+    const kept = this.#records.put(record).then(() => (isMany ? this.#records.prune() : undefined));
     void kept.catch((error: unknown) => {
       this.#parts.log.error("The end of a held action could not be kept", { hold: record.id, error: messageOf(error) });
     });
@@ -354,26 +382,12 @@ export class LiveHolds implements Holds {
     if (refusal !== undefined) live.answer({ kind: "refused", ...refusal });
   }
 
-  #keep(live: Live): Promise<void> {
-    return this.#put(live.record);
-  }
-
-  #put(record: HoldRecord): Promise<void> {
-    const written = this.#parts.store.put(rowOf(record));
-    const told = written.then(
-      () => {},
-      () => {},
-    );
-    this.#writing.add(told);
-    void told.then(() => this.#writing.delete(told));
-    return written;
-  }
-
   #tell(record: HoldRecord): void {
     for (const watcher of this.#watchers) watcher(record);
   }
 }
 
+const NO_MORE = "who gave it may not answer any more";
 const SEE_ALL = "See what became of it: sallyport approvals --all";
 
 function clearTimers({ timer, escalation }: Live): void {

@@ -93,10 +93,12 @@ export interface HeldOrigin {
 export interface Vote {
   /** Absent: no process of this host answered. */
   readonly uid?: number;
-  /** "ada (sre)", "root" */
+  /** "ada (sre)", "root", "Ada Lovelace [corp:ada] (corp:sre)" */
   readonly name: string;
   /** By which they are known. */
   readonly accounts: readonly string[];
+  /** Of the session or API token by which it was given; absent: none was shown. */
+  readonly by?: string;
   readonly reach: Person["reach"];
   /** Those of the demanded groups that count, by their own right. */
   readonly groups: readonly string[];

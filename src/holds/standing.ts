@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import { STANDING_APPROVALS_MAX } from "../base/limits.ts";
 import { haveCommon } from "../model/human.ts";
 import type { Judging } from "./entitled.ts";
-import type { HoldRecord } from "./record.ts";
+import type { HoldRecord, Vote } from "./record.ts";
 import { delegationsOf } from "./vote.ts";
 
 export interface Standing {
@@ -13,8 +13,8 @@ export interface Standing {
   readonly untilMs: number;
   /** All accounts of those people, and of those in whose place they answered. */
   readonly accounts: readonly string[];
-  /** Delegations under which it was given: it stands no longer than each of them. */
-  readonly delegations: readonly string[];
+  /** Of those people. */
+  readonly votes: readonly Vote[];
 }
 
 /** Of one that enough have approved: for the shortest time that anybody gave; one who gave none means once. */
@@ -22,11 +22,10 @@ export function standingOf(record: HoldRecord, judging: Judging & { readonly clo
   const { id, shape, votes } = record;
   const forMs = Math.min(...votes.map((vote) => vote.forMs ?? 0));
   if (forMs === 0 || shape === "") return undefined;
-  const delegations = votes.flatMap(delegationsOf);
-  const loans = delegations.flatMap((delegation) => judging.standing(delegation) ?? []);
+  const loans = votes.flatMap(delegationsOf).flatMap((delegation) => judging.standing(delegation) ?? []);
   const lenders = loans.flatMap(({ accounts, through }) => [...accounts, ...through]);
   return {
-    ...{ hold: id, by: votes.map(({ name }) => name), delegations },
+    ...{ hold: id, by: votes.map(({ name }) => name), votes },
     accounts: [...votes.flatMap(({ accounts }) => accounts), ...lenders],
     untilMs: Math.min(judging.clock.nowMs() + forMs, ...loans.map(({ endsMs }) => endsMs)),
   };
@@ -59,16 +58,20 @@ export class StandingApprovals {
     const found = shape === "" ? undefined : this.#byShape.get(shape);
     if (found === undefined || found.untilMs <= this.#clock.nowMs()) return undefined;
     const { humansOf, standing } = this.#judging;
-    if (found.delegations.some((delegation) => standing(delegation) === undefined)) {
-      this.#byShape.delete(shape); // for good: what was ended is asked again
-      return undefined;
-    }
+    // one that lends nothing at the moment; what it gave is ended when it ends
+    if (found.votes.flatMap(delegationsOf).some((delegation) => standing(delegation) === undefined)) return undefined;
     return haveCommon(humansOf(found.accounts), humansOf(startedBy)) ? undefined : found;
   }
 
   /** What they were given for is not in force any more. */
   endAll(): void {
     this.#byShape.clear();
+  }
+
+  /** Ends those that one of these votes was needed for; their holds. */
+  endOf(isMeant: (vote: Vote) => boolean): readonly string[] {
+    const over = [...this.#byShape.values()].filter(({ votes }) => votes.some(isMeant)).map(({ hold }) => hold);
+    return over.filter((hold) => this.end(hold));
   }
 
   /** Somebody thought better of it. False: that hold's approval does not stand. */

@@ -13,7 +13,7 @@ export function voteOf(
   person: Person,
   judging: Judging & { readonly clock: Clock },
 ): Vote {
-  const { uid, user, accounts, reach } = person;
+  const { uid, user, accounts, by, reach } = person;
   const groups = groupsThatCount(record, person);
   const loans = loansThatCount(record, person, judging);
   const called = user === "" ? `uid ${uid}` : user;
@@ -21,6 +21,7 @@ export function voteOf(
   const lent = loans.map(({ delegation, group }) => ({ delegation, group }));
   return {
     ...{ ...userFields(uid), name: reach === "every" ? called : `${called} (${rights})`, accounts, reach, groups },
+    ...(by === undefined ? {} : { by }),
     ...(lent.length === 0 ? {} : { lent }),
     atMs: judging.clock.nowMs(),
     ...(forMs === undefined ? {} : { forMs }),

@@ -46,6 +46,7 @@ const KINDS: Readonly<Record<HoldState, string>> = {
 export function eventOf(record: HoldRecord, atMs: number, by?: readonly string[]): AuditEvent {
   const { votes, denied, reason, result, state } = record;
   const who = denied?.name ?? (by ?? votes.map(({ name }) => name)).join(", ");
+  const givers = denied === undefined ? votes : [denied];
   const comment =
     denied?.comment ??
     votes
@@ -60,7 +61,8 @@ export function eventOf(record: HoldRecord, atMs: number, by?: readonly string[]
       ...fieldsOf(record),
       state,
       ...(who === "" ? {} : { by: who }),
-      ...(denied === undefined ? {} : { account: denied.accounts.join(" "), ...lentFields(denied) }),
+      ...(givers.length === 0 ? {} : { account: givers.flatMap(({ accounts }) => accounts).join(" ") }),
+      ...lentFields(givers),
       ...(comment === "" ? {} : { comment }),
       ...(state === "waiting" ? {} : { scope: scopeOf(record) }),
       ...(reason === undefined ? {} : { reason }),
@@ -78,7 +80,7 @@ export function answeredEvent(kind: string, record: HoldRecord, vote: Vote, atMs
     ...{ by: name, ...userFields(uid), account: accounts.join(" "), scope },
     ...(comment === undefined ? {} : { comment }),
   };
-  return { ...about(record, atMs), kind, message, fields: { ...fieldsOf(record), ...more, ...lentFields(vote) } };
+  return { ...about(record, atMs), kind, message, fields: { ...fieldsOf(record), ...more, ...lentFields([vote]) } };
 }
 
 /** In whose place somebody answers, behind their name: "ben (sre for ada, delegation 3f2a91c04d)". */
@@ -86,8 +88,18 @@ export function loanWords({ group, by, delegation }: Loan): string {
   return `${group} for ${by}, delegation ${delegation}`;
 }
 
-function lentFields({ lent = [] }: Vote): EventFields {
+function lentFields(votes: readonly Vote[]): EventFields {
+  const lent = votes.flatMap((vote) => vote.lent ?? []);
   return lent.length === 0 ? {} : { delegation: lent.map(({ delegation }) => delegation).join(" ") };
+}
+
+/** Nobody's answer any more; its giver is told of as they were when they gave it. */
+export function withdrawnEvent(record: HoldRecord, vote: Vote, reason: string, atMs: number): AuditEvent {
+  const { name, uid, accounts } = vote;
+  const who = { by: name, ...userFields(uid), account: accounts.join(" "), ...lentFields([vote]) };
+  const fields = { ...fieldsOf(record), ...who, reason };
+  const message = `The approval of ${record.id} by ${name} does not count any more: ${reason}`;
+  return { ...about(record, atMs), kind: "hold.approval.withdrawn", message, fields };
 }
 
 /** It has waited for so long that further groups may answer. */

@@ -213,14 +213,17 @@ export class Agents {
     }
   }
 
-  /** Takes back what an agent's tags may do; its cgroups stay guarded as nobody. Returns how many there are. */
+  /**
+   * Takes back what an agent's tags may do; its cgroups stay guarded as nobody. Returns how many there are. In force whatever the
+   * store throws, and then until the daemon ends.
+   */
   revoke(agent: string, why: string): Promise<number> {
     return this.#inTurn(async () => {
       const own = this.list().filter((tag) => tag.agent === agent);
       const made = own.filter(({ kind }) => kind !== "match").map((tag): Tag => ({ ...tag, revoked: true }));
       for (const tag of made) this.#remember(tag);
       for (const { cgroupId } of own) this.#identityOver(cgroupId, why);
-      for (const tag of made) await this.#store.put(tag);
+      await this.#store.putAll(made);
       return own.length;
     });
   }

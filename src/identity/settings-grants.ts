@@ -78,6 +78,17 @@ export class SettingsGrants {
   }
 }
 
+/** What an agent has by the settings in the moment in which a cgroup is tagged as it. */
+export function heldWhenTagged(all: readonly GrantTerms[], agent: Agent, nowMs: number): readonly Holding[] {
+  const own = all.filter(({ agents }) => agents.includes(agent.name));
+  return own.map(({ name: grant, connections, forMs, untilMs = Number.POSITIVE_INFINITY, condition }) => {
+    const isUnmet = condition !== undefined && !condition.holds(agent, nowMs);
+    const over = untilMs <= nowMs ? OVER.expired : isUnmet ? OVER.unmet : undefined;
+    const endsMs = Math.min(nowMs + forMs, untilMs);
+    return { grant, agent: agent.name, connections, sinceMs: nowMs, endsMs, over };
+  });
+}
+
 function keyOf({ grant, tag }: Holding): string {
   return `${tag?.cgroupId} ${grant}`;
 }

@@ -5,7 +5,7 @@ export interface Loan {
   /** The delegation's id. */
   readonly delegation: string;
   readonly group: string;
-  /** The lender: "ada", "Ada Lovelace"; "admin root" where an admin lends what is not their own. */
+  /** The lender: "ada", "Ada Lovelace [corp:ada]"; "admin root" where an admin lends what is not their own. */
   readonly by: string;
   /** By which the lender is known. */
   readonly accounts: readonly string[];

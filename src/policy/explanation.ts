@@ -18,6 +18,17 @@ export interface Explanation {
   /** Of who asks, over which connection, and when. */
   readonly subject: Facts;
   readonly operations: readonly ExplainedOperation[];
+  /** Where connections need grants: without one the agent is refused before any rule is asked. Absent of what was recorded. */
+  readonly grant?: ExplainedGrant;
+}
+
+export interface ExplainedGrant {
+  /** Those that let the agent reach the connection; none: it is refused. */
+  readonly by: readonly string[];
+  /** Those that cover it and do not count, each with why. */
+  readonly not: readonly string[];
+  /** "settings": what people gave is not known. */
+  readonly known: "settings" | "all";
 }
 
 export interface ExplainedOperation {

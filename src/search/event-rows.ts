@@ -27,7 +27,9 @@ export function rowOfEvent(id: number, event: AuditEvent): { readonly subject: S
     ...(connection === "" ? [] : ([["connection", connection]] satisfies Facet[])),
     ...(sessionId === undefined ? [] : ([["session", sessionId]] satisfies Facet[])),
   ];
-  const said = new Map(fields.map(([name, value]) => [name, String(value)]));
+  // or every search would find the searches before it
+  const worded = event.kind === "recording.search" ? fields.filter(([name]) => name !== "query") : fields;
+  const said = new Map(worded.map(([name, value]) => [name, String(value)]));
   // Whom a session is about its recording says; an event may speak of another process.
   const facets = sessionId === undefined ? [...named, ...who] : named;
   const key = sessionId === undefined ? `who\0${JSON.stringify(facets)}` : `session\0${sessionId}`;

@@ -80,6 +80,8 @@ const STEPS: readonly string[] = [
    CREATE TABLE human_records (
      kind TEXT NOT NULL, id TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (kind, id)
    ) WITHOUT ROWID;`,
+  `ALTER TABLE legal_holds ADD COLUMN human TEXT;
+   ALTER TABLE legal_holds ADD COLUMN human_name TEXT;`,
 ];
 
 /** Brings the schema to this program's version in one transaction. Throws STORE_NEWER. */

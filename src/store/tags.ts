@@ -1,6 +1,6 @@
 /** Which cgroups are tagged as which agent, so that a new daemon finds what the old one protected. */
 import type { Identity } from "../model/identity.ts";
-import type { Database } from "./database.ts";
+import type { Database, Statements } from "./database.ts";
 import { uidOfRow, uidToRow } from "./uid.ts";
 
 export interface Tag {
@@ -37,6 +37,8 @@ export interface TagStore {
   slotOf(agent: string): Promise<number>;
   /** Replaces an earlier tag of the same cgroup. The slot must be one from `slotOf`. */
   put(tag: Tag): Promise<void>;
+  /** All of them or none. */
+  putAll(tags: readonly Tag[]): Promise<void>;
   /** Whether there was one. */
   remove(cgroupId: bigint): Promise<boolean>;
   /** Oldest first. */
@@ -55,23 +57,11 @@ export function createTagStore(database: Database): TagStore {
         if (row === undefined) throw new Error("Cannot give a slot: the row just written is not there");
         return row.slot;
       }),
-    async put(tag) {
-      await database.run("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [
-        tag.cgroupId.toString(),
-        tag.cgroup,
-        tag.agent,
-        tag.slot,
-        tag.kind,
-        tag.runId ?? null,
-        uidToRow(tag.uid),
-        tag.createdMs,
-        tag.matcher,
-        tag.container,
-        tag.identity === undefined ? null : JSON.stringify(tag.identity),
-        tag.revoked === true ? 1 : 0,
-        JSON.stringify(tag.startedBy),
-      ]);
-    },
+    put: (tag) => put(database, tag),
+    putAll: (tags) =>
+      database.transaction(async (inside) => {
+        for (const tag of tags) await put(inside, tag);
+      }),
     async remove(cgroupId) {
       return (await database.run("DELETE FROM tags WHERE cgroup_id = ?", [cgroupId.toString()])) > 0;
     },
@@ -94,6 +84,24 @@ export function createTagStore(database: Database): TagStore {
       }));
     },
   };
+}
+
+async function put(statements: Statements, tag: Tag): Promise<void> {
+  await statements.run("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [
+    tag.cgroupId.toString(),
+    tag.cgroup,
+    tag.agent,
+    tag.slot,
+    tag.kind,
+    tag.runId ?? null,
+    uidToRow(tag.uid),
+    tag.createdMs,
+    tag.matcher,
+    tag.container,
+    tag.identity === undefined ? null : JSON.stringify(tag.identity),
+    tag.revoked === true ? 1 : 0,
+    JSON.stringify(tag.startedBy),
+  ]);
 }
 
 interface RawTag {

@@ -942,6 +942,7 @@ interception: { port: 6000, relay: off, cgroupRoot: /sys/fs/cgroup }
         credential: { user: "orders_app", password: { kind: "file", path: "/etc/sallyport/secrets/orders" } },
       },
     ],
+    grantedElsewhere: [],
     egress: {
       allow: [
         { kind: "network", address: "10.20.0.0", family: 4, prefix: 16, port: 0, protocol: "tcp" },
@@ -981,6 +982,7 @@ for (const [name, text] of empty) {
       connections: [],
       egress: { allow: [], deny: [] },
       grants: undefined,
+      grantedElsewhere: [],
       identity: { issuers: [], saml: [] },
       humans: { logins: [], roles: {}, people: [] },
       names: { servers: [] },

@@ -20,6 +20,7 @@ import { Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../../src/base/errors.ts";
+import { API_REQUEST_WAIT_MS } from "../../src/base/limits.ts";
 import { runCommandLine } from "../../src/control/cli/program.ts";
 import type { DaemonModule, DaemonOptions } from "../../src/control/ports.ts";
 import { DOCUMENT } from "../kit/api/document.ts";
@@ -559,6 +560,18 @@ test("down waits until the daemon is gone and says what was removed", async (t) 
   assert.deepEqual([code, out], [0, "removed link connect4\n"]);
   assert.deepEqual(daemon.calls, [["daemon.shutdown", { remove: true }], ["daemon.leave"]]);
   assert.equal(existsSync(daemon.socketPath), false);
+});
+
+test("down of one who is refused ends with the refusal, and waits for no end of the daemon", async (t) => {
+  const daemon = await fakeDaemon(t);
+  daemon.peer = MEMBER;
+  const down = sallyport(daemon, ["down"]);
+  // the daemon would end a connection that asks nothing after API_REQUEST_WAIT_MS
+  const late = AbortSignal.timeout(API_REQUEST_WAIT_MS / 2);
+  const { code, err } = await Promise.race([down, once(late, "abort").then(() => assert.fail("it waits"))]);
+  assert.equal(code, 4);
+  assert.match(err, /API_NOT_PERMITTED/);
+  assert.deepEqual(daemon.calls, []);
 });
 
 test("help of every command has an example", async (t) => {

@@ -180,7 +180,8 @@ test("retention says what would go and deletes only when told; holds need a reas
   assert.equal((await sallyport(daemon, ["sessions", "hold", "s1"])).code, 2);
   assert.equal((await sallyport(daemon, ["sessions", "hold", "s1", "--reason", "case"])).out, "held s1\n");
   assert.equal((await sallyport(daemon, ["sessions", "unhold", "s1"])).out, "released s1\n");
-  assert.match((await sallyport(daemon, ["sessions", "holds"])).out, /s1 .*case 4711/);
+  const held = (await sallyport(daemon, ["sessions", "holds"])).out;
+  assert.match(held, /s1 .* uid 0 .*case 4711[\s\S]*s2 .* Ada\\u\{1b\}\[2J Lovelace \(corp:ada\) +case 4712/);
   assert.match((await sallyport(daemon, ["sessions", "hold", "none", "--reason", "x"])).err, /SESSION_UNKNOWN/);
   assert.deepEqual(daemon.calls.slice(0, 3), [
     ["retention.run"],

@@ -153,7 +153,7 @@ export const APPROVAL: ApprovalListing = {
   expiresMs: 1_700_000_600_000,
   approvers: ["1 of sre"],
   missing: "1 more of sre (rule deletes)",
-  answers: [],
+  answers: [{ name: "Ada [corp:ada] (corp:sre)", account: "corp:ada", atMs: 1_700_000_000_000 }],
   reuseMs: 0,
   estimate: "about 5 rows",
 };
@@ -379,6 +379,8 @@ export async function fakeDaemon(
       show: async (id) => (id === "s1" || id === "t1" ? { ...SESSION, id } : undefined),
       entries: async (id, { from, follow }) => {
         note("sessions.entries", id, from, follow !== undefined);
+        const isPast = from?.kind === "ms" && from.ms > 3_600_000;
+        if (isPast) return asynchronous([]);
         return id === "s1" ? asynchronous(ENTRIES) : id === "t1" ? asynchronous(TERMINAL) : undefined;
       },
       reindex: async () => {
@@ -420,7 +422,13 @@ export async function fakeDaemon(
         note("retention.run");
         return [DELETION];
       },
-      holds: async () => [{ sessionId: "s1", reason: "case 4711", uid: 0, sinceMs: 1_700_000_000_000 }],
+      holds: async () => [
+        { sessionId: "s1", reason: "case 4711", uid: 0, sinceMs: 1_700_000_000_000 },
+        {
+          ...{ sessionId: "s2", reason: "case 4712", sinceMs: 1_700_000_000_000 },
+          ...{ human: "corp:ada", humanName: "Ada\u001b[2J Lovelace" },
+        },
+      ],
       hold: async (id, reason) => {
         note("retention.hold", id, reason);
         if (id === "none") throw new UserError("SESSION_UNKNOWN", "Cannot find it", "List them");
@@ -452,7 +460,8 @@ export async function fakeDaemon(
       status: async () => POLICY,
       explain: async (request) => {
         note("policy.explain", request);
-        return { ...EXPLANATION, operations: [{ ...EXPLAINED, text: request.text }] };
+        const grant = { by: [], not: ["night\u001b does not count"], known: "all" } as const;
+        return { ...EXPLANATION, operations: [{ ...EXPLAINED, text: request.text }], grant };
       },
       explainRecorded: async (entry) => {
         note("policy.explainRecorded", entry);

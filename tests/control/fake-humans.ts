@@ -91,7 +91,7 @@ export function fakeHumans(note: (...call: unknown[]) => void): HumanPorts {
     sessions: async () => [{ id: "5e55", account, name, uid: 0, beganMs: 1, usedMs: 2, ...TIMES }],
     revoke: async (one) => {
       note("humans.revoke", one);
-      return { sessions: 1, tokens: 2, delegations: 0 };
+      return { sessions: 1, tokens: 2, delegations: 0, approvals: 3 };
     },
     tokens: async () => [TOKEN],
     makeToken: async (request) => {

@@ -308,7 +308,7 @@ test("nobody signs in or out while an API token would be shown: the session woul
 
 const told: readonly (readonly [readonly string[], RegExp])[] = [
   [["humans"], /SESSION +NAME[\s\S]*5e55 +Ada Lovelace +corp:ada/],
-  [["humans", "revoke", "corp:ada"], /^1 session, 2 API tokens and 0 delegations ended$/m],
+  [["humans", "revoke", "corp:ada"], /^1 session, 2 API tokens and 0 delegations ended, and 3 approvals withdrawn$/m],
   [["tokens"], /70cc +nightly +corp:ada +auditor/],
   [["tokens", "revoke", "70cc"], /^70cc is revoked$/m],
   [["break-glass", "list"], /b1 +Ada Lovelace \(corp:ada\).*the pager\\u\{1b\}\[2J +waits/],

@@ -40,6 +40,7 @@ test("explain tells the decision, each rule with its place, and what of its cond
   assert.equal(
     out,
     `deny by no-ddl: No DDL
+refused before that: the connection needs a grant, and it has none (night\\u{1b} does not count)
 
 DROP TABLE t
   sql.define  {"statement":{"kind":"drop-table"}}

@@ -74,6 +74,18 @@ for (const [text, from] of places) {
     assert.deepEqual(daemon.calls.at(-1), ["sessions.entries", "s1", from, false]);
   });
 }
+test("a place past the end is said to be that, on stderr, with --json too; a place before it is not", async (t) => {
+  const daemon = await fakeDaemon(t);
+  for (const more of [[], ["--json"]]) {
+    const past = await asked(daemon, [...more, "sessions", "replay", "s1", "--at", "9h"]);
+    assert.equal(past.code, 0);
+    assert.match(
+      past.stderr,
+      /^nothing is recorded from there on: the session (took|goes on).*sessions show s1 numbers/,
+    );
+    assert.equal((await asked(daemon, [...more, "sessions", "replay", "s1", "--at", "1s"])).stderr, "");
+  }
+});
 for (const text of ["", "x", "1x", "m", "1s1m", "-1"]) {
   test(`--at ${JSON.stringify(text)} is refused`, async (t) => {
     const daemon = await fakeDaemon(t);

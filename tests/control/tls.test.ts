@@ -12,7 +12,13 @@ import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { connect } from "node:tls";
 import type { Clock } from "../../src/base/clock.ts";
-import { API_CONNECTIONS_MAX, API_FAILURE_BURST, API_RATE_BURST, API_SIGN_IN_BURST } from "../../src/base/limits.ts";
+import {
+  API_CONNECTIONS_MAX,
+  API_FAILURE_BURST,
+  API_RATE_BURST,
+  API_REQUEST_WAIT_MS,
+  API_SIGN_IN_BURST,
+} from "../../src/base/limits.ts";
 import { ROUTES } from "../../src/control/api/routes.ts";
 import type { AnswersPort, TlsDoor } from "../../src/control/api/tls-listener.ts";
 import type { Caller, ControlPorts } from "../../src/control/ports.ts";
@@ -82,6 +88,25 @@ test("until it is told where, the daemon listens on no port", async (t) => {
   const door = { ...PAIR, address: "127.0.0.1", port, names: [] };
   await assert.rejects(get({ daemon, door }, "/v1/status"), { code: "ECONNREFUSED" });
 });
+
+for (const [what, said] of [
+  ["says nothing", ""],
+  ["has begun a handshake", "\x16\x03\x01\x02\x00"],
+] as const) {
+  for (const how of ["closed", "moved to another port"] as const) {
+    test(`a client that ${what} keeps nobody waiting when the door is ${how}`, async (t) => {
+      const { daemon, door } = await served(t);
+      const to = how === "closed" ? undefined : { ...door, port: await freePort() };
+      const client = dial(door.port, door.address).on("error", () => {});
+      t.after(() => client.destroy());
+      await once(client, "connect");
+      client.write(said);
+      await get({ daemon, door }, "/v1/status", { headers: SHOWN }); // by then it was accepted
+      const late = AbortSignal.timeout(API_REQUEST_WAIT_MS / 2);
+      await Promise.race([daemon.tls.change(to), once(late, "abort").then(() => assert.fail("it waits"))]);
+    });
+  }
+}
 
 test("a token that is shown is served by its roles", async (t) => {
   const world = await served(t);

@@ -224,3 +224,23 @@ test("the check of policy files counts rules, or tells every problem with its pl
   const { warnings } = await checkPolicyFiles([doubtful], file);
   assert.deepEqual(warnings.length, 1, "no rule allows connect");
 });
+
+test("a grant for a connection that nothing knows is warned of, with its place; one that was added by command is known", async (t) => {
+  const grant = "grants:\n  - { name: g, agents: [ci], connections: [orders, ordres, ledger] }\n";
+  const file = files(t, `connections:\n${ORDERS}\n${grant}policies: rules\n`, { "rules/a.yaml": ALLOW });
+  const warned = (names: readonly AddedConnection[]) => loadConfiguration(file, names).warnings;
+  const mistyped = {
+    ...{ file, line: 9, column: 52, rule: "" },
+    message: 'A grant names the connection "ordres", which nothing knows.',
+    remedy: 'Did you mean "orders"? Or add it: sallyport connections add ordres',
+  };
+  assert.deepEqual(warned([added("ledger")]), [mistyped]);
+  assert.deepEqual(warned([added("ledger"), added("ordres", { addresses: ["192.0.2.12:5432"] })]), []);
+  assert.equal(warned([])[1]?.remedy, "Or add it: sallyport connections add ledger");
+  assert.equal((await checkPolicyFiles([], file)).warnings.length, 2, "policy check says it as well");
+  const every = files(t, 'grants:\n  - { name: g, agents: [ci], connections: "*" }\n');
+  assert.deepEqual(
+    loadConfiguration(every, []).warnings.filter(({ message }) => message.includes("grant")),
+    [],
+  );
+});

@@ -8,8 +8,8 @@ import type { Caller } from "../../src/control/ports.ts";
 import type { Hold } from "../../src/holds/hold.ts";
 import type { Human } from "../../src/model/human.ts";
 import { answerOf, demand } from "./kit.ts";
-import { ADA, BEN, DORA, EVE, FAY, GIL, humanOf, type Lending, lending, OMA, OPS, ROOT } from "./lending.ts";
-import { human, signedIn, user } from "./people.ts";
+import { ADA, BEN, CYD, DORA, EVE, FAY, GIL, humanOf, type Lending, lending, OMA, OPS, ROOT } from "./lending.ts";
+import { signedIn, user } from "./people.ts";
 
 interface Road {
   readonly name: string;
@@ -38,8 +38,6 @@ const TWO = { demands: [demand({ quorum: 2 })] };
 const THREE = { demands: [demand({ quorum: 3 })] };
 const EACH = { demands: [demand({ approvers: ["sre", "dba"], each: true, quorum: 2 })] };
 const CORP = { demands: [demand({ approvers: ["corp:sre"] })] };
-/** Of sre, in no process of the host. */
-const CYD = signedIn(human("corp", "cyd"));
 
 /** One lends, an action is held, some answer; whether they may is seen by what comes of it. */
 function walk(steps: Steps): Walk {

@@ -9,7 +9,7 @@ import {
 } from "../../src/base/limits.ts";
 import type { Caller } from "../../src/control/ports.ts";
 import { answerOf, demand } from "./kit.ts";
-import { ADA, BEN, DORA, EVE, FAY, GIL, lending, OMA, ROOT } from "./lending.ts";
+import { ADA, BEN, DORA, EVE, FAY, GIL, humanOf, lending, OMA, ROOT } from "./lending.ts";
 import { human, signedIn } from "./people.ts";
 
 const TWO = [demand({ quorum: 2 })];
@@ -41,24 +41,108 @@ test("an answer in another's place names the delegation: to who looks, in the tr
   );
 });
 
-test("once it has ended, an answer that waits is shown as worth nothing, is dropped by the next, and can be given anew", async (t) => {
+test("once it has ended, an answer that waits is taken back and told of once, and can be given anew", async (t) => {
   const w = await lending(t);
   const { id } = await w.lend(BEN, "eve");
   const hold = w.open({ demands: [demand({ quorum: 3 })] });
   await w.vote(hold, EVE);
-  const changes: (boolean | undefined)[] = [];
-  w.daemon().approvals.watch(ROOT, ({ approval }) => changes.push(approval.answers[0]?.counts));
+  const changes: number[] = [];
+  w.daemon().approvals.watch(ROOT, ({ approval }) => changes.push(approval.answers.length));
   await new Promise(setImmediate);
   await w.end(id, BEN);
   await new Promise(setImmediate);
   const shown = await w.daemon().approvals.show(hold.id, BEN);
-  assert.deepEqual([shown?.answers[0]?.counts, shown?.missing], [false, "3 more of sre (rule deletes)"]);
-  assert.deepEqual(changes, [undefined, false], "who watches is told at once");
+  assert.deepEqual([shown?.answers, shown?.missing], [[], "3 more of sre (rule deletes)"]);
+  assert.deepEqual([changes[0], changes.at(-1)], [1, 0], "who watches is told at once");
   await w.vote(hold, BEN);
   await w.lend(DORA, "eve");
   assert.equal(await w.vote(hold, EVE), "waiting", "by another delegation");
   const names = (await w.daemon().holds.get(hold.id))?.votes.map((vote) => vote.name) ?? [];
-  assert.deepEqual([names.length, /for dora/.test(names[1] ?? "")], [2, true]);
+  assert.deepEqual([names.length, /for dora \[corp:dora\]/.test(names[1] ?? "")], [2, true]);
+  const [told, ...more] = w.told("hold.approval.withdrawn");
+  assert.deepEqual(
+    [told?.["by"], told?.["account"], told?.["delegation"], told?.["reason"], more.length],
+    [
+      `user2005 (sre for user2002, delegation ${id})`,
+      "unix:2005",
+      id,
+      `delegation ${id} has ended: user2002 ended it`,
+      0,
+    ],
+  );
+  assert.equal(w.told("delegation.ended").length, 1);
+});
+
+test("whose lender cannot be told at the moment is shown as worth nothing, and taken back by nobody", async (t) => {
+  const w = await lending(t);
+  await w.lend(BEN, "eve");
+  const hold = w.open({ demands: TWO });
+  await w.vote(hold, EVE);
+  w.groups.set(2002, new Set());
+  await w.daemon().humans.sweep();
+  const counts = async () => (await w.daemon().approvals.show(hold.id, DORA))?.answers.map((one) => one.counts);
+  assert.deepEqual(await counts(), [false]);
+  w.groups.set(2002, new Set(["sre"]));
+  await w.daemon().humans.sweep();
+  assert.deepEqual([await counts(), w.told("hold.approval.withdrawn")], [[undefined], []]);
+});
+
+for (const [who, name, reason] of [
+  ["unix:2002", "lender", /^delegation [0-9a-f]+ has ended: an account of it was revoked$/],
+  ["unix:2005", "borrower", /^whoever gave it was revoked$/],
+] as const) {
+  test(`a ${name} who is revoked takes the answer with them: one event of each end, and both are counted`, async (t) => {
+    const w = await lending(t);
+    await w.lend(BEN, "eve");
+    const hold = w.open({ demands: TWO });
+    await w.vote(hold, EVE);
+    assert.deepEqual(await w.daemon().humans.revoke(who, {}), { sessions: 0, tokens: 0, delegations: 1, approvals: 1 });
+    const told = w.told("hold.approval.withdrawn");
+    assert.deepEqual([told.length, w.told("delegation.ended").length], [1, 1]);
+    assert.match(String(told[0]?.["reason"]), reason);
+    assert.deepEqual((await w.daemon().holds.get(hold.id))?.votes, []);
+  });
+}
+
+test("an answer by a right of one's own and by a delegation counts on by the former once the latter has ended", async (t) => {
+  const w = await lending(t);
+  const { id } = await w.lend(ROOT, "ben", { group: "dba" });
+  const hold = w.open({ demands: [demand({ approvers: ["sre", "dba"], each: true, quorum: 2 })] });
+  await w.vote(hold, BEN);
+  await w.end(id, ROOT);
+  assert.deepEqual(w.told("hold.approval.withdrawn"), []);
+  const shown = await w.daemon().approvals.show(hold.id, ROOT);
+  assert.deepEqual(
+    [shown?.answers.map(({ counts }) => counts), shown?.missing],
+    [[undefined], "1 more, among them of dba (rule deletes)"],
+  );
+});
+
+test("what stands by a delegation is told of once when that ends, and shown as standing no more", async (t) => {
+  const w = await lending(t);
+  const { id } = await w.lend(BEN, "eve");
+  const hold = w.open({ reuseMs: 3_600_000 });
+  await w.vote(hold, EVE, "approve", 60_000);
+  assert.notEqual((await w.daemon().holds.get(hold.id))?.standsUntilMs, undefined);
+  await w.end(id, BEN);
+  await w.daemon().holds.all(1);
+  assert.equal((await w.daemon().holds.get(hold.id))?.standsUntilMs, undefined);
+  assert.deepEqual(
+    w.told("hold.approval.withdrawn").map((fields) => [fields?.["hold"], fields?.["delegation"]]),
+    [[hold.id, id]],
+  );
+});
+
+test("lender and borrower are called by their accounts, whatever name they gave themselves", async (t) => {
+  const w = await lending(t);
+  const forged = { ...humanOf(GIL), name: "root [unix:0]" };
+  await w.daemon().humans.people.met(forged);
+  const made = await w.lend(DORA, "corp:gil");
+  assert.deepEqual([made.from, made.to], ["dora [corp:dora]", "root unix:0 [corp:gil]"]);
+  const hold = w.open();
+  await w.vote(hold, signedIn(forged));
+  const by = `root unix:0 [corp:gil] (sre for dora [corp:dora], delegation ${made.id})`;
+  assert.deepEqual([w.told("hold.approval")[0]?.["by"], w.told("hold.approved")[0]?.["delegation"]], [by, made.id]);
 });
 
 test("a denial in another's place ends it and names the delegation; the lender's own agent is not denied so", async (t) => {
@@ -197,7 +281,7 @@ test("lenders and borrowers see and end theirs, auditors see all, admins end any
     [
       [ids[0], "user2002 ended it"],
       [ids[1], "user2005 ended it"],
-      [ids[2], "oma ended it"],
+      [ids[2], "oma [corp:oma] ended it"],
     ],
   );
 });

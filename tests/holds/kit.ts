@@ -80,6 +80,7 @@ export async function world(t: TestContext, changes: Partial<HoldsParts> = {}) {
     standing: () => undefined,
     lookAt: async () => {},
     isInside: () => false,
+    voteNow: async (vote) => vote,
     ...changes,
   };
   const holds = new LiveHolds(parts);

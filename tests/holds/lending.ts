@@ -10,6 +10,7 @@ import { approvalPorts } from "../../src/daemon/ports/approvals.ts";
 import { personOf } from "../../src/daemon/ports/callers.ts";
 import { delegationPorts } from "../../src/daemon/ports/delegations.ts";
 import type { PortParts } from "../../src/daemon/ports/parts.ts";
+import { voteNow } from "../../src/daemon/vote-now.ts";
 import type { Hold } from "../../src/holds/hold.ts";
 import { Humans } from "../../src/identity/humans/humans.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
@@ -25,15 +26,18 @@ import { accounts, CALLERS, GROUPS, human, LOGINS, MAPPED, signedIn, user } from
 const UIDS: Readonly<Record<string, number>> = { root: 0, ada: 2001, ben: 2002, eve: 2005, fay: 2006, ops: 2008 };
 export const [BEN, EVE, FAY, OPS] = [user(2002), user(2005), user(2006), user(2008)];
 export const ROOT = user(0);
-/** Of corp:sre and sre; of no group; of the group that has the role admin, and no other. */
+/** Of corp:sre and sre; of no group that rules ask for; of the group that has the role admin, and no other. */
 export const ADA = signedIn(human("corp", "ada"));
 export const DORA = signedIn(human("corp", "dora"));
+export const CYD = signedIn(human("corp", "cyd"));
 export const GIL = signedIn({ ...human("corp", "gil"), groups: ["corp:sales"] });
 export const OMA = signedIn({ ...human("corp", "oma"), groups: ["corp:ops"] });
 export const humanOf = ({ acting }: Caller): Human => {
   if (acting === undefined) throw new Error("Nobody has signed in");
   return acting.human;
 };
+
+const ROLES = { member: ["corp:sales"], reviewer: ["corp:sre"], admin: ["corp:ops"] };
 
 interface Asking {
   readonly demands?: readonly Demand[];
@@ -60,25 +64,31 @@ export async function lending(t: TestContext) {
     const humans = new Humans({
       ...{ store: store.humans, clock, bootId, groupsOf, loginUidOf: CALLERS.loginUidOf },
       ...{ emit: (event) => void events.push(event), readSecret: async () => Buffer.alloc(0) },
-      ...{ uidOf: (name) => UIDS[name], bootNs: () => BigInt(upMs) * 1_000_000n },
+      ...{ bootNs: () => BigInt(upMs) * 1_000_000n, withdrawLent: (id, reason) => made.holds.withdrawLent(id, reason) },
+      users: { first: (name) => UIDS[name], now: async (name) => UIDS[name] },
+      withdraw: (isTheirs, reason) => made.holds.withdraw(isTheirs, reason),
     });
     t.after(() => humans.close());
-    humans.configure({ logins: LOGINS, people: MAPPED, roles: { reviewer: ["corp:sre"], admin: ["corp:ops"] } });
+    humans.configure({ logins: LOGINS, people: MAPPED, roles: ROLES });
     await humans.restore();
     const { delegations, people } = humans;
+    const lentTo = (own: readonly string[]) => delegations.lentTo(own);
+    const uidOf = async (name: string) => UIDS[name];
+    const known = { people: MAPPED, humans, humansOf: people.humansOf, uidOf, groupsOf, lentTo };
     const made = await world(t, {
       ...{ clock, humansOf: people.humansOf, standing: delegations.loan, emit: (event) => void events.push(event) },
       ...{ lookAt: (ids) => delegations.look(ids), taggedBy: () => tagged, loginUidOf: CALLERS.loginUidOf },
+      voteNow: (vote) => voteNow(vote, known),
     });
     delegations.watch((group) => made.holds.retell(group));
     const parts = {
       ...{ ...CALLERS, groupsOf, clock, humans, holds: made.holds },
-      ...{ lentTo: (own: readonly string[]) => delegations.lentTo(own), uidOf: async (name: string) => UIDS[name] },
+      ...{ lentTo, uidOf },
     } as unknown as PortParts;
     return { humans, holds: made.holds, approvals: approvalPorts(parts), delegations: delegationPorts(parts), parts };
   };
   let now = await begin();
-  for (const one of [ADA, DORA, GIL, OMA]) await now.humans.people.met(humanOf(one));
+  for (const one of [ADA, DORA, CYD, GIL, OMA]) await now.humans.people.met(humanOf(one));
 
   return {
     ...{ clock, groups, events, store },

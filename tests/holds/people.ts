@@ -4,7 +4,7 @@ import type { TestContext } from "node:test";
 import type { Caller } from "../../src/control/ports.ts";
 import { accountsOf, personOf } from "../../src/daemon/ports/callers.ts";
 import type { Person } from "../../src/holds/entitled.ts";
-import { People } from "../../src/identity/humans/people.ts";
+import { People, type Users } from "../../src/identity/humans/people.ts";
 import type { Acting, Human, OidcLogin } from "../../src/model/human.ts";
 import type { Role } from "../../src/model/role.ts";
 import { openStore } from "../../src/store/store.ts";
@@ -66,13 +66,13 @@ export const tokenOf = (issuer: "corp" | "hub", sub: string): readonly string[] 
  * Mapped: ada is corp:ada, hub:ada-at-hub, user 3001 and user 2001. Nobody has mapped dora and ben; dora has signed in as user
  * 2003, ada as 2004.
  */
-export async function people(t: TestContext): Promise<People> {
+export async function people(t: TestContext, users?: Users, clock = handClock()): Promise<People> {
   const store = await openStore(join(folder(t), "state"), quietLog());
   t.after(() => store.close());
   const found = new People({
     store: store.humans,
-    clock: handClock(),
-    uidOf: (name) => (name === "ada" ? 2001 : undefined),
+    clock,
+    users: users ?? { first: (name) => (name === "ada" ? 2001 : undefined), now: async () => undefined },
   });
   found.configure(LOGINS, MAPPED);
   for (const known of [human("corp", "ada"), human("corp", "dora"), human("corp", "ben")]) await found.met(known);

@@ -175,3 +175,36 @@ for (const [name, caller, approvers, may] of groups) {
     else await assert.rejects(asked, { code: "APPROVAL_NOT_PERMITTED", message: /only root and members of/ });
   });
 }
+
+test("two humans of one display name are told apart, and no name says another's account", async (t) => {
+  const { holds, events } = await world(t);
+  const hold = holds.open(request({ terms: { demands: [demand({ approvers: ["corp:sre", "hub:sre"], quorum: 3 })] } }));
+  const called = (login: string, sub: string, name: string) => person(signedIn({ ...human(login, sub), name }));
+  await holds.approve(hold.id, {}, await called("corp", "ada", "Ada"));
+  await holds.approve(hold.id, {}, await called("hub", "ada", "Ada"));
+  const { votes } = await holds.approve(hold.id, {}, await called("corp", "eve", "Ada [corp:ada]"));
+  const names = ["Ada [corp:ada] (corp:sre)", "Ada [hub:ada] (hub:sre)", "Ada corp:ada [corp:eve] (corp:sre)"];
+  assert.deepEqual(
+    votes.map(({ name }) => name),
+    names,
+  );
+  assert.deepEqual((await hold.answer).kind === "approved" && events.at(-1)?.fields?.["by"], names.join(", "));
+  assert.equal(events.at(-1)?.fields?.["account"], "corp:ada hub:ada corp:eve");
+});
+
+test("whoever is refused by sudo is told why, and what to do where nobody else is there", async (t) => {
+  const { humansOf } = await people(t);
+  const { holds } = await world(t, { humansOf, taggedBy: () => accounts(user(2002)) });
+  const hold = holds.open(request());
+  const refused = async (by: Caller) =>
+    holds.approve(hold.id, {}, await person(by)).then(
+      () => assert.fail("approved"),
+      (error: { readonly message: string; readonly remedy: string }) => error,
+    );
+  const bySudo = await refused(user(0, 902));
+  assert.match(bySudo.message, /never answers for it, also not by sudo: .* who logged in, root \(user2002\)$/);
+  assert.match(bySudo.remedy, /with no login behind them.*docs\/approvals\.md, A host with one admin/);
+  const asThemselves = await refused(user(2002));
+  assert.match(asThemselves.message, /never answers for it$/);
+  assert.doesNotMatch(asThemselves.remedy, /login/);
+});

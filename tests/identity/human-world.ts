@@ -42,18 +42,31 @@ export async function humansBy(configuration: HumanConfiguration, t: TestContext
   const store = await openStore(join(folder(t), "state"), quietLog());
   t.after(() => store.close());
   const events: AuditEvent[] = [];
+  /** What was withdrawn: why, and of these votes which. */
+  const withdrawn: string[] = [];
+  const votes: { accounts: string[]; by?: string }[] = [
+    { accounts: ["corp:ada"] },
+    { accounts: ["corp:ben"] },
+    { accounts: ["unix:2001"] },
+  ];
   const begin = async () => {
     const humans = new Humans({
       ...{
         store: store.humans,
         clock,
-        uidOf: () => undefined,
+        users: { first: () => undefined, now: async () => undefined },
         loginUidOf,
         groupsOf: async () => new Set<string>(),
         bootNs: () => BigInt(clock.nowMs()) * 1_000_000n,
         bootId: "b1",
         emit: (event: AuditEvent) => void events.push(event),
       },
+      withdraw: (isTheirs, reason) => {
+        const theirs = votes.filter(isTheirs);
+        withdrawn.push(...theirs.map(({ accounts }) => `${accounts[0]}: ${reason}`));
+        return theirs.length;
+      },
+      withdrawLent: () => 0,
       readSecret: async () => Buffer.from(CLIENT_SECRET),
     });
     t.after(() => humans.close());
@@ -62,5 +75,5 @@ export async function humansBy(configuration: HumanConfiguration, t: TestContext
     return humans;
   };
   const humans = await begin();
-  return { humans, begin, clock, events, kinds: () => events.map(({ kind }) => kind), store };
+  return { humans, begin, clock, events, kinds: () => events.map(({ kind }) => kind), store, votes, withdrawn };
 }

@@ -121,7 +121,50 @@ test("a session is revoked by name, by account and by its id, and tokens go with
   assert.equal(await humans.authenticate(secret, ASKING.uid), undefined);
   assert.ok(await humans.authenticate(token, ASKING.uid), "that session alone was meant");
   await humans.revoke("Ada Lovelace", {});
-  await assert.rejects(humans.revoke("Ada Lovelace", {}), { code: "HUMAN_UNKNOWN" });
+  await assert.rejects(humans.revoke("Nobody", {}), { code: "HUMAN_UNKNOWN" });
+});
+
+test("whoever is revoked has approved nothing, also where no session and no token of theirs is left", async (t) => {
+  const { humans, signIn, withdrawn } = await world(t);
+  await signIn("ada", humans, undefined, { uid: 2009, pid: 7 });
+  const theirs = ["corp:ada: whoever gave it was revoked"];
+  for (const sessions of [1, 0]) {
+    assert.deepEqual(await humans.revoke("Ada Lovelace", {}), { sessions, tokens: 0, delegations: 0, approvals: 1 });
+    assert.deepEqual(withdrawn.splice(0), theirs);
+  }
+  assert.deepEqual(await humans.revoke("unix:2001", {}), { sessions: 0, tokens: 0, delegations: 0, approvals: 1 });
+  assert.deepEqual(withdrawn.splice(0), ["unix:2001: whoever gave it was revoked"]);
+});
+
+test("what a session or an API token approved goes with it alone, whoever its human is", async (t) => {
+  const { humans, signIn, votes, withdrawn } = await world(t);
+  const { secret, session } = await signIn("ada", humans, undefined, { uid: 2009, pid: 7 });
+  const made = { name: "a", roles: ["reviewer"], forMs: 1_000 } as const;
+  const { token } = await humans.makeToken(made, await humans.authenticate(secret, 2009), {});
+  votes.splice(
+    0,
+    3,
+    { accounts: ["a"], by: token.id },
+    { accounts: ["b"], by: session.id },
+    { accounts: ["corp:ada"] },
+  );
+  await humans.revokeToken(token.id, {});
+  await humans.revoke(session.id, {});
+  assert.deepEqual(withdrawn, ["a: the API token that gave it was revoked", "b: whoever gave it was revoked"]);
+});
+
+test("a session that ends by itself, or by its human, takes back no approval; one whose roles are gone does", async (t) => {
+  const { humans, signIn, clock, withdrawn } = await world(t);
+  const { session } = await signIn("ada", humans, undefined, { uid: 2009, pid: 7 });
+  await humans.logOut(session.id, {});
+  await signIn("ada", humans, undefined, { uid: 2009, pid: 7 });
+  clock.advance(1_000_000);
+  await humans.sweep();
+  assert.deepEqual([humans.sessions(), withdrawn], [[], []]);
+  const { secret } = await signIn("ada", humans, undefined, { uid: 2009, pid: 7 });
+  humans.configure({ logins: [loginAt(issuer)], people: [], roles: {} });
+  await assert.rejects(humans.authenticate(secret, 2009), { code: "HUMAN_SESSION_OVER" });
+  assert.deepEqual(withdrawn, ["corp:ada: their groups give no role any more"]);
 });
 
 test("whoever is revoked by one of their accounts has no session by another one", async (t) => {

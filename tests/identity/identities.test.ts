@@ -10,6 +10,7 @@ import { Tokens } from "../../src/identity/tokens.ts";
 import type { Interception } from "../../src/kernel/interception.ts";
 import type { AuditEvent } from "../../src/model/event.ts";
 import type { Identity } from "../../src/model/identity.ts";
+import { openDatabase } from "../../src/store/database.ts";
 import { openStore } from "../../src/store/store.ts";
 import { AUDIENCE, makeKey, sign } from "../kit/issuer.ts";
 import { folder, handClock, quietLog } from "../store/folder.ts";
@@ -71,21 +72,8 @@ async function world(t: TestContext) {
     return { as: "ci", path, kind: "tag", uid: 1000, identity: identity(), ...more };
   };
   return {
-    root,
-    fill,
-    store,
-    clock,
-    boot,
-    pass,
-    kernel,
-    tagged,
-    events,
-    over,
-    revoked,
-    make,
-    agents: make(),
-    identity,
-    request,
+    ...{ base, root, fill, store, clock, boot, pass, kernel, tagged, events, over, revoked },
+    ...{ make, agents: make(), identity, request },
   };
 }
 
@@ -372,13 +360,35 @@ test("what a matcher makes a revoked agent is nobody, also when it begins anew; 
   assert.equal(agents.agentOf(slot, cgroupId)?.revoked, undefined);
 });
 
-test("sessions of a revoked agent end also when the disk takes nothing", async (t) => {
-  const { store, make, over } = await world(t);
-  let isFull = false;
-  const put: typeof store.tags.put = (tag) => (isFull ? Promise.reject(new Error("disk full")) : store.tags.put(tag));
-  const agents = make({ ...store.tags, put });
-  const { slot, cgroupId } = await agents.tag({ as: "ci", path: "/a", kind: "run", runId: "r", uid: 1000 });
-  isFull = true;
+/** The database takes no row of that cgroup, whatever comes before or after it in the same breath. */
+async function refuseRow(base: string, id: bigint, how: "on" | "off"): Promise<void> {
+  const sql =
+    how === "off"
+      ? "DROP TRIGGER refused"
+      : `CREATE TRIGGER refused BEFORE INSERT ON tags WHEN NEW.cgroup_id = '${id}' BEGIN SELECT RAISE(ABORT, 'disk full'); END`;
+  const database = await openDatabase(join(base, "state", "sallyport.db"));
+  await database.script(sql);
+  await database.close();
+}
+
+test("a revocation that the disk refuses half way is in force, kept whole or not at all, and kept when it is asked again", async (t) => {
+  const { agents, base, store, make, over } = await world(t);
+  const tag = (path: string) => agents.tag({ as: "ci", path, kind: "tag", uid: 1000 });
+  const tags = [await tag("/a"), await tag("/b")] as const;
+  await refuseRow(base, tags[1].cgroupId, "on");
   await assert.rejects(agents.revoke("ci", "its agent was revoked"), /disk full/);
-  assert.deepEqual([over.length, agents.agentOf(slot, cgroupId)?.revoked], [1, true]);
+  const isRevoked = (by = agents) => tags.map(({ slot, cgroupId }) => by.agentOf(slot, cgroupId)?.revoked ?? false);
+  const areKept = async () => (await store.tags.all()).map(({ revoked }) => revoked ?? false);
+  assert.deepEqual([over.length, isRevoked(), await areKept()], [2, [true, true], [false, false]]);
+  await refuseRow(base, 0n, "off");
+  await agents.revoke("ci", "its agent was revoked");
+  const next = make();
+  await next.restore();
+  assert.deepEqual(
+    [isRevoked(next), await areKept()],
+    [
+      [true, true],
+      [true, true],
+    ],
+  );
 });

@@ -172,13 +172,13 @@ export class Daemon {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** All lines of the audit trail so far. */
+  /** All lines of the audit trail so far; one that is being written comes the next time. */
   events(): Record<string, unknown>[] {
     const folder = join(this.stateDir, "events");
     const text = readdirSync(folder)
       .sort()
       .map((file) => readFileSync(join(folder, file), "utf8")); // names are numbers
-    const lines = text.join("").split("\n").filter(Boolean);
+    const lines = text.join("").split("\n").slice(0, -1).filter(Boolean);
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 }

@@ -3,13 +3,10 @@
  * consent and device codes. Anybody may sign in whom `people` names; the password is not looked at.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
 import { exportJWK } from "jose";
 import { Provider } from "oidc-provider";
-import { makeCertificate } from "./certificate.ts";
 import { makeKey, type SigningKey } from "./issuer.ts";
+import { LocalHttps } from "./local-https.ts";
 
 export const CLIENT_ID = "sallyport-cli";
 export const CLIENT_SECRET = "secret-of-the-web-client-5512";
@@ -21,12 +18,8 @@ export interface HumanIssuerOptions {
   readonly claimsIn?: "token" | "userinfo";
 }
 
-export class HumanIssuer {
-  readonly caFile: string;
-  readonly #tls: { readonly cert: Buffer; readonly key: Buffer };
+export class HumanIssuer extends LocalHttps {
   readonly #options: HumanIssuerOptions;
-  #server: Server | undefined;
-  #port = 0;
   #key: SigningKey | undefined;
   /** Methods and paths of requests that came. */
   readonly asked: string[] = [];
@@ -34,18 +27,8 @@ export class HumanIssuer {
   forge: ((answer: Record<string, unknown>) => Record<string, unknown>) | undefined;
 
   constructor(folder: string, options: HumanIssuerOptions) {
-    const { caFile, certificateFile, keyFile } = makeCertificate(folder, ["localhost"]);
-    this.caFile = caFile;
-    this.#tls = { cert: readFileSync(certificateFile), key: readFileSync(keyFile) };
+    super(folder);
     this.#options = options;
-  }
-
-  get url(): string {
-    return `https://localhost:${this.#port}`;
-  }
-
-  get ca(): string {
-    return readFileSync(this.caFile, "utf8");
   }
 
   /** With it, tests sign what the provider would never give. */
@@ -56,13 +39,7 @@ export class HumanIssuer {
   /** At the same address when it was stopped before; what it gave then is forgotten. */
   async start(): Promise<void> {
     this.#key ??= await makeKey("ES256", "humans");
-    const server = createServer(this.#tls);
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(this.#port, "localhost", resolve);
-    });
-    this.#port = (server.address() as AddressInfo).port;
-    this.#server = server;
+    const server = await this.listen();
     const answer = new Provider(this.url, await settingsOf(this.#options, this.key)).callback();
     server.on("request", (asked, response) => {
       this.asked.push(`${asked.method} ${asked.url?.split("?")[0]}`);
@@ -77,15 +54,6 @@ export class HumanIssuer {
       }
       answer(asked, response);
     });
-  }
-
-  async stop(): Promise<void> {
-    const server = this.#server;
-    this.#server = undefined;
-    if (server === undefined) return;
-    const closed = new Promise((resolve) => server.close(resolve));
-    server.closeAllConnections();
-    await closed;
   }
 }
 

@@ -2,12 +2,10 @@
  * A real OpenID Connect issuer (oidc-provider) on loopback with TLS. Its keys are ours, so that tokens can be made by
  * hand that it would never give.
  */
-import { readFileSync } from "node:fs";
-import { createServer, request, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import { request } from "node:https";
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
 import { Provider } from "oidc-provider";
-import { makeCertificate } from "./certificate.ts";
+import { LocalHttps } from "./local-https.ts";
 
 export const AUDIENCE = "https://sallyport.example";
 const CLIENT = { id: "job-7", secret: "secret-of-the-client-7731" };
@@ -35,11 +33,7 @@ export function sign(
   return new SignJWT({ ...claims }).setProtectedHeader(kept as { alg: string }).sign(key.privateKey);
 }
 
-export class Issuer {
-  readonly caFile: string;
-  readonly #tls: { readonly cert: Buffer; readonly key: Buffer };
-  #server: Server | undefined;
-  #port = 0;
+export class Issuer extends LocalHttps {
   /** Requests that came, by path. */
   readonly asked: string[] = [];
   /** Answers instead of the provider, where it is set. */
@@ -47,29 +41,9 @@ export class Issuer {
     | ((path: string) => { readonly status: number; readonly body: string; readonly location?: string })
     | undefined;
 
-  constructor(folder: string) {
-    const { caFile, certificateFile, keyFile } = makeCertificate(folder, ["localhost"]);
-    this.caFile = caFile;
-    this.#tls = { cert: readFileSync(certificateFile), key: readFileSync(keyFile) };
-  }
-
-  get url(): string {
-    return `https://localhost:${this.#port}`;
-  }
-
-  get ca(): string {
-    return readFileSync(this.caFile, "utf8");
-  }
-
   /** Begins with these keys; at the same address when it was stopped before. */
   async start(keys: readonly SigningKey[]): Promise<void> {
-    const server = createServer(this.#tls);
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(this.#port, "localhost", resolve);
-    });
-    this.#port = (server.address() as AddressInfo).port;
-    this.#server = server;
+    const server = await this.listen();
     const answer = new Provider(this.url, await settingsOf(keys)).callback();
     server.on("request", (asked, response) => {
       this.asked.push(asked.url ?? "");
@@ -78,15 +52,6 @@ export class Issuer {
       response.writeHead(other.status, other.location === undefined ? {} : { location: other.location });
       response.end(other.body);
     });
-  }
-
-  async stop(): Promise<void> {
-    const server = this.#server;
-    this.#server = undefined;
-    if (server === undefined) return;
-    const closed = new Promise((resolve) => server.close(resolve));
-    server.closeAllConnections();
-    await closed;
   }
 
   /** An access token of the provider's own making: subject and client are the job's. */

@@ -10,6 +10,7 @@ import { after, before, type TestContext, test } from "node:test";
 import sqlite3 from "sqlite3";
 import { RECORDED_TEXT_MAX, SEGMENT_BYTES_MAX } from "../../src/base/limits.ts";
 import { ApiClient } from "../../src/control/cli/client.ts";
+import type { AgentListing } from "../../src/control/ports.ts";
 import { parseExposition, sampled } from "../kit/exposition.ts";
 import { BLOCK_BYTES, SmallDisk } from "../kit/small-disk.ts";
 import { until } from "../path/kit.ts";
@@ -322,6 +323,28 @@ test("a daemon does not start on a full disk, says why, and starts once there is
   await world.daemon.up();
   await startAgent();
   await recovers(before);
+});
+
+test("a revocation is in force, and says that it is not kept; asked again with room, it outlives the daemon", async () => {
+  const revoke = () => world.daemon.cli(["agents", "revoke", "ci"]);
+  const isRevoked = async () => {
+    const tags = await api().get<AgentListing[]>("/v1/agents");
+    // the row of a run that ended while the disk was full may come back for a moment, with nobody in it
+    const alive = tags.filter(({ processes }) => processes > 0);
+    return alive.length > 0 && alive.every(({ revoked }) => revoked === true);
+  };
+  assert.equal(await isRevoked(), false);
+  await full();
+  const { code, stderr } = await revoke();
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, /AGENT_REVOCATION_UNKEPT[\s\S]*not for the next start.*its tags.*disk is full/);
+  assert.match(stderr, /Make room on the disk.*agents revoke ci/);
+  assert.equal(await isRevoked(), true);
+  disk.empty();
+  assert.equal((await revoke()).code, 0);
+  await world.daemon.kill();
+  await world.daemon.up();
+  assert.equal(await isRevoked(), true);
 });
 
 function recordingFiles(): readonly string[] {

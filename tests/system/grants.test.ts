@@ -244,3 +244,12 @@ test("what a matcher makes a revoked agent stays nobody until the agent is reins
   const again = await world.daemon.cli(["agents", "reinstate", "ops"]);
   assert.deepEqual([again.code, /AGENT_NOT_REVOKED/.test(again.stderr)], [1, true]);
 });
+
+test("a mistyped connection of a grant is warned of in the daemon's log", async (t) => {
+  const before = readFileSync(world.daemon.configFile, "utf8");
+  t.after(() => reload(before));
+  const warning = /^warn .*A grant names the connection "ordres", which nothing knows\. Did you mean "orders"\?/m;
+  assert.doesNotMatch(world.daemon.output, warning);
+  await reload(before.replace("agents: [ci], connections: [orders]", "agents: [ci], connections: [ordres]"));
+  assert.match(world.daemon.output, warning);
+});

@@ -13,6 +13,7 @@ import type { ApprovalListing } from "../../src/control/approvals.ts";
 import { ApiClient } from "../../src/control/cli/client.ts";
 import { bearerOf } from "../../src/control/cli/session-file.ts";
 import type { BrokenGlassListing, HumanSessionListing, Who } from "../../src/control/human-ports.ts";
+import type { LegalHoldListing } from "../../src/control/retention-ports.ts";
 import { makeCertificate } from "../kit/certificate.ts";
 import { SALLYPORT } from "../kit/daemon.ts";
 import { freePort } from "../kit/free-port.ts";
@@ -184,7 +185,7 @@ test("a human of the rule's group lets it go; another group's, an auditor and an
   assert.equal((await psql).stdout, "DELETE 1\n");
   assert.deepEqual(
     (await became(world, id)).answers.map(({ name }) => name),
-    ["Ada Lovelace (corp:sre)"],
+    ["Ada Lovelace [corp:ada] (corp:sre)"],
   );
   const account = () => {
     const fields = world.daemon.events().map((event) => event["fields"] as Record<string, unknown> | undefined);
@@ -333,4 +334,42 @@ test("no secret that a human was given is in the daemon's state, its output or i
     assert.match(secret, /^sps_/);
     for (const text of [...texts, world.daemon.output]) assert.ok(!text.includes(secret.slice(4)));
   }
+});
+
+test("who is revoked while their approval waits for a second one's is not counted", async () => {
+  for (const who of ["ada", "ben", "cyd"]) assert.equal((await signIn(who)).code, 0);
+  const psql = world.psql("UPDATE orders SET amount = 1 WHERE id = 2;\n");
+  const { id } = await waiting(world);
+  await api("ada").post(`/v1/approvals/${id}/approve`, {});
+  await world.daemon.cli(["humans", "revoke", "corp:ada"]);
+  const second = await api("cyd").post<ApprovalListing>(`/v1/approvals/${id}/approve`, {});
+  assert.deepEqual([second.state, second.answers.map(({ name }) => name)], ["waiting", ["Cyd [corp:cyd] (corp:dba)"]]);
+  await api("ben").post(`/v1/approvals/${id}/approve`, {});
+  assert.equal((await psql).stdout, "UPDATE 1\n");
+});
+
+test("a legal hold by a human is theirs in the list, as it is in the trail; root's is root's", async () => {
+  const [mine, other] = await api("oma").get<readonly { readonly id: string }[]>("/v1/sessions?limit=2");
+  await api("oma").post(`/v1/sessions/${mine?.id}/hold`, { reason: "case 4711" });
+  await new ApiClient(world.daemon.runDir).post(`/v1/sessions/${other?.id}/hold`, { reason: "case 4712" });
+  const held = await api("cyd").get<readonly LegalHoldListing[]>("/v1/legal-holds");
+  assert.deepEqual(
+    held.map(({ sessionId, human, humanName }) => [sessionId, human, humanName]),
+    [
+      [mine?.id, "corp:oma", "Oma"],
+      [other?.id, undefined, undefined],
+    ],
+  );
+});
+
+test("a search by a human is theirs in the trail; whoever may not search is told as refused, without what they wanted", async () => {
+  await api("cyd").get("/v1/search?q=agent:ci%20kind:hold.approval");
+  await assert.rejects(api("ben").get("/v1/search?q=secretly7733"), { code: "API_NOT_PERMITTED" });
+  const told = () => {
+    const searches = world.daemon.events().filter(({ kind }) => kind === "recording.search");
+    return searches.map(({ fields }) => fields as { readonly human?: string; readonly query: string });
+  };
+  await until(() => told().some(({ human }) => human === "corp:cyd"), "the search is told");
+  assert.equal(told().findLast(({ human }) => human === "corp:cyd")?.query, "agent:ci kind:hold.approval");
+  assert.equal(JSON.stringify(world.daemon.events()).includes("secretly7733"), false);
 });

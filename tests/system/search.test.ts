@@ -15,6 +15,7 @@ import type { SearchAnswer } from "../../src/model/search.ts";
 import { LABEL_ATTACKS } from "../kit/attacks.ts";
 import { SALLYPORT } from "../kit/daemon.ts";
 import { finder } from "../leaks/needles.ts";
+import { until } from "../path/kit.ts";
 import { database, isRefused, rowsOf } from "./forms.ts";
 import { CARD, OPEN, PASSWORD, rowsAsAgent, SSN, SteeredAgent, startWorld, type World } from "./world.ts";
 
@@ -54,6 +55,23 @@ const sums = ({ sessions }: SearchAnswer) => {
   const all = sessions.flatMap(({ findings }) => findings);
   return { masked: all.reduce((sum, one) => sum + one.masked, 0), shown: all.reduce((sum, one) => sum + one.shown, 0) };
 };
+
+test("a search is told with who asked for what, card numbers taken out, and no search finds the ones before it", async () => {
+  const word = "zebra7732";
+  for (const _ of [1, 2]) {
+    const { entries } = await search(`${word} ${CARD}`, "--entries");
+    assert.deepEqual(entries, []);
+  }
+  const told = await search("kind:recording.search", "--entries");
+  assert.ok(told.entries.some(({ message }) => message === "Recordings and events were searched"));
+  const events = () => world.daemon.events().filter(({ kind }) => kind === "recording.search");
+  await until(() => events().length >= 3, "the searches are told");
+  const [first] = events().map(({ fields }) => fields as Readonly<Record<string, unknown>>);
+  assert.match(String(first?.["query"]), new RegExp(`^${word} `));
+  assert.equal(String(first?.["query"]).includes(CARD), false);
+  assert.equal(first?.["uid"], 0);
+  assert.ok(Number(first?.["pid"]) > 0);
+});
 
 test("who ran this: the statement is found with its session, agent, program, decision and rule", async () => {
   await world.psql("SELECT 1 AS harmless_7731;\nDROP TABLE notes;\n");

@@ -25,12 +25,18 @@ interface Open<S> {
   readonly server: S;
 }
 
+interface Connection {
+  readonly socket: Socket;
+  readonly server: Server;
+  isHeard: boolean;
+}
+
 /** `S`: also a server of node:https. */
 export class Listening<S extends Server = Server> {
   readonly #parts: ListeningParts;
   #open: Open<S> | undefined;
-  /** By the peer's address and port, oldest first. */
-  readonly #connections = new Map<string, { readonly socket: Socket; isHeard: boolean }>();
+  /** By both ends, oldest first. */
+  readonly #connections = new Map<string, Connection>();
 
   constructor(parts: ListeningParts) {
     this.#parts = parts;
@@ -59,18 +65,22 @@ export class Listening<S extends Server = Server> {
   async close(): Promise<void> {
     const server = this.#open?.server;
     this.#open = undefined;
-    if (server !== undefined) await closed(server);
+    if (server === undefined) return;
+    const over = closed(server);
+    // `closeAllConnections` knows none that has not ended its TLS handshake, and would wait for those
+    for (const one of this.#connections.values()) if (one.server === server) one.socket.destroy();
+    await over;
   }
 
   /** Whoever sent it has said what they want: their connection gives way after those that have not. */
   heard({ socket }: IncomingMessage): void {
-    const connection = this.#connections.get(peerOf(socket));
+    const connection = this.#connections.get(endsOf(socket));
     if (connection !== undefined) connection.isHeard = true;
   }
 
   async #listen(at: Address, make: () => S): Promise<Open<S>> {
     const server = make();
-    server.on("connection", (socket: Socket) => this.#admit(socket));
+    server.on("connection", (socket: Socket) => this.#admit(socket, server));
     try {
       server.listen({ host: at.address, port: at.port, exclusive: true });
       await once(server, "listening");
@@ -81,25 +91,25 @@ export class Listening<S extends Server = Server> {
     }
   }
 
-  #admit(socket: Socket): void {
+  #admit(socket: Socket, server: Server): void {
     const all = this.#connections;
     if (all.size >= this.#parts.connectionsMax) {
-      const [peer, oldest] = [...all].find(([, { isHeard }]) => !isHeard) ?? [...all][0] ?? [];
-      if (peer !== undefined) all.delete(peer);
+      const [ends, oldest] = [...all].find(([, { isHeard }]) => !isHeard) ?? [...all][0] ?? [];
+      if (ends !== undefined) all.delete(ends);
       oldest?.socket.destroy();
     }
-    const peer = peerOf(socket);
-    const connection = { socket, isHeard: false };
-    all.set(peer, connection);
+    const ends = endsOf(socket);
+    const connection: Connection = { socket, server, isHeard: false };
+    all.set(ends, connection);
     socket.once("close", () => {
-      if (all.get(peer) === connection) all.delete(peer);
+      if (all.get(ends) === connection) all.delete(ends);
     });
   }
 }
 
 /** Of a socket and of the TLS socket above it. */
-function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
+function endsOf({ remoteAddress, remotePort, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localPort}`;
 }
 
 /** For servers of node:http: what a peer may send, and how long it may take for it. */

@@ -1,5 +1,5 @@
 /** What the API may ask about agents: tags by any name, quarantine, observation, and who there is. */
-import { UserError } from "../../base/errors.ts";
+import { messageOf, UserError } from "../../base/errors.ts";
 import { OBSERVE_MS_MAX, PIDS_LISTED_MAX } from "../../base/limits.ts";
 import type {
   AgentListing,
@@ -132,8 +132,23 @@ async function revoke(
       sessions.expel((one) => one.agent.slot === slot && isOver(one.origin.tagCgroupId), REVOKED);
       return grants.endAll(agent, by);
     });
-  const [, tags, given] = await Promise.all([stored, revoked, ended]);
-  return { ...stateListing(agent, parts), tags, sessions: open, grants: given };
+  const [state, tags, given] = await Promise.allSettled([stored, revoked, ended]);
+  if (state.status === "fulfilled" && tags.status === "fulfilled" && given.status === "fulfilled")
+    return { ...stateListing(agent, parts), tags: tags.value, sessions: open, grants: given.value };
+  throw unkept(agent, [
+    ["what matchers make it", state],
+    ["its tags", tags],
+    ["the ends of its given grants", given],
+  ]);
+}
+
+/** All of it is in force, and a restart would undo what is not kept: whoever asked has to know. */
+function unkept(agent: string, parts: readonly (readonly [string, PromiseSettledResult<unknown>])[]): UserError {
+  const failed = parts.flatMap(([what, { status }]) => (status === "rejected" ? [what] : []));
+  const [cause] = parts.flatMap(([, one]) => (one.status === "rejected" ? [one.reason as unknown] : []));
+  const message = `${agent} is revoked, but not for the next start of the daemon: ${failed.join(", ")} could not be kept (${messageOf(cause)})`;
+  const remedy = `Make room on the disk of the state folder, then again: sallyport agents revoke ${agent}`;
+  return new UserError("AGENT_REVOCATION_UNKEPT", message, remedy, { cause });
 }
 
 const REVOKED = "its agent was revoked";

@@ -76,10 +76,10 @@ function listing(record: HoldRecord, person: Person, judging: Judging): Approval
 }
 
 function voteOf(vote: Vote): ApprovalVote {
-  const { name, atMs, forMs, comment } = vote;
+  const { name, accounts, atMs, forMs, comment } = vote;
   const delegations = delegationsOf(vote);
   return {
-    ...{ name, atMs },
+    ...{ name, account: accounts.join(" "), atMs },
     ...(forMs === undefined ? {} : { forMs }),
     ...(comment === undefined ? {} : { comment }),
     ...(delegations.length === 0 ? {} : { delegations }),

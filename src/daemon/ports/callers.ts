@@ -4,7 +4,7 @@ import type { Person } from "../../holds/entitled.ts";
 import { type Humans, humanFields } from "../../identity/humans/humans.ts";
 import type { Loan } from "../../model/delegation.ts";
 import { type Doer, type EventFields, processFields, userFields } from "../../model/event.ts";
-import { shownAs, unixAccount } from "../../model/human.ts";
+import { type Human, shownAs, unixAccount } from "../../model/human.ts";
 
 export interface CallerParts {
   /** The name of a user, or "". */
@@ -50,14 +50,15 @@ export async function personOf(caller: Caller, { userOf, groupsOf, loginUidOf, l
   const { uid, pid, acting } = caller;
   const all = accountsOf(caller, loginUidOf);
   if (acting !== undefined) {
-    const { human, roles, glassUntilMs } = acting;
-    const { account, name, groups } = human;
-    const isBroken = glassUntilMs !== undefined;
+    const { human, roles, by, glassUntilMs } = acting;
+    const { account, groups } = human;
+    const user = glassUntilMs === undefined ? calledBy(human) : `${calledBy(human)} (broken glass)`;
     return {
-      ...{ uid, user: isBroken ? `${name} (broken glass)` : name, groups: new Set(groups), accounts: [account] },
+      ...{ uid, user, groups: new Set(groups), accounts: [account] },
+      by: by.id,
       through: all.filter((one) => one !== account),
-      lent: isBroken ? [] : await lentTo([account]),
-      reach: isBroken ? "every" : "own",
+      lent: glassUntilMs === undefined ? await lentTo([account]) : [],
+      reach: glassUntilMs === undefined ? "own" : "every",
       sees: roles.has("admin") || roles.has("auditor") ? "every" : "own",
     };
   }
@@ -75,4 +76,9 @@ export async function personOf(caller: Caller, { userOf, groupsOf, loginUidOf, l
   const user = before === undefined ? userOf(uid) : `${userOf(uid)} (${userOf(loginUid) || `uid ${loginUid}`})`;
   const accounts = [before ?? unixAccount(uid)];
   return { uid, user, groups: new Set(), accounts, through: [], lent: [], reach: "every", sees: "every" };
+}
+
+/** Names are no one's alone: "Ada Lovelace [corp:ada]". What a name has of brackets is left away, so that it names no account. */
+export function calledBy({ name, account }: Human): string {
+  return `${name.replaceAll(/[[\]]/g, "")} [${account}]`;
 }

@@ -6,7 +6,7 @@ import type { Caller } from "../../control/ports.ts";
 import type { Person } from "../../holds/entitled.ts";
 import type { Delegation, Lender, ListedDelegation, Party } from "../../identity/humans/delegations.ts";
 import { haveCommon, issuedAccount, unixAccount } from "../../model/human.ts";
-import { callerFields, personOf } from "./callers.ts";
+import { calledBy, callerFields, personOf } from "./callers.ts";
 import type { PortParts } from "./parts.ts";
 
 type Parts = Pick<PortParts, "clock" | "humans" | "uidOf" | "userOf" | "groupsOf" | "loginUidOf" | "lentTo">;
@@ -61,7 +61,7 @@ async function lenderOf(caller: Caller, group: string, parts: Parts): Promise<Le
   if (as === undefined) throw no("you are no member of it yourself", "Ask a member of it, or an admin");
   const [account = ""] = person.accounts;
   const accounts = acting === undefined ? [account] : [issuedAccount(acting.human.issuer, acting.human.sub)];
-  const name = acting?.human.name ?? nameOf(person); // without what broken glass adds to it
+  const name = acting === undefined ? nameOf(person) : calledBy(acting.human); // without what broken glass adds to it
   return { name, account, accounts, through: person.through, as };
 }
 
@@ -76,8 +76,8 @@ async function partyCalled(who: string, { humans, uidOf, userOf }: Parts): Promi
   if (mapped !== undefined) found.push({ name: who, account: who, accounts: mapped.accounts });
   const human = people.find(who);
   if (human !== undefined) {
-    const { account, name, issuer, sub } = human;
-    found.push({ name, account, accounts: [issuedAccount(issuer, sub)] });
+    const { account, issuer, sub } = human;
+    found.push({ name: calledBy(human), account, accounts: [issuedAccount(issuer, sub)] });
   }
   const [, user = who] = /^unix:(.+)$/s.exec(who) ?? [];
   const isNumber = /^[0-9]{1,10}$/.test(user);

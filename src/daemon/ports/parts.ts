@@ -63,6 +63,8 @@ export interface PortParts extends CallerParts {
   readonly sessionKeys: SessionKeys;
   readonly recorder: Pick<Recorder, "reindex" | "lag" | "uncompressed">;
   readonly search: Pick<Search, "search" | "reindex" | "lookAgain" | "lag">;
+  /** Takes away what detectors find. */
+  readonly scrub: (text: string) => string;
   /** Events emitted before are in the store. */
   readonly flushEvents: () => Promise<void>;
   readonly interception: Interception;
@@ -87,7 +89,7 @@ export function tell(
   kind: string,
   message: string,
   caller: Caller,
-  about: Pick<AuditEvent, "sessionId"> = {},
+  { fields, ...about }: Pick<AuditEvent, "sessionId" | "fields"> = {},
 ): void {
-  emit({ atMs: clock.nowMs(), kind, ...about, message, fields: callerFields(caller) });
+  emit({ atMs: clock.nowMs(), kind, ...about, message, fields: { ...fields, ...callerFields(caller) } });
 }

@@ -20,10 +20,7 @@ export function policyPorts(parts: PortParts): PolicyPorts {
   return {
     check: async (files) => checkPolicy(named(files), parts.configuration().connections),
     status: async () => policyStatus(parts),
-    explain: async (request) => {
-      const { policy, connections, settings } = parts.configuration();
-      return explainTyped(request, policy, connections, settings.agents, parts.clock.nowMs());
-    },
+    explain: async (request) => explainTyped(request, parts.configuration(), parts.clock.nowMs(), parts.grants.given()),
     explainRecorded: ({ session, number }) => explainRecorded(parts, session, number),
     replay: async (files, query) => {
       const draft = compilePolicy(named(files), parts.configuration().connections);

@@ -14,7 +14,9 @@ export function retentionPorts(parts: PortParts): RetentionPorts {
     },
     holds: async () => (await retention.listHolds()).map(({ uid, ...hold }) => ({ ...hold, ...userFields(uid) })),
     async hold(sessionId, reason, caller) {
-      await retention.hold({ sessionId, reason, uid: caller.uid, sinceMs: clock.nowMs() });
+      const { account: human, name: humanName } = caller.acting?.human ?? {};
+      const by = human === undefined || humanName === undefined ? {} : { human, humanName };
+      await retention.hold({ sessionId, reason, uid: caller.uid, ...by, sinceMs: clock.nowMs() });
       tell(parts, "recording.hold", `The recording of ${sessionId} is kept: ${reason}`, caller, { sessionId });
     },
     async unhold(sessionId, caller) {

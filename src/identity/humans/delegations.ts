@@ -19,7 +19,7 @@ import type { HumanRecordStore } from "../../store/human-records.ts";
 import { type Deadline, deadlineAt, isPast, type Now } from "../deadline.ts";
 
 export interface Party {
-  /** As people know them. */
+  /** As people know them; a human by their name and account: "Ada [corp:ada]". */
   readonly name: string;
   /** As they are listed: "corp:ada", "unix:2001", a name of `humans` in the settings. */
   readonly account: string;
@@ -71,6 +71,8 @@ export interface DelegationParts {
   readonly humansOf: HumansOf;
   /** Never rejects. */
   readonly rightOf: (lender: Lender, group: string) => Promise<Right>;
+  /** Takes back what was approved under a delegation that has ended; how many times. */
+  readonly withdrawLent: (delegation: string, reason: string) => number;
 }
 
 interface Kept {
@@ -122,14 +124,14 @@ export class Delegations {
     return this.list().find(({ delegation }) => delegation.id === id);
   }
 
-  /** Ends all that one of these accounts lends or borrows. */
-  async endOf(isMeant: (account: string) => boolean, why: string, by: EventFields): Promise<number> {
+  /** Ends all that one of these accounts lends or borrows. `approvals`: given under them, and taken back. */
+  async endOf(isMeant: (account: string) => boolean, why: string, by: EventFields) {
     const meant = this.#standing().filter(({ delegation: { from, to } }) =>
       [...from.accounts, ...to.accounts].some(isMeant),
     );
-    for (const kept of meant) this.#end(kept, why, by);
+    const approvals = meant.reduce((sum, kept) => sum + this.#end(kept, why, by), 0);
     await this.#writeEnds();
-    return meant.length;
+    return { delegations: meant.length, approvals };
   }
 
   /** What somebody known by these accounts, and nobody else, has been lent. What lenders have is looked up anew. */
@@ -223,8 +225,8 @@ export class Delegations {
     throw new UserError("DELEGATIONS_FULL", message, "End those that nobody needs: sallyport approvals undelegate ID");
   }
 
-  /** Counts at once, and is written afterwards: what could not be written is, by the next one that can. */
-  #end(kept: Kept, why: string, by: EventFields): void {
+  /** Counts at once, and is written afterwards: what could not be written is, by the next one that can. Approvals taken back. */
+  #end(kept: Kept, why: string, by: EventFields): number {
     const delegation = { ...kept.delegation, ended: { atMs: this.#parts.clock.nowMs(), why } };
     const { id, group, from, to } = delegation;
     this.#all.set(id, { ...kept, delegation });
@@ -232,6 +234,7 @@ export class Delegations {
     const message = `${to.name} no longer answers for ${group} in the place of ${from.name}: ${why}`;
     if (why === EXPIRED) this.#say("delegation.expired", message, delegation, { why });
     else this.#say("delegation.ended", message, delegation, { ...by, why });
+    return this.#parts.withdrawLent(id, `delegation ${id} has ended: ${why}`);
   }
 
   async #writeEnds(): Promise<void> {

@@ -23,21 +23,28 @@ import { type ApiToken, ApiTokens, type NewApiToken } from "./api-tokens.ts";
 import { type DelegationParts, Delegations, type Lender, type Right } from "./delegations.ts";
 import { type BrokenGlass, Glass, type Reviewer } from "./glass.ts";
 import type { LoginWorld, SignedIn } from "./login-client.ts";
-import { People } from "./people.ts";
+import { People, type Users } from "./people.ts";
 import { kindOf } from "./secrets.ts";
 import { type HumanSession, HumanSessions, over } from "./sessions.ts";
 import { type Beginner, type DeviceSignIn, type SamlSignIn, SignIns } from "./sign-ins.ts";
 
-export interface HumansParts extends LoginWorld, Pick<DelegationParts, "bootNs" | "bootId"> {
+export interface HumansParts extends LoginWorld, Pick<DelegationParts, "bootNs" | "bootId" | "withdrawLent"> {
   readonly store: HumanRecordStore;
   readonly clock: Clock;
   readonly emit: (event: AuditEvent) => void;
-  /** A user of this host by name. */
-  readonly uidOf: (user: string) => number | undefined;
+  readonly users: Users;
   /** Who logged in on the host before any sudo; undefined: nobody, or it is not known. */
   readonly loginUidOf: (pid: number) => number | undefined;
   /** The groups of a user of this host; none: nobody knows them. Never rejects. */
   readonly groupsOf: (uid: number) => Promise<ReadonlySet<string>>;
+  /** Takes back what these have approved; how many times. */
+  readonly withdraw: (isTheirs: (vote: GivenBy) => boolean, reason: string) => number;
+}
+
+/** Who approved something: by which accounts, and by which session or token of theirs. */
+interface GivenBy {
+  readonly accounts: readonly string[];
+  readonly by?: string;
 }
 
 export interface HumanConfiguration {
@@ -65,11 +72,12 @@ export interface Begun {
   readonly roles: ReadonlySet<Role>;
 }
 
-/** How many of each were ended. */
+/** How much has ended. `approvals`: those that count no more, by delegations too. */
 export interface Revoked {
   readonly sessions: number;
   readonly tokens: number;
   readonly delegations: number;
+  readonly approvals: number;
 }
 
 export class Humans {
@@ -100,7 +108,10 @@ export class Humans {
       find: (session) => this.#whose(session),
       met: (human) => this.people.met(human),
       refresh: (name, token, before) => this.#signIns.refresh(name, token, before),
-      ended: (session, why) => this.#tellEnd(session, why, {}),
+      ended: (session, why, how) => {
+        this.#tellEnd(session, why, {});
+        if (how === "disowned") this.#withdraw(session.account, why);
+      },
     });
   }
 
@@ -209,27 +220,33 @@ export class Humans {
 
   /**
    * Ends all sessions, tokens and delegations of whoever has this account or name, by all of their accounts, or the one session
-   * of this id. Throws HUMAN_UNKNOWN.
+   * of this id; what they have approved counts no more. Throws HUMAN_UNKNOWN.
    */
   async revoke(who: string, by: EventFields): Promise<Revoked> {
     const { humansOf } = this.people;
-    const parties = this.delegations.list().flatMap(({ delegation: { from, to } }) => [from, to]);
-    const accounts = [...this.#sessions.list(), ...this.#tokens.list(), ...parties].map(({ account }) => account);
-    const called = accounts.filter((account) => this.people.find(account)?.name === who);
-    const meant = humansOf([who, ...new Set(called)]);
+    const meant = humansOf([who, ...this.people.called(who)]);
     const isMeant = (account: string) => haveCommon(humansOf([account]), meant);
     const sessions = this.#sessions.list().filter(({ id, account }) => id === who || isMeant(account));
     const tokens = this.#tokens.list().filter(({ account }) => isMeant(account));
-    const delegations = await this.delegations.endOf(isMeant, "an account of it was revoked", by);
-    if (sessions.length + tokens.length + delegations === 0) {
-      const message = "Cannot find that human: nobody of that name or account has a session, a token or a delegation";
-      throw new UserError("HUMAN_UNKNOWN", message, "See who has: sallyport humans, sallyport tokens");
-    }
-    for (const session of sessions) {
-      if (await this.#sessions.end(session.id)) this.#tellEnd(session, "it was revoked", by);
-    }
-    for (const token of tokens) await this.#revoke(token, by);
-    return { sessions: sessions.length, tokens: tokens.length, delegations };
+    const ending: Promise<void>[] = [
+      ...sessions.map(async (session) => {
+        if (await this.#sessions.end(session.id)) this.#tellEnd(session, "it was revoked", by);
+      }),
+      ...tokens.map((token) => this.#revoke(token, by)),
+    ];
+    // whoever was let in before has approved by then, and whatever the disk says of the ends
+    const ended = await Promise.allSettled(ending);
+    const isTheirs = (vote: GivenBy) => vote.by === who || vote.accounts.some(isMeant);
+    const own = this.#parts.withdraw(isTheirs, "whoever gave it was revoked");
+    const lent = await this.delegations.endOf(isMeant, "an account of it was revoked", by);
+    for (const end of ended) if (end.status === "rejected") throw end.reason;
+    const approvals = own + lent.approvals;
+    const { delegations } = lent;
+    if (sessions.length + tokens.length + delegations + approvals > 0)
+      return { sessions: sessions.length, tokens: tokens.length, delegations, approvals };
+    const message =
+      "Cannot find that human: nobody of that name or account has a session, token, delegation or approval";
+    throw new UserError("HUMAN_UNKNOWN", message, "See who has: sallyport humans, sallyport tokens");
   }
 
   tokens(): readonly (ApiToken & { readonly human: Human | undefined })[] {
@@ -250,7 +267,11 @@ export class Humans {
   async revokeToken(id: string, by: EventFields): Promise<boolean> {
     const token = this.#tokens.find(id);
     if (token === undefined) return false;
-    await this.#revoke(token, by);
+    try {
+      await this.#revoke(token, by);
+    } finally {
+      this.#parts.withdraw((vote) => vote.by === token.id, "the API token that gave it was revoked");
+    }
     return true;
   }
 
@@ -335,7 +356,9 @@ export class Humans {
     const acting = this.#withSession(session, human);
     if (acting.roles.size > 0) return acting;
     await this.#sessions.end(session.id);
-    this.#tellEnd(session, "their groups give no role any more", {});
+    const why = "their groups give no role any more";
+    this.#tellEnd(session, why, {});
+    this.#withdraw(session.account, why);
     throw over();
   }
 
@@ -386,6 +409,13 @@ export class Humans {
     await this.#tokens.revoke(token.id);
     const message = `The API token ${token.name} of ${token.account} was revoked`;
     this.#say("human.token.revoked", message, { ...by, of: token.account, token: token.id });
+  }
+
+  /** Of this human by all of their accounts. */
+  #withdraw(account: string, reason: string): void {
+    const { humansOf } = this.people;
+    const meant = humansOf([account]);
+    this.#parts.withdraw(({ accounts }) => haveCommon(humansOf(accounts), meant), reason);
   }
 
   #tellEnd({ id, account }: HumanSession, reason: string, by: EventFields): void {

@@ -3,7 +3,7 @@
  * in. What is not certain counts as the same: nobody approves their own by an account that was not mapped.
  */
 import type { Clock } from "../../base/clock.ts";
-import { HUMAN_SEEN_MS, HUMANS_KNOWN_MAX } from "../../base/limits.ts";
+import { HUMAN_SEEN_MS, HUMANS_KNOWN_MAX, USER_NUMBERS_MAX } from "../../base/limits.ts";
 import {
   type Human,
   type HumansOf,
@@ -36,28 +36,37 @@ interface Index {
   readonly people: ReadonlyMap<string, readonly string[]>;
 }
 
+/** Numbers of users of this host by name; undefined: there is none of that name, or nobody says. */
+export interface Users {
+  first(user: string): number | undefined;
+  /** At this moment, and holding up nobody. */
+  now(user: string): Promise<number | undefined>;
+}
+
 /** A tie is written anew when it is older: an hour is nothing of the month for which it is kept. */
 const TIE_AGE_MS = 3_600_000;
 
 export class People {
   readonly #store: HumanRecordStore;
   readonly #clock: Clock;
-  readonly #uidOf: (user: string) => number | undefined;
+  readonly #users: Users;
   readonly #known = new Map<string, Known>();
   readonly #ties = new Map<string, Tie>();
   #logins: readonly Login[] = [];
   #people: readonly Person[] = [];
+  /** By a user's name in the settings: every number that was theirs, and when that was seen last. */
+  readonly #numbers = new Map<string, Map<number, number>>();
   /** Made when it is asked for, of what is known then. */
   #index: Index | undefined;
 
   constructor(parts: {
     readonly store: HumanRecordStore;
     readonly clock: Clock;
-    readonly uidOf: (user: string) => number | undefined;
+    readonly users: Users;
   }) {
     this.#store = parts.store;
     this.#clock = parts.clock;
-    this.#uidOf = parts.uidOf;
+    this.#users = parts.users;
   }
 
   /** What former daemons knew. */
@@ -70,7 +79,18 @@ export class People {
   configure(logins: readonly Login[], people: readonly Person[]): void {
     this.#logins = logins;
     this.#index = undefined;
-    this.#people = people.map((person) => ({ ...person, accounts: person.accounts.map((one) => this.#numbered(one)) }));
+    this.#people = people;
+    const users = this.#userNames();
+    for (const user of this.#numbers.keys()) if (!users.includes(user)) this.#numbers.delete(user);
+    for (const user of users) if (!this.#numbers.has(user)) this.#seen(user, this.#users.first(user));
+  }
+
+  /**
+   * Users may be renamed, renumbered or deleted: who is called so now counts as well. What was theirs goes on to be, since what
+   * it started may run on, and a name service may be silent. Called once a minute.
+   */
+  async renumber(): Promise<void> {
+    for (const user of this.#userNames()) this.#seen(user, await this.#users.now(user));
   }
 
   /** As they were seen last. Undefined: never, not for a month, or their login is another one in the settings now. */
@@ -80,9 +100,16 @@ export class People {
     return this.#logins.some(({ name, url }) => name === found.login && url === found.issuer) ? found : undefined;
   }
 
-  /** Whom the settings name so; undefined: nobody. */
+  /** Accounts of whoever people call so, as they were seen last. */
+  called(name: string): readonly string[] {
+    const accounts = [...this.#known.values()].filter((known) => known.name === name).map(({ account }) => account);
+    return accounts.filter((account) => this.find(account) !== undefined);
+  }
+
+  /** Whom the settings name so, users of this host by their numbers; undefined: nobody. */
   mappedAs(name: string): Person | undefined {
-    return this.#people.find((person) => person.name === name);
+    const found = this.#people.find((person) => person.name === name);
+    return found && { name, accounts: found.accounts.flatMap((account) => this.#numbered(account)) };
   }
 
   /** Somebody has signed in, or was looked at anew. */
@@ -129,7 +156,11 @@ export class People {
         [...this.#known.values()].map(({ account, issuer, sub }) => [issuedAccount(issuer, sub), account]),
       ),
       tied: grouped([...this.#ties.values()].map(({ uid, account }) => [unixAccount(uid), account])),
-      people: grouped(this.#people.flatMap(({ name, accounts }) => accounts.map((account) => [account, name]))),
+      people: grouped(
+        this.#people.flatMap(({ name, accounts }) =>
+          accounts.flatMap((account) => this.#numbered(account)).map((account) => [account, name]),
+        ),
+      ),
     };
     return this.#index;
   }
@@ -150,12 +181,28 @@ export class People {
     });
   }
 
-  /** "unix:ada" by its number. A user whom the host does not know is nobody yet. */
-  #numbered(account: string): string {
-    const [, user] = /^unix:(.*)$/s.exec(account) ?? [];
-    if (user === undefined || /^[0-9]+$/.test(user)) return account;
-    const uid = this.#uidOf(user);
-    return uid === undefined ? account : unixAccount(uid);
+  /** "unix:ada" by its numbers. A user whom the host has never known is nobody yet. */
+  #numbered(account: string): readonly string[] {
+    const user = userOf(account);
+    return user === undefined ? [account] : [...(this.#numbers.get(user)?.keys() ?? [])].map(unixAccount);
+  }
+
+  #userNames(): readonly string[] {
+    return this.#people.flatMap(({ accounts }) => accounts.flatMap((account) => userOf(account) ?? []));
+  }
+
+  /** The one that was theirs longest ago makes room. */
+  #seen(user: string, uid: number | undefined): void {
+    if (uid === undefined) return;
+    const numbers = this.#numbers.get(user) ?? new Map<number, number>();
+    const nowMs = this.#clock.nowMs();
+    numbers.delete(uid);
+    numbers.set(uid, nowMs);
+    for (const [other, seenMs] of numbers) {
+      if (numbers.size > USER_NUMBERS_MAX || nowMs - seenMs > HUMAN_SEEN_MS) numbers.delete(other);
+    }
+    this.#numbers.set(user, numbers);
+    this.#index = undefined;
   }
 
   /** Whoever was not seen for long makes room, and the oldest where there is none. */
@@ -179,6 +226,12 @@ export class People {
       await this.#store.remove(kind, one);
     }
   }
+}
+
+/** Of "unix:ada"; undefined: it is a number, or no user of this host. */
+function userOf(account: string): string | undefined {
+  const [, user] = /^unix:(.*)$/s.exec(account) ?? [];
+  return user === undefined || /^[0-9]+$/.test(user) ? undefined : user;
 }
 
 function grouped(pairs: readonly (readonly [string, string])[]): ReadonlyMap<string, readonly string[]> {

@@ -47,8 +47,8 @@ export interface SessionParts {
   readonly find: (session: Pick<HumanSession, "account" | "issued">) => Human | undefined;
   readonly refresh: (login: string, refreshToken: string, before: Human) => Promise<SignedIn>;
   readonly met: (human: Human) => Promise<void>;
-  /** One has ended by itself. */
-  readonly ended: (session: HumanSession, why: string) => void;
+  /** One has ended by itself; "disowned": who answers for its human does so no more. */
+  readonly ended: (session: HumanSession, why: string, how: "over" | "disowned") => void;
 }
 
 export class HumanSessions {
@@ -163,8 +163,8 @@ export class HumanSessions {
     return nowMs < beganMs - HUMAN_USED_EVERY_MS ? "the clock was set back" : undefined;
   }
 
-  async #over(session: HumanSession, why: string): Promise<void> {
-    if (await this.end(session.id)) this.#parts.ended(session, why);
+  async #over(session: HumanSession, why: string, how: "over" | "disowned" = "over"): Promise<void> {
+    if (await this.end(session.id)) this.#parts.ended(session, why, how);
   }
 
   /** Where the issuer gave a refresh token, it is asked as often as an unused session would end. */
@@ -197,7 +197,7 @@ export class HumanSessions {
         if (nowMs - session.refreshedMs < HUMAN_UNREFRESHED_MS) return session;
         throw error;
       }
-      await this.#over(session, "its issuer gives no more of it");
+      await this.#over(session, "its issuer gives no more of it", "disowned");
       throw over();
     }
   }

@@ -86,15 +86,15 @@ interface Response {
   readonly content: object;
 }
 
-/** Of a stream: each line, or the data of each event. */
+/** Of a stream: each line, of which there may be none, or the data of each event. */
 function valuesOf({ type, text }: Got): readonly unknown[] {
   switch (type) {
     case "application/json":
       return [JSON.parse(text)];
     case "application/x-ndjson":
       return text
-        .trimEnd()
         .split("\n")
+        .filter(Boolean)
         .map((line) => JSON.parse(line));
     case "text/event-stream":
       return [...text.matchAll(/^data: (.*)$/gm)].map(([, data = ""]) => JSON.parse(data));

@@ -32,6 +32,7 @@ const STATE = choice(
 
 const VOTE = named<ApprovalVote>("Vote", {
   name: STRING,
+  account: STRING,
   atMs: MOMENT,
   forMs: optional(COUNT),
   comment: optional(STRING),

@@ -137,10 +137,8 @@ export const EVIDENCE_ROUTES: readonly Route[] = [
     roles: AUDITORS,
     gives: list(
       named<LegalHoldListing>("LegalHold", {
-        sessionId: STRING,
-        reason: STRING,
-        uid: optional(COUNT),
-        sinceMs: MOMENT,
+        ...{ sessionId: STRING, reason: STRING, uid: optional(COUNT), sinceMs: MOMENT },
+        ...{ human: optional(STRING), humanName: optional(STRING) },
       }),
     ),
     answer: (_, { retention }) => retention.holds(),

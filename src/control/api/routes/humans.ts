@@ -203,10 +203,11 @@ export const HUMAN_ROUTES: readonly Route[] = [
   json({
     method: "POST",
     path: "/v1/humans/revoke",
-    summary: "End all sessions, API tokens and delegations of a human, or one session",
+    summary:
+      "End all sessions, API tokens and delegations of a human, or one session; approvals of theirs count no more",
     roles: ADMINS,
     body: record<{ who: string }>({ who: SHORT }),
-    gives: record<HumanRevoked>({ sessions: COUNT, tokens: COUNT, delegations: COUNT }),
+    gives: record<HumanRevoked>({ sessions: COUNT, tokens: COUNT, delegations: COUNT, approvals: COUNT }),
     answer: ({ body, caller }, { humans }) => humans.revoke(body.who, caller),
   }),
   json({

@@ -3,7 +3,13 @@ import { API_LIST_MAX, STATEMENT_BYTES_MAX } from "../../../base/limits.ts";
 import type { Facts } from "../../../model/operation.ts";
 import { ROLES } from "../../../model/role.ts";
 import type { Cause } from "../../../policy/causes.ts";
-import type { ExplainedAction, ExplainedOperation, ExplainedRule, Explanation } from "../../../policy/explanation.ts";
+import type {
+  ExplainedAction,
+  ExplainedGrant,
+  ExplainedOperation,
+  ExplainedRule,
+  Explanation,
+} from "../../../policy/explanation.ts";
 import type { Problem } from "../../../policy/problem.ts";
 import type { Change, Judged, ReplaySummary } from "../../../policy/replay.ts";
 import type { Suggestion } from "../../../policy/suggest.ts";
@@ -79,6 +85,7 @@ const DECISION = choice("allow", "deny", "hold");
 const FACTS: Schema<Facts> = { type: "object" };
 
 const EXPLANATION = named<Explanation>("Explanation", {
+  grant: optional(record<ExplainedGrant>({ by: list(STRING), not: list(STRING), known: choice("settings", "all") })),
   decision: DECISION,
   rules: list(STRING),
   message: STRING,

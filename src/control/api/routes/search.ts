@@ -87,7 +87,8 @@ export const SEARCH_ROUTES: readonly Route[] = [
     query: record<Query>({ q: optional(STRING), limit: optional(LIMIT), by: optional(BY), cursor: optional(STRING) }),
     showsRecordings: true,
     gives: ANSWER,
-    answer: ({ query: { q = "", limit = LISTED, ...rest } }, { search }) => search.search({ query: q, limit, ...rest }),
+    answer: ({ query: { q = "", limit = LISTED, ...rest }, caller }, { search }) =>
+      search.search({ query: q, limit, ...rest }, caller),
   }),
   json({
     method: "POST",

@@ -93,8 +93,11 @@ async function shutdown(shell: Shell, remove: boolean, stateDir: string): Promis
   }
   try {
     // The socket is held open beside the request: it ends when the daemon does, not when it answers.
-    const ended = endOfPeer(shell.api.socketPath);
-    const result = await shell.api.post<ShutdownResult>("/v1/shutdown", { remove });
+    const { ended, leave } = endOfPeer(shell.api.socketPath);
+    const result = await shell.api.post<ShutdownResult>("/v1/shutdown", { remove }).catch((error: unknown) => {
+      leave(); // whoever is refused has nothing to wait for
+      throw error;
+    });
     await ended;
     return result;
   } catch (error) {
@@ -104,11 +107,13 @@ async function shutdown(shell: Shell, remove: boolean, stateDir: string): Promis
   }
 }
 
-function endOfPeer(socketPath: string): Promise<void> {
-  return new Promise((resolve) => {
-    const socket = connect(socketPath).on("error", () => resolve());
+function endOfPeer(socketPath: string): { readonly ended: Promise<void>; leave(): void } {
+  const socket = connect(socketPath);
+  const ended = new Promise<void>((resolve) => {
+    socket.on("error", () => resolve());
     socket.resume().on("close", () => resolve());
   });
+  return { ended, leave: () => socket.destroy() };
 }
 
 async function reload(shell: Shell): Promise<void> {

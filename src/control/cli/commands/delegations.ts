@@ -64,8 +64,9 @@ async function delegate(shell: Shell, group: string, options: DelegateOptions): 
   }
   const made = await shell.api.post<DelegationListing>("/v1/delegations", { group, to, forMs, untilMs, reason });
   if (shell.json) return shell.say(JSON.stringify(made));
-  const who = `${printable(made.to)} (${printable(made.toAccount)})`;
-  shell.say(`${who} may answer for ${printable(made.group)} in your place until ${moment(made.untilMs)}`);
+  shell.say(
+    `${printable(called(made.to, made.toAccount))} may answer for ${printable(made.group)} in your place until ${moment(made.untilMs)}`,
+  );
   shell.say(`end it with: sallyport approvals undelegate ${printable(made.id)}`);
 }
 
@@ -81,11 +82,17 @@ const COLUMNS = [
   { title: "GROUP", cell: ({ group }: DelegationListing) => group },
   {
     title: "FROM",
-    cell: ({ from, fromAccount, as }: DelegationListing) => `${as === "admin" ? "admin " : ""}${from} (${fromAccount})`,
+    cell: ({ from, fromAccount, as }: DelegationListing) =>
+      `${as === "admin" ? "admin " : ""}${called(from, fromAccount)}`,
   },
-  { title: "TO", cell: ({ to, toAccount }: DelegationListing) => `${to} (${toAccount})` },
+  { title: "TO", cell: ({ to, toAccount }: DelegationListing) => called(to, toAccount) },
   { title: "SINCE", cell: ({ sinceMs }: DelegationListing) => moment(sinceMs) },
   { title: "UNTIL", cell: ({ untilMs }: DelegationListing) => moment(untilMs) },
   { title: "STATE", cell: ({ state, why }: DelegationListing) => (why === undefined ? state : `${state}: ${why}`) },
   { title: "REASON", cell: ({ reason }: DelegationListing) => reason },
 ];
+
+/** Humans are called by their accounts already: "Ada Lovelace [corp:ada]". */
+function called(name: string, account: string): string {
+  return name.endsWith(`[${account}]`) ? name : `${name} (${account})`;
+}

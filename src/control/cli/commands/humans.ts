@@ -23,10 +23,9 @@ export function addHumanCommands(program: Command, open: OpenShell): void {
       const shell = open(command);
       const ended = await shell.api.post<HumanRevoked>("/v1/humans/revoke", { who });
       if (shell.json) return shell.say(JSON.stringify(ended));
-      const { sessions, tokens, delegations } = ended;
-      shell.say(
-        `${count(sessions, "session")}, ${count(tokens, "API token")} and ${count(delegations, "delegation")} ended`,
-      );
+      const { sessions, tokens, delegations, approvals } = ended;
+      const all = `${count(sessions, "session")}, ${count(tokens, "API token")} and ${count(delegations, "delegation")}`;
+      shell.say(`${all} ended${approvals === 0 ? "" : `, and ${count(approvals, "approval")} withdrawn`}`);
     });
   addTokenCommands(program, open);
   addGlassCommands(program, open);

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { durationMs } from "../../../base/duration.ts";
 import { UserError } from "../../../base/errors.ts";
 import { API_LIST_MAX } from "../../../base/limits.ts";
-import type { ExplainedRule, Explanation } from "../../../policy/explanation.ts";
+import type { ExplainedGrant, ExplainedRule, Explanation } from "../../../policy/explanation.ts";
 import type { Change, ReplaySummary } from "../../../policy/replay.ts";
 import type { Suggestion } from "../../../policy/suggest.ts";
 import type { ExplainRequest, RecordedQuery } from "../../policy-ports.ts";
@@ -120,9 +120,11 @@ function unclear(): UserError {
   return new UserError("USAGE", message, remedy, { exitCode: 2 });
 }
 
-function explanationLines({ decision, rules, message, shadow, operations }: Explanation, colours: Colours): string[] {
+function explanationLines(explanation: Explanation, colours: Colours): string[] {
+  const { decision, rules, message, shadow, operations, grant } = explanation;
   const by = rules.length === 0 ? "" : ` by ${rules.map(printable).join(", ")}`;
   const lines = [`${coloured(decision, colours)}${by}${message === "" ? "" : `: ${printable(message)}`}`];
+  if (grant !== undefined) lines.push(grantLine(grant, colours));
   for (const { rule, would } of shadow) {
     lines.push(colours.yellow(`with rule ${printable(rule)}, which is in shadow: ${would}`));
   }
@@ -137,6 +139,13 @@ function explanationLines({ decision, rules, message, shadow, operations }: Expl
     }
   }
   return lines;
+}
+
+function grantLine({ by, not, known }: ExplainedGrant, colours: Colours): string {
+  if (by.length > 0) return `the connection needs a grant: ${by.map(printable).join(", ")}`;
+  const where = known === "settings" ? "the settings give it none" : "it has none";
+  const reasons = not.length === 0 ? "" : ` (${not.map(printable).join("; ")})`;
+  return `${colours.red("refused")} before that: the connection needs a grant, and ${where}${reasons}`;
 }
 
 function ruleLines(rule: ExplainedRule, colours: Colours): readonly string[] {
@@ -182,6 +191,10 @@ async function runTests(
     for (const { rule, file, line } of unused) {
       const word = coverage ? shell.colours.red("unused") : shell.colours.yellow("unused");
       shell.say(`${word} ${printable(`${file}:${line} rule ${rule}: no case exercises it`)}`);
+    }
+    for (const { agent, connection } of result.ungranted) {
+      const what = `${agent} reaches ${connection} by a grant alone, and the settings give it none`;
+      shell.say(`${shell.colours.yellow("ungranted")} ${printable(what)}`);
     }
     const rules = result.coverage.length;
     const passed = result.results.length - failed.length;

@@ -63,12 +63,13 @@ async function listHolds(shell: Shell): Promise<void> {
   const columns = [
     { title: "ID", cell: ({ sessionId }: LegalHoldListing) => sessionId },
     { title: "SINCE", cell: ({ sinceMs }: LegalHoldListing) => moment(sinceMs) },
-    {
-      title: "BY UID",
-      cell: ({ uid }: LegalHoldListing) => (uid === undefined ? "network" : String(uid)),
-      align: "right" as const,
-    },
+    { title: "BY", cell: whoGave },
     { title: "REASON", cell: ({ reason }: LegalHoldListing) => reason },
   ];
   shell.say(table(holds, columns, shell.colours));
+}
+
+function whoGave({ uid, human, humanName }: LegalHoldListing): string {
+  if (human !== undefined) return `${humanName ?? ""} (${human})`;
+  return uid === undefined ? "network" : `uid ${uid}`;
 }

@@ -119,14 +119,24 @@ async function replay(shell: Shell, id: string, { speed, at, follow, asciicast: 
   const paced = speed > 0 && shell.world.stdout.isTTY === true && !shell.json && follow === undefined;
   if (!shell.json) shell.say(headline(session, shell.colours));
   let shownMs: number | undefined = at === undefined ? 0 : undefined;
+  let shown = 0;
   for await (const entry of entries) {
     const pauseMs = Math.max(0, entry.offsetMs - (shownMs ?? entry.offsetMs)) / (speed || 1);
     shownMs = entry.offsetMs;
+    shown++;
     if (paced) {
       await wait(Math.min(pauseMs, PAUSE_MS_MAX));
       if (pauseMs > PAUSE_MS_MAX) shell.say(shell.colours.dim(`${INDENT}(${duration(pauseMs)} without a word)`));
     }
     shell.say(shell.json ? JSON.stringify(entry) : entryText(entry, shell.colours));
+  }
+  // a session that goes on may come to it yet
+  if (shown === 0 && at !== undefined) {
+    const { endedMs, startedMs } = session;
+    const length = endedMs === undefined ? "goes on" : `took ${duration(endedMs - startedMs)}`;
+    shell.warn(
+      `nothing is recorded from there on: the session ${length}; sessions show ${printable(id)} numbers its entries`,
+    );
   }
 }
 
