@@ -69,6 +69,9 @@ export const COLUMNS_MAX = 1_664;
 export const MASKED_COLUMNS_TOLD_MAX = 128;
 /** Keys that are derived from passwords at once, on threads: half a second each at the dearest. One connection has one of them. */
 export const DERIVATIONS_MAX = 2;
+/** Keys derived from passwords that are kept for the next login, and for how long: they stand for the password. */
+export const DERIVED_KEPT_MAX = 256;
+export const DERIVED_KEPT_MS = 60_000;
 /** Catalog facts older than this are fetched again before the next statement is judged. */
 export const CATALOG_AGE_MS = 5_000;
 /** Relations of interest (labelled, or derived from labelled) per database. */
