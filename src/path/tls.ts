@@ -1,6 +1,12 @@
 /** TLS on both legs: leaves of the local CA towards agents, full verification towards backends. */
 import { isIP } from "node:net";
-import { type ConnectionOptions, checkServerIdentity, createSecureContext, type TLSSocketOptions } from "node:tls";
+import {
+  type ConnectionOptions,
+  checkServerIdentity,
+  createSecureContext,
+  type SecureContext,
+  type TLSSocketOptions,
+} from "node:tls";
 import type { Address } from "../model/address.ts";
 import type { Connection } from "../model/connection.ts";
 
@@ -22,16 +28,28 @@ export async function serverOptions(
 ): Promise<TLSSocketOptions> {
   const leaf = await leafFor(names);
   return {
-    secureContext: createSecureContext({ cert: leaf.certPem, key: leaf.keyPem, minVersion: "TLSv1.2" }),
+    secureContext: contextOf(leaf),
     ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
     SNICallback: (name, done) => {
       if (names.includes(name)) return done(null);
       leafFor([...names, name]).then(
-        (other) => done(null, createSecureContext({ cert: other.certPem, key: other.keyPem, minVersion: "TLSv1.2" })),
+        (other) => done(null, contextOf(other)),
         (error: Error) => done(error),
       );
     },
   };
+}
+
+const contexts = new WeakMap<Leaf, SecureContext>();
+
+/** One for all sessions that show the same leaf: each of its own would cost them its memory, and reading the key. */
+function contextOf(leaf: Leaf): SecureContext {
+  let context = contexts.get(leaf);
+  if (context === undefined) {
+    context = createSecureContext({ cert: leaf.certPem, key: leaf.keyPem, minVersion: "TLSv1.2" });
+    contexts.set(leaf, context);
+  }
+  return context;
 }
 
 /** A client that verifies chain and name, unless the settings opted out in words. */
