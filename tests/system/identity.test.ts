@@ -192,7 +192,7 @@ test("an identity outlives the daemon, and its job goes on", async (t) => {
   assert.deepEqual((await agent.ask("after", "SELECT 1 AS one")).rows, [[1]]);
   // those of commands that have ended may be listed for a moment longer
   const lasting = (await world.daemon.json<AgentListing[]>(["agents"])).filter(
-    ({ identity }) => identity?.state === "valid",
+    ({ identity, processes }) => identity?.state === "valid" && processes > 0,
   );
   assert.equal(lasting.length, 1);
   const [listed] = lasting;
