@@ -49,7 +49,8 @@ function domainEnd(text: string, at: number): number | undefined {
 
 /** Characters of a phone number with its separators. */
 const PHONE_MAX = 28;
-const PHONE_WORDS = /phone|mobile|\bcell|\btel\b|\btel[.:]|_tel|tel_|\bfax|\bcall\b|msisdn|handy|whatsapp|\bsms\b/i;
+export const PHONE_WORDS =
+  /phone|mobile|\bcell|\btel\b|\btel[.:]|_tel|tel_|\bfax|\bcall\b|msisdn|handy|whatsapp|\bsms\b/i;
 /** ITU-T E.164 calling codes of one, two and three digits. */
 const CALLING_CODES =
   /^(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|2[1-6689]\d|3[578]\d|42[013]|5[09]\d|6[789]\d|8[0578]\d|9[679]\d)/;

@@ -99,7 +99,7 @@ function passesLuhn(digits: string): boolean {
   return sum % 10 === 0;
 }
 
-const SSN_WORDS = /\bssn\b|social|\bss ?#|\bsocsec|_ssn|ssn_/i;
+export const SSN_WORDS = /\bssn\b|social|\bss ?#|\bsocsec|_ssn|ssn_/i;
 
 /** With dashes anywhere; with spaces or bare only where the column or the words before say what it is. */
 export const scanSsns: Scan = (text, hint, found) => {

@@ -5,6 +5,7 @@
 import { RELAY_NEEDED_MAX, RELAY_SHORT } from "../base/limits.ts";
 import type { Flow, Lender, RelayPermit, Relays, RelayTotals } from "../kernel/relays.ts";
 import { AT_SIGN, AWS_HEAD, GITHUB_HEAD, gate, JWT_HEAD, PEM_HEAD } from "../masking/gate.ts";
+import { isLoneNumber, standAlone } from "../masking/lone.ts";
 import { mayHoldMark } from "../masking/marks.ts";
 import type { Masker } from "../masking/mask.ts";
 import type { SessionMeter } from "../metrics/meter.ts";
@@ -50,6 +51,8 @@ interface Standing {
   readonly policy: string;
   readonly rules: readonly RuleName[];
   readonly isStatement: boolean;
+  /** Nothing is ever found in a text of it. */
+  readonly isClean: boolean;
 }
 
 const NOTHING_METERED = { asked: [], rows: 0, took: [] };
@@ -104,7 +107,7 @@ export class SessionRelay {
     const forMs = Math.floor(Math.min(tail.forMs, believedMs));
     const permits = standing.map(({ permit }) => permit);
     const loan = { client: from, server: to, tail, lastAskId: lastId, forMs, permits };
-    const vouch: Lender["vouch"] = (at, text) => this.#vouch(standing[at]?.form, text);
+    const vouch: Lender["vouch"] = (at, text) => this.#vouch(standing[at], text);
     let flow: Flow;
     try {
       flow = relays.lend(loan, { giveBack, vouch });
@@ -200,16 +203,25 @@ export class SessionRelay {
     const { rules, policy } = standing;
     const { text, action, decision, isStatement } = recording.standing(asked, rules, policy);
     const permit = relays.permit({ request, answer, hasRows, text: isTextOpen ? "" : text, action, decision });
-    return { form, permit, policy, rules, isStatement };
+    return { form, permit, policy, rules, isStatement, isClean: isTextOpen && standAlone(textsOf(form)) };
   }
 
   /** Of what only a closer look can tell: that detectors find nothing in it, and that it carries no mask of ours. */
-  #vouch(form: Form | undefined, text: string): boolean {
-    if (form === undefined) return false;
+  #vouch(standing: Standing | undefined, text: string): boolean {
+    if (standing === undefined) return false;
     const { masker, quotedIn } = this.#parts;
-    if (form.isTextOpen) return masker.scrub(text, quotedIn) === text;
+    if (standing.form.isTextOpen) return standing.isClean || masker.scrub(text, quotedIn) === text;
+    if (isLoneNumber(text)) return true;
     return masker.scrub(text) === text && masker.markIn(text) === undefined;
   }
+}
+
+/** What stands around the open places of a Query. */
+function textsOf({ request }: Form): readonly string[] {
+  const parts = request[0]?.parts ?? [];
+  return parts.flatMap((part) =>
+    typeof part === "string" ? [] : [Buffer.from(part).toString("latin1").replace("\0", "")],
+  );
 }
 
 /** Digits are what differs from text to text: the relay looks at them each time, and at nothing else. */
