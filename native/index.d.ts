@@ -261,6 +261,8 @@ export interface RelayPermitSpec {
   readonly text: string;
   readonly action: Uint8Array;
   readonly decision: Uint8Array;
+  /** Nothing is ever found in the Query's text, whatever its integers are: it is not asked about. Absent: it may be. */
+  readonly isClean?: boolean;
 }
 
 /** The end of a recording's segment file; `link` is a SHA-256 as a text of 32 characters below 256. */

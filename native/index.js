@@ -156,7 +156,7 @@ export class Relay {
     this.#binding = new addon.RelayBinding(([flow, why]) => giveBack(flow, why), callable("vouch", vouch));
   }
 
-  permit({ request, answer, hasRows, text, action, decision }) {
+  permit({ request, answer, hasRows, text, action, decision, isClean }) {
     return this.#binding.permit(
       request.map(({ type, parts }) => [
         integer("type", type, 0, 255),
@@ -167,6 +167,7 @@ export class Relay {
       Buffer.from(string("text", text)),
       bytes("action", action),
       bytes("decision", decision),
+      isClean === true,
     );
   }
 

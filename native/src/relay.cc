@@ -280,8 +280,9 @@ size_t Relay::permit_for(Id id, Flow& flow, std::string_view bytes, Fit& best) {
 }
 
 bool Relay::may_record(Id id, const Flow& flow, size_t permit) {
-  if (flow.loan.permits[permit]->text.empty()) {
-    return !has_long_number(match_.text) || vouch(id, permit, match_.text);
+  const StandingPermit& standing = *flow.loan.permits[permit];
+  if (standing.text.empty()) {
+    return standing.is_clean || !has_long_number(match_.text) || vouch(id, permit, match_.text);
   }
   for (const std::string_view value : match_.values)
     if (!is_printable(value) || (is_suspicious(value) && !vouch(id, permit, value))) return false;

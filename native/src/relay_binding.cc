@@ -163,7 +163,7 @@ RelayBinding::RelayBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Re
   });
 }
 
-// [request: [type, [bytes or place]…]…, answer: [bytes…], hasRows, text, action, decision]
+// [request: [type, [bytes or place]…]…, answer: [bytes…], hasRows, text, action, decision, isClean]
 Napi::Value RelayBinding::permit(const Napi::CallbackInfo& info) {
   auto standing = std::make_shared<StandingPermit>();
   for_each_of(info[0],
@@ -173,6 +173,7 @@ Napi::Value RelayBinding::permit(const Napi::CallbackInfo& info) {
   standing->text = bytes_of(info[3]);
   standing->action = bytes_of(info[4]);
   standing->decision = bytes_of(info[5]);
+  standing->is_clean = info[6].ToBoolean();
   auto handle = std::make_unique<StandingPermitHandle>(std::move(standing));
   return Napi::External<StandingPermitHandle>::New(info.Env(), handle.release(),
                                                    [](Napi::BasicEnv, StandingPermitHandle* held) { delete held; });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "standing.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace sallyport {
@@ -10,6 +11,8 @@ namespace {
 // gate.ts: the shortest number that a detector finds has seven digits, with at most three characters between two.
 constexpr size_t kNumberDigits = 7;
 constexpr size_t kNumberGapMax = 3;
+// lone.ts: a card has twelve; fewer by themselves are nothing.
+constexpr size_t kLoneDigitsMax = 11;
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -101,6 +104,7 @@ bool has_long_number(std::string_view text) {
 }
 
 bool is_suspicious(std::string_view value) {
+  if (value.size() <= kLoneDigitsMax && std::all_of(value.begin(), value.end(), is_digit)) return false;
   if (has_long_number(value)) return true;
   for (size_t at = 0; at < value.size(); at++) {
     const char c = value[at];

@@ -39,8 +39,9 @@ struct StandingPermit {
   bool has_rows = false;
   // What a recording shows. `text` empty: the text of the Query itself.
   std::string text;
-  std::string action;    // fields of Action behind the parameters
-  std::string decision;  // fields of Decision behind the ask's id
+  bool is_clean = false;  // nothing is ever found in that text, whatever its integers are
+  std::string action;     // fields of Action behind the parameters
+  std::string decision;   // fields of Decision behind the ask's id
 };
 
 enum class Fit { kNo, kMore, kYes };
@@ -56,7 +57,7 @@ struct Match {
 Fit fit(const StandingPermit& permit, std::string_view bytes, Match& match);
 
 // Whether a value or text may hold something for a detector or for the search for masks: then TypeScript is asked.
-// Says so too often rather than too seldom (src/masking/gate.ts, src/masking/marks.ts).
+// Says so too often rather than too seldom (src/masking/gate.ts, src/masking/lone.ts, src/masking/marks.ts).
 bool is_suspicious(std::string_view value);
 // The same of a text whose fixed parts were looked through: only the digits are new.
 bool has_long_number(std::string_view text);

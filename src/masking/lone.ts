@@ -1,24 +1,18 @@
 /**
- * Numbers that stand by themselves: whatever their digits are, no detector finds anything in them. So a text whose other parts
- * are known need not be searched again for them. tests/masking/lone.test.ts holds this to the detectors.
+ * Numbers that stand by themselves: up to eleven digits need a word, a sign or separators beside them to be anything. So a text
+ * whose other parts are known need not be searched again for them, nor a value that is nothing else
+ * (native/src/standing.cc). tests/masking/lone.test.ts holds both to the detectors.
  */
 import { PHONE_WORDS } from "./contacts.ts";
 import { SSN_WORDS } from "./numbers.ts";
 import { scrub } from "./scrub.ts";
 
-/** A card has twelve; fewer need a word, a sign or separators beside them to be anything. */
-const LONE = /^[0-9]{1,11}$/;
 /** Of an IBAN, into which digits that follow could be read. */
 const IBAN_HEAD = /[A-Za-z]{2}[0-9]{2}/;
 /** Also within other words: a detector looks at so many characters before a number, where a word may begin amid one. */
 const WORDS = [SSN_WORDS, PHONE_WORDS].map(({ source, flags }) => new RegExp(source.replaceAll("\\b", ""), flags));
 /** More than any detector lets stand between two groups of digits. */
 const APART = 4;
-
-/** Whether a value as a whole is such a number. */
-export function isLoneNumber(value: string): boolean {
-  return LONE.test(value);
-}
 
 /** Whether numbers of up to nine digits can stand between these parts of a text, in any way, and nothing is ever found in it. */
 export function standAlone(parts: readonly string[]): boolean {

@@ -5,7 +5,7 @@
 import { RELAY_NEEDED_MAX, RELAY_SHORT } from "../base/limits.ts";
 import type { Flow, Lender, RelayPermit, Relays, RelayTotals } from "../kernel/relays.ts";
 import { AT_SIGN, AWS_HEAD, GITHUB_HEAD, gate, JWT_HEAD, PEM_HEAD } from "../masking/gate.ts";
-import { isLoneNumber, standAlone } from "../masking/lone.ts";
+import { standAlone } from "../masking/lone.ts";
 import { mayHoldMark } from "../masking/marks.ts";
 import type { Masker } from "../masking/mask.ts";
 import type { SessionMeter } from "../metrics/meter.ts";
@@ -51,8 +51,6 @@ interface Standing {
   readonly policy: string;
   readonly rules: readonly RuleName[];
   readonly isStatement: boolean;
-  /** Nothing is ever found in a text of it. */
-  readonly isClean: boolean;
 }
 
 const NOTHING_METERED = { asked: [], rows: 0, took: [] };
@@ -107,7 +105,7 @@ export class SessionRelay {
     const forMs = Math.floor(Math.min(tail.forMs, believedMs));
     const permits = standing.map(({ permit }) => permit);
     const loan = { client: from, server: to, tail, lastAskId: lastId, forMs, permits };
-    const vouch: Lender["vouch"] = (at, text) => this.#vouch(standing[at], text);
+    const vouch: Lender["vouch"] = (at, text) => this.#vouch(standing[at]?.form, text);
     let flow: Flow;
     try {
       flow = relays.lend(loan, { giveBack, vouch });
@@ -202,16 +200,17 @@ export class SessionRelay {
     demandStandingPermit(standing.permit, sessionId, asked.operation);
     const { rules, policy } = standing;
     const { text, action, decision, isStatement } = recording.standing(asked, rules, policy);
-    const permit = relays.permit({ request, answer, hasRows, text: isTextOpen ? "" : text, action, decision });
-    return { form, permit, policy, rules, isStatement, isClean: isTextOpen && standAlone(textsOf(form)) };
+    const isClean = isTextOpen && standAlone(textsOf(form));
+    const shown = isTextOpen ? "" : text;
+    const permit = relays.permit({ request, answer, hasRows, text: shown, action, decision, isClean });
+    return { form, permit, policy, rules, isStatement };
   }
 
   /** Of what only a closer look can tell: that detectors find nothing in it, and that it carries no mask of ours. */
-  #vouch(standing: Standing | undefined, text: string): boolean {
-    if (standing === undefined) return false;
+  #vouch(form: Form | undefined, text: string): boolean {
+    if (form === undefined) return false;
     const { masker, quotedIn } = this.#parts;
-    if (standing.form.isTextOpen) return standing.isClean || masker.scrub(text, quotedIn) === text;
-    if (isLoneNumber(text)) return true;
+    if (form.isTextOpen) return masker.scrub(text, quotedIn) === text;
     return masker.scrub(text) === text && masker.markIn(text) === undefined;
   }
 }

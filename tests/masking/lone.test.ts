@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isLoneNumber, standAlone } from "../../src/masking/lone.ts";
+import { standAlone } from "../../src/masking/lone.ts";
 import { scrub } from "../../src/masking/scrub.ts";
 import { Random } from "../fuzz/random.ts";
 
@@ -13,17 +13,15 @@ test("nothing is found in a number by itself, whatever its digits are", () => {
   const random = new Random(1);
   for (let turn = 0; turn < 50_000; turn++) {
     const value = digits(random, 11);
-    assert.ok(isLoneNumber(value));
     assert.equal(scrub(value), value);
   }
   for (const value of TELLING) assert.equal(scrub(value), value);
 });
 
-test("control: what is longer, or more than digits, is no such number", () => {
-  for (const value of ["", "501800000009", "4111111111111111", "219-09-9999", "+442012345678", " 1", "1\n"]) {
-    assert.equal(isLoneNumber(value), false, value);
+test("control: something is found in longer ones, and in those with signs", () => {
+  for (const value of ["501800000009", "4111111111111111", "219-09-9999", "+442012345678"]) {
+    assert.notEqual(scrub(value), value);
   }
-  assert.notEqual(scrub("501800000009"), "501800000009");
 });
 
 const PIECES = [

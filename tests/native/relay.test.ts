@@ -34,6 +34,12 @@ const QUERY = {
   hasRows: true,
   ...{ text: "", action: new Uint8Array(), decision: decision() },
 } as const;
+/** Of which nobody is asked. */
+const CLEAN = {
+  ...QUERY,
+  request: [{ type: 0x51, parts: [Buffer.from("SELECT m FROM t WHERE n = "), "integer", Buffer.from(";\0")] }],
+  isClean: true,
+} as const;
 const BOUND = {
   request: [
     { type: 0x42, parts: [Buffer.from("\0s1\0\0\0\0\x01"), "value", Buffer.of(0, 0)] },
@@ -111,7 +117,7 @@ async function stand(
     tail: { fd, size: 0, sizeMax: how.sizeMax ?? 1 << 20, sequence: 0, link: FIRST_LINK },
     lastAskId: 10,
     forMs: how.forMs ?? 60_000,
-    permits: [relay.permit(QUERY), relay.permit(BOUND)],
+    permits: [relay.permit(QUERY), relay.permit(BOUND), relay.permit(CLEAN)],
   });
   t.after(() => {
     relay.take(flow);
@@ -180,7 +186,7 @@ test("a covered group goes to the server once its decision is in the file, and i
   const { tail, totals, inFlight, status } = take();
   assert.equal(tail.size, readFileSync(file).length);
   assert.equal(tail.sequence, 3);
-  assert.deepEqual([totals.asks, totals.rows, totals.asked], [1, 1, [1, 0]]);
+  assert.deepEqual([totals.asks, totals.rows, totals.asked], [1, 1, [1, 0, 0]]);
   assert.deepEqual([inFlight.length, status], [0, "I".charCodeAt(0)]);
 });
 
@@ -277,6 +283,20 @@ test("what looks like a finding is vouched for, or goes back", async (t) => {
   await until(() => why() !== undefined, "the flow");
   assert.deepEqual(asked, ["SELECT n FROM t WHERE n = 4000000;", "SELECT n FROM t WHERE n = 5000000;"]);
   assert.deepEqual(atServer(), SELECT("4000000"));
+});
+
+test("a number that stands by itself is asked about to nobody", async (t) => {
+  const { client, atServer, file, why } = await stand(t);
+  const asked = concat(EXECUTE(["12345678901"]), say.query("SELECT m FROM t WHERE n = 123456789;"));
+  client.write(asked);
+  await until(() => atServer().length === asked.length, "both");
+  const texts = recordsIn(file).flatMap((entry) => (entry.kind === "action" ? [[entry.text, entry.parameters]] : []));
+  assert.deepEqual(texts, [
+    ["UPDATE t SET n = $1", ["12345678901"]],
+    ["SELECT m FROM t WHERE n = 123456789;", []],
+  ]);
+  client.write(EXECUTE(["123456789012"]));
+  await until(() => why() !== undefined, "what has twelve digits");
 });
 
 test("a vouching that throws is a no", async (t) => {

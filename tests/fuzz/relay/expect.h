@@ -84,6 +84,8 @@ inline bool holds_number(std::string_view text) {
 
 // May be a finding or a mask of ours: only letters that begin neither, and signs that stand in neither, are not.
 inline bool may_hold_finding(std::string_view value) {
+  // Fewer digits than a card has, and nothing beside them, are nothing.
+  if (value.size() < 12 && value.find_first_not_of("0123456789") == std::string_view::npos) return false;
   constexpr std::string_view plain = "0123456789BCDEFGHIKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz .,+/-";
   return holds_number(value) || value.find_first_not_of(plain) != std::string_view::npos ||
          value.find("--") != std::string_view::npos;
