@@ -33,7 +33,7 @@ export const PIPELINE_MAX = 10_000;
 /** Groups that a relay has to carry before it comes back, or else the session rests twice as often before the next try. */
 export const RELAY_SHORT = 16;
 export const RELAY_NEEDED_MAX = 1_024;
-/** Forms of groups that a session keeps for a relay; a full list starts anew. Compared one after the other. */
+/** Forms of groups that a session keeps for a relay; the oldest makes room. Compared one after the other. */
 export const FORMS_MAX = 32;
 /** Bytes of a group, or of a description in its answer, from which a form is made. */
 export const FORM_BYTES_MAX = 4 * 1024;

@@ -57,7 +57,7 @@ export class Forms {
     if (asked === undefined) return;
     const seen = this.#seen.get(asked.operation) ?? 0;
     this.#seen.set(asked.operation, seen + 1);
-    if (seen < this.#seenMin || !isPlain(group)) return;
+    if (seen < this.#seenMin || !this.#isDue(asked.operation, seen) || !isPlain(group)) return;
     const ran = ranIn(group);
     if (ran !== undefined) group.answer.trace = new Trace(asked, Buffer.from(group.bytes), ran, this.#generation);
   }
@@ -81,8 +81,14 @@ export class Forms {
       if (!saysMore) return;
       this.#made = this.#made.filter((known) => known !== same);
     }
-    if (this.#made.length >= FORMS_MAX) this.#made = [];
+    if (this.#made.length >= FORMS_MAX) this.#made.shift();
     this.#made.push({ form, statement: trace.ran.statement });
+  }
+
+  /** Ever more seldom where it has a form, or where there are more statements than forms: looking costs more than it saves. */
+  #isDue(operation: Operation, seen: number): boolean {
+    if ((seen & (seen - 1)) === 0) return true;
+    return this.#made.length < FORMS_MAX && !this.#made.some(({ form }) => form.asked.operation === operation);
   }
 
   #holds(statement: PreparedStatement): boolean {

@@ -286,10 +286,31 @@ test("a form is made once, and anew where a later answer says more", () => {
   );
 });
 
-test("a list of forms that is full starts anew", () => {
+test("where a list of forms is full, the oldest makes room", () => {
   const talk = new Talk();
   for (let at = 0; at <= FORMS_MAX; at++) talk.says(query(`SELECT n FROM t${at} WHERE n = 7`), ROWS);
-  assert.equal(talk.forms.length, 1);
+  assert.equal(talk.forms.length, FORMS_MAX);
+  const texts = talk.forms.map(({ asked }) => asked.text);
+  assert.deepEqual(
+    [texts[0], texts.at(-1)],
+    ["SELECT n FROM t1 WHERE n = 7", `SELECT n FROM t${FORMS_MAX} WHERE n = 7`],
+  );
+});
+
+test("where there are more statements than forms, they are looked at ever more seldom", () => {
+  const talk = new Talk();
+  const turns = 64;
+  let made = 0;
+  let before: unknown = [];
+  for (let turn = 0; turn < turns; turn++) {
+    for (let at = 0; at < FORMS_MAX + 8; at++) {
+      talk.says(query(`SELECT n FROM t${at} WHERE n = 7`), ROWS);
+      const newest = talk.forms.at(-1);
+      if (newest !== before) made++;
+      before = newest;
+    }
+  }
+  assert.ok(made < (FORMS_MAX + 8) * 8, `${made} forms were made of ${turns * (FORMS_MAX + 8)} groups`);
 });
 
 test("only the digits of short integers are open in a text", () => {
