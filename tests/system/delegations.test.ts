@@ -15,17 +15,9 @@ import { capture, type Outcome, SALLYPORT } from "../kit/daemon.ts";
 import { freePort } from "../kit/free-port.ts";
 import { until } from "../path/kit.ts";
 import { answer, became, list, orders, waiting } from "./held.ts";
-import { startWorld, type World } from "./world.ts";
+import { OPEN, startWorld, type World } from "./world.ts";
 
-const POLICY = `
-rules:
-  - name: reach-all
-    on: connect
-    allow: {}
-  - name: all-sql
-    on: sql
-    allow: {}
-  - name: deletes
+const POLICY = `${OPEN}  - name: deletes
     on: sql.delete
     hold: { approvers: [sre], expires: 120s, message: "A delete" }
   - name: updates
