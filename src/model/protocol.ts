@@ -63,6 +63,8 @@ export interface SessionWorld {
   readonly sessionId: string;
   readonly connection: Connection;
   readonly maskFor: MaskFor;
+  /** The answer to a look where it is there already and may be believed: then there is nothing to wait for. */
+  readonly known?: (question: LookQuestion) => LookAnswer | undefined;
   /** Unpredictable bytes, made for this session: what the client shows to cancel is made of them. */
   readonly cancelSecret: Uint8Array;
   /** Absent: no rows are kept, and nothing is spent on it. */

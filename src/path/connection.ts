@@ -27,7 +27,7 @@ import { cancelFor } from "./cancel.ts";
 import { CurrentJudge, styleOf } from "./current-judge.ts";
 import { Driver, type DriverPorts } from "./driver.ts";
 import { HeldAsks } from "./held.ts";
-import type { Lookups } from "./lookups.ts";
+import type { Looking, Lookups } from "./lookups.ts";
 import { metered } from "./metered.ts";
 import { completeOrigin } from "./origin.ts";
 import { SessionRelay } from "./relay.ts";
@@ -176,12 +176,14 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   const mode = relays?.mode ?? "off";
   const cancelSecret = randomBytes(CANCEL_SECRET_BYTES);
   let cancelKey: Uint8Array | undefined;
+  let looking: Looking | undefined;
   const session = protocol.session({
     sessionId,
     connection,
     cancelSecret,
     ...(output === undefined ? {} : { output }),
     ...(mode === "off" ? {} : { relay: mode }),
+    known: (question) => looking?.known(question),
     maskFor: (column) => {
       const styles = (detector: string) => styleOf(column, detector, judge.current);
       return parts.masker.valueMask(column, styles, detectorsNamed(parts.policy().detectors));
@@ -189,7 +191,6 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   });
 
   // 6-9 the driver turns bytes into actions, asks, forwards with permits, masks answers
-  let look: ReturnType<Lookups["of"]> | undefined;
   let fault: string | undefined;
   let entrance: readonly Asked[] | undefined;
   let sessionLogin: unknown;
@@ -255,12 +256,12 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
         parts.sessions.rememberCancel(cancelKey, sessionId, agent, backend, login.cancel);
       }
       clearTimeout(startup);
-      if (protocol.lookup !== undefined) look = parts.lookups.of(backend, request);
+      if (protocol.lookup !== undefined) looking = parts.lookups.of(backend, request);
       return login;
     },
     look: (question) => {
-      if (look === undefined) throw new Error("Cannot look up facts before the login");
-      return look(question);
+      if (looking === undefined) throw new Error("Cannot look up facts before the login");
+      return looking.look(question);
     },
     secure: async (wire, unread, alpn) => {
       const names = leafNames(connection.addresses, origin.address);

@@ -11,6 +11,14 @@ interface Known {
   readonly atMs: number;
 }
 
+/** A session's way to ask. */
+export interface Looking {
+  /** What is known and young. */
+  known(question: LookQuestion): LookAnswer | undefined;
+  /** The same at once, else a promise; a question that says `fresh` is always asked anew. */
+  look(question: LookQuestion): LookAnswer | Promise<LookAnswer>;
+}
+
 export class Lookups {
   readonly #clock: Clock;
   readonly #credentialOf: CredentialSource;
@@ -28,11 +36,8 @@ export class Lookups {
     this.#credentialOf = credentialOf;
   }
 
-  /**
-   * A session's way to ask. At once when known and young; a question that says `fresh` is always asked anew.
-   * Questions that a session asks again are the same object, so that their key is made once.
-   */
-  of(backend: Backend, sessionLogin: unknown): (question: LookQuestion) => LookAnswer | Promise<LookAnswer> {
+  /** Questions that a session asks again are the same object, so that their key is made once. */
+  of(backend: Backend, sessionLogin: unknown): Looking {
     const { lookup, lookupLogin } = backend.protocol;
     if (lookup === undefined || lookupLogin === undefined) {
       throw new ProtocolError("LOOKUP_NONE", `Cannot look up facts: ${backend.protocol.name} has no lookup`);
@@ -40,18 +45,23 @@ export class Lookups {
     const request = lookupLogin(sessionLogin);
     const where = JSON.stringify([backend.connection, backend.address, backend.port, request]);
     const keys = new WeakMap<object, string>();
-    return (question) => {
-      const { fresh } = question as { readonly fresh?: true };
+    const keyOf = (question: LookQuestion) => {
       let key = keys.get(question as object);
       if (key === undefined) {
         key = where + JSON.stringify({ ...(question as object), fresh: undefined });
         keys.set(question as object, key);
       }
-      const known = fresh === undefined ? this.#young(key) : undefined;
-      if (known !== undefined) return known;
-      const running = fresh === undefined ? this.#running.get(key) : undefined;
+      return key;
+    };
+    const known = (question: LookQuestion) => (isFresh(question) ? undefined : this.#young(keyOf(question)));
+    const look = (question: LookQuestion) => {
+      const found = known(question);
+      if (found !== undefined) return found;
+      const key = keyOf(question);
+      const running = isFresh(question) ? undefined : this.#running.get(key);
       return running ?? this.#ask(key, () => lookUp(backend, request, lookup(question), this.#credentialOf));
     };
+    return { known, look };
   }
 
   /** How long an answer that was given may still be believed, in milliseconds. */
@@ -109,4 +119,8 @@ export class Lookups {
     this.#known.set(key, known);
     if (isEarly) this.#superseded();
   }
+}
+
+function isFresh(question: LookQuestion): boolean {
+  return (question as { readonly fresh?: true }).fresh === true;
 }

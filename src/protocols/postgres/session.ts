@@ -345,10 +345,7 @@ export class PostgresSession implements Session {
       return true;
     }
     if (isJudged && this.#requests.mustWait(bytes, at, end)) return false;
-    if (this.#labelled && isJudged && !this.#looked) {
-      this.#look("requests", this.#catalogQuestion());
-      return true;
-    }
+    if (this.#labelled && isJudged && !this.#hasFacts()) return true;
     this.#looked = false;
     const group = this.#requests.read(bytes, at, end, this.#requestWorld);
     inlet.at = end;
@@ -474,6 +471,19 @@ export class PostgresSession implements Session {
     this.#out.push({ kind: "look", id, question });
   }
 
+  /** Whether the catalog is known for the next group; if not, it is asked for. */
+  #hasFacts(): boolean {
+    if (this.#looked) return true;
+    const known = this.#fresh ? undefined : this.#world.known?.(this.#question);
+    if (!isCatalogFacts(known)) {
+      this.#look("requests", this.#catalogQuestion());
+      return false;
+    }
+    this.#learn(known);
+    this.#lookedUp = known;
+    return true;
+  }
+
   #facts(id: number, answer: LookAnswer): void {
     const looking = this.#looking;
     if (looking === undefined || looking.id !== id) throw new Error(`Cannot take the facts of look ${id}`);
@@ -484,9 +494,7 @@ export class PostgresSession implements Session {
       });
       return;
     }
-    const known = this.#catalog;
-    this.#catalog = known === undefined ? answer : updated(known, answer);
-    if (known?.version !== answer.version) this.#forgetPlans();
+    this.#learn(answer);
     if (looking.why === "greeting") this.#greet();
     else if (looking.why === "rows") this.#toClient(this.#answers.resume());
     else {
@@ -494,6 +502,12 @@ export class PostgresSession implements Session {
       this.#lookedUp = answer;
       this.#fresh = false;
     }
+  }
+
+  #learn(facts: CatalogFacts): void {
+    const known = this.#catalog;
+    this.#catalog = known === undefined ? facts : updated(known, facts);
+    if (known?.version !== facts.version) this.#forgetPlans();
   }
 
   #forgetPlans(): void {

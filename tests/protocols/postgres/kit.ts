@@ -74,9 +74,10 @@ export const CANCEL_KEY = hex("0102030405060708");
 export interface WorldOptions {
   readonly maskFor?: MaskFor;
   readonly data?: DataLabels;
+  readonly known?: SessionWorld["known"];
 }
 
-export function worldOf({ maskFor = () => undefined, data = {} }: WorldOptions = {}): SessionWorld {
+export function worldOf({ maskFor = () => undefined, data = {}, known }: WorldOptions = {}): SessionWorld {
   const connection = {
     name: "orders",
     protocol: "postgres",
@@ -85,7 +86,8 @@ export function worldOf({ maskFor = () => undefined, data = {} }: WorldOptions =
     tls: { mode: "disable" },
     data,
   } as const;
-  return { sessionId: "s1", connection, maskFor, cancelSecret: CANCEL_SECRET };
+  const more = known === undefined ? {} : { known };
+  return { sessionId: "s1", connection, maskFor, cancelSecret: CANCEL_SECRET, ...more };
 }
 
 export function sessionOf(options: WorldOptions = {}): PostgresSession {
@@ -153,8 +155,8 @@ export function catalogOf(version = "v1", clean: readonly number[] = []): Catalo
 }
 
 /** The same on a connection with labels; looks and asks are numbered together, the next is 3. */
-export function openedWithLabels(): play.Playbook {
-  return new play.Playbook(sessionOf({ maskFor: maskPlainly, data: LABELS }))
+export function openedWithLabels(options: WorldOptions = {}): play.Playbook {
+  return new play.Playbook(sessionOf({ maskFor: maskPlainly, data: LABELS, ...options }))
     .gets(play.start, play.fromClient(STARTUP))
     .does(play.ask(1, [["connect", "connect to shop"]]))
     .gets(play.allow(1))

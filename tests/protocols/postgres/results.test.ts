@@ -218,6 +218,57 @@ test("after a change of the schema the next facts must be fresh, and nothing is 
     .rests();
 });
 
+test("facts that are known already are not asked for, and those of another version have descriptions read anew", () => {
+  let version = "v1";
+  const columns = server.columns({ name: "ssn", table: CUSTOMERS, attnum: 2 });
+  const row = server.row("plain");
+  let plans = 0;
+  const maskFor: MaskFor = () => {
+    plans++;
+    return undefined;
+  };
+  const run = (played: Playbook, id: number) =>
+    played
+      .gets(fromClient(SELECT))
+      .does(ask(id, [["sql.read", "select 1"]], SELECT))
+      .gets(allow(id))
+      .does(forward(id))
+      .gets(fromServer(columns, row, ...END))
+      .does(note(id, { rows: 1, bytes: row.length, outcome: "SELECT 1" }), toClient(columns, row, ...END));
+  const played = openedWithLabels({ maskFor, known: () => catalogOf(version) });
+  const before = plans;
+  run(run(played, 3), 4);
+  assert.equal(plans - before, 1, "described alike twice");
+  version = "v2";
+  run(played, 5).rests();
+  assert.equal(plans - before, 2, "under other facts");
+});
+
+test("what is known from before a change of the schema is not believed after it", () => {
+  const create = client.query("create table x");
+  openedWithLabels({ known: () => catalogOf() })
+    .gets(fromClient(create, SELECT))
+    .does(ask(3, [["sql.define", "create table x"]], create))
+    .gets(allow(3))
+    .does(forward(3))
+    .gets(fromServer(server.complete("CREATE TABLE"), server.ready()))
+    .does(
+      note(3, { outcome: "CREATE TABLE" }),
+      toClient(server.complete("CREATE TABLE"), server.ready()),
+      look(4, { kind: "catalog", labels: LABELS, fresh: true }),
+    )
+    .rests();
+});
+
+test("where what is known is nothing that can be used, it is asked for", () => {
+  for (const nothing of [undefined, "facts", {}]) {
+    openedWithLabels({ known: () => nothing })
+      .gets(fromClient(SELECT))
+      .does(look(3, { kind: "catalog", labels: LABELS }))
+      .rests();
+  }
+});
+
 test("on a connection with labels a remembered description is not trusted: the tables behind it may have changed", () => {
   const prepare = join(client.parse("s", "select 1"), client.describe("S", "s"), client.sync());
   const described = [
