@@ -9,6 +9,7 @@ import type { RecordingSettings } from "../config/recording.ts";
 import { Checkpointer } from "../evidence/checkpointer.ts";
 import { hostKey, publicPart } from "../evidence/host-key.ts";
 import { newestCheckpoint } from "../evidence/newest.ts";
+import { standAlone } from "../masking/lone.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Scrub } from "../recorder/prepare.ts";
 import { createRecorder, type Recorder } from "../recorder/recorder.ts";
@@ -55,7 +56,7 @@ export async function openRecordings(parts: RecordingParts): Promise<Recordings>
     return secret === undefined ? undefined : sessionKey(secret, sessionId);
   };
   const recorder = await createRecorder({
-    ...{ dir: recordings, clock, scrub, index: store.sessions, log, keys: sessionKeys },
+    ...{ dir: recordings, clock, scrub, standAlone, index: store.sessions, log, keys: sessionKeys },
     durability: () => settings().durability,
     whenFull: () => settings().whenFull,
     dataKey: () => (settings().seal ? dataKeys.current() : undefined),

@@ -3,7 +3,7 @@ import { countrySpecs, isValidIBAN } from "ibantools";
 import { type DigitGroup, type DigitRun, digitRuns, isAlphanumeric, isDigit, type Scan, wordsBefore } from "./scan.ts";
 
 /** Lengths of a payment card (ISO/IEC 7812). */
-const CARD_DIGITS_MIN = 12;
+export const CARD_DIGITS_MIN = 12;
 const CARD_DIGITS_MAX = 19;
 
 export const scanCards: Scan = (text, _hint, found) => {

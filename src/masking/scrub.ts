@@ -1,6 +1,7 @@
 /** For recordings, reviewers and logs: whatever a detector finds becomes its name in brackets. Knows no policy. */
 import type { QuotedIn, Span } from "../model/protocol.ts";
 import { detect } from "./detectors.ts";
+import { CARD_DIGITS_MIN } from "./numbers.ts";
 
 /**
  * Every finding replaced by "[detector]". Scrubbing twice changes nothing more. `quotedIn`: the text is code beside these
@@ -8,6 +9,7 @@ import { detect } from "./detectors.ts";
  * what is executed behind it.
  */
 export function scrub(text: string, quotedIn?: QuotedIn): string {
+  if (isBareNumber(text)) return text;
   let made = text;
   // Replacing can bring two halves next to each other in a way that is a finding of its own.
   for (let round = 0; round < ROUNDS_MAX; round++) {
@@ -41,4 +43,14 @@ function hidden(found: Span, quoted: readonly Span[], from: number): readonly Sp
     parts.push({ start: Math.max(start, found.start), end: Math.min(end, found.end) });
   }
   return parts.length === 0 ? [found] : parts;
+}
+
+/** Most parameters are. A card has twelve digits, and anything shorter needs something beside it (lone.ts). */
+function isBareNumber(text: string): boolean {
+  if (text.length >= CARD_DIGITS_MIN) return false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 0x30 || code > 0x39) return false;
+  }
+  return true;
 }

@@ -13,10 +13,19 @@ export interface Prepared extends PackedAction {
   readonly statement: boolean;
 }
 
+/** Whether numbers of up to nine digits can stand between these parts of a text, and `Scrub` never changes anything. */
+export type StandAlone = (parts: readonly string[]) => boolean;
+
 const NO_PARAMETERS: readonly (string | null)[] = [];
 
-/** A function that prepares operations; remembers per operation what depends on it alone, and its last text. */
-export function createPrepare(scrub: Scrub): (asked: Asked, quotedIn?: QuotedIn) => Prepared {
+/**
+ * A function that prepares operations; remembers per operation what depends on it alone, its last text, and what its
+ * texts have in common, where nothing is ever found in any of them.
+ */
+export function createPrepare(
+  scrub: Scrub,
+  standAlone: StandAlone = () => false,
+): (asked: Asked, quotedIn?: QuotedIn) => Prepared {
   const known = new WeakMap<Operation, Known>();
 
   return ({ operation, text, parameters, prepared }, quotedIn) => {
@@ -28,11 +37,15 @@ export function createPrepare(scrub: Scrub): (asked: Asked, quotedIn?: QuotedIn)
         statement: isStatement(operation.actions) || operation.forbidden !== undefined,
         text: "",
         cut: { text: "", truncated: false },
+        frame: undefined,
+        frames: 0,
       };
       known.set(operation, about);
     }
     if (about.text !== text) {
-      about.cut = scrubAndCut(text, (whole) => scrub(whole, quotedIn), RECORDED_TEXT_MAX);
+      about.cut = isClean(about, text, standAlone)
+        ? { text, truncated: false }
+        : scrubAndCut(text, (whole) => scrub(whole, quotedIn), RECORDED_TEXT_MAX);
       about.text = text;
     }
     const values = parameters === undefined || parameters.length === 0 ? NONE : prepareParameters(parameters, scrub);
@@ -53,6 +66,48 @@ interface Known {
   readonly statement: boolean;
   text: string;
   cut: Cut;
+  /** What stands between the numbers of a text in which nothing is ever found. */
+  frame: readonly string[] | undefined;
+  /** That were looked for. */
+  frames: number;
+}
+
+/** Looking for one costs as much as some ten searches; texts that have none do not get one later. */
+const FRAMES_MAX = 4;
+const SHORT_NUMBER = 9;
+/** Beyond it digits have neighbours that are more than they seem. */
+const ASCII = /^[\0-\x7f]*$/;
+
+/** Whether nothing can be found in the text because it differs from one that was searched in short numbers only. */
+function isClean(about: Known, text: string, standAlone: StandAlone): boolean {
+  if (text.length > RECORDED_TEXT_MAX) return false;
+  if (about.frame !== undefined && fills(about.frame, text)) return true;
+  const isSecond = about.text !== ""; // most come once
+  if (!isSecond || about.frames >= FRAMES_MAX) return false;
+  about.frames++;
+  const parts = text.split(/[0-9]+/);
+  if (!ASCII.test(text) || !fills(parts, text) || !standAlone(parts)) return false;
+  about.frame = parts;
+  return true;
+}
+
+function fills(parts: readonly string[], text: string): boolean {
+  let at = 0;
+  for (let next = 0; next < parts.length; next++) {
+    if (next > 0) {
+      const start = at;
+      while (isDigit(text.charCodeAt(at))) at++;
+      if (at === start || at - start > SHORT_NUMBER) return false;
+    }
+    const part = parts[next] as string;
+    if (!text.startsWith(part, at)) return false;
+    at += part.length;
+  }
+  return at === text.length;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
 }
 
 interface Cut {

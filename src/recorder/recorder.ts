@@ -18,7 +18,7 @@ import { Chain } from "./chain.ts";
 import { dayOf, listDays, listSessions, segmentName } from "./files.ts";
 import type { RecordingStart } from "./format.ts";
 import { OpenRecording, type RecordingWorld } from "./open-recording.ts";
-import { createPrepare, type Scrub } from "./prepare.ts";
+import { createPrepare, type Scrub, type StandAlone } from "./prepare.ts";
 import { type ReadBlockOf, readRecording } from "./read.ts";
 import type { Recording } from "./recording.ts";
 import { createSealing, type SessionKeys, sessionKey } from "./seal.ts";
@@ -75,6 +75,8 @@ export interface RecorderOptions {
   readonly dir: string;
   readonly clock: Clock;
   readonly scrub: Scrub;
+  /** Absent: every text is searched. */
+  readonly standAlone?: StandAlone;
   readonly index: SessionStore;
   readonly log: Log;
   /** How bytes reach the disk; for tests of a failing one. */
@@ -115,7 +117,7 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
     for (const recording of waiting) recording.idle();
   }
 
-  const prepare = createPrepare(scrub);
+  const prepare = createPrepare(scrub, options.standAlone);
   const worldOf = (): RecordingWorld => ({
     ...{ clock, log, index, scrub, prepare },
     isSettled: options.durability?.() === "fsync",
