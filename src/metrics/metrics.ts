@@ -91,11 +91,22 @@ export class Metrics implements PathMeter {
       observed: decided("observed"),
     };
     const ownRows = rows.of(connection);
+    // Of an operation that is allowed again and again the list is the same one.
+    let allowing: { readonly rules: readonly string[]; readonly counters: readonly Counter[] } | undefined;
+    const allowedBy = (names: readonly string[]) => {
+      if (allowing?.rules !== names)
+        allowing = { rules: names, counters: names.map((rule) => rules.of(rule, "allow")) };
+      return allowing.counters;
+    };
     return {
       took: (phase, ms) => this.took(phase, ms),
       decided: (decision) => {
         const kind = kindOf(decision);
         byKind[kind].add();
+        if (kind === "allow") {
+          for (const counter of allowedBy(decision.rules)) counter.add();
+          return;
+        }
         for (const rule of reasonsOf(decision)) {
           rules.of(rule, kind).add();
           if (decision.kind === "deny" && this.#isLimit(rule)) limits.of(rule).add();

@@ -137,7 +137,7 @@ class Reading {
   /** Statements of this group, or of SQL, that no Execute has used yet. */
   #unused: PreparedStatement[] = [];
   /** Bound in this group and not executed in it, with what was bound last: a Bind plans, and planning may run code. */
-  readonly #bound = new Map<PreparedStatement, readonly (string | null)[]>();
+  #bound: Map<PreparedStatement, readonly (string | null)[]> | undefined;
   /** Bytes with something inserted, and up to where the input is in there. */
   #pieces: Uint8Array[] | undefined;
   #copied: number;
@@ -167,7 +167,7 @@ class Reading {
       body.done();
       at = next;
     }
-    for (const [statement, parameters] of this.#bound) this.#ask(statement, parameters);
+    for (const [statement, parameters] of this.#bound ?? []) this.#ask(statement, parameters);
     for (const statement of this.#unused) this.#ask(statement, "none");
     if (this.#asked.length === 0) this.#asked.push(ends === "sync" ? SYNC_ASKED : OTHER_ASKED);
     this.#answer.open = this.#steps.length;
@@ -239,7 +239,8 @@ class Reading {
     }
     if (statements.length === 0) this.#asked.push(EMPTY_ASKED);
     for (const statement of statements) {
-      this.#asked.push({ operation: statement.operation, text: statement.text, ...continuing(statement.effects) });
+      const { operation, text: own, effects } = statement;
+      this.#asked.push(effects.resultVaries ? { operation, text: own, ...CONTINUES } : { operation, text: own });
       this.#effects(statement, step, undefined);
     }
     this.#names.series++;
@@ -317,6 +318,7 @@ class Reading {
       return;
     }
     this.#undo.push(change);
+    this.#bound ??= new Map();
     this.#bound.set(statement, parameters);
     this.#names.cursors.note(name, portalOutputs(statement));
     this.#steps.push({ kind: "bind", answer: this.#answer, change });
@@ -345,7 +347,7 @@ class Reading {
     const { statement, parameters } = portal;
     if (statement.isNaming) noteNaming(statement.text, this.#names.statements);
     this.#ask(statement, parameters);
-    this.#bound.delete(statement);
+    this.#bound?.delete(statement);
     for (const part of statement.analysis.statements) this.#effects(part, step, portal);
     portal.knownRuns = ++this.#names.runs;
     this.#steps.push(step);
@@ -443,9 +445,10 @@ class Reading {
     if (parameters !== "none" && this.#unused.length > 0) {
       this.#unused = this.#unused.filter((entry) => entry !== statement);
     }
-    const more = parameters === "none" ? PREPARED : parameters.length === 0 ? {} : { parameters };
+    const more = parameters === "none" ? PREPARED : parameters.length === 0 ? NOTHING_MORE : { parameters };
     for (const { operation, text, effects } of statement.analysis.statements) {
-      this.#asked.push({ operation, text, ...more, ...continuing(effects) });
+      const varies = effects.resultVaries ? CONTINUES : NOTHING_MORE;
+      this.#asked.push({ operation, text, ...more, ...varies });
     }
     if (statement.analysis.statements.length === 0) this.#asked.push(EMPTY_ASKED);
   }
@@ -479,13 +482,11 @@ class Reading {
 }
 
 const PREPARED = { prepared: true } as const;
+const NOTHING_MORE = Object.freeze({});
+/** FETCH, EXECUTE and CALL: what comes is of another statement. */
+const CONTINUES = { continues: true } as const;
 const STATEMENT = 0x53;
 const PORTAL = 0x50;
-/** FETCH, EXECUTE and CALL: what comes is of another statement. */
-function continuing({ resultVaries: varies }: Effects): Pick<Asked, "continues"> {
-  return varies ? { continues: true } : {};
-}
-
 const SYNC_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "Sync" });
 const OTHER_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "Close" });
 const EMPTY_ASKED: Asked = Object.freeze({ operation: HOUSEKEEPING, text: "" });
