@@ -353,6 +353,22 @@ export class Relay {
   close(): void;
 }
 
+/** Reads sockets that others own; see native/src/receiver.h. One turn of the loop reads all that are ready, some of them more than once. */
+export class Receiver {
+  /**
+   * Reads `fd` into `buffer` and says how much came; 0: the peer has ended, or the connection broke with `errno` (else 0), and
+   * nothing is watched any more. Keeps the process alive until then. What `received` throws is an uncaught exception.
+   * Throws errno errors.
+   */
+  watch(fd: number, buffer: Uint8Array, received: (count: number, errno: number) => void): number;
+  /** From the next read on. */
+  readInto(id: number, buffer: Uint8Array): void;
+  /** Before the descriptor is closed. */
+  unwatch(id: number): void;
+}
+
+/** send(2) without waiting, and without a signal. How much left; 0 where nothing could, for whatever reason. */
+export function send(fd: number, bytes: Uint8Array): number;
 export function removePinned(pinDir: string): string[];
 /** The origin of an accepted socket, claimed (and deleted) once. For listeners that Node accepts on itself. */
 export function originOf(interceptor: Interceptor, fd: number): Origin | undefined;

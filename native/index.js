@@ -145,6 +145,43 @@ export class Interceptor {
   }
 }
 
+/** Reads sockets for whoever watches them, in one turn of the loop all that are ready. */
+export class Receiver {
+  #binding;
+  #row = new Uint32Array(3);
+  #watched = new Map();
+
+  constructor() {
+    this.#binding = new addon.ReceiverBinding(() => this.#turn(), this.#row);
+  }
+
+  watch(fd, buffer, received) {
+    callable("received", received);
+    const id = this.#binding.watch(descriptor(fd), room(buffer));
+    this.#watched.set(id, received);
+    return id;
+  }
+
+  readInto(id, buffer) {
+    this.#binding.readInto(integer("id", id, 0, UINT32_MAX), room(buffer));
+  }
+
+  unwatch(id) {
+    this.#watched.delete(id);
+    this.#binding.unwatch(integer("id", id, 0, UINT32_MAX));
+  }
+
+  #turn() {
+    while (this.#binding.next()) {
+      const id = this.#row[0];
+      const count = this.#row[1];
+      const received = this.#watched.get(id);
+      if (count === 0) this.#watched.delete(id);
+      received?.(count, this.#row[2]);
+    }
+  }
+}
+
 /** What is open in a form, as relay_binding.cc has it. */
 const PLACES = { integer: 0, value: 1 };
 
@@ -246,6 +283,11 @@ export function notify(state, fds = []) {
   return addon.notify(string("state", state), fds.map(descriptor));
 }
 
+/** Called for every answer: nothing is checked here that the kernel checks. */
+export function send(fd, bytes) {
+  return addon.send(fd, bytes);
+}
+
 export function probe(cgroupRoot) {
   return addon.probe(path("cgroupRoot", cgroupRoot));
 }
@@ -335,6 +377,11 @@ function counted(name, value) {
 function bytes(name, value) {
   if (value instanceof Uint8Array) return value;
   throw new TypeError(`Cannot use ${name}: it is not bytes`);
+}
+
+function room(buffer) {
+  if (bytes("buffer", buffer).length > 0) return buffer;
+  throw new RangeError("Cannot use buffer: it has no room");
 }
 
 function linkOf(value) {

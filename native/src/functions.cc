@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "functions.h"
 
+#include <sys/socket.h>
+
 #include <set>
 #include <vector>
 
@@ -84,6 +86,13 @@ void define_functions(Napi::Env env, Napi::Object exports) {
     std::vector<int> fds;
     for_each_of(info[1], [&](const Napi::Value& fd) { fds.push_back(static_cast<int>(number(fd))); });
     return Napi::Boolean::New(scope, notify(text(info[0]), fds));
+  });
+  // Without waiting. 0 also where it cannot be told yet what is wrong: whoever waits for room finds out.
+  define("send", [](Napi::Env scope, const Napi::CallbackInfo& info) {
+    const auto bytes = info[1].As<Napi::Uint8Array>();
+    const ssize_t sent =
+        ::send(static_cast<int>(number(info[0])), bytes.Data(), bytes.ByteLength(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return Napi::Number::New(scope, static_cast<double>(sent < 0 ? 0 : sent));
   });
   define("probe", [](Napi::Env scope, const Napi::CallbackInfo& info) {
     Napi::Array all = Napi::Array::New(scope);

@@ -11,6 +11,8 @@ extern "C" {
 size_t uv_handle_size(int type);
 int uv_poll_init(uv_loop_s* loop, void* handle, int fd);
 int uv_poll_start(void* handle, int events, void (*callback)(void* handle, int status, int events));
+void uv_ref(void* handle);
+void uv_unref(void* handle);
 void uv_close(void* handle, void (*callback)(void* handle));
 void* uv_handle_get_data(const void* handle);
 void uv_handle_set_data(void* handle, void* data);
@@ -55,6 +57,14 @@ void Poll::close() {
   handle_ = nullptr;
   on_readable_ = nullptr;
   context_.reset();
+}
+
+void Poll::ref() {
+  if (handle_ != nullptr) uv_ref(handle_);
+}
+
+void Poll::unref() {
+  if (handle_ != nullptr) uv_unref(handle_);
 }
 
 void Poll::call(const Napi::FunctionReference& callback, napi_value argument) {

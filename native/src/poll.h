@@ -15,6 +15,9 @@ class Poll : public std::enable_shared_from_this<Poll> {
   // `onReadable` runs on the JS thread inside a handle scope, until close().
   static std::shared_ptr<Poll> start(Napi::Env env, int fd, std::function<void()> onReadable);
   void close();
+  // Whether the loop waits for it; it does until told otherwise.
+  void ref();
+  void unref();
   bool closed() const { return handle_ == nullptr; }
 
   // Calls `callback` as the loop would: microtasks run after it, and what it throws becomes an

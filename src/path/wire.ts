@@ -1,11 +1,14 @@
 /**
  * One side of a session as bytes in and bytes out: a TCP socket that can become TLS. Reads land in one
  * static buffer per wire, so bytes handed on are views that are valid during the call only. Judges nothing.
+ *
+ * A socket of the runtime owns the descriptor: it dials, does TLS, waits for a congested peer, ends and closes. While it is
+ * plain, its bytes go past it (kernel/receiver.ts).
  */
-import { writeSync } from "node:fs";
 import { Socket, connect as tcpConnect } from "node:net";
 import { type ConnectionOptions, TLSSocket, type TLSSocketOptions, connect as tlsConnect } from "node:tls";
 import { READ_BYTES, READ_BYTES_MIN, TURN_MS_MAX } from "../base/limits.ts";
+import { Reading, send } from "../kernel/receiver.ts";
 
 export interface WireEvents {
   bytes(bytes: Uint8Array): void;
@@ -30,28 +33,29 @@ export class Wire {
   /** Set by the driver: whether any wire of the session still holds unsent views. */
   busyElsewhere: () => boolean = () => false;
 
-  private constructor(open: (onread: OnRead) => Socket) {
-    const callback = (count: number, buffer: Uint8Array): boolean => {
-      this.#hear(buffer.subarray(0, count));
-      return this.#wanted && !this.#yields;
-    };
-    this.#raw = this.#socket = open({ buffer: () => this.#nextBuffer(), callback });
-    this.#watch(this.#socket);
+  /** Of what is read past the socket; undefined: not wanted, or TLS, or the rest is the socket's. */
+  #reading: Reading | undefined;
+  /** Reads are over: the socket finds out how. */
+  #hasReadAll = false;
+  #fd = -1;
+
+  private constructor(socket: Socket) {
+    this.#raw = this.#socket = socket;
+    socket.pause();
+    this.#watch(socket);
   }
 
   /** Takes over an accepted descriptor. Reading waits for `start`. */
   static accepted(fd: number): Wire {
-    return new Wire((onread) => {
-      const socket = new Socket({ fd, allowHalfOpen: true, manualStart: true, onread } as object);
-      quieten(socket);
-      return socket;
-    });
+    const wire = new Wire(new Socket({ fd, allowHalfOpen: true, manualStart: true } as object));
+    wire.#fd = fd;
+    return wire;
   }
 
   /** Dials; resolves once TCP stands. Rejects with the errno error, or after `waitMs`. */
   static dial(host: string, port: number, signal: AbortSignal): Promise<Wire> {
     return new Promise((resolve, reject) => {
-      const wire = new Wire((onread) => tcpConnect({ host, port, allowHalfOpen: true, noDelay: true, onread }));
+      const wire = new Wire(tcpConnect({ host, port, allowHalfOpen: true, noDelay: true }));
       const abort = () => {
         wire.destroy();
         reject(new Error(`Cannot reach ${host}:${port} in time`));
@@ -60,7 +64,7 @@ export class Wire {
       signal.addEventListener("abort", abort, { once: true });
       wire.#raw.once("connect", () => {
         signal.removeEventListener("abort", abort);
-        quieten(wire.#raw); // a server may speak first, and nobody listens yet
+        wire.#fd = wire.#handle?.fd ?? -1;
         resolve(wire);
       });
       wire.#raw.once("error", reject);
@@ -88,17 +92,18 @@ export class Wire {
   #sendNow(bytes: Uint8Array): Uint8Array {
     const fd = this.#descriptor;
     if (fd < 0 || this.#socket.writableLength > 0) return bytes;
-    try {
-      return bytes.subarray(writeSync(fd, bytes));
-    } catch {
-      return bytes; // EAGAIN: the peer's window is full
-    }
+    const sent = send(fd, bytes);
+    return sent === bytes.length ? NOTHING : bytes.subarray(sent);
   }
 
-  /** Of plain TCP that is open; -1 otherwise. Read at each use: a closed number belongs to somebody else. */
+  /** Of plain TCP that is open; -1 otherwise. A closed number belongs to somebody else. */
   get #descriptor(): number {
-    if (this.#socket !== this.#raw) return -1;
-    return (this.#raw as unknown as { _handle: { fd: number } | null })._handle?.fd ?? -1;
+    return this.#socket === this.#raw && this.#handle !== null ? this.#fd : -1;
+  }
+
+  /** Null once the socket is destroyed, at once. */
+  get #handle(): { readonly fd: number } | null {
+    return (this.#raw as unknown as { _handle: { fd: number } | null })._handle;
   }
 
   /** Written bytes that the kernel has not taken yet. */
@@ -123,13 +128,39 @@ export class Wire {
   pause(): void {
     if (!this.#wanted) return;
     this.#wanted = false;
-    this.#socket.pause();
+    this.#stopReading();
   }
 
   resume(): void {
     if (this.#wanted) return;
     this.#wanted = true;
-    if (!this.#yields) this.#socket.resume();
+    if (!this.#yields) this.#read();
+  }
+
+  #read(): void {
+    const fd = this.#hasReadAll ? -1 : this.#descriptor;
+    if (fd < 0) this.#socket.resume();
+    else this.#reading = new Reading(fd, this.#nextBuffer(), (count, error) => this.#received(count, error));
+  }
+
+  /** Before the descriptor is closed or somebody else's, too: its number may be another socket's then. */
+  #stopReading(): void {
+    if (this.#reading === undefined) this.#socket.pause();
+    this.#reading?.stop();
+    this.#reading = undefined;
+  }
+
+  #received(count: number, error: Error | undefined): void {
+    if (count === 0) {
+      this.#reading = undefined;
+      this.#hasReadAll = true;
+      if (error !== undefined) this.#over(error); // the kernel says it once
+      this.#socket.resume(); // it reads the same end, and tells of it
+      return;
+    }
+    this.#hear(this.#buffer.subarray(0, count));
+    const buffer = this.#buffer;
+    if (this.#reading !== undefined && this.#nextBuffer() !== buffer) this.#reading.into(this.#buffer);
   }
 
   /** Whoever was long at work reads less, and not before others had their turn. */
@@ -143,16 +174,16 @@ export class Wire {
     } else if (isFull) this.#readBytes = Math.min(READ_BYTES, this.#readBytes * 2);
     if (!isLong || !this.#wanted || this.#yields) return;
     this.#yields = true;
-    this.#socket.pause();
+    this.#stopReading();
     setImmediate(() => {
       this.#yields = false;
-      if (this.#wanted) this.#socket.resume();
+      if (this.#wanted) this.#read();
     });
   }
 
   /** Becomes a TLS server; `unread` are handshake bytes that were already read. Resolves when the peer finished. */
   secureAsServer(options: TLSSocketOptions, unread: Uint8Array): Promise<void> {
-    this.#socket.pause();
+    this.#stopReading();
     if (unread.length > 0) this.#socket.unshift(Buffer.from(unread));
     return this.#become(new TLSSocket(this.#socket, { ...options, isServer: true }), "secure");
   }
@@ -160,6 +191,7 @@ export class Wire {
   /** Becomes a TLS client; rejects when the peer cannot prove who it is. Resolves with its certificate (DER). */
   async secureAsClient(options: ConnectionOptions): Promise<Uint8Array> {
     await new Promise(setImmediate); // not from inside a read of the socket that TLS takes over
+    this.#stopReading();
     const secured = tlsConnect({ ...options, socket: this.#socket });
     await this.#become(secured, "secureConnect");
     return secured.getPeerCertificate(false).raw ?? new Uint8Array();
@@ -171,6 +203,7 @@ export class Wire {
   }
 
   destroy(): void {
+    this.#stopReading();
     this.#socket.destroy();
     this.#raw.destroy();
   }
@@ -180,6 +213,7 @@ export class Wire {
    * speaks: libuv refuses to reset what is shutting down, and would leave it open.
    */
   reset(): void {
+    this.#stopReading();
     if (!this.#raw.destroyed && !this.#raw.writableEnded) this.#raw.resetAndDestroy();
     this.destroy();
   }
@@ -201,11 +235,16 @@ export class Wire {
     });
   }
 
+  #over(error: Error | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#stopReading();
+    this.#events?.ended(error);
+  }
+
   #watch(socket: Socket): void {
     const ended = (error: Error | undefined) => {
-      if (this.#ended || socket !== this.#socket) return;
-      this.#ended = true;
-      this.#events?.ended(error);
+      if (socket === this.#socket) this.#over(error);
     };
     socket.on("end", () => ended(undefined));
     socket.on("error", ended);
@@ -221,16 +260,6 @@ export class Wire {
   }
 }
 
+const NOTHING = new Uint8Array();
 /** Times what came. */
 const MUCH_TOO_LARGE = 16;
-
-/** Not reading, and staying so until `resume`: a stream's first read starts its handle even while it is paused. */
-function quieten(socket: Socket): void {
-  socket.read(0);
-  socket.pause();
-}
-
-interface OnRead {
-  readonly buffer: () => Buffer;
-  readonly callback: (count: number, buffer: Uint8Array) => boolean;
-}
