@@ -185,6 +185,8 @@ async function along(guard: Sallyport, rounds: number, connections: number, poin
 }
 
 async function collect(own: Collected, rounds: number, points: readonly Point[]): Promise<void> {
+  // What code and memory cost while they are new is no part of a slope: a hundred texts would look dearer than a thousand.
+  for (const { run } of points) await run();
   for (let round = 0; round < rounds; round++) {
     for (const { series, x, run } of points) {
       const line = own.get(series) ?? new Map<number, number[]>();
