@@ -196,7 +196,7 @@ export class SessionRelay {
     const { asked, isTextOpen, request, answer, hasRows } = form;
     const { sessionId, recording, relays } = this.#parts;
     const standing = judge.standing(asked);
-    if (standing === undefined || (isTextOpen && isSuspicious(asked.text))) return undefined;
+    if (standing?.kind !== "permitted" || (isTextOpen && isSuspicious(asked.text))) return undefined;
     demandStandingPermit(standing.permit, sessionId, asked.operation);
     const { rules, policy } = standing;
     const { text, action, decision, isStatement } = recording.standing(asked, rules, policy);

@@ -61,8 +61,8 @@ export interface Judge {
   /** The same for what was let in before and goes on: limits have counted it already, and nothing is minted. */
   again(asked: readonly Asked[]): Exclude<Decision, { kind: "allow" }> | undefined;
   /**
-   * A permit for all that asks the same as `asked`, until the policy changes; undefined where an answer may be another one
-   * next time (it is counted, held or refused, reads the time, or what is revealed does), or rules in shadow have a say.
+   * What can be said of all that asks the same as `asked`, until the policy changes. Undefined: nothing, for it is held or
+   * refused, its answer is counted, what is revealed reads the time, or a rule in shadow would say something else.
    */
   standing(asked: Asked): Standing | undefined;
   /** How to mask a column's value ("" for the column itself) or what a detector found in it. Undefined: shown. */
@@ -71,11 +71,14 @@ export interface Judge {
   readonly policy: string;
 }
 
-export interface Standing {
-  readonly permit: StandingPermit;
+export type Standing = {
   readonly rules: readonly RuleName[];
   readonly policy: string;
-}
+} & (
+  | { readonly kind: "permitted"; readonly permit: StandingPermit }
+  /** It is allowed now, and may not be the next time: its statements are counted, or a rule reads the time. */
+  | { readonly kind: "asked" }
+);
 
 export function createJudge(index: RuleIndex, policy: string, subject: Subject): Judge {
   return new PolicyJudge(index, policy, subject);
@@ -133,10 +136,12 @@ class PolicyJudge implements Judge {
     if (continues === true || isData === true || prepared === true || this.#revealReadsTime) return undefined;
     const ruling = this.#rule(operation);
     const { answer, limits, shadows } = ruling;
+    if (answer.kind !== "allow" || !Object.isFrozen(operation) || shadows.length > 0) return undefined;
+    if (limits.some(({ terms }) => terms.rows !== undefined || terms.bytes !== undefined)) return undefined;
+    const said = { rules: answer.rules, policy: this.policy };
     const isKept = this.#decided.get(operation) === ruling;
-    if (!isKept || answer.kind !== "allow" || limits.length > 0 || shadows.length > 0) return undefined;
-    const permit = mintStandingPermit(this.#subject.sessionId, operation);
-    return { permit, rules: answer.rules, policy: this.policy };
+    if (!isKept || limits.length > 0) return { ...said, kind: "asked" };
+    return { ...said, kind: "permitted", permit: mintStandingPermit(this.#subject.sessionId, operation) };
   }
 
   #decide(id: number, asked: readonly Asked[], bytes: Uint8Array, approval: Approval | undefined): Decision {

@@ -41,6 +41,7 @@ interface Making {
 
 function stand(making: Making = {}) {
   const allowed = (policy: string): Standing => ({
+    kind: "permitted",
     permit: mintStandingPermit("s1", ASKED.operation),
     rules: ["read"],
     policy,
@@ -139,7 +140,7 @@ for (const { name, forms, ...making } of not)
 test("a permit of another operation, or a forged one, makes the session end rather than be relayed", () => {
   for (const permit of [mintStandingPermit("s1", { actions: [] }), mintStandingPermit("s2", ASKED.operation), {}])
     assert.throws(
-      () => stand({ standing: (policy) => ({ permit, rules: [], policy }) as unknown as Standing }).lend(),
+      () => stand({ standing: (policy) => ({ kind: "permitted", permit, rules: [], policy }) as unknown as Standing }).lend(),
       /Cannot relay by a standing permit/,
     );
 });

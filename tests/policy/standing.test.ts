@@ -33,9 +33,33 @@ const stands: readonly Row[] = [
 ];
 for (const { name, rules = ALLOW, subject } of stands)
   test(`a judge stands by ${name}`, () => {
-    const found = standing(rules, asked, subject) ?? assert.fail("nothing");
+    const found = standing(rules, asked, subject);
+    assert.ok(found?.kind === "permitted");
     assert.deepEqual(found.rules, ["read"]);
     demandStandingPermit(found.permit, subjectOf().sessionId, READ);
+  });
+
+const each: readonly Row[] = [
+  {
+    name: "of which statements are counted",
+    rules: `${ALLOW}\n  - { name: few, on: sql.read, limit: { statements: 9, per: 10m } }`,
+  },
+  {
+    name: "that is counted in shadow",
+    rules: `${ALLOW}\n  - { name: few, on: sql.read, shadow: true, limit: { statements: 9, per: 10m } }`,
+  },
+  {
+    name: "that depends on the time",
+    rules: `${ALLOW}\n  - { name: night, on: sql.read, when: time.hour > 25, deny: {} }`,
+  },
+];
+for (const { name, rules = ALLOW } of each)
+  test(`a judge wants to be asked each time about an operation ${name}`, () => {
+    assert.deepEqual(standing(rules, asked), {
+      kind: "asked",
+      rules: ["read"],
+      policy: policyOf(`rules:\n${rules}\n`).version,
+    });
   });
 
 const not: readonly Row[] = [
@@ -49,18 +73,15 @@ const not: readonly Row[] = [
     name: "what a rule holds",
     rules: `${ALLOW}\n  - { name: ask, on: sql.read, hold: { approvers: [sre], expires: 10m } }`,
   },
-  { name: "what is counted", rules: `${ALLOW}\n  - { name: few, on: sql.read, limit: { statements: 9, per: 10m } }` },
-  {
-    name: "what is counted in shadow",
-    rules: `${ALLOW}\n  - { name: few, on: sql.read, shadow: true, limit: { statements: 9, per: 10m } }`,
-  },
+  { name: "whose rows are counted", rules: `${ALLOW}\n  - { name: few, on: sql.read, limit: { rows: 9, per: 10m } }` },
+  { name: "whose bytes are counted", rules: `${ALLOW}\n  - { name: few, on: sql.read, limit: { bytes: 9000 } }` },
   {
     name: "what a rule in shadow would deny",
     rules: `${ALLOW}\n  - { name: no, on: sql.read, shadow: true, deny: {} }`,
   },
   {
-    name: "what depends on the time",
-    rules: `${ALLOW}\n  - { name: night, on: sql.read, when: time.hour > 25, deny: {} }`,
+    name: "what the time forbids now",
+    rules: `${ALLOW}\n  - { name: night, on: sql.read, when: time.hour < 25, deny: {} }`,
   },
   {
     name: "anything while what is revealed depends on the time",
@@ -77,7 +98,9 @@ for (const { name, rules = ALLOW, asked: more, subject } of not)
   });
 
 test("a standing permit is worth nothing for another session, another operation, or as a copy", () => {
-  const { permit } = standing(ALLOW, asked) ?? assert.fail("nothing");
+  const found = standing(ALLOW, asked);
+  assert.ok(found?.kind === "permitted");
+  const { permit } = found;
   const { sessionId } = subjectOf();
   for (const act of [
     () => demandStandingPermit(permit, "another", READ),
