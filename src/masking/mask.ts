@@ -3,15 +3,16 @@
  * to the column itself and to each detector. Fails closed: what it cannot read but finds something in
  * becomes NULL.
  */
-import type { ColumnFacts, InPlaceMask, Masked, MaskStyle, ValueMask } from "../model/mask.ts";
+import type { ColumnFacts, Masked, MaskStyle, ValueMask, WholeMask } from "../model/mask.ts";
 import type { QuotedIn } from "../model/protocol.ts";
 import { binaryElements, replaceInArray } from "./arrays.ts";
 import { DETECTORS, type Detector, evidenceOf, type MergedFinding, SECRET, scanText } from "./detectors.ts";
 import { EVERYTHING, gate } from "./gate.ts";
 import { type Replace, replaceInJson } from "./json.ts";
 import { findMark, REDACTED } from "./marks.ts";
-import { replaceText, starDigits, strictest } from "./replace.ts";
+import { replaceText, strictest } from "./replace.ts";
 import { scrub } from "./scrub.ts";
+import { wholeMask } from "./whole.ts";
 
 export interface Masker {
   /**
@@ -42,8 +43,10 @@ export function createMasker(key: Uint8Array): Masker {
       const shownBy = own === undefined ? labelsOf(column) : undefined;
       if (own === undefined && styles.size === 0 && !watches && shownBy === undefined) return undefined;
       const masker = new ColumnMasker(column, own, styles, watches ? watched : NOBODY, key);
+      const { whole } = masker;
       return Object.assign(masker.mask, {
-        inPlace: masker.inPlace,
+        ...(own === undefined ? { isClear: masker.isClear } : {}),
+        ...(whole === undefined ? {} : { whole }),
         ...(shownBy === undefined ? {} : { shownBy }),
         ...(own === undefined && styles.size === 0 ? ({ onlyWatches: true } as const) : {}),
       });
@@ -113,20 +116,14 @@ class ColumnMasker {
     this.#ownBy = labelsOf(column) ?? "column";
   }
 
-  /** Bulk reads: values without evidence, and plain numbers of which the last four digits stay. */
-  get inPlace(): InPlaceMask {
-    const evidence = this.#evidence;
-    const escapes = this.#escapes;
-    const stars = this.#own === "partial" && this.#column.valueKind === "text" && !this.#searchWhole;
-    const searches = this.#own === undefined;
-    return {
-      by: this.#ownBy,
-      apply: (bytes, start, end) => {
-        if (searches) return gate(bytes, evidence, escapes, start, end) === 0 ? "shown" : "ask";
-        return stars && starDigits(bytes, start, end) ? "masked" : "ask";
-      },
-    };
+  /** Undefined: what is found in a value can make its mask stricter, or the style is one that bytes alone do not tell. */
+  get whole(): WholeMask | undefined {
+    if (this.#own === undefined || this.#searchWhole) return undefined;
+    return wholeMask(this.#column.valueKind, this.#own, this.#ownBy);
   }
+
+  readonly isClear = (bytes: Uint8Array, start: number, end: number): boolean =>
+    gate(bytes, this.#evidence, this.#escapes, start, end) === 0;
 
   readonly mask = (value: Uint8Array, saw?: (by: string) => void): Masked | undefined => {
     if (this.#own !== undefined) return { value: this.#whole(value, this.#own), by: this.#ownBy };

@@ -36,14 +36,18 @@ function partial(text: string, kind: string): string {
   return characters.length >= 8 ? STARS + characters.slice(-2).join("") : STARS;
 }
 
-/** Nine digits as an SSN has, or 12 to 19 as a card has, with nothing but separators between. */
+export const SSN_DIGITS = 9;
+export const CARD_DIGITS_MIN = 12;
+export const CARD_DIGITS_MAX = 19;
+
+/** As many digits as an SSN or a card has, with nothing but separators between. */
 function isNumberLike(text: string): boolean {
   let digits = 0;
   for (const character of text) {
     if (isAnyDigit(character)) digits++;
     else if (!/[\s./\p{Pd}\p{Cf}]/u.test(character)) return false;
   }
-  return digits === 9 || (digits >= 12 && digits <= 19);
+  return digits === SSN_DIGITS || (digits >= CARD_DIGITS_MIN && digits <= CARD_DIGITS_MAX);
 }
 
 function isEmailLike(text: string): boolean {
@@ -64,27 +68,3 @@ function lastFour(text: string): string {
   }
   return characters.join("");
 }
-
-/**
- * What `partial` does to a whole value that is nothing but an ASCII number with separators, done where it
- * stands: every digit but the last four becomes a star. False, and nothing changed, for any other value.
- */
-export function starDigits(bytes: Uint8Array, start: number, end: number): boolean {
-  let digits = 0;
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at] as number;
-    if (byte >= 0x30 && byte <= 0x39) digits++;
-    else if (!SEPARATORS.has(byte)) return false;
-  }
-  if (digits !== 9 && (digits < 12 || digits > 19)) return false;
-  for (let at = start, left = digits; left > 4; at++) {
-    const byte = bytes[at] as number;
-    if (byte < 0x30 || byte > 0x39) continue;
-    bytes[at] = 0x2a;
-    left--;
-  }
-  return true;
-}
-
-/** Space and its like, "-", "." and "/": the ASCII ones of isNumberLike. */
-const SEPARATORS = new Set([0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x20, 0x2d, 0x2e, 0x2f]);

@@ -39,20 +39,31 @@ export interface Masked {
  */
 export interface ValueMask {
   (value: Uint8Array, saw?: (by: string) => void): Masked | undefined;
-  readonly inPlace?: InPlaceMask;
+  /** The quick way for bulk reads: whether bytes[start, end) surely hold nothing that is masked or told. */
+  readonly isClear?: (bytes: Uint8Array, start: number, end: number) => boolean;
+  /** The quick way for a column that is masked as a whole. */
+  readonly whole?: WholeMask;
   /** "label:pii": what every value counts as that is shown. Absent: the column has no label, or is masked as a whole. */
   readonly shownBy?: string;
   /** It never masks, and is there to be counted: a value that is too long to be searched may pass. */
   readonly onlyWatches?: true;
 }
 
-/** The quick way for bulk reads; what it leaves open ("ask") goes to the function itself. */
-export interface InPlaceMask {
-  /** Looks at bytes[start, end) and may change them there, to the same length. */
-  apply(bytes: Uint8Array, start: number, end: number): "shown" | "masked" | "ask";
-  /** As in Masked, for every value that `apply` masks. */
+/** Masks where the value stands, without a copy of it: what the client gets is `head`, and then what stays of the value. */
+export interface WholeMask {
+  /** As in Masked. */
   readonly by: string;
+  /**
+   * Looks at bytes[start, end), and may change them there. Returns where that begins which stays of them, up to `end`: nothing
+   * stays. Or ASK: nothing is changed, and the mask itself has to say. Or NULLED: the client gets SQL NULL.
+   */
+  cut(bytes: Uint8Array, start: number, end: number): number;
+  /** Belongs to the latest cut, and is overwritten by the next. */
+  readonly head: Uint8Array;
 }
+
+export const ASK = -1;
+export const NULLED = -2;
 
 /** Undefined: no value of this column can be masked or counts as shown, so it need not be looked at. */
 export type MaskFor = (column: ColumnFacts) => ValueMask | undefined;

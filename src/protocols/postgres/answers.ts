@@ -21,16 +21,14 @@ import { forbiddenParameter } from "./parameter-status.ts";
 import type { Requests } from "./requests.ts";
 import {
   type Column,
-  captureRow,
-  maskRow,
   type Plan,
   type PlanSource,
   planOf,
   readColumns,
   type Tally,
-  TOO_LONG,
   unresolvedTables,
 } from "./results.ts";
+import { captureRow, RowMasker, TOO_LONG } from "./rows.ts";
 import { type Answer, addCount, addOutcome, type Step } from "./steps.ts";
 
 export interface AnswersWorld {
@@ -55,7 +53,7 @@ const PLANS_MAX = 256;
 /** A description longer than this is read anew each time. */
 const PLAN_KEY_MAX = 4 * 1024;
 const NO_COLUMNS: readonly Column[] = Object.freeze([]);
-const NO_ROWS: Plan = Object.freeze({ columnCount: 0, masks: undefined, onlyWatches: true, columns: [] });
+const NO_ROWS: Plan = Object.freeze({ masks: undefined, onlyWatches: true, columns: [] });
 
 interface KnownResult {
   readonly columns: readonly Column[];
@@ -202,7 +200,7 @@ export class Answers {
     const plan = this.#rowPlan();
     const { answer } = this.#awaited.current();
     answer?.trace?.rows(plan);
-    const tally = tallyOf(answer);
+    const masker = plan.masks && new RowMasker(plan.masks, this.#outlet, tallyOf(answer));
     const capture = this.#capture(answer, plan.columns);
     const from = inlet.at;
     let at = from;
@@ -211,13 +209,14 @@ export class Answers {
       const length = frameBytes(bytes, at, end, BYTES_MAX);
       if (length === undefined || at + length > end) break;
       const keeping = capture?.isCut === false ? capture : undefined;
-      if (plan.masks !== undefined) maskRow(bytes, at, at + length, plan, this.#outlet, tally, keeping);
+      if (masker !== undefined) masker.write(bytes, at, at + length, keeping);
       else if (keeping !== undefined) captureRow(bytes, at, at + length, keeping);
       at += length;
       rows++;
     }
     if (rows === 0) return false;
-    if (plan.masks === undefined) this.#outlet.pass(from, at);
+    if (masker === undefined) this.#outlet.pass(from, at);
+    else masker.tell();
     if (answer !== undefined) {
       answer.rows += rows;
       answer.bytes += at - from;
@@ -550,8 +549,8 @@ export class Answers {
 }
 
 function tallyOf(answer: Answer | undefined): Tally {
-  return (column, by, fate) => {
-    if (answer !== undefined) addCount(answer, column, by, fate);
+  return (column, by, fate, count) => {
+    if (answer !== undefined) addCount(answer, column, by, fate, count);
   };
 }
 

@@ -8,7 +8,8 @@ import { FRAME_BYTES_MAX, MASKED_BYTES_MAX } from "../../base/limits.ts";
 import type { ValueMask } from "../../model/mask.ts";
 import { Gathered, HEADER_BYTES, type Outlet } from "./codec.ts";
 import { SERVER } from "./messages.ts";
-import { type Tally, TOO_LONG } from "./results.ts";
+import type { Tally } from "./results.ts";
+import { TOO_LONG } from "./rows.ts";
 
 const TAB = 0x09;
 const NEWLINE = 0x0a;
@@ -118,7 +119,7 @@ export class CopyMask {
 
   #value(value: Buffer, tally: Tally, ofNull: Uint8Array): Uint8Array | undefined {
     this.#left -= value.length;
-    const isTooMuch = this.#left < 0 && this.#mask.inPlace?.apply(value, 0, value.length) !== "shown";
+    const isTooMuch = this.#left < 0 && this.#mask.isClear?.(value, 0, value.length) !== true;
     if (isTooMuch && this.#mask.onlyWatches === true) {
       tally("copy", TOO_LONG.by, "shown");
       return undefined;

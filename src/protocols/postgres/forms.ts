@@ -138,9 +138,9 @@ export class Trace {
   }
 
   /** What the rows that may come are to be treated by. */
-  rows({ masks, columnCount }: Plan): void {
+  rows({ masks, columns }: Plan): void {
     if (masks !== undefined) this.isPlain = false;
-    this.hasRows = columnCount > 0;
+    this.hasRows = columns.length > 0;
   }
 }
 

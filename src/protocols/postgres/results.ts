@@ -1,24 +1,16 @@
 /**
- * From a RowDescription to what each column is, and from that to the rows that the client may see.
+ * From a RowDescription to what each column is, and from that to how its rows are treated (rows.ts).
  * Knows PostgreSQL's types and formats; what a mask does to a value is not decided here.
  */
 import { ProtocolError } from "../../base/errors.ts";
-import { COLUMNS_MAX, MASKED_BYTES_MAX } from "../../base/limits.ts";
+import { COLUMNS_MAX } from "../../base/limits.ts";
 import type { DataLabels } from "../../model/connection.ts";
-import {
-  type ColumnFacts,
-  type Masked,
-  type MaskFor,
-  TOO_LONG_BY,
-  type ValueKind,
-  type ValueMask,
-} from "../../model/mask.ts";
+import { type ColumnFacts, type MaskFor, NULLED, type ValueKind, type ValueMask } from "../../model/mask.ts";
 import { type CatalogFacts, everyLabel, isResolved } from "./catalog.ts";
-import { BodyReader, HEADER_BYTES, type Outlet } from "./codec.ts";
+import { BodyReader } from "./codec.ts";
 import { type Outputs, taintAt } from "./lineage/outputs.ts";
 import { CLEAN, type Taint } from "./lineage/taint.ts";
-import { SERVER } from "./messages.ts";
-import type { OutputCapture, OutputColumn } from "./output.ts";
+import type { OutputColumn } from "./output.ts";
 import { kindOf, PLAIN_BINARY } from "./types.ts";
 
 /** One column as the server described it. */
@@ -33,7 +25,6 @@ export interface Column {
 
 /** How the rows of one result are treated. */
 export interface Plan {
-  readonly columnCount: number;
   /** By position; undefined when no column of the result can ever be masked. */
   readonly masks: readonly (ColumnMask | undefined)[] | undefined;
   /** No mask of them ever changes a value: a row that is too long to be searched may pass. */
@@ -51,7 +42,7 @@ export interface ColumnMask {
 /** What became of a value that a label or a detector has named. */
 export type Fate = "masked" | "shown";
 /** Where they are counted. */
-export type Tally = (column: string, by: string, fate: Fate) => void;
+export type Tally = (column: string, by: string, fate: Fate, count?: number) => void;
 
 /** What a plan is made from. */
 export interface PlanSource {
@@ -107,116 +98,7 @@ export function planOf(
     masks ??= new Array<ColumnMask | undefined>(columns.length).fill(undefined);
     masks[position] = mask;
   }
-  return { columnCount: columns.length, masks, onlyWatches, columns: shown };
-}
-
-/**
- * Writes the DataRow message at `at` (its header included) to `outlet`, masked where it has to be.
- * A row in which nothing changes is passed as it is. `capture` gets the values as they are then.
- */
-export function maskRow(
-  bytes: Buffer,
-  at: number,
-  end: number,
-  plan: Plan,
-  outlet: Outlet,
-  tally: Tally,
-  capture?: OutputCapture,
-): void {
-  const masks = plan.masks;
-  if (masks === undefined) {
-    outlet.pass(at, end);
-    return;
-  }
-  let cursor = at + HEADER_BYTES;
-  if (end - cursor < 2 || bytes.readUInt16BE(cursor) !== plan.columnCount) throw rowFault();
-  cursor += 2;
-  let lengthMark = -1;
-  let passed = at;
-  let left = MASKED_BYTES_MAX;
-  for (let position = 0; position < plan.columnCount; position++) {
-    if (end - cursor < 4) throw rowFault();
-    const length = int32(bytes, cursor);
-    const start = cursor + 4;
-    if (length < -1 || length > end - start) throw rowFault();
-    cursor = length === -1 ? start : start + length;
-    const column = masks[position];
-    if (column === undefined || length === -1) {
-      capture?.value(length === -1 ? null : bytes.subarray(start, cursor));
-      continue;
-    }
-    const { name, mask } = column;
-    const quick = mask.inPlace?.apply(bytes, start, cursor) ?? "ask";
-    if (quick === "masked") {
-      tally(name, mask.inPlace?.by ?? "", "masked");
-      capture?.value(bytes.subarray(start, cursor));
-      continue;
-    }
-    if (quick === "ask") left -= length;
-    const masked = quick === "shown" ? undefined : maskValue(bytes.subarray(start, cursor), left, column, tally);
-    if (masked === undefined) {
-      if (mask.shownBy !== undefined) tally(name, mask.shownBy, "shown");
-      capture?.value(bytes.subarray(start, cursor));
-      continue;
-    }
-    tally(name, masked.by, "masked");
-    capture?.value(masked.value === null ? null : Buffer.from(masked.value));
-    if (lengthMark < 0) {
-      outlet.put(ROW_TYPE);
-      lengthMark = outlet.mark;
-      outlet.putInt32(0);
-      passed = at + HEADER_BYTES;
-    }
-    outlet.pass(passed, start - 4);
-    outlet.putInt32(masked.value === null ? -1 : masked.value.length);
-    if (masked.value !== null) outlet.put(masked.value);
-    passed = cursor;
-  }
-  if (cursor !== end) throw rowFault();
-  capture?.endRow();
-  outlet.pass(passed, end);
-  if (lengthMark >= 0) outlet.patchInt32(lengthMark, outlet.mark - lengthMark);
-}
-
-/** `left`: what may still be searched of the row. */
-function maskValue(value: Buffer, left: number, { name, mask }: ColumnMask, tally: Tally): Masked | undefined {
-  if (left >= 0) return mask(value, (by) => tally(name, by, "shown"));
-  if (mask.onlyWatches !== true) return TOO_LONG;
-  tally(name, TOO_LONG.by, "shown");
-  return undefined;
-}
-
-/** A row of which nothing is masked, for the recording. One that cannot be read passes as before, and is not kept. */
-export function captureRow(bytes: Buffer, at: number, end: number, capture: OutputCapture): void {
-  const body = new BodyReader(bytes, at + HEADER_BYTES, end);
-  try {
-    for (let left = body.count(); left > 0; left--) {
-      const length = body.int32();
-      capture.value(length < 0 ? null : body.take(length));
-    }
-    capture.endRow();
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-    capture.cut();
-  }
-}
-
-/** Within bounds by the caller's check; a bulk read does this for every value. */
-function int32(bytes: Buffer, at: number): number {
-  return (
-    ((bytes[at] as number) << 24) |
-    ((bytes[at + 1] as number) << 16) |
-    ((bytes[at + 2] as number) << 8) |
-    (bytes[at + 3] as number)
-  );
-}
-
-const ROW_TYPE = Buffer.of(SERVER.dataRow);
-/** In place of a value that nobody has looked into. */
-export const TOO_LONG: Masked = Object.freeze({ value: null, by: TOO_LONG_BY });
-
-function rowFault(): ProtocolError {
-  return new ProtocolError("ROW_SHAPE", "Cannot read a row: it does not fit its description");
+  return { masks, onlyWatches, columns: shown };
 }
 
 function formatAt(formats: readonly number[], position: number): number {
@@ -286,8 +168,9 @@ function binaryMask(typeOid: number, kind: ValueKind, mask: ValueMask): ValueMas
     const masked = mask(value, saw);
     return masked && { value: null, by: masked.by };
   };
-  const { shownBy, onlyWatches } = mask;
+  const { whole, shownBy, onlyWatches } = mask;
   return Object.assign(nulled, {
+    ...(whole === undefined ? {} : { whole: { ...whole, cut: () => NULLED } }),
     ...(shownBy === undefined ? {} : { shownBy }),
     ...(onlyWatches === undefined ? {} : { onlyWatches }),
   });

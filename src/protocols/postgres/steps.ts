@@ -91,17 +91,17 @@ export function addOutcome(answer: Answer, tag: string): void {
 const OTHERS = "(others)";
 
 /** A result has few columns to count for few reasons: a list is searched faster than a key is made. */
-export function addCount(answer: Answer, column: string, by: string, fate: Fate): void {
+export function addCount(answer: Answer, column: string, by: string, fate: Fate, count = 1): void {
   const key = fate === "masked" ? "masks" : "shown";
   answer[key] ??= [];
   const counted = answer[key];
   for (const tally of counted) {
     if (tally.column !== column || tally.by !== by) continue;
-    tally.count++;
+    tally.count += count;
     return;
   }
-  if (counted.length < MASKED_COLUMNS_TOLD_MAX || column === OTHERS) counted.push({ column, by, count: 1 });
-  else addCount(answer, OTHERS, by, fate);
+  if (counted.length < MASKED_COLUMNS_TOLD_MAX || column === OTHERS) counted.push({ column, by, count });
+  else addCount(answer, OTHERS, by, fate, count);
 }
 
 const NO_MASKS: readonly MaskTally[] = Object.freeze([]);
