@@ -270,25 +270,29 @@ const SHORT_BYTES = 160;
 const WORD_BYTES = 8;
 
 /**
- * What goes to the client for one event: untouched stretches of the input and bytes of our own, in order.
- * As long as there is one stretch only, nothing is copied.
+ * What goes to the client for one event: untouched stretches of the input, in their order, and bytes of our own. It is made
+ * in the input itself, over what was passed or dropped there, and so lives as long as the input does; only what has become longer
+ * than that has memory of its own.
  */
 export class Outlet {
   #input: Buffer = NOTHING;
+  /** The stretch that was passed last, as long as it may grow. */
   #from = 0;
   #to = 0;
-  #target: Buffer | undefined;
-  #length = 0;
-  /** Of the input and of the target, once there is one. */
+  /** Up to here nobody needs the input any more. */
+  #done = 0;
+  /** The input, or memory of its own; from `start` to `end` it has what goes out. */
+  #target: Buffer = NOTHING;
+  #start = 0;
+  #end = 0;
+  /** Of the input and the target, once something has to be copied. */
   #source: DataView | undefined;
   #into: DataView | undefined;
 
   begin(input: Buffer): void {
-    this.#input = input;
-    this.#from = 0;
-    this.#to = 0;
-    this.#target = undefined;
-    this.#length = 0;
+    this.#input = this.#target = input;
+    this.#from = this.#to = this.#done = this.#start = this.#end = 0;
+    this.#source = this.#into = undefined;
   }
 
   /** Input bytes from `from` to `to` go out as they are. */
@@ -302,83 +306,96 @@ export class Outlet {
     this.#to = to;
   }
 
+  /** What was not passed of the input before `to` does not go out, and is not looked at again. */
+  drop(to: number): void {
+    this.#settle();
+    this.#done = to;
+  }
+
   put(bytes: Uint8Array): void {
     this.#settle();
     const at = this.#room(bytes.length);
-    const target = this.#target as Buffer;
+    const target = this.#target;
     if (bytes.length > SHORT_BYTES) target.set(bytes, at);
     else for (let index = 0; index < bytes.length; index++) target[at + index] = bytes[index] as number;
   }
 
   putInt32(value: number): void {
     this.#settle();
-    this.patchInt32(this.#room(4), value);
+    const at = this.#room(4); // which may change the target
+    writeInt32(this.#target, at, value);
   }
 
   /** Bytes written so far; with `patchInt32` for a length that is known only at the end. */
   get mark(): number {
     this.#settle();
-    return this.#length;
+    return this.#end - this.#start;
   }
 
-  /** At a mark. */
-  patchInt32(at: number, value: number): void {
-    const target = this.#target as Buffer;
-    target[at] = value >>> 24;
-    target[at + 1] = value >>> 16;
-    target[at + 2] = value >>> 8;
-    target[at + 3] = value;
+  patchInt32(mark: number, value: number): void {
+    writeInt32(this.#target, this.#start + mark, value);
   }
 
   /** Undefined when nothing is to be sent. */
   finish(): Uint8Array | undefined {
-    if (this.#target === undefined) {
-      return this.#from === this.#to ? undefined : this.#input.subarray(this.#from, this.#to);
-    }
     this.#settle();
-    return this.#length === 0 ? undefined : this.#target.subarray(0, this.#length);
+    return this.#start === this.#end ? undefined : this.#target.subarray(this.#start, this.#end);
   }
+
   #settle(): void {
     const from = this.#from;
     const to = this.#to;
     if (from === to) return;
-    this.#from = 0;
-    this.#to = 0;
+    this.#from = this.#to = 0;
+    this.#done = to;
+    if (this.#target === this.#input && this.#start === this.#end) {
+      this.#start = from;
+      this.#end = to;
+      return;
+    }
     const at = this.#room(to - from);
-    if (to - from > SHORT_BYTES) this.#input.copy(this.#target as Buffer, at, from, to);
+    if (to - from > SHORT_BYTES) this.#input.copy(this.#target, at, from, to);
     else this.#copyWords(at, from, to);
   }
 
+  /** From the front, so that it may move bytes towards the front. */
   #copyWords(at: number, from: number, to: number): void {
-    const source = this.#source as DataView;
-    const into = this.#into as DataView;
+    this.#source ??= viewOf(this.#input);
+    this.#into ??= viewOf(this.#target);
+    const source = this.#source;
+    const into = this.#into;
     const shift = at - from;
     let next = from;
     for (; next + WORD_BYTES <= to; next += WORD_BYTES) into.setBigUint64(next + shift, source.getBigUint64(next));
     for (; next < to; next++) into.setUint8(next + shift, source.getUint8(next));
   }
 
+  /** Where `length` bytes may be written that belong to the output now. */
   #room(length: number): number {
-    const at = this.#length;
-    const needed = at + length;
-    if (this.#target === undefined) {
-      this.#aim(Buffer.allocUnsafe(Math.max(needed, this.#input.length + 1024)));
-      this.#source = viewOf(this.#input);
-    } else if (needed > this.#target.length) {
-      const grown = Buffer.allocUnsafe(needed * 2);
-      this.#target.copy(grown, 0, 0, at);
-      this.#aim(grown);
-    }
-    this.#length = needed;
+    const roomEnd = this.#target === this.#input ? this.#done : this.#target.length;
+    if (this.#end + length > roomEnd) this.#grow(this.#end - this.#start + length);
+    const at = this.#end;
+    this.#end += length;
     return at;
   }
 
-  #aim(target: Buffer): void {
-    this.#target = target;
-    this.#into = viewOf(target);
+  #grow(needed: number): void {
+    const isFirst = this.#target === this.#input;
+    const grown = Buffer.allocUnsafe(isFirst ? Math.max(needed, this.#input.length + 1024) : needed * 2);
+    this.#end = this.#target.copy(grown, 0, this.#start, this.#end);
+    this.#start = 0;
+    this.#target = grown;
+    this.#into = undefined;
   }
 }
 
 function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
   return new DataView(buffer, byteOffset, byteLength);
+}
+
+function writeInt32(target: Buffer, at: number, value: number): void {
+  target[at] = value >>> 24;
+  target[at + 1] = value >>> 16;
+  target[at + 2] = value >>> 8;
+  target[at + 3] = value;
 }

@@ -118,6 +118,7 @@ export class RowMasker {
     if (headBytes === 0 && cut === start && head !== null) return;
     const outlet = this.#outlet;
     outlet.pass(this.#passed, start - 4);
+    outlet.drop(cut);
     if (this.#lengthMark === UNCHANGED) this.#lengthMark = outlet.mark - (start - 4 - this.#at) + 1;
     outlet.putInt32(head === null ? -1 : length);
     if (head !== null) outlet.put(head);
