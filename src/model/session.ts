@@ -19,7 +19,8 @@ export type SessionEvent =
   /** Once, first: the client is there and has not spoken. */
   | { readonly kind: "start" }
   | { readonly kind: "client"; readonly bytes: Uint8Array }
-  | { readonly kind: "server"; readonly bytes: Uint8Array }
+  /** `room`: so many bytes of the same memory stand before them and may be written over, as the bytes themselves. */
+  | { readonly kind: "server"; readonly bytes: Uint8Array; readonly room?: number }
   | { readonly kind: "verdict"; readonly id: number; readonly decision: Verdict }
   /** The verdict of ask `id` waits for a human. `notice`: one sentence for the client, where its protocol has a place. */
   | { readonly kind: "held"; readonly id: number; readonly notice: string }

@@ -373,9 +373,9 @@ export class Driver {
     this.#server = wire;
     wire.busyElsewhere = () => this.#busy();
     wire.start({
-      bytes: (bytes) => {
+      bytes: (bytes, room) => {
         this.#bytesOut += bytes.length;
-        this.#give({ kind: "server", bytes });
+        this.#give({ kind: "server", bytes, room });
       },
       ended: () => this.#give({ kind: "ended", side: "server" }),
       drained: () => this.#relieve(),

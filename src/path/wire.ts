@@ -11,7 +11,8 @@ import { READ_BYTES, READ_BYTES_MIN, TURN_MS_MAX } from "../base/limits.ts";
 import { Reading, send } from "../kernel/receiver.ts";
 
 export interface WireEvents {
-  bytes(bytes: Uint8Array): void;
+  /** So many bytes of the same memory as `room` says stand before them and are free to be written over. */
+  bytes(bytes: Uint8Array, room: number): void;
   /** The peer will send no more; `error` is set when the connection broke. Called once. */
   ended(error: Error | undefined): void;
   /** Everything written has left. */
@@ -23,7 +24,7 @@ export class Wire {
   /** Beneath TLS; destroyed with it. */
   readonly #raw: Socket;
   #events: WireEvents | undefined;
-  #buffer = Buffer.allocUnsafeSlow(READ_BYTES_MIN);
+  #buffer = readBuffer(READ_BYTES_MIN);
   #ended = false;
   #wanted = false;
   /** At once: more where much comes, less where bytes are much work; who says little holds little memory. */
@@ -158,15 +159,15 @@ export class Wire {
       this.#socket.resume(); // it reads the same end, and tells of it
       return;
     }
-    this.#hear(this.#buffer.subarray(0, count));
+    this.#hear(this.#buffer.subarray(0, count), this.#buffer.byteOffset);
     const buffer = this.#buffer;
     if (this.#reading !== undefined && this.#nextBuffer() !== buffer) this.#reading.into(this.#buffer);
   }
 
   /** Whoever was long at work reads less, and not before others had their turn. */
-  #hear(bytes: Uint8Array): void {
+  #hear(bytes: Uint8Array, room: number): void {
     const beganMs = performance.now();
-    this.#events?.bytes(bytes);
+    this.#events?.bytes(bytes, room);
     const isLong = performance.now() - beganMs > TURN_MS_MAX;
     const isFull = bytes.length >= this.#readBytes;
     if (isLong || bytes.length * MUCH_TOO_LARGE < this.#readBytes) {
@@ -220,7 +221,7 @@ export class Wire {
 
   #become(secured: TLSSocket, done: "secure" | "secureConnect"): Promise<void> {
     this.#socket = secured;
-    secured.on("data", (bytes: Buffer) => this.#hear(bytes));
+    secured.on("data", (bytes: Buffer) => this.#hear(bytes, 0));
     this.#watch(secured);
     return new Promise((resolve, reject) => {
       secured.once(done, () => {
@@ -255,10 +256,18 @@ export class Wire {
   /** A buffer from which views still wait to be written elsewhere is left to them. */
   #nextBuffer(): Buffer {
     const isTaken = this.busyElsewhere() || this.#buffer.length !== this.#readBytes;
-    if (isTaken) this.#buffer = Buffer.allocUnsafeSlow(this.#readBytes);
+    if (isTaken) this.#buffer = readBuffer(this.#readBytes);
     return this.#buffer;
   }
 }
+
+/** With room before it, so that the beginning of a message that an earlier read has brought can be put in front of its end. */
+function readBuffer(readBytes: number): Buffer {
+  const room = readBytes / ROOM_SHARE;
+  return Buffer.allocUnsafeSlow(room + readBytes).subarray(room);
+}
+
+const ROOM_SHARE = 16;
 
 const NOTHING = new Uint8Array();
 /** Times what came. */

@@ -109,8 +109,8 @@ export class Answers {
   }
 
   /** Undefined: nothing for the client. Throws ProtocolError. */
-  receive(bytes: Uint8Array): Uint8Array | undefined {
-    this.#inlet.add(bytes);
+  receive(bytes: Uint8Array, room = 0): Uint8Array | undefined {
+    this.#inlet.add(bytes, room);
     return this.#run();
   }
 

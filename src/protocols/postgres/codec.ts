@@ -105,17 +105,22 @@ export class Inlet {
     return this.end - this.at;
   }
 
-  /** Throws UNREAD_BYTES when a peer sends more than may wait. */
-  add(chunk: Uint8Array): void {
-    if (this.at === this.end) {
-      this.bytes = asBuffer(chunk);
+  /**
+   * `room`: bytes that may be written over before the chunk's first. Throws UNREAD_BYTES when a peer sends more than may wait.
+   */
+  add(chunk: Uint8Array, room = 0): void {
+    const needed = this.unread + chunk.length;
+    if (this.unread <= room) {
+      // what is left of a stream of rows goes in front of the next ones; memory for both would be some for every read
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset - this.unread, needed);
+      this.bytes.copy(bytes, 0, this.at, this.end);
+      this.bytes = bytes;
       this.at = 0;
-      this.end = chunk.length;
+      this.end = needed;
       this.#owned = false;
       this.#hold(0);
       return;
     }
-    const needed = this.unread + chunk.length;
     if (needed > UNREAD_BYTES_MAX) {
       throw new ProtocolError("UNREAD_BYTES", `Cannot hold ${needed} unread bytes: the limit is ${UNREAD_BYTES_MAX}`);
     }

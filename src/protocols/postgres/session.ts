@@ -160,7 +160,7 @@ export class PostgresSession implements Session {
         this.#inlet.add(event.bytes);
         return;
       case "server":
-        this.#toClient(this.#answers.receive(event.bytes));
+        this.#toClient(this.#answers.receive(event.bytes, event.room));
         this.#progress();
         return;
       case "verdict":
