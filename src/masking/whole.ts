@@ -103,8 +103,8 @@ class Starred implements WholeMask {
     for (let at = start; at < end; at++) {
       const kind = CLASS[bytes[at] as number] as number;
       seen |= kind;
-      if (kind === DIGIT) digits++;
-      else if (kind === AT) {
+      digits += kind & DIGIT;
+      if (kind === AT) {
         ats++;
         lastAt = at;
       }

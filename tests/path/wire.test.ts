@@ -55,6 +55,25 @@ test("a dialled wire loses nothing of a server that speaks first", async (t) => 
   await until(() => heard.text === "220 ready", "the server's greeting");
 });
 
+test("what a wire hands over has the room before it that it tells of, and nothing else of the memory is said to be free", async (t) => {
+  const { client, wire } = await acceptedWire(t);
+  const told: { room: number; start: number; length: number; whole: number }[] = [];
+  wire.start({
+    bytes: (view, room) => {
+      told.push({ room, start: view.byteOffset, length: view.length, whole: view.buffer.byteLength });
+    },
+    ended: () => {},
+    drained: () => {},
+  });
+  client.write(Buffer.alloc(2_000_000));
+  await until(() => told.reduce((sum, { length }) => sum + length, 0) === 2_000_000, "all of it");
+  for (const { room, start, length, whole } of told) {
+    assert.ok(room > 0 && room === start, "the view does not begin where the room ends");
+    assert.ok(room + length <= whole);
+  }
+  assert.ok(told.some(({ room }) => room >= 4_096));
+});
+
 test("a paused wire hands over nothing until it is resumed", async (t) => {
   const { client, wire } = await acceptedWire(t);
   const heard = listen(wire);

@@ -270,9 +270,8 @@ function utf8Of(bytes: Buffer): string {
   return bytes.toString("utf8", 0, bytes.length);
 }
 
-/** Up to here a loop copies faster than a call into the runtime: 76 bytes in 50 ns instead of 80. */
-const SHORT_BYTES = 160;
-const WORD_BYTES = 8;
+/** Up to here a loop copies faster than a call into the runtime. */
+const SHORT_BYTES = 16;
 
 /**
  * What goes to the client for one event: untouched stretches of the input, in their order, and bytes of our own. It is made
@@ -290,14 +289,10 @@ export class Outlet {
   #target: Buffer = NOTHING;
   #start = 0;
   #end = 0;
-  /** Of the input and the target, once something has to be copied. */
-  #source: DataView | undefined;
-  #into: DataView | undefined;
 
   begin(input: Buffer): void {
     this.#input = this.#target = input;
     this.#from = this.#to = this.#done = this.#start = this.#end = 0;
-    this.#source = this.#into = undefined;
   }
 
   /** Input bytes from `from` to `to` go out as they are. */
@@ -359,20 +354,9 @@ export class Outlet {
       return;
     }
     const at = this.#room(to - from);
-    if (to - from > SHORT_BYTES) this.#input.copy(this.#target, at, from, to);
-    else this.#copyWords(at, from, to);
-  }
-
-  /** From the front, so that it may move bytes towards the front. */
-  #copyWords(at: number, from: number, to: number): void {
-    this.#source ??= viewOf(this.#input);
-    this.#into ??= viewOf(this.#target);
-    const source = this.#source;
-    const into = this.#into;
-    const shift = at - from;
-    let next = from;
-    for (; next + WORD_BYTES <= to; next += WORD_BYTES) into.setBigUint64(next + shift, source.getBigUint64(next));
-    for (; next < to; next++) into.setUint8(next + shift, source.getUint8(next));
+    if (this.#target === this.#input)
+      this.#input.copyWithin(at, from, to); // half of what `copy` takes for one row
+    else this.#input.copy(this.#target, at, from, to);
   }
 
   /** Where `length` bytes may be written that belong to the output now. */
@@ -390,12 +374,7 @@ export class Outlet {
     this.#end = this.#target.copy(grown, 0, this.#start, this.#end);
     this.#start = 0;
     this.#target = grown;
-    this.#into = undefined;
   }
-}
-
-function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
-  return new DataView(buffer, byteOffset, byteLength);
 }
 
 function writeInt32(target: Buffer, at: number, value: number): void {

@@ -13,8 +13,9 @@ import type { ColumnMask, Tally } from "./results.ts";
 export const TOO_LONG: Masked = Object.freeze({ value: null, by: TOO_LONG_BY });
 const UNCHANGED = -1;
 
-/** For rows of one result that are here together; then `tell`. */
+/** For rows of one result that are here together; at their end, `tell`. */
 export class RowMasker {
+  /** By position. */
   readonly #masks: readonly (ColumnMask | undefined)[];
   readonly #outlet: Outlet;
   readonly #tally: Tally;
@@ -27,7 +28,6 @@ export class RowMasker {
   #lengthMark = UNCHANGED;
   #growth = 0;
 
-  /** By position. */
   constructor(masks: readonly (ColumnMask | undefined)[], outlet: Outlet, tally: Tally) {
     this.#masks = masks;
     this.#outlet = outlet;
@@ -88,7 +88,7 @@ export class RowMasker {
     if (this.#lengthMark !== UNCHANGED) this.#outlet.patchInt32(this.#lengthMark, end - at - 1 + this.#growth);
   }
 
-  /** What was counted since the last time. */
+  /** What was counted. */
   tell(): void {
     for (const [position, column] of this.#masks.entries()) {
       if (column === undefined) continue;
@@ -98,8 +98,6 @@ export class RowMasker {
       if (whole !== undefined && masked > 0) this.#tally(column.name, whole.by, "masked", masked);
       if (shownBy !== undefined && shown > 0) this.#tally(column.name, shownBy, "shown", shown);
     }
-    this.#masked.fill(0);
-    this.#shown.fill(0);
   }
 
   /** The value from `start` to `end` becomes `head` and what stands from `cut` on; null: NULL. */

@@ -121,6 +121,45 @@ test("an outlet keeps the order of stretches, bytes and patched lengths", () => 
   assert.equal(Buffer.from(outlet.finish() ?? []).toString(), `a-ABCDd${"z".repeat(5_000)}f`);
 });
 
+test("an outlet is the input itself as long as nothing of it is written over before it was dropped", () => {
+  const outlet = new Outlet();
+  const made = (room: number) => {
+    const input = Buffer.alloc(15, "<abcdefgh|ijkl>"); // in memory of its own
+    outlet.begin(input);
+    outlet.pass(1, 3);
+    outlet.drop(3 + room);
+    const mark = outlet.mark;
+    outlet.putInt32(0);
+    outlet.put(Buffer.from("-"));
+    outlet.pass(9, 14);
+    outlet.patchInt32(mark, 0x41424344);
+    const out = outlet.finish();
+    return [Buffer.from(out ?? []).toString(), out?.buffer === input.buffer, input.toString("latin1", 9, 14)] as const;
+  };
+  assert.deepEqual(made(6).slice(0, 2), ["abABCD-|ijkl", true]);
+  assert.deepEqual(made(5).slice(0, 2), ["abABCD-|ijkl", true]);
+  assert.deepEqual(made(4), ["abABCD-|ijkl", false, "|ijkl"]);
+});
+
+test("what an inlet has left goes in front of the next chunk where there is room, and is copied where there is none", () => {
+  const memory = Buffer.alloc(13, "........defgh");
+  for (const [room, isThere] of [
+    [3, true],
+    [2, false],
+    [0, false],
+  ] as const) {
+    const inlet = new Inlet();
+    inlet.add(Buffer.from("..abc"));
+    inlet.at = 2;
+    inlet.keep();
+    inlet.add(Buffer.from(memory.buffer, memory.byteOffset + 8, 5), room);
+    assert.equal(inlet.bytes.toString("latin1", inlet.at, inlet.end), "abcdefgh");
+    assert.equal(inlet.bytes.buffer === memory.buffer && inlet.bytes.byteOffset === memory.byteOffset + 5, isThere);
+    assert.equal(memory.toString(), isThere ? ".....abcdefgh" : "........defgh");
+    memory.fill(".", 0, 8);
+  }
+});
+
 test("an outlet with nothing in it sends nothing", () => {
   const outlet = new Outlet();
   outlet.begin(Buffer.from("abc"));
