@@ -103,6 +103,7 @@ class Starred implements WholeMask {
     for (let at = start; at < end; at++) {
       const kind = CLASS[bytes[at] as number] as number;
       seen |= kind;
+      if (kind === OTHER) continue; // as most are
       digits += kind & DIGIT;
       if (kind === AT) {
         ats++;
