@@ -2,7 +2,7 @@
  * Finds our own masks in text that somebody wants to write: "[redacted]", a hash that our key has made, and what a partial mask
  * leaves of a card, an SSN, an e-mail address or another text. A guard against accidents: who cuts a mask in two is not found.
  */
-import { createHmac } from "node:crypto";
+import { createHmac, type KeyObject } from "node:crypto";
 import type { MaskStyle } from "../model/mask.ts";
 
 export const REDACTED = "[redacted]";
@@ -11,12 +11,12 @@ const TAG_DIGITS = 16;
 const CHECK_DIGITS = 4;
 
 /** "h:" | 16 hex digits of an HMAC of the text | 4 of an HMAC of these: who has the key knows its own. */
-export function hashMark(text: string, key: Uint8Array): string {
+export function hashMark(text: string, key: KeyObject): string {
   const tag = createHmac("sha256", key).update(text).digest("hex").slice(0, TAG_DIGITS);
   return `h:${tag}${checkOf(tag, key)}`;
 }
 
-function checkOf(tag: string, key: Uint8Array): string {
+function checkOf(tag: string, key: KeyObject): string {
   return createHmac("sha256", key).update(`mark of ${tag}`).digest("hex").slice(0, CHECK_DIGITS);
 }
 
@@ -28,7 +28,7 @@ const EMAIL = /(?<!\*)\*{3}@[^\s@*]/;
 const NUMBER = /(?<![\p{N}*])\*(?:[\s./\p{Pd}\p{Cf}]{0,2}\*){4,14}(?:[\s./\p{Pd}\p{Cf}]{0,2}\p{Nd}){4}(?![\p{N}*])/u;
 
 /** The style of the first mask that is found; linear in the text. */
-export function findMark(text: string, key: Uint8Array): MaskStyle | undefined {
+export function findMark(text: string, key: KeyObject): MaskStyle | undefined {
   if (text.includes(REDACTED)) return "redact";
   for (const [, tag = "", check] of text.includes("h:") ? text.matchAll(HASH) : []) {
     if (check === checkOf(tag, key)) return "hash";

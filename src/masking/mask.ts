@@ -3,6 +3,7 @@
  * to the column itself and to each detector. Fails closed: what it cannot read but finds something in
  * becomes NULL.
  */
+import { createSecretKey, type KeyObject } from "node:crypto";
 import type { ColumnFacts, Masked, MaskStyle, ValueMask, WholeMask } from "../model/mask.ts";
 import type { QuotedIn } from "../model/protocol.ts";
 import { binaryElements, replaceInArray } from "./arrays.ts";
@@ -31,8 +32,9 @@ export interface Masker {
   markIn(text: string): MaskStyle | undefined;
 }
 
-/** `key` belongs to the vault and is read at each hash, so that the same value hashes alike in all columns. */
-export function createMasker(key: Uint8Array): Masker {
+/** `secret` comes from the vault and is one for all columns, so that the same value hashes alike in each. */
+export function createMasker(secret: Uint8Array): Masker {
+  const key = createSecretKey(secret); // made at each hash, it would cost seven times as much as the hash
   return {
     scrub,
     markIn: (text) => findMark(text, key),
@@ -90,7 +92,7 @@ class ColumnMasker {
   readonly #column: ColumnFacts;
   readonly #own: MaskStyle | undefined;
   readonly #styles: Styles;
-  readonly #key: Uint8Array;
+  readonly #key: KeyObject;
   readonly #detectors: readonly Detector[];
   readonly #evidence: number;
   readonly #ownBy: string;
@@ -104,7 +106,7 @@ class ColumnMasker {
     own: MaskStyle | undefined,
     styles: Styles,
     watched: ReadonlySet<string>,
-    key: Uint8Array,
+    key: KeyObject,
   ) {
     this.#column = column;
     this.#own = own;

@@ -1,4 +1,5 @@
 /** What stands in the place of a masked text. Never reveals more than the last digits or a domain. */
+import type { KeyObject } from "node:crypto";
 import type { MaskStyle } from "../model/mask.ts";
 import { hashMark, REDACTED, STARS } from "./marks.ts";
 import { isAnyDigit } from "./plain.ts";
@@ -12,7 +13,7 @@ export function strictest(left: MaskStyle | undefined, right: MaskStyle | undefi
 }
 
 /** `kind`: the detector that found the text, or "" for a whole value. Null is SQL NULL. */
-export function replaceText(text: string, style: MaskStyle, kind: string, key: Uint8Array): string | null {
+export function replaceText(text: string, style: MaskStyle, kind: string, key: KeyObject): string | null {
   switch (style) {
     case "null":
       return null;

@@ -1,5 +1,6 @@
 /** What is remembered of a text or of a decision never answers otherwise than a fresh look would. */
 import assert from "node:assert/strict";
+import { createSecretKey } from "node:crypto";
 import { before, test } from "node:test";
 import fc from "fast-check";
 import { replaceText } from "../../src/masking/replace.ts";
@@ -8,7 +9,7 @@ import { type CatalogRelation, catalogFacts } from "../../src/protocols/postgres
 import { Fresh, Kept, MASK_KEY, type Question } from "../kit/evaluation.ts";
 import { askedOf, operationOf, policyOf, statementOf, subjectOf } from "../kit/policy.ts";
 
-const HASH = replaceText("219-09-9999", "hash", "", MASK_KEY) ?? "";
+const HASH = replaceText("219-09-9999", "hash", "", createSecretKey(MASK_KEY)) ?? "";
 const allow = (when: string) => `rules: [{ name: r, on: sql, when: ${JSON.stringify(when)}, allow: {} }]`;
 const ALL = "rules: [{ name: all, on: sql, allow: {} }]";
 const READ_ONLY = "rules: [{ name: read, on: sql.read, allow: {} }]";
