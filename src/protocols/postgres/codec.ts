@@ -109,16 +109,17 @@ export class Inlet {
    * `room`: bytes that may be written over before the chunk's first. Throws UNREAD_BYTES when a peer sends more than may wait.
    */
   add(chunk: Uint8Array, room = 0): void {
-    const needed = this.unread + chunk.length;
-    if (this.unread <= room) {
-      // what is left of a stream of rows goes in front of the next ones; memory for both would be some for every read
-      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset - this.unread, needed);
+    const { unread } = this;
+    if (unread === 0) {
+      this.#lookAt(asBuffer(chunk));
+      return;
+    }
+    const needed = unread + chunk.length;
+    if (unread <= room) {
+      // what a read of rows has cut goes in front of the next one: to copy both would take memory at every read
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset - unread, needed);
       this.bytes.copy(bytes, 0, this.at, this.end);
-      this.bytes = bytes;
-      this.at = 0;
-      this.end = needed;
-      this.#owned = false;
-      this.#hold(0);
+      this.#lookAt(bytes);
       return;
     }
     if (needed > UNREAD_BYTES_MAX) {
@@ -131,18 +132,21 @@ export class Inlet {
 
   /** To be called before the event's bytes become invalid. */
   keep(): void {
-    if (this.at === this.end) {
-      this.bytes = NOTHING;
-      this.at = 0;
-      this.end = 0;
-      this.#owned = false;
-      this.#hold(0);
-    } else if (!this.#owned) this.#own(this.unread);
+    if (this.at === this.end) this.#lookAt(NOTHING);
+    else if (!this.#owned) this.#own(this.unread);
   }
 
   clear(): void {
     this.at = this.end;
     this.keep();
+  }
+
+  #lookAt(bytes: Buffer): void {
+    this.bytes = bytes;
+    this.at = 0;
+    this.end = bytes.length;
+    this.#owned = false;
+    this.#hold(0);
   }
 
   #own(capacity: number): void {
