@@ -115,7 +115,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const store = await openStore(stateDir, log);
     life.atEnd(() => store.close());
     const environmentOf = (name: string) => process.env[name];
-    const readSecret = (reference: SecretRef) => readReference(reference, environmentOf);
+    const readSecret = async (reference: SecretRef) => readReference(reference, environmentOf);
     const world = { readSecret, nowMs: clock.nowMs, hostName: hostname(), version: VERSION };
     const audit = createAudit({ store: store.events, stateDir, world, log, clock });
     life.atEnd(() => audit.close());

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
-import { EVENTS_QUEUED_MAX, OUTBOX_RESERVE_BYTES } from "../base/limits.ts";
+import { EVENTS_QUEUED_MAX, EVENTS_WAIT_MS, OUTBOX_RESERVE_BYTES } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { EventSettings, SinkStatus } from "../model/sink.ts";
@@ -77,6 +77,7 @@ export function createAudit(options: AuditOptions): Audit {
   });
   const toStore = createBatches<AuditEvent>({
     rowsMax,
+    waitMs: EVENTS_WAIT_MS,
     write: (batch) => store.append(batch),
     failed: (error, rows) =>
       log.error("Cannot write audit events to the store", { events: rows, error: messageOf(error) }),

@@ -1,7 +1,7 @@
 /** Events on their way to the journal: a bounded queue, so that whoever emits never waits. A full disk empties nothing. */
 import { setImmediate as turn } from "node:timers/promises";
 import { messageOf } from "../base/errors.ts";
-import { INDEX_WAIT_MS, JOURNAL_BATCH_MAX, JOURNAL_RETRY_MS } from "../base/limits.ts";
+import { EVENTS_WAIT_MS, JOURNAL_BATCH_MAX, JOURNAL_RETRY_MS } from "../base/limits.ts";
 import type { AuditEvent } from "../model/event.ts";
 import type { Journal } from "./journal.ts";
 
@@ -44,7 +44,7 @@ export class JournalQueue {
     this.#waiting.push(event);
     this.#timer ??= setTimeout(
       () => void this.#start(),
-      this.#failure === undefined ? INDEX_WAIT_MS : JOURNAL_RETRY_MS,
+      this.#failure === undefined ? EVENTS_WAIT_MS : JOURNAL_RETRY_MS,
     );
     this.#timer.unref(); // whoever stops it in order calls flush
   }

@@ -209,8 +209,10 @@ export const SECRET_BYTES_MAX = 64 * 1024;
 export const RECORD_IDLE_MS = 500;
 /** What the index shows of a session that runs may be this old: one row per busy session each time. */
 export const SESSION_ROW_AGE_MS = 5_000;
-/** Rows wait this long for others before the index is written. */
-export const INDEX_WAIT_MS = 50;
+/** Audit events wait this long for others before journal and store are written. */
+export const EVENTS_WAIT_MS = 50;
+/** Rows of sessions wait this long for others; whoever asks has them written first. A session that is over by then is one row. */
+export const INDEX_WAIT_MS = 250;
 /** Problems told at once for one settings file: a screen; more are counted. */
 export const SETTINGS_PROBLEMS_MAX = 20;
 /** Entries of one list in the settings: each becomes rows of a kernel map with 16 Ki places. */

@@ -5,7 +5,7 @@
  * A server's salt is its role's, so that every login of a connection derives the same key, at some milliseconds each. Keys
  * are kept for a minute, under a name that only this process can make of the password, and wiped.
  */
-import { createHmac, pbkdf2, randomBytes } from "node:crypto";
+import { createHmac, createSecretKey, pbkdf2, randomBytes } from "node:crypto";
 import { DERIVATIONS_MAX, DERIVED_KEPT_MAX, DERIVED_KEPT_MS } from "../base/limits.ts";
 
 interface Derivation {
@@ -18,7 +18,7 @@ const KEY_BYTES = 32;
 /** By connection, in the order in which they came; one that runs is at its turn until it is done. */
 const waiting = new Map<string, (() => void)[]>();
 const running = new Set<string>();
-const namingKey = randomBytes(KEY_BYTES);
+const namingKey = createSecretKey(randomBytes(KEY_BYTES));
 /** The oldest first. */
 const kept = new Map<string, { readonly key: Uint8Array; readonly timer: NodeJS.Timeout }>();
 

@@ -517,12 +517,8 @@ export class Driver {
       });
       return;
     }
-    client.end();
-    server?.end();
-    setTimeout(() => {
-      client.destroy();
-      server?.destroy();
-    }, FAREWELL_WAIT_MS).unref();
+    client.hangUp(FAREWELL_WAIT_MS);
+    server?.hangUp(FAREWELL_WAIT_MS);
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import { codeOf, ProtocolError } from "../base/errors.ts";
 import { CATALOG_AGE_MS, ESTIMATES_MAX, SESSIONS_MAX } from "../base/limits.ts";
+import type { Connection } from "../model/connection.ts";
 import type { Asked } from "../model/operation.ts";
 import type { LookAnswer, LookQuestion } from "../model/session.ts";
 import { type Backend, type CredentialSource, lookUp } from "./upstream.ts";
@@ -24,6 +25,7 @@ export class Lookups {
   readonly #credentialOf: CredentialSource;
   readonly #known = new Map<string, Known>();
   readonly #running = new Map<string, Promise<LookAnswer>>();
+  readonly #names = new WeakMap<Connection, string>();
   /** When the question of an answer was asked. */
   readonly #asked = new WeakMap<object, number>();
   readonly #superseded: () => void;
@@ -43,7 +45,7 @@ export class Lookups {
       throw new ProtocolError("LOOKUP_NONE", `Cannot look up facts: ${backend.protocol.name} has no lookup`);
     }
     const request = lookupLogin(sessionLogin);
-    const where = JSON.stringify([backend.connection, backend.address, backend.port, request]);
+    const where = JSON.stringify([this.#nameOf(backend.connection), backend.address, backend.port, request]);
     const keys = new WeakMap<object, string>();
     const keyOf = (question: LookQuestion) => {
       let key = keys.get(question as object);
@@ -88,6 +90,16 @@ export class Lookups {
     } finally {
       this.#estimating--;
     }
+  }
+
+  /** All of it: two of one name may differ after a change of the settings. */
+  #nameOf(connection: Connection): string {
+    let name = this.#names.get(connection);
+    if (name === undefined) {
+      name = JSON.stringify(connection);
+      this.#names.set(connection, name);
+    }
+    return name;
   }
 
   #young(key: string): LookAnswer | undefined {

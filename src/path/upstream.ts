@@ -9,6 +9,7 @@ import type { Connection } from "../model/connection.ts";
 import type { LookupMachine, Protocol } from "../model/protocol.ts";
 import type { LookAnswer } from "../model/session.ts";
 import type { Credential, LoginCommand } from "../model/upstream.ts";
+import { within } from "./deadline.ts";
 import { deriveKey } from "./derivations.ts";
 import { clientOptions } from "./tls.ts";
 import { Wire } from "./wire.ts";
@@ -35,11 +36,20 @@ export interface LoggedIn {
  * Fails with a ProtocolError whose message holds no secret and no address but the dialled one. What only the
  * operator may know is in its cause.
  */
-export async function logIn(
+export function logIn(
   backend: Backend,
   request: unknown,
   credentialOf: CredentialSource,
-  signal: AbortSignal = AbortSignal.timeout(LOGIN_WAIT_MS),
+  waitMs = LOGIN_WAIT_MS,
+): Promise<LoggedIn> {
+  return within(waitMs, (signal) => logInUntil(signal, backend, request, credentialOf));
+}
+
+async function logInUntil(
+  signal: AbortSignal,
+  backend: Backend,
+  request: unknown,
+  credentialOf: CredentialSource,
 ): Promise<LoggedIn> {
   const wire = await dial(backend, signal);
   const stop = () => wire.destroy();
@@ -67,14 +77,23 @@ export async function logIn(
 }
 
 /** A login of our own that asks one thing and leaves. */
-export async function lookUp(
+export function lookUp(
   backend: Backend,
   request: unknown,
   machine: LookupMachine,
   credentialOf: CredentialSource,
 ): Promise<LookAnswer> {
-  const signal = AbortSignal.timeout(LOGIN_WAIT_MS + LOOKUP_WAIT_MS);
-  const { wire, unread } = await logIn(backend, request, credentialOf, signal);
+  return within(LOGIN_WAIT_MS + LOOKUP_WAIT_MS, (signal) => lookUpUntil(signal, backend, request, machine, credentialOf));
+}
+
+async function lookUpUntil(
+  signal: AbortSignal,
+  backend: Backend,
+  request: unknown,
+  machine: LookupMachine,
+  credentialOf: CredentialSource,
+): Promise<LookAnswer> {
+  const { wire, unread } = await logInUntil(signal, backend, request, credentialOf);
   try {
     return await new Promise((resolve, reject) => {
       const receive = (bytes: Uint8Array) => {
@@ -98,7 +117,7 @@ export async function lookUp(
 
 /** Tells the backend to cancel; it answers by hanging up. Best effort, as the protocol has it. */
 export async function cancelUpstream(backend: Backend, message: Uint8Array): Promise<void> {
-  const wire = await dial(backend, AbortSignal.timeout(LOGIN_WAIT_MS));
+  const wire = await within(LOGIN_WAIT_MS, (signal) => dial(backend, signal));
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, LOOKUP_WAIT_MS);
     const ended = () => {

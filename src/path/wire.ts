@@ -203,6 +203,14 @@ export class Wire {
     this.#socket.end();
   }
 
+  /** As `end`; a peer that has not hung up as well by then is hung up on. */
+  hangUp(waitMs: number): void {
+    this.end();
+    // Not left to its end: it would keep all of a session for so long.
+    const timer = setTimeout(() => this.destroy(), waitMs).unref();
+    this.#raw.once("close", () => clearTimeout(timer));
+  }
+
   destroy(): void {
     this.#stopReading();
     this.#socket.destroy();
@@ -224,14 +232,15 @@ export class Wire {
     secured.on("data", (bytes: Buffer) => this.#hear(bytes, 0));
     this.#watch(secured);
     return new Promise((resolve, reject) => {
+      const gone = () => reject(new Error("Cannot finish the TLS handshake: the peer went away"));
       secured.once(done, () => {
+        secured.off("end", gone).off("close", gone);
         // whoever waits for the handshake hears of it before it hears what came right behind
         this.#wanted = false;
         secured.pause();
         resolve();
       });
       secured.once("error", reject);
-      const gone = () => reject(new Error("Cannot finish the TLS handshake: the peer went away"));
       secured.once("end", gone).once("close", gone);
     });
   }

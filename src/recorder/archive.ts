@@ -1,13 +1,13 @@
 /**
  * Compresses segments that are closed, one after the other, beside the data path. A recording is complete at any
- * instant: the raw file goes once the compressed one has its name. Sealed segments stay as they are, and small ones.
+ * instant: the raw file goes once the compressed one has its name.
  */
 import { constants } from "node:fs";
-import { open, readFile, rename, stat, unlink } from "node:fs/promises";
+import { open, readFile, rename, unlink } from "node:fs/promises";
 import { promisify } from "node:util";
 import { zstdCompress } from "node:zlib";
 import { codeOf, messageOf } from "../base/errors.ts";
-import { ARCHIVE_BYTES_MIN, ARCHIVE_WAITING_MAX } from "../base/limits.ts";
+import { ARCHIVE_WAITING_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { compressedName, freshName, skippableFrame } from "./files.ts";
 import { beginningOf } from "./segment.ts";
@@ -52,7 +52,6 @@ export function createArchive(log: Log): Archive {
 }
 
 async function archive(file: string): Promise<void> {
-  if ((await stat(file)).size < ARCHIVE_BYTES_MIN) return;
   const raw = await readFile(file);
   const compressed = await compress(raw);
   const fresh = freshName(file);

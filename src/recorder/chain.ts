@@ -4,6 +4,7 @@
  */
 import { mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
+import { codeOf } from "../base/errors.ts";
 import { SEGMENT_AGE_MS, SEGMENT_BYTES_MAX } from "../base/limits.ts";
 import type { Commits } from "../store/commits.ts";
 import { openSegment, type Segment, type WriteBytes } from "../store/segment.ts";
@@ -16,6 +17,8 @@ import type { Sealing } from "./seal.ts";
 export interface ClosedSegment {
   readonly file: string;
   readonly segment: number;
+  /** Of the file. */
+  readonly size: number;
   readonly isSealed: boolean;
   /** Of its last block. */
   readonly hash: Link;
@@ -168,11 +171,10 @@ export class Chain {
     const { sessionId, fileOf, sealing, writeBytes } = this.#options;
     const number = this.#number + 1;
     const file = fileOf(number);
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     const keyId = sealing?.keyId ?? "";
     const head = encodeHead({ sessionId, segment: number, firstSequence, openedMs: atMs, keyId }, this.#link);
     const block = this.#block(records, hashOf(head.block));
-    const segment = openSegment(file, "create", writeBytes);
+    const segment = createSegment(file, writeBytes);
     try {
       segment.write(Buffer.concat([head.preamble, head.block, block]));
     } catch (error) {
@@ -202,8 +204,19 @@ export class Chain {
     this.#options.closed(closed);
   }
 
-  #closing({ file }: Segment): ClosedSegment {
+  #closing({ file, size }: Segment): ClosedSegment {
     const isSealed = this.#options.sealing !== undefined;
-    return { file, segment: this.#number, isSealed, hash: this.#link, sequence: this.#sequence };
+    return { file, segment: this.#number, size, isSealed, hash: this.#link, sequence: this.#sequence };
+  }
+}
+
+/** The first of a day finds no folder. */
+function createSegment(file: string, writeBytes: WriteBytes | undefined): Segment {
+  try {
+    return openSegment(file, "create", writeBytes);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    return openSegment(file, "create", writeBytes);
   }
 }

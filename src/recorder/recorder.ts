@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { UserError } from "../base/errors.ts";
-import { LISTED_ROWS_MAX, RECORD_IDLE_MS, ROOTS_WAITING_MAX } from "../base/limits.ts";
+import { ARCHIVE_BYTES_MIN, LISTED_ROWS_MAX, RECORD_IDLE_MS, ROOTS_WAITING_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { QuotedIn } from "../model/protocol.ts";
 import { createCommits } from "../store/commits.ts";
@@ -147,9 +147,9 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
       sealing: key === undefined ? undefined : createSealing(key.id, sessionKey(key.secret, sessionId)),
       commits: isSettled ? commits : undefined,
       writeBytes: options.writeBytes,
-      closed: ({ file, segment, sequence, hash, isSealed }) => {
+      closed: ({ file, size, segment, sequence, hash, isSealed }) => {
         addRoot({ sessionId, segment, sequence, hash: hexOf(hash), state: "closed" });
-        if (!isSealed) archive.add(file);
+        if (!isSealed && size >= ARCHIVE_BYTES_MIN) archive.add(file);
       },
     });
   }

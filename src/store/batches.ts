@@ -2,7 +2,6 @@
  * Rows that reach the database later, many at a time: a bounded queue in front of one writer. Never
  * blocks its caller; what does not fit, or cannot be written, is counted.
  */
-import { INDEX_WAIT_MS } from "../base/limits.ts";
 
 export interface Batches<Row> {
   /** False: the queue was full and the row is counted as lost. */
@@ -19,6 +18,8 @@ const ROWS_PER_BATCH = 1_000;
 
 export function createBatches<Row>(options: {
   readonly rowsMax: number;
+  /** How long a row waits for others. */
+  readonly waitMs: number;
   readonly write: (rows: readonly Row[]) => Promise<void>;
   readonly failed: (error: unknown, rows: number) => void;
 }): Batches<Row> {
@@ -60,7 +61,8 @@ export function createBatches<Row>(options: {
       }
       queue.push(row);
       // A timer that keeps no process alive: whoever stops it in order calls flush.
-      timer ??= setTimeout(start, INDEX_WAIT_MS).unref();
+      if (queue.length >= ROWS_PER_BATCH) void start();
+      else timer ??= setTimeout(start, options.waitMs).unref();
       return true;
     },
     get lost() {

@@ -36,7 +36,7 @@ export type WriteBytes = (fd: number, bytes: Uint8Array, offset: number, length:
 export function openSegment(file: string, how: "create" | "append", writeBytes: WriteBytes = writeSync): Segment {
   const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   const fd = openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | (how === "create" ? O_EXCL : 0), 0o600);
-  let size = fstatSync(fd).size;
+  let size = how === "create" ? 0 : fstatSync(fd).size;
   let broken = false;
   let open = true;
   let syncing = 0;

@@ -3,7 +3,7 @@
  * batches and rebuilt from the recordings when lost; what was asked in them is in the recordings alone.
  */
 import { UserError } from "../base/errors.ts";
-import { EVENTS_QUEUED_MAX, LISTED_ROWS_MAX } from "../base/limits.ts";
+import { EVENTS_QUEUED_MAX, INDEX_WAIT_MS, LISTED_ROWS_MAX } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import { createBatches } from "./batches.ts";
 import type { Database, SqlValue } from "./database.ts";
@@ -73,6 +73,7 @@ export function createSessionStore(database: Database, log: Log): SessionStore {
   // Carries ids only: the row written is the newest one put, so a busy session costs one row a batch.
   const changed = createBatches<string>({
     rowsMax: EVENTS_QUEUED_MAX,
+    waitMs: INDEX_WAIT_MS,
     write: async (ids) => {
       const rows = ids.flatMap((id) => sessions.get(id) ?? []);
       for (const id of ids) sessions.delete(id);

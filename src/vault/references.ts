@@ -2,8 +2,7 @@
  * Secrets that live elsewhere: a file, the daemon's environment, a systemd credential. Each is read when
  * it is needed and never kept, so that changing it there is all a rotation takes.
  */
-import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf, UserError } from "../base/errors.ts";
 import { SECRET_BYTES_MAX } from "../base/limits.ts";
@@ -30,7 +29,7 @@ export function describeReference(reference: SecretReference): string {
  * The secret's bytes in a buffer of their own; the caller wipes it. One line end at the end of a file is
  * not part of the secret. Throws UserError VAULT_SECRET_UNREADABLE, VAULT_SECRET_MODE.
  */
-export async function readReference(reference: SecretReference, environment: Environment): Promise<Buffer> {
+export function readReference(reference: SecretReference, environment: Environment): Buffer {
   if ("file" in reference) return readSecretFile(reference.file);
   if ("env" in reference) {
     const value = environment(reference.env);
@@ -55,12 +54,13 @@ export async function readReference(reference: SecretReference, environment: Env
   return readSecretFile(join(folder, reference.systemd));
 }
 
-async function readSecretFile(file: string): Promise<Buffer> {
-  let handle: FileHandle | undefined;
+/** At once, as recordings are written: four turns of the thread pool would cost a login more than all else of the vault. */
+function readSecretFile(file: string): Buffer {
+  let fd: number | undefined;
   try {
     // O_NONBLOCK: a pipe in the file's place must not hold the login.
-    handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
-    return await readSecret(file, handle);
+    fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    return readSecret(file, fd);
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
     const remedy =
@@ -69,12 +69,12 @@ async function readSecretFile(file: string): Promise<Buffer> {
         : `Make ${file} readable for the user of the daemon and for nobody else (mode 0600)`;
     throw unreadable(`file ${file}: ${codeOf(cause)}`, remedy, { cause });
   } finally {
-    await handle?.close();
+    if (fd !== undefined) closeSync(fd);
   }
 }
 
-async function readSecret(file: string, handle: FileHandle): Promise<Buffer> {
-  const { mode, size } = await handle.stat();
+function readSecret(file: string, fd: number): Buffer {
+  const { mode, size } = fstatSync(fd);
   if ((mode & constants.S_IFMT) !== constants.S_IFREG) {
     throw unreadable(`file ${file}: not a regular file`, "Refer to a file that holds the secret and nothing else");
   }
@@ -93,7 +93,7 @@ async function readSecret(file: string, handle: FileHandle): Promise<Buffer> {
   try {
     let length = 0;
     while (length < bytes.length) {
-      const { bytesRead } = await handle.read(bytes, length, bytes.length - length);
+      const bytesRead = readSync(fd, bytes, length, bytes.length - length, null);
       if (bytesRead === 0) break;
       length += bytesRead;
     }

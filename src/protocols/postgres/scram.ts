@@ -2,7 +2,7 @@
  * The client's half of SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677, RFC 5929), with the
  * server's signature verified. Pure: the nonce comes from outside. Keys are wiped where they can be.
  */
-import { createHash, createHmac, timingSafeEqual, X509Certificate } from "node:crypto";
+import { createHash, hash, timingSafeEqual, X509Certificate } from "node:crypto";
 import { ProtocolError } from "../../base/errors.ts";
 
 /** RFC 7677; a rogue server that asks for less makes a cheap guess of what it gets. */
@@ -84,7 +84,7 @@ export class Scram {
     const message = `${this.#firstBare()},${text},${withoutProof}`;
     const clientKey = hmac(salted, "Client Key");
     const serverKey = hmac(salted, "Server Key");
-    const storedKey = createHash("sha256").update(clientKey).digest();
+    const storedKey = sha256(clientKey);
     const proof = hmac(storedKey, message);
     for (let at = 0; at < proof.length; at++) proof[at] = (proof[at] as number) ^ (clientKey[at] as number);
     this.#serverSignature = hmac(serverKey, message);
@@ -147,9 +147,34 @@ function attribute(text: string, name: string): string | undefined {
     ?.slice(2);
 }
 
+/**
+ * HMAC-SHA-256 (RFC 2104) with a key of no more than a block. By hand: `createHmac` copies the key to where nobody can wipe it,
+ * and takes six times as long.
+ */
 function hmac(key: Uint8Array, text: string): Buffer {
-  return createHmac("sha256", key).update(text).digest();
+  const message = Buffer.from(text);
+  const inner = Buffer.alloc(BLOCK_BYTES + message.length, INNER_PAD);
+  const outer = Buffer.alloc(BLOCK_BYTES + HASH_BYTES, OUTER_PAD);
+  inner.set(message, BLOCK_BYTES);
+  for (let at = 0; at < key.length; at++) {
+    inner[at] = (inner[at] as number) ^ (key[at] as number);
+    outer[at] = (outer[at] as number) ^ (key[at] as number);
+  }
+  outer.set(sha256(inner), BLOCK_BYTES);
+  const mac = sha256(outer);
+  inner.fill(0);
+  outer.fill(0);
+  return mac;
 }
+
+function sha256(bytes: Uint8Array): Buffer {
+  return hash("sha256", bytes, "buffer");
+}
+
+const BLOCK_BYTES = 64;
+const HASH_BYTES = 32;
+const INNER_PAD = 0x36;
+const OUTER_PAD = 0x5c;
 
 /** tls-server-end-point (RFC 5929): the certificate hashed as it was signed, but at least with SHA-256. */
 function serverEndPoint(certificate: Uint8Array): Buffer | undefined {
