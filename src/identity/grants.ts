@@ -73,6 +73,7 @@ export class Grants {
 
   /** Why an agent may not reach a connection; undefined: a grant of its covers that, or none is asked for. */
   refusal(agent: Agent, cgroupId: bigint, connection: string): string | undefined {
+    if (this.terms === undefined) return undefined; // the clock since boot is a file
     return this.#refusal(agent, cgroupId, connection, [], this.#now());
   }
 

@@ -1,4 +1,5 @@
 /** TLS on both legs: leaves of the local CA towards agents, full verification towards backends. */
+import { constants } from "node:crypto";
 import { isIP } from "node:net";
 import {
   type ConnectionOptions,
@@ -46,7 +47,9 @@ const contexts = new WeakMap<Leaf, SecureContext>();
 function contextOf(leaf: Leaf): SecureContext {
   let context = contexts.get(leaf);
   if (context === undefined) {
-    context = createSecureContext({ cert: leaf.certPem, key: leaf.keyPem, minVersion: "TLSv1.2" });
+    // Without tickets: nobody resumes what is judged anew each time, and no key of theirs is left to lose.
+    const secureOptions = constants.SSL_OP_NO_TICKET;
+    context = createSecureContext({ cert: leaf.certPem, key: leaf.keyPem, minVersion: "TLSv1.2", secureOptions });
     contexts.set(leaf, context);
   }
   return context;

@@ -16,6 +16,8 @@ import { BudgetError, EvaluationError } from "./values.ts";
 export interface Condition {
   /** Answers of a condition that reads time are not kept. */
   readonly readsTime: boolean;
+  /** Whether another subject may get another answer. A variable of its own counts as well. */
+  readonly readsSubject: boolean;
   /** What it says for every fact there can be, where that is plain: it reads none. */
   readonly always: boolean | undefined;
   readonly comparisons: readonly Comparison[];
@@ -91,6 +93,7 @@ export function compileCondition(text: string, checkers: readonly Checker[]): Co
     roots,
     conjuncts: new Set(conjunctsOf(ast).map(spelled)),
     readsTime: traits.names.has("time"),
+    readsSubject: [...traits.names].some((name) => (roots.get(name) ?? "subject") === "subject"),
     comparisons: traits.comparisons,
     always: traits.names.size === 0 ? constantOf(run) : alwaysOf(ast),
     excludes: (subject) => tests.some((test) => evaluate(test, subject, NO_FACTS, NO_FACTS) === false),

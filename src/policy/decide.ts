@@ -4,7 +4,6 @@
  */
 
 import type { Clock } from "../base/clock.ts";
-import { REVEALS_KEPT_MAX } from "../base/limits.ts";
 import type { Approval, Decision, Refusal, RuleName, ShadowEffect } from "../model/decision.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Limited } from "../model/limit.ts";
@@ -15,6 +14,7 @@ import { mintPermit, mintStandingPermit, type Permit, type StandingPermit } from
 import { misfit, REVEAL, type SubjectConnection, subjectFacts, timeFacts } from "./facts.ts";
 import { Ledger, type Room } from "./ledger.ts";
 import { STYLES } from "./outcomes.ts";
+import { type Revealed, type Reveals, revealsFor } from "./reveals.ts";
 import type { Covering, RuleIndex } from "./rule.ts";
 import { type Answer, type CoveringLimit, joinTerms, judgeOperation, matchRule, type Ruling } from "./ruling.ts";
 
@@ -87,11 +87,6 @@ export function createJudge(index: RuleIndex, policy: string, subject: Subject):
 type Refused = Exclude<Answer, { kind: "allow" | "hold" }>;
 type Held = Extract<Answer, { kind: "hold" }>;
 
-interface Revealed {
-  readonly style: MaskStyle | undefined;
-  readonly shadows: readonly { readonly rule: RuleName; readonly style: MaskStyle }[];
-}
-
 class PolicyJudge implements Judge {
   readonly policy: string;
   readonly #index: RuleIndex;
@@ -102,7 +97,7 @@ class PolicyJudge implements Judge {
   readonly #covering = new Map<string, Covering>();
   /** By identity: operations are frozen and shared where their facts are equal. */
   readonly #decided = new WeakMap<Operation, Ruling>();
-  readonly #revealed = new Map<string, Revealed>();
+  readonly #reveals: Reveals;
   readonly #revealReadsTime: boolean;
   /** Limits of rows and bytes that something of this session came under, by their rules. */
   readonly #carried = new Map<RuleName, Limited & CoveringLimit>();
@@ -114,6 +109,7 @@ class PolicyJudge implements Judge {
     this.#subject = subject;
     this.#facts = subjectFacts(sessionId, agent, origin, connection);
     this.#room = room ?? new Ledger(clock).session(agent.name, connection.name);
+    this.#reveals = revealsFor(index);
     this.#revealReadsTime = this.#coveringOf(REVEAL)?.readsTime ?? false;
   }
 
@@ -275,13 +271,7 @@ class PolicyJudge implements Judge {
     const facts = { column: { schema, table, name, labels }, detector };
     if (this.#revealReadsTime) return this.#styleOf(facts);
     const key = JSON.stringify([schema, table, name, detector, ...labels]);
-    const kept = this.#revealed.get(key);
-    if (kept !== undefined) return kept;
-    const revealed = this.#styleOf(facts);
-    // A full cache starts anew: cheaper than order, and one answer costs microseconds.
-    if (this.#revealed.size >= REVEALS_KEPT_MAX) this.#revealed.clear();
-    this.#revealed.set(key, revealed);
-    return revealed;
+    return this.#reveals.of(key, () => this.#styleOf(facts));
   }
 
   #styleOf(facts: Facts): Revealed {

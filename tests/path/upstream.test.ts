@@ -64,7 +64,7 @@ test("a protocol that has nothing to say gets the wire as it is, and no credenti
   await until(() => heard === "220 ready", "the server's first words");
 });
 
-const failures: readonly { name: string; serve: (socket: Socket) => void; code: string; signal?: () => AbortSignal }[] =
+const failures: readonly { name: string; serve: (socket: Socket) => void; code: string; waitMs?: number }[] =
   [
     { name: "the backend refuses", serve: (socket) => socket.write("no BAD_PASSWORD\n"), code: "BAD_PASSWORD" },
     { name: "the backend hangs up", serve: (socket) => socket.end(), code: "UPSTREAM_CLOSED" },

@@ -141,6 +141,10 @@ export class PostgresLogin implements LoginMachine {
         continue;
       }
       if (this.#isAuthenticated) this.#hear(frame);
+      if (frame[0] === SERVER.parameterStatus) {
+        this.#parameter(new BodyReader(frame, HEADER_BYTES, frame.length));
+        continue;
+      }
       let answer: LoginCommand | undefined;
       this.#parser.parse(frame, (message) => {
         answer = this.#message(message);
@@ -162,6 +166,12 @@ export class PostgresLogin implements LoginMachine {
     body.done();
     this.#hasNegotiated = true;
     this.#minor = minor;
+  }
+
+  /** A login has a dozen of them. */
+  #parameter(body: BodyReader): void {
+    this.#parameters.push([body.text(), body.text()]);
+    body.done();
   }
 
   /** What the client is to hear as well. */
@@ -194,11 +204,6 @@ export class PostgresLogin implements LoginMachine {
         return toServer(serialize.password(this.#md5((message as AuthenticationMD5Password).salt)));
       case "authenticationCleartextPassword":
         return toServer(serialize.password(this.#weak("its password in the clear").toString()));
-      case "parameterStatus": {
-        const { parameterName, parameterValue } = message as ParameterStatusMessage;
-        this.#parameters.push([parameterName, parameterValue]);
-        return undefined;
-      }
       case "backendKeyData":
       case "notice":
         return undefined;
