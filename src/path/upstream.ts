@@ -83,7 +83,9 @@ export function lookUp(
   machine: LookupMachine,
   credentialOf: CredentialSource,
 ): Promise<LookAnswer> {
-  return within(LOGIN_WAIT_MS + LOOKUP_WAIT_MS, (signal) => lookUpUntil(signal, backend, request, machine, credentialOf));
+  return within(LOGIN_WAIT_MS + LOOKUP_WAIT_MS, (signal) =>
+    lookUpUntil(signal, backend, request, machine, credentialOf),
+  );
 }
 
 async function lookUpUntil(

@@ -206,6 +206,7 @@ export class Wire {
   /** As `end`; a peer that has not hung up as well by then is hung up on. */
   hangUp(waitMs: number): void {
     this.end();
+    if (this.#raw.closed) return;
     // Not left to its end: it would keep all of a session for so long.
     const timer = setTimeout(() => this.destroy(), waitMs).unref();
     this.#raw.once("close", () => clearTimeout(timer));

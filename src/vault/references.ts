@@ -89,7 +89,8 @@ function readSecret(file: string, fd: number): Buffer {
     throw unreadable(`file ${file}: ${size} bytes, more than ${SECRET_BYTES_MAX}`, "Refer to the secret's own file");
   }
   // Never from the shared pool: what is wiped must be all there was.
-  const bytes = Buffer.alloc(SECRET_BYTES_MAX + 1);
+  const most = size === 0 ? SECRET_BYTES_MAX : size; // some file systems tell no size
+  const bytes = Buffer.alloc(most + 1);
   try {
     let length = 0;
     while (length < bytes.length) {
@@ -97,7 +98,7 @@ function readSecret(file: string, fd: number): Buffer {
       if (bytesRead === 0) break;
       length += bytesRead;
     }
-    if (length > SECRET_BYTES_MAX) throw unreadable(`file ${file}: it grew while read`, "Try again");
+    if (length > most) throw unreadable(`file ${file}: it grew while read`, "Try again");
     if (bytes[length - 1] === 0x0a) length -= bytes[length - 2] === 0x0d ? 2 : 1;
     if (length <= 0) throw unreadable(`file ${file}: it is empty`, `Write the secret into ${file}`);
     const secret = Buffer.alloc(length);

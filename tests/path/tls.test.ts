@@ -9,7 +9,7 @@ import type { Address } from "../../src/model/address.ts";
 import type { Connection, UpstreamTls } from "../../src/model/connection.ts";
 import { clientOptions, type Leaf, leafNames, serverOptions } from "../../src/path/tls.ts";
 import { makeCertificate } from "../kit/certificate.ts";
-import { acceptedWire, dialledWire } from "./kit.ts";
+import { acceptedWire, dialledWire, until } from "./kit.ts";
 
 const server = { cert: "", key: "", ca: "" };
 before(() => {
@@ -164,3 +164,29 @@ test("a name for which there can be no leaf ends the handshake, nothing else", a
   };
   await assert.rejects(guarded(t, "bad.example", leafFor));
 });
+
+for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+  test(`an agent cannot take up a session of ${version} again: each connection proves the leaf anew`, async (t) => {
+    const leaf = { certPem: server.cert, keyPem: server.key };
+    const connect = async (session?: Buffer) => {
+      const { client: raw, wire } = await acceptedWire(t);
+      const sessions: Buffer[] = [];
+      const client = tlsConnect({ socket: raw, ca: server.ca, servername: "db.example", maxVersion: version, session });
+      client.on("session", (one: Buffer) => sessions.push(one));
+      t.after(() => client.destroy());
+      const heard = once(client, "secureConnect");
+      const options = await serverOptions(async () => leaf, ["db.example"], undefined);
+      await Promise.all([wire.secureAsServer(options, new Uint8Array()), heard]);
+      wire.start({ bytes: () => {}, ended: () => {}, drained: () => {} });
+      wire.write(Buffer.from("what comes behind the handshake"));
+      await once(client, "data");
+      // By TLS 1.3 what could be taken up comes behind the handshake.
+      if (version === "TLSv1.3") await until(() => sessions.length > 0, "what the client could show again");
+      assert.equal(client.getProtocol(), version, "control");
+      return { isReused: client.isSessionReused(), session: sessions.at(-1) ?? client.getSession() };
+    };
+    const { session } = await connect();
+    assert.ok(session !== undefined, "control: the client has something to show");
+    assert.equal((await connect(session)).isReused, false);
+  });
+}

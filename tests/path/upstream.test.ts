@@ -64,22 +64,21 @@ test("a protocol that has nothing to say gets the wire as it is, and no credenti
   await until(() => heard === "220 ready", "the server's first words");
 });
 
-const failures: readonly { name: string; serve: (socket: Socket) => void; code: string; waitMs?: number }[] =
-  [
-    { name: "the backend refuses", serve: (socket) => socket.write("no BAD_PASSWORD\n"), code: "BAD_PASSWORD" },
-    { name: "the backend hangs up", serve: (socket) => socket.end(), code: "UPSTREAM_CLOSED" },
-    {
-      name: "the backend resets",
-      serve: (socket) => socket.once("data", () => socket.resetAndDestroy()),
-      code: "UPSTREAM_CLOSED",
-    },
-    {
-      name: "the backend says nothing in time",
-      serve: () => {},
-      code: "UPSTREAM_TIMEOUT",
-      waitMs: 20,
-    },
-  ];
+const failures: readonly { name: string; serve: (socket: Socket) => void; code: string; waitMs?: number }[] = [
+  { name: "the backend refuses", serve: (socket) => socket.write("no BAD_PASSWORD\n"), code: "BAD_PASSWORD" },
+  { name: "the backend hangs up", serve: (socket) => socket.end(), code: "UPSTREAM_CLOSED" },
+  {
+    name: "the backend resets",
+    serve: (socket) => socket.once("data", () => socket.resetAndDestroy()),
+    code: "UPSTREAM_CLOSED",
+  },
+  {
+    name: "the backend says nothing in time",
+    serve: () => {},
+    code: "UPSTREAM_TIMEOUT",
+    waitMs: 20,
+  },
+];
 for (const { name, serve, code, waitMs } of failures) {
   test(`when ${name}, the login fails with ${code}, the wire is closed and the credential wiped`, async (t) => {
     const sockets: Socket[] = [];

@@ -291,3 +291,30 @@ test("a handshake with a peer that speaks no TLS fails", async (t) => {
   client.write("GET / HTTP/1.1\r\n\r\n");
   await assert.rejects(wire.secureAsServer(credentials, new Uint8Array()));
 });
+
+test("a wire that hangs up says what waits and is closed when its peer does not hang up in time", async (t) => {
+  const { client, wire } = await acceptedWire(t);
+  listen(wire);
+  const answer = reader(client);
+  wire.write(Buffer.from("farewell"));
+  wire.hangUp(50);
+  await until(() => answer.ended(), "the end of our side");
+  assert.equal(answer.text(), "farewell");
+  const talk = setInterval(() => client.write("I am still here"), 10); // a reset answers it once the wire is closed
+  t.after(() => clearInterval(talk));
+  await until(() => client.destroyed, "the end of the connection");
+});
+
+test("nothing is kept for a wire that has hung up and whose peer has too", async (t) => {
+  const { client, wire } = await acceptedWire(t);
+  listen(wire);
+  const cleared = t.mock.method(globalThis, "clearTimeout");
+  const set = t.mock.method(globalThis, "setTimeout");
+  wire.hangUp(60_000);
+  const timer = set.mock.calls.find(({ arguments: [, ms] }) => ms === 60_000)?.result;
+  assert.ok(timer !== undefined, "control");
+  const isCleared = () => cleared.mock.calls.some(({ arguments: [one] }) => one === timer);
+  assert.equal(isCleared(), false, "control");
+  client.end();
+  await until(isCleared, "the end of the wait");
+});

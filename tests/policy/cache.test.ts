@@ -322,3 +322,37 @@ test("over any sequence of questions what is kept answers as a fresh look does",
     { numRuns: 60 },
   );
 });
+
+test("what is revealed to one session is not kept for another that rules tell apart, nor for another policy", () => {
+  const rules = (when: string) =>
+    `rules: [{ name: m, on: reveal, when: ${JSON.stringify(when)}, mask: { style: redact } }]`;
+  const column = { schema: "s", table: "t", name: "c", labels: ["pii"] };
+  const other = { agent: { ...subjectOf().agent, name: "bot" }, sessionId: "s2" };
+  const apart: readonly (readonly [when: string, one: string | undefined, other: string | undefined])[] = [
+    ['agent.name == "ci"', "redact", undefined],
+    [`session.id == "${subjectOf().sessionId}" && "pii" in column.labels`, "redact", undefined],
+    ['column.labels.exists(l, l == "pii" && agent.name == "bot")', undefined, "redact"],
+    ['"pii" in column.labels', "redact", "redact"],
+  ];
+  for (const [when, one, another] of apart) {
+    const policy = policyOf(rules(when));
+    const reveal = (changes: Parameters<typeof subjectOf>[0]) => policy.judge(subjectOf(changes)).reveal(column, "");
+    assert.deepEqual([reveal({}), reveal(other), reveal({})], [one, another, one], when);
+  }
+  assert.equal(policyOf(rules("'payment' in column.labels")).judge(subjectOf()).reveal(column, ""), undefined);
+});
+
+test("a rule in shadow is told to each session, also where its answer is kept for all", () => {
+  const policy = policyOf(
+    `rules: [{ name: m, on: reveal, shadow: true, when: "'pii' in column.labels", mask: { style: redact } }]`,
+  );
+  const told: string[] = [];
+  for (const sessionId of ["one", "two"]) {
+    const subject = subjectOf({
+      sessionId,
+      shadowMask: (rule, style) => void told.push(`${sessionId} ${rule} ${style}`),
+    });
+    policy.judge(subject).reveal({ schema: "s", table: "t", name: "c", labels: ["pii"] }, "");
+  }
+  assert.deepEqual(told, ["one m redact", "two m redact"]);
+});
