@@ -52,8 +52,11 @@ export class CurrentJudge {
 
 /** The strictest that policy asks for any column that the value depends on. */
 export function styleOf(column: ColumnFacts, detector: string, judge: Judge): MaskStyle | undefined {
-  const sources = column.sources ?? [column];
-  const style = sources.map((source) => judge.reveal(source, detector)).reduce(strictest, undefined);
+  const { sources } = column;
+  const style =
+    sources === undefined
+      ? judge.reveal(column, detector)
+      : sources.map((source) => judge.reveal(source, detector)).reduce(strictest, undefined);
   // A part of a made value, or equal hashes of parts, could tell a part of the column that the column's own mask hides.
   return column.isMade === true && detector === "" && style !== undefined ? strictest(style, "redact") : style;
 }
