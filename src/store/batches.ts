@@ -60,9 +60,12 @@ export function createBatches<Row>(options: {
         return false;
       }
       queue.push(row);
+      if (queue.length === ROWS_PER_BATCH) {
+        clearTimeout(timer); // no others are waited for any more
+        timer = undefined;
+      }
       // A timer that keeps no process alive: whoever stops it in order calls flush.
-      if (queue.length >= ROWS_PER_BATCH) void start();
-      else timer ??= setTimeout(start, options.waitMs).unref();
+      timer ??= setTimeout(start, queue.length < ROWS_PER_BATCH ? options.waitMs : 0).unref();
       return true;
     },
     get lost() {
