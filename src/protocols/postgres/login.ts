@@ -9,7 +9,6 @@ import type {
   AuthenticationMD5Password,
   BackendMessage,
   DatabaseError,
-  ParameterStatusMessage,
   ReadyForQueryMessage,
 } from "pg-protocol/dist/messages.js";
 import { Parser } from "pg-protocol/dist/parser.js";
