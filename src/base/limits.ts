@@ -104,8 +104,8 @@ export const SETTINGS_BYTES_MAX = 1024 * 1024;
 export const POLICY_RULES_MAX = 10_000;
 /** Evaluation budget of one condition: elements that a macro may visit. */
 export const CONDITION_STEPS_MAX = 100_000;
-/** Answers of one session, or of one policy, on how to mask a column or a finding: about 100 bytes each. */
-export const REVEALS_KEPT_MAX = 4_096;
+/** Columns for which a session, or a policy, keeps its answers on how to mask them and what detectors find: about 1 KiB each. */
+export const REVEALED_COLUMNS_MAX = 512;
 /** Audit events that may wait for the index, and for the journal; more are counted as lost and the count is an event itself. */
 export const EVENTS_QUEUED_MAX = 100_000;
 /** Events that one write appends to the journal: some hundred KiB. */

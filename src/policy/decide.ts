@@ -267,11 +267,11 @@ class PolicyJudge implements Judge {
   }
 
   #reveal(column: Pick<ColumnFacts, "schema" | "table" | "name" | "labels">, detector: string): Revealed {
-    const { schema, table, name, labels } = column;
-    const facts = { column: { schema, table, name, labels }, detector };
-    if (this.#revealReadsTime) return this.#styleOf(facts);
-    const key = JSON.stringify([schema, table, name, detector, ...labels]);
-    return this.#reveals.of(key, () => this.#styleOf(facts));
+    const find = () => {
+      const { schema, table, name, labels } = column;
+      return this.#styleOf({ column: { schema, table, name, labels }, detector });
+    };
+    return this.#revealReadsTime ? find() : this.#reveals.of(column, detector, find);
   }
 
   #styleOf(facts: Facts): Revealed {

@@ -2,9 +2,9 @@
  * Answers to `reveal` that are kept: of one session, or of all that a policy judges where its rules on `reveal` read nothing
  * of who asks. A session of one statement asks some forty times, and would pay for all of them.
  */
-import { REVEALS_KEPT_MAX } from "../base/limits.ts";
+import { REVEALED_COLUMNS_MAX } from "../base/limits.ts";
 import type { RuleName } from "../model/decision.ts";
-import type { MaskStyle } from "../model/mask.ts";
+import type { ColumnFacts, MaskStyle } from "../model/mask.ts";
 import { REVEAL } from "./facts.ts";
 import type { RuleIndex } from "./rule.ts";
 
@@ -13,18 +13,37 @@ export interface Revealed {
   readonly shadows: readonly { readonly rule: RuleName; readonly style: MaskStyle }[];
 }
 
-export class Reveals {
-  readonly #kept = new Map<string, Revealed>();
+type Column = Pick<ColumnFacts, "schema" | "table" | "name" | "labels">;
+/** By detector, of which there are few. */
+type Answers = Map<string, Revealed>;
 
-  /** `key` names all that was asked of. */
-  of(key: string, find: () => Revealed): Revealed {
-    const kept = this.#kept.get(key);
+export class Reveals {
+  readonly #kept = new Map<string, Answers>();
+  /** Asked of last: a column is asked of with each detector in turn, and its key costs more than an answer that is kept. */
+  #column: Column | undefined;
+  #answers: Answers = new Map();
+
+  of(column: Column, detector: string, find: () => Revealed): Revealed {
+    if (column !== this.#column) {
+      this.#column = column;
+      this.#answers = this.#answersOf(column);
+    }
+    const kept = this.#answers.get(detector);
     if (kept !== undefined) return kept;
     const found = find();
-    // A full cache starts anew: cheaper than order, and one answer costs microseconds.
-    if (this.#kept.size >= REVEALS_KEPT_MAX) this.#kept.clear();
-    this.#kept.set(key, found);
+    this.#answers.set(detector, found);
     return found;
+  }
+
+  #answersOf({ schema, table, name, labels }: Column): Answers {
+    const key = JSON.stringify([schema, table, name, ...labels]);
+    const kept = this.#kept.get(key);
+    if (kept !== undefined) return kept;
+    // A full cache starts anew: cheaper than order, and one answer costs microseconds.
+    if (this.#kept.size >= REVEALED_COLUMNS_MAX) this.#kept.clear();
+    const answers: Answers = new Map();
+    this.#kept.set(key, answers);
+    return answers;
   }
 }
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createSecretKey } from "node:crypto";
 import { before, test } from "node:test";
 import fc from "fast-check";
+import { REVEALED_COLUMNS_MAX } from "../../src/base/limits.ts";
 import { replaceText } from "../../src/masking/replace.ts";
 import type { DataLabels } from "../../src/model/connection.ts";
 import { type CatalogRelation, catalogFacts } from "../../src/protocols/postgres/catalog.ts";
@@ -268,6 +269,11 @@ test("how a column is masked is not kept over its labels, the detector or the ti
     ["email", "", "email"].map((one) => byDetector.reveal(column([]), one)),
     ["redact", undefined, "redact"],
   );
+  const [marked, plain] = [column(["pii"]), column([])]; // the same objects, in turn
+  assert.deepEqual(
+    [marked, plain, marked].map((one) => byLabel.reveal(one, "")),
+    ["redact", undefined, "redact"],
+  );
   const byTime = policyOf(rules("time.hour < 18")).judge(subjectOf({ clock: { nowMs: () => nowMs } }));
   assert.equal(byTime.reveal(column([]), ""), "redact");
   nowMs = Date.UTC(2025, 0, 15, 18);
@@ -340,6 +346,18 @@ test("what is revealed to one session is not kept for another that rules tell ap
     assert.deepEqual([reveal({}), reveal(other), reveal({})], [one, another, one], when);
   }
   assert.equal(policyOf(rules("'payment' in column.labels")).judge(subjectOf()).reveal(column, ""), undefined);
+});
+
+test("what is revealed of more columns than are kept is what a fresh look says", () => {
+  const judge = policyOf(
+    `rules: [{ name: m, on: reveal, when: column.name.endsWith("7"), mask: { style: redact } }]`,
+  ).judge(subjectOf());
+  for (const round of [1, 2]) {
+    for (let at = 0; at < REVEALED_COLUMNS_MAX + 20; at++) {
+      const column = { schema: "s", table: "t", name: `c${at}`, labels: [] };
+      assert.equal(judge.reveal(column, ""), at % 10 === 7 ? "redact" : undefined, `round ${round}, ${at}`);
+    }
+  }
 });
 
 test("a rule in shadow is told to each session, also where its answer is kept for all", () => {
