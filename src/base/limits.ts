@@ -39,6 +39,9 @@ export const FORMS_MAX = 32;
 export const FORM_BYTES_MAX = 4 * 1024;
 /** Analyses kept per process, by exact text and by literal-free shape: about 2 KiB each. */
 export const ANALYSES_MAX = 4_096;
+/** Pairs of a database and a user that sessions asked to reach: few but for who tries names, and those need nothing kept. */
+export const ENTRANCES_MAX = 256;
+export const ENTRANCES_CHARACTERS_MAX = 64 * 1024;
 /** A text longer than this is analysed anew each time rather than kept. */
 export const ANALYSIS_TEXT_MAX = 16 * 1024;
 /** Bytes that may wait for a slow peer before the other side is no longer read. */

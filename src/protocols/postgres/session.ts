@@ -17,6 +17,7 @@ import { type Next, nextOf, nextOfCopy } from "./boundaries.ts";
 import { type CatalogFacts, hasLabels, isCatalogFacts, type PostgresQuestion, updated } from "./catalog.ts";
 import { HEADER_BYTES, Inlet, type UnreadBudget } from "./codec.ts";
 import { Doorway, unencrypted } from "./doorway.ts";
+import { connectAsked } from "./entrance.ts";
 import { type ErrorScrub, scrubError } from "./errors.ts";
 import { Forms } from "./forms.ts";
 import { type Greeting, greetingBytes, sqlState, unguardable } from "./greeting.ts";
@@ -283,8 +284,7 @@ export class PostgresSession implements Session {
     const { user, database } = startup;
     this.#startup = startup;
     this.#phase = "connecting";
-    const operation = { actions: [{ name: "connect", facts: { database, user } }] };
-    this.#ask([{ operation, text: `connect to ${database}` }], new Uint8Array(), { kind: "connect", startup });
+    this.#ask(connectAsked(database, user), new Uint8Array(), { kind: "connect", startup });
   }
 
   #loggedIn(greeting: Greeting): void {
