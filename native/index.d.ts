@@ -254,15 +254,20 @@ export interface RelayPermit {
 
 /** What a standing permit covers and how it is recorded. Kinds of parts: src/model/form.ts. */
 export interface RelayPermitSpec {
-  readonly request: readonly { readonly type: number; readonly parts: readonly (Uint8Array | "integer" | "value")[] }[];
+  readonly request: readonly {
+    readonly type: number;
+    readonly parts: readonly (Uint8Array | "integer" | "value" | "int2" | "int4" | "int8")[];
+  }[];
   readonly answer: readonly Uint8Array[];
   readonly hasRows: boolean;
   /** "": the text of the Query itself. */
   readonly text: string;
   readonly action: Uint8Array;
   readonly decision: Uint8Array;
-  /** Nothing is ever found in the Query's text, whatever its integers are: it is not asked about. Absent: it may be. */
-  readonly isClean?: boolean;
+  /** No word in the Query's text says what a number is: only numbers that tell by themselves are asked about. Absent: one may. */
+  readonly isWordless?: boolean;
+  /** What a group of it leaves behind is told by `left`. */
+  readonly leaves?: boolean;
 }
 
 /** The end of a recording's segment file; `link` is a SHA-256 as a text of 32 characters below 256. */
@@ -312,6 +317,8 @@ export interface RelayReturned {
     readonly isComplete: boolean;
     readonly outcome: string;
   }[];
+  /** The permit of the last answered group that `leaves` something. */
+  readonly left: number | undefined;
   /** Not in the recording yet. */
   readonly answers: readonly {
     readonly askId: number;

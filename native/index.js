@@ -183,7 +183,7 @@ export class Receiver {
 }
 
 /** What is open in a form, as relay_binding.cc has it. */
-const PLACES = { integer: 0, value: 1 };
+const PLACES = { integer: 0, value: 1, int2: 2, int4: 3, int8: 4 };
 
 export class Relay {
   #binding;
@@ -193,7 +193,7 @@ export class Relay {
     this.#binding = new addon.RelayBinding(([flow, why]) => giveBack(flow, why), callable("vouch", vouch));
   }
 
-  permit({ request, answer, hasRows, text, action, decision, isClean }) {
+  permit({ request, answer, hasRows, leaves, text, action, decision, isWordless }) {
     return this.#binding.permit(
       request.map(({ type, parts }) => [
         integer("type", type, 0, 255),
@@ -204,7 +204,8 @@ export class Relay {
       Buffer.from(string("text", text)),
       bytes("action", action),
       bytes("decision", decision),
-      isClean === true,
+      isWordless === true,
+      leaves === true,
     );
   }
 

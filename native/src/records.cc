@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 
 // Of OpenSSL's interface, which Node exports; its headers do not come with the packages that a build needs. The
 // functions are deprecated in favour of EVP, whose set-up costs as much as the hash of a block.
@@ -26,15 +25,12 @@ namespace sallyport {
 namespace {
 
 constexpr size_t kBlockHeaderBytes = 4 + kLinkBytes;
+constexpr size_t kRecordBytes = 160;    // of a record without its texts: tags, lengths and numbers
+constexpr size_t kParameterBytes = 16;  // of a parameter without its text
 constexpr uint32_t kAction = 11, kDecision = 12, kAnswer = 13;  // of Record
 constexpr uint32_t kVarint = 0, kLengthDelimited = 2;           // wire types
 
-void put_length(std::string& bytes, size_t at, size_t length) {
-  const uint32_t big_endian = __builtin_bswap32(static_cast<uint32_t>(length));
-  std::memcpy(&bytes[at], &big_endian, sizeof big_endian);
-}
-
-std::string hash_of(const std::string& bytes) {
+std::string hash_of(std::string_view bytes) {
   SHA256state_st state;
   std::string digest(kLinkBytes, '\0');
   SHA256_Init(&state);
@@ -45,48 +41,46 @@ std::string hash_of(const std::string& bytes) {
 
 }  // namespace
 
-uint64_t now_ms() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
-}
-
 void Block::begin(const Tail& tail) {
-  bytes_.resize(4);
-  bytes_ += tail.link;
+  size_ = 0;
+  make_room(kBlockHeaderBytes);
+  size_ = 4;
+  put(tail.link);
   sequence_ = tail.sequence;
 }
 
-bool Block::empty() const {
-  return bytes_.size() <= kBlockHeaderBytes;
-}
-
-void Block::action(uint64_t at_ms, uint64_t ask_id, std::string_view shown, const std::vector<std::string_view>& values,
+void Block::action(uint64_t at_ms, uint64_t ask_id, std::string_view shown, const std::vector<Value>& values,
                    std::string_view rest) {
+  size_t room = kRecordBytes + shown.size() + rest.size();
+  for (const Value& value : values) room += kParameterBytes + sizeof(NumberRoom) + value.bytes.size();
+  make_room(room);
   const size_t record = open_record(at_ms);
   const size_t body = open(kAction);
   number(1, ask_id);
   if (!shown.empty()) text(2, shown);
-  for (const std::string_view value : values) {
+  for (const Value& value : values) {
     const size_t parameter = open(4);
-    text(1, value);
+    NumberRoom digits;
+    if (!value.is_null) text(1, text_of(value, digits));
     close(parameter);
   }
-  bytes_ += rest;
+  put(rest);
   close(body);
   close_record(record);
 }
 
 void Block::decision(uint64_t at_ms, uint64_t ask_id, std::string_view rest) {
+  make_room(kRecordBytes + rest.size());
   const size_t record = open_record(at_ms);
   const size_t body = open(kDecision);
   number(1, ask_id);
-  bytes_ += rest;
+  put(rest);
   close(body);
   close_record(record);
 }
 
 void Block::answer(const AnswerRecord& answer) {
+  make_room(kRecordBytes + answer.outcome.size());
   const size_t record = open_record(answer.at_ms);
   const size_t body = open(kAnswer);
   number(1, answer.ask_id);
@@ -99,10 +93,10 @@ void Block::answer(const AnswerRecord& answer) {
 
 bool Block::write(Tail& tail) {
   if (tail.is_broken) return false;  // nobody could read it behind that
-  put_length(bytes_, 0, bytes_.size() - 4);
+  put_big_endian(0, size_ - 4);
   size_t done = 0;
-  while (done < bytes_.size()) {
-    const ssize_t written = ::write(tail.fd, bytes_.data() + done, bytes_.size() - done);
+  while (done < size_) {
+    const ssize_t written = ::write(tail.fd, bytes_.data() + done, size_ - done);
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) {
       // Whatever follows a torn record could not be read: cut it off.
@@ -111,15 +105,29 @@ bool Block::write(Tail& tail) {
     }
     done += static_cast<size_t>(written);
   }
-  tail.size += bytes_.size();
+  tail.size += size_;
   tail.sequence = sequence_;
-  tail.link = hash_of(bytes_);
+  tail.link = hash_of(std::string_view(bytes_).substr(0, size_));
   return true;
 }
 
+void Block::make_room(size_t bytes) {
+  if (size_ + bytes > bytes_.size()) bytes_.resize(2 * (size_ + bytes));
+}
+
+void Block::put(std::string_view bytes) {
+  std::memcpy(&bytes_[size_], bytes.data(), bytes.size());
+  size_ += bytes.size();
+}
+
+void Block::put_big_endian(size_t at, size_t length) {
+  const uint32_t big_endian = __builtin_bswap32(static_cast<uint32_t>(length));
+  std::memcpy(&bytes_[at], &big_endian, sizeof big_endian);
+}
+
 void Block::varint(uint64_t value) {
-  for (; value >= 0x80; value >>= 7) bytes_ += static_cast<char>((value & 0x7f) | 0x80);
-  bytes_ += static_cast<char>(value);
+  for (; value >= 0x80; value >>= 7) bytes_[size_++] = static_cast<char>((value & 0x7f) | 0x80);
+  bytes_[size_++] = static_cast<char>(value);
 }
 
 // Absent when 0, as proto3 has it.
@@ -132,35 +140,35 @@ void Block::number(uint32_t field, uint64_t value) {
 void Block::text(uint32_t field, std::string_view value) {
   varint(field * 8 + kLengthDelimited);
   varint(value.size());
-  bytes_ += value;
+  put(value);
 }
 
 // Most lengths fit one byte; close() makes room where they do not.
 size_t Block::open(uint32_t field) {
   varint(field * 8 + kLengthDelimited);
-  bytes_ += '\0';
-  return bytes_.size();
+  return ++size_;
 }
 
 void Block::close(size_t start) {
-  uint64_t length = bytes_.size() - start;
-  char encoded[10];
-  size_t count = 0;
-  for (; length >= 0x80; length >>= 7) encoded[count++] = static_cast<char>((length & 0x7f) | 0x80);
-  encoded[count++] = static_cast<char>(length);
-  bytes_.replace(start - 1, 1, encoded, count);
+  const size_t length = size_ - start;
+  size_t more = 0;  // bytes of the length
+  for (size_t rest = length; rest >= 0x80; rest >>= 7) more++;
+  if (more > 0) std::memmove(&bytes_[start + more], &bytes_[start], length);
+  size_ = start - 1;
+  varint(length);
+  size_ = start + more + length;
 }
 
 size_t Block::open_record(uint64_t at_ms) {
-  bytes_.append(4, '\0');
-  const size_t start = bytes_.size();
+  size_ += 4;
+  const size_t start = size_;
   number(1, ++sequence_);
   number(2, at_ms);
   return start;
 }
 
 void Block::close_record(size_t start) {
-  put_length(bytes_, start - 4, bytes_.size() - start);
+  put_big_endian(start - 4, size_ - start);
 }
 
 }  // namespace sallyport

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "standing.h"
+
 namespace sallyport {
 
 constexpr size_t kLinkBytes = 32;
@@ -35,16 +37,19 @@ class Block {
  public:
   // Forgets what was packed.
   void begin(const Tail& tail);
-  void action(uint64_t at_ms, uint64_t ask_id, std::string_view text, const std::vector<std::string_view>& values,
+  void action(uint64_t at_ms, uint64_t ask_id, std::string_view text, const std::vector<Value>& values,
               std::string_view rest);
   void decision(uint64_t at_ms, uint64_t ask_id, std::string_view rest);
   void answer(const AnswerRecord& answer);
-  bool empty() const;
-  size_t size() const { return bytes_.size(); }
+  size_t size() const { return size_; }
   // Appends it to the file in one write and moves the tail. False: the file is as it was, or the tail is broken.
   bool write(Tail& tail);
 
  private:
+  // For a record with so many bytes of its own. What follows is packed without a look at the room.
+  void make_room(size_t bytes);
+  void put(std::string_view bytes);
+  void put_big_endian(size_t at, size_t length);
   void varint(uint64_t value);
   void number(uint32_t field, uint64_t value);
   void text(uint32_t field, std::string_view value);
@@ -53,10 +58,9 @@ class Block {
   size_t open_record(uint64_t at_ms);
   void close_record(size_t start);
 
-  std::string bytes_;
+  std::string bytes_;  // as long as there is room; of them `size_` are packed
+  size_t size_ = 0;
   uint64_t sequence_ = 0;
 };
-
-uint64_t now_ms();
 
 }  // namespace sallyport

@@ -13,8 +13,6 @@ namespace sallyport {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr int kEventsMax = 64;
 constexpr int kRoundsMax = 8;             // in one turn: JavaScript wants to run, too
 constexpr size_t kOutcomeBytesMax = 128;  // of a CommandComplete
@@ -44,13 +42,14 @@ bool is_status(char status) {
 struct Relay::Flow {
   Loan loan;
   Totals totals;
-  std::deque<InFlight> in_flight;
+  Groups in_flight;
   std::vector<AnswerRecord> answers;
   std::string from_client, from_server;
   std::string to_client, to_server;
   size_t passing = 0;
   char status = 0;
   bool was_idle = false;
+  std::optional<size_t> left;
   uint32_t client_events = 0, server_events = 0;
   bool is_given_back = false;  // and not watched any more
 };
@@ -109,6 +108,7 @@ std::unique_ptr<Returned> Relay::take(Id id) {
   returned->passing = flow->passing;
   returned->status = flow->status;
   returned->was_idle = flow->was_idle;
+  returned->left = flow->left;
   return returned;
 }
 
@@ -116,17 +116,8 @@ bool Relay::settle(Id id) {
   demand_rest();
   Flow* flow = find(id);
   if (flow == nullptr || flow->answers.empty()) return true;
-  block_.begin(flow->loan.tail);
-  uint64_t rows = 0;
-  for (const AnswerRecord& answer : flow->answers) {
-    block_.answer(answer);
-    rows += answer.rows;
-  }
-  const bool has_room = flow->loan.tail.size + block_.size() <= flow->loan.tail.size_max;
-  if (!has_room || !block_.write(flow->loan.tail)) return false;
-  flow->totals.rows += rows;
-  flow->answers.clear();
-  return true;
+  begin_block(*flow);
+  return record(*flow) == nullptr;
 }
 
 const Tail* Relay::tail(Id id) const {
@@ -188,6 +179,7 @@ bool Relay::read(int fd, std::string& unread, std::string_view& bytes) {
 bool Relay::send(int fd, std::string& waiting, std::string_view bytes) {
   if (waiting.empty()) {
     const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent == static_cast<ssize_t>(bytes.size())) return true;
     const bool is_full = sent < 0 && (errno == EAGAIN || errno == EINTR);
     waiting.assign(bytes.substr(sent < 0 ? 0 : static_cast<size_t>(sent)));
     return sent >= 0 || is_full;
@@ -204,28 +196,24 @@ const char* Relay::hear_client(Id id, Flow& flow) {
   if (!read(flow.loan.client_fd, flow.from_client, bytes)) return kEnded;
   if (bytes.empty()) return nullptr;
   size_t carried = 0;
-  const size_t kept = bytes.size();
   const char* why = carry(id, flow, bytes, carried);
-  flow.from_client.assign(bytes.substr(carried));
-  if (why == nullptr && kept - carried == kReadBytes) why = kFull;  // a group that one read cannot hold
+  const std::string_view rest = bytes.substr(carried);
+  if (!rest.empty()) flow.from_client.assign(rest);
+  if (why == nullptr && rest.size() == kReadBytes) why = kFull;  // a group that one read cannot hold
   return why;
 }
 
 // Decide is done; record, then forward. `carried`: what needs nobody any more.
 const char* Relay::carry(Id id, Flow& flow, std::string_view bytes, size_t& carried) {
-  if (Clock::now() > flow.loan.until) return kOver;
+  const Clock::time_point now = Clock::now();
+  if (now > flow.loan.until) return kOver;
   const char* why = nullptr;
-  const uint64_t at_ms = now_ms();
-  std::vector<InFlight> asked;
-  uint64_t rows = 0;
+  const uint64_t at_ms = day_.ms_at(now);
+  size_t asked = 0;
   size_t end = 0;
-  block_.begin(flow.loan.tail);
-  for (const AnswerRecord& answer : flow.answers) {
-    block_.answer(answer);
-    rows += answer.rows;
-  }
+  begin_block(flow);
   while (end < bytes.size()) {
-    if (flow.in_flight.size() + asked.size() >= kInFlightMax) {
+    if (flow.in_flight.size() >= kInFlightMax) {
       why = kFull;
       break;
     }
@@ -237,32 +225,40 @@ const char* Relay::carry(Id id, Flow& flow, std::string_view bytes, size_t& carr
       break;
     }
     const StandingPermit& standing = *flow.loan.permits[permit];
-    InFlight one;
-    one.permit = permit;
-    one.ask_id = flow.loan.last_ask_id + asked.size() + 1;
-    one.bytes.assign(bytes.substr(end, match_.bytes));
-    one.since = Clock::now();
-    block_.action(at_ms, one.ask_id, standing.text.empty() ? match_.text : standing.text, match_.values,
-                  standing.action);
-    block_.decision(at_ms, one.ask_id, standing.decision);
+    const uint64_t ask_id = flow.loan.last_ask_id + ++asked;
+    block_.action(at_ms, ask_id, standing.text.empty() ? match_.text : standing.text, match_.values, standing.action);
+    block_.decision(at_ms, ask_id, standing.decision);
+    flow.in_flight.push({permit, ask_id, match_.bytes, now}, bytes.substr(end, match_.bytes));
     end += match_.bytes;
-    asked.push_back(std::move(one));
   }
-  if (asked.empty()) return why;
-  if (flow.loan.tail.size + block_.size() > flow.loan.tail.size_max) return kOver;
-  if (!block_.write(flow.loan.tail)) return kUnrecorded;
-  flow.answers.clear();
-  flow.totals.rows += rows;
-  flow.totals.asks += asked.size();
+  if (asked == 0) return why;
+  if (const char* failed = record(flow)) {
+    flow.in_flight.drop_back(asked);
+    return failed;
+  }
+  flow.totals.asks += asked;
   flow.totals.bytes_in += end;
-  flow.loan.last_ask_id += asked.size();
-  for (InFlight& one : asked) {
-    flow.totals.asked[one.permit]++;
-    flow.in_flight.push_back(std::move(one));
-  }
+  flow.loan.last_ask_id += asked;
+  for (size_t left = asked; left > 0; left--)
+    flow.totals.asked[flow.in_flight.at(flow.in_flight.size() - left).permit]++;
   carried = end;
   if (!send(flow.loan.server_fd, flow.to_server, bytes.substr(0, end))) return kEnded;
   return why;
+}
+
+// With the answers that wait.
+void Relay::begin_block(const Flow& flow) {
+  block_.begin(flow.loan.tail);
+  for (const AnswerRecord& answer : flow.answers) block_.answer(answer);
+}
+
+// Why not, where it is not in the file.
+const char* Relay::record(Flow& flow) {
+  if (flow.loan.tail.size + block_.size() > flow.loan.tail.size_max) return kOver;
+  if (!block_.write(flow.loan.tail)) return kUnrecorded;
+  for (const AnswerRecord& answer : flow.answers) flow.totals.rows += answer.rows;
+  flow.answers.clear();
+  return nullptr;
 }
 
 // The permit that covers the group in front, where nothing in its open places speaks against recording it.
@@ -281,11 +277,14 @@ size_t Relay::permit_for(Id id, Flow& flow, std::string_view bytes, Fit& best) {
 
 bool Relay::may_record(Id id, const Flow& flow, size_t permit) {
   const StandingPermit& standing = *flow.loan.permits[permit];
-  if (standing.text.empty()) {
-    return standing.is_clean || !has_long_number(match_.text) || vouch(id, permit, match_.text);
-  }
-  for (const std::string_view value : match_.values)
+  if (standing.text.empty())
+    return !is_suspicious_text(match_.text, standing.is_wordless) || vouch(id, permit, match_.text);
+  for (const Value& one : match_.values) {
+    if (one.is_null) continue;
+    NumberRoom room;
+    const std::string_view value = text_of(one, room);
     if (!is_printable(value) || (is_suspicious(value) && !vouch(id, permit, value))) return false;
+  }
   return true;
 }
 
@@ -367,8 +366,10 @@ const char* Relay::pass_answers(Flow& flow, std::string_view bytes, size_t& pass
 // Its answer is recorded with the next decision, or when TypeScript finds the flow idle.
 void Relay::finish(Flow& flow) {
   InFlight& head = flow.in_flight.front();
-  flow.totals.took[bucket_of(Clock::now() - head.since)]++;
-  flow.answers.push_back({head.ask_id, head.rows, head.row_bytes, now_ms(), std::move(head.outcome)});
+  const Clock::time_point now = Clock::now();
+  flow.totals.took[bucket_of(now - head.since)]++;
+  flow.answers.push_back({head.ask_id, head.rows, head.row_bytes, day_.ms_at(now), std::move(head.outcome)});
+  if (flow.loan.permits[head.permit]->leaves) flow.left = head.permit;
   flow.in_flight.pop_front();
 }
 

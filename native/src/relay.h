@@ -9,36 +9,20 @@
 // reads and writes them while they are lent. ARCHITECTURE.md, "The short way", says more.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "groups.h"
 #include "handles.h"
 #include "records.h"
 #include "standing.h"
 
 namespace sallyport {
-
-constexpr size_t kReadBytes = 64 * 1024;
-constexpr size_t kInFlightMax = 64;
-
-// A group that was forwarded and is not answered in full.
-struct InFlight {
-  size_t permit = 0;
-  uint64_t ask_id = 0;
-  std::string bytes;
-  size_t step = 0;  // messages of the permit's answer that have passed
-  uint64_t rows = 0;
-  uint64_t row_bytes = 0;
-  bool is_complete = false;  // CommandComplete has passed
-  std::string outcome;
-  std::chrono::steady_clock::time_point since;
-};
 
 // Since the flow was lent.
 struct Totals {
@@ -56,7 +40,7 @@ struct Loan {
   int server_fd = -1;
   Tail tail;
   uint64_t last_ask_id = 0;
-  std::chrono::steady_clock::time_point until;
+  Clock::time_point until;
   std::vector<std::shared_ptr<const StandingPermit>> permits;
 };
 
@@ -64,13 +48,14 @@ struct Loan {
 struct Returned {
   Tail tail;
   Totals totals;
-  std::deque<InFlight> in_flight;
+  Groups in_flight;
   std::vector<AnswerRecord> answers;     // not in the recording yet
   std::string from_client, from_server;  // read, and not looked at
   std::string to_client, to_server;      // allowed to go, and not taken by the kernel yet
   size_t passing = 0;                    // bytes of a row that still pass as they are
   char status = 0;                       // of the last ReadyForQuery; 0: there was none
   bool was_idle = false;                 // some ReadyForQuery said that no transaction was open
+  std::optional<size_t> left;            // the permit of the last answered group that leaves something
 };
 
 class Relay {
@@ -79,7 +64,7 @@ class Relay {
   struct Owner {
     // The flow has to be taken back; until then nothing moves in it. Called once, outside of every other call.
     std::function<void(Id, const char* why)> give_back;
-    // Whether this text or value may be recorded as it is. Asked where is_suspicious() or has_long_number() say so,
+    // Whether this text or value may be recorded as it is. Asked where is_suspicious() or is_suspicious_text() say so,
     // amid the work on a flow: nothing can be taken or settled meanwhile.
     std::function<bool(Id, size_t permit, std::string_view)> vouch;
   };
@@ -108,6 +93,8 @@ class Relay {
   const char* hear_client(Id id, Flow& flow);
   const char* hear_server(Flow& flow);
   const char* carry(Id id, Flow& flow, std::string_view bytes, size_t& carried);
+  void begin_block(const Flow& flow);
+  const char* record(Flow& flow);
   const char* pass_answers(Flow& flow, std::string_view bytes, size_t& passed);
   size_t permit_for(Id id, Flow& flow, std::string_view bytes, Fit& best);
   bool may_record(Id id, const Flow& flow, size_t permit);
@@ -126,6 +113,7 @@ class Relay {
   std::string buffer_;
   Block block_;
   Match match_;
+  DayClock day_;
   bool is_asking_ = false;  // vouch() is being called
 };
 

@@ -10,15 +10,25 @@ namespace {
 
 using StandingPermitHandle = std::shared_ptr<const StandingPermit>;
 
-// Of the open places in index.js.
-constexpr uint32_t kIntegerPlace = 0;
+// Kinds of open places, as index.js numbers them, and the bytes that each may have.
+struct Place {
+  Part::Kind kind;
+  size_t bytes_max;
+};
+constexpr Place kPlaces[] = {
+    {Part::Kind::kInteger, kIntegerDigitsMax},
+    {Part::Kind::kValue, 4 + kValueBytesMax},
+    {Part::Kind::kInt2, 4 + 2},
+    {Part::Kind::kInt4, 4 + 4},
+    {Part::Kind::kInt8, 4 + 8},
+};
 
 std::string bytes_of(const Napi::Value& value) {
   const auto buffer = value.As<Napi::Uint8Array>();
   return {reinterpret_cast<const char*>(buffer.Data()), buffer.ByteLength()};
 }
 
-Napi::Value buffer_from(Napi::Env env, const std::string& bytes) {
+Napi::Value buffer_from(Napi::Env env, std::string_view bytes) {
   return Napi::Buffer<char>::Copy(env, bytes.data(), bytes.size());
 }
 
@@ -44,13 +54,14 @@ RequestMessage message_from_js(const Napi::Array& row) {
   RequestMessage message{static_cast<char>(number(row.Get(0u))), {}};
   for_each_of(row.Get(1u), [&](const Napi::Value& value) {
     Part part{Part::Kind::kExact, {}};
-    if (value.IsTypedArray())
+    if (value.IsTypedArray()) {
       part.bytes = bytes_of(value);
-    else
-      part.kind = number(value) == kIntegerPlace ? Part::Kind::kInteger : Part::Kind::kValue;
-    message.body_bytes_max += part.kind == Part::Kind::kExact     ? part.bytes.size()
-                              : part.kind == Part::Kind::kInteger ? kIntegerDigitsMax
-                                                                  : 4 + kValueBytesMax;
+      message.body_bytes_max += part.bytes.size();
+    } else {
+      const Place& place = kPlaces[number(value)];
+      part.kind = place.kind;
+      message.body_bytes_max += place.bytes_max;
+    }
     message.parts.push_back(std::move(part));
   });
   return message;
@@ -83,11 +94,11 @@ Napi::Object totals_to_js(Napi::Env env, const Totals& totals) {
   return object;
 }
 
-Napi::Object in_flight_to_js(Napi::Env env, const InFlight& one) {
+Napi::Object in_flight_to_js(Napi::Env env, const InFlight& one, std::string_view bytes) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("permit", static_cast<double>(one.permit));
   object.Set("askId", static_cast<double>(one.ask_id));
-  object.Set("bytes", buffer_from(env, one.bytes));
+  object.Set("bytes", buffer_from(env, bytes));
   object.Set("step", static_cast<double>(one.step));
   object.Set("rows", static_cast<double>(one.rows));
   object.Set("rowBytes", static_cast<double>(one.row_bytes));
@@ -105,10 +116,16 @@ Napi::Object answer_to_js(Napi::Env env, const AnswerRecord& answer) {
   return object;
 }
 
-template <typename List, typename Convert>
-Napi::Array list_to_js(Napi::Env env, const List& list, Convert convert) {
+Napi::Array groups_to_js(Napi::Env env, const Groups& groups) {
   Napi::Array array = Napi::Array::New(env);
-  for (const auto& one : list) array.Set(array.Length(), convert(env, one));
+  for (size_t at = 0; at < groups.size(); at++)
+    array.Set(array.Length(), in_flight_to_js(env, groups.at(at), groups.bytes_at(at)));
+  return array;
+}
+
+Napi::Array answers_to_js(Napi::Env env, const std::vector<AnswerRecord>& answers) {
+  Napi::Array array = Napi::Array::New(env);
+  for (const AnswerRecord& one : answers) array.Set(array.Length(), answer_to_js(env, one));
   return array;
 }
 
@@ -163,7 +180,7 @@ RelayBinding::RelayBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Re
   });
 }
 
-// [request: [type, [bytes or place]…]…, answer: [bytes…], hasRows, text, action, decision, isClean]
+// [request: [type, [bytes or place]…]…, answer: [bytes…], hasRows, text, action, decision, isWordless, leaves]
 Napi::Value RelayBinding::permit(const Napi::CallbackInfo& info) {
   auto standing = std::make_shared<StandingPermit>();
   for_each_of(info[0],
@@ -173,7 +190,8 @@ Napi::Value RelayBinding::permit(const Napi::CallbackInfo& info) {
   standing->text = bytes_of(info[3]);
   standing->action = bytes_of(info[4]);
   standing->decision = bytes_of(info[5]);
-  standing->is_clean = info[6].ToBoolean();
+  standing->is_wordless = info[6].ToBoolean();
+  standing->leaves = info[7].ToBoolean();
   auto handle = std::make_unique<StandingPermitHandle>(std::move(standing));
   return Napi::External<StandingPermitHandle>::New(info.Env(), handle.release(),
                                                    [](Napi::BasicEnv, StandingPermitHandle* held) { delete held; });
@@ -208,14 +226,15 @@ Napi::Value RelayBinding::take(const Napi::CallbackInfo& info) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("tail", tail_to_js(env, returned->tail));
   object.Set("totals", totals_to_js(env, returned->totals));
-  object.Set("inFlight", list_to_js(env, returned->in_flight, in_flight_to_js));
-  object.Set("answers", list_to_js(env, returned->answers, answer_to_js));
+  object.Set("inFlight", groups_to_js(env, returned->in_flight));
+  object.Set("answers", answers_to_js(env, returned->answers));
   object.Set("fromClient", buffer_from(env, returned->from_client));
   object.Set("fromServer", buffer_from(env, returned->from_server));
   object.Set("toClient", buffer_from(env, returned->to_client));
   object.Set("toServer", buffer_from(env, returned->to_server));
   object.Set("passing", static_cast<double>(returned->passing));
   object.Set("wasIdle", returned->was_idle);
+  if (returned->left) object.Set("left", static_cast<double>(*returned->left));
   object.Set("status", static_cast<double>(static_cast<unsigned char>(returned->status)));
   return object;
 }

@@ -21,7 +21,11 @@ struct Part {
   enum class Kind : uint8_t {
     kExact,    // these bytes
     kInteger,  // 1 to kIntegerDigitsMax digits of an SQL text
-    kValue,    // a parameter of a Bind: int32 length and so many bytes of text; not NULL
+    // Parameters of a Bind: int32 length, -1 for NULL, and so many bytes
+    kValue,  // of text
+    kInt2,   // of one integer, big endian
+    kInt4,
+    kInt8,
   };
   Kind kind;
   std::string bytes;  // of kExact
@@ -39,19 +43,31 @@ struct StandingPermit {
   bool has_rows = false;
   // What a recording shows. `text` empty: the text of the Query itself.
   std::string text;
-  bool is_clean = false;  // nothing is ever found in that text, whatever its integers are
-  std::string action;     // fields of Action behind the parameters
-  std::string decision;   // fields of Decision behind the ask's id
+  bool is_wordless = false;  // no word in that text says what a number is
+  std::string action;        // fields of Action behind the parameters
+  std::string decision;      // fields of Decision behind the ask's id
+  bool leaves = false;       // a group leaves something behind: the owner hears which was the last
 };
 
 enum class Fit { kNo, kMore, kYes };
+
+// A parameter; a view of the client's bytes.
+struct Value {
+  Part::Kind kind = Part::Kind::kValue;
+  bool is_null = false;
+  std::string_view bytes;
+};
 
 // What was found in the open places; views of the client's bytes.
 struct Match {
   size_t bytes = 0;       // of the whole group
   std::string_view text;  // of a Query
-  std::vector<std::string_view> values;
+  std::vector<Value> values;
 };
+
+using NumberRoom = char[20];  // of the longest int64
+// A value that is not NULL as it is recorded: its bytes, or the integer in them, written into the room.
+std::string_view text_of(const Value& value, NumberRoom& room);
 
 // Whether the bytes begin with a group that the permit covers; kMore: all that is here fits.
 Fit fit(const StandingPermit& permit, std::string_view bytes, Match& match);
@@ -60,7 +76,7 @@ Fit fit(const StandingPermit& permit, std::string_view bytes, Match& match);
 // Says so too often rather than too seldom (src/masking/gate.ts, src/masking/lone.ts, src/masking/marks.ts).
 bool is_suspicious(std::string_view value);
 // The same of a text whose fixed parts were looked through: only the digits are new.
-bool has_long_number(std::string_view text);
+bool is_suspicious_text(std::string_view text, bool is_wordless);
 
 // Nothing but printable ASCII: whatever else it is, TypeScript looks at it.
 bool is_printable(std::string_view text);

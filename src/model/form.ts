@@ -5,10 +5,10 @@
 import type { Asked } from "./operation.ts";
 
 /**
- * What differs from group to group. "integer": 1 to 9 digits of a text. "value": a bound parameter, as a length (int32 BE)
- * and so many bytes of text; never NULL.
+ * What differs from group to group. "integer": 1 to 9 digits of a text. Others are bound parameters: a length (int32 BE, -1: NULL)
+ * and so many bytes, of text ("value") or of one integer.
  */
-export type Place = "integer" | "value";
+export type Place = "integer" | "value" | "int2" | "int4" | "int8";
 
 /** Whether groups of known forms go past sessions. "always": as soon as they are known, even where coming and going costs more. */
 export type RelayMode = "auto" | "off" | "always";
@@ -29,6 +29,8 @@ export interface Form {
   readonly asked: Asked;
   /** The text of `asked` has open places: each group is recorded with its own. */
   readonly isTextOpen: boolean;
+  /** A group of it leaves something behind that later ones may use: whoever made the form has to hear which was the last. */
+  readonly leaves: boolean;
 }
 
 /** A group that a relay has forwarded and that is not answered in full. */
@@ -51,6 +53,8 @@ export interface Relayed {
   /** Groups that were forwarded; their ids follow the session's last one. */
   readonly asks: number;
   readonly inFlight: readonly InFlight[];
+  /** Of the groups that were answered, the last whose form `leaves` something. */
+  readonly left: Form | undefined;
   /** Bytes of the row in front that the client still has to get as they are. */
   readonly passing: number;
   /** Byte of the last ReadyForQuery, or of its like; 0: there was none. */

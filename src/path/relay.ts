@@ -5,7 +5,7 @@
 import { RELAY_NEEDED_MAX, RELAY_SHORT } from "../base/limits.ts";
 import type { Flow, Lender, RelayPermit, Relays, RelayTotals } from "../kernel/relays.ts";
 import { AT_SIGN, AWS_HEAD, GITHUB_HEAD, gate, JWT_HEAD, PEM_HEAD } from "../masking/gate.ts";
-import { standAlone } from "../masking/lone.ts";
+import { isWordlessAround } from "../masking/lone.ts";
 import { mayHoldMark } from "../masking/marks.ts";
 import type { Masker } from "../masking/mask.ts";
 import type { SessionMeter } from "../metrics/meter.ts";
@@ -63,6 +63,8 @@ export class SessionRelay {
   /** Rests since the flow came back, and how many there have to be: coming and going costs more than it saves. */
   #rests = 0;
   #needed = 1;
+  /** How many forms there were when it was lent last. */
+  #forms = 0;
   /** Of the flow, when it was last looked at. */
   #asks = 0;
   #metered: Pick<RelayTotals, "asked" | "rows" | "took"> = NOTHING_METERED;
@@ -87,7 +89,9 @@ export class SessionRelay {
   /** `giveBack`: called when the flow has to be taken. False: the session goes its own way. Throws errno errors. */
   lend(client: Wire, server: Wire, { forms, lastId, facts }: Rest, giveBack: () => void): boolean {
     const { mode } = this.#parts.relays;
-    const isTime = ++this.#rests >= this.#needed || mode === "always";
+    this.#forms = Math.min(this.#forms, forms.length);
+    const isNews = forms.length > this.#forms; // what it came back for is known now
+    const isTime = ++this.#rests >= this.#needed || isNews || mode === "always";
     if (!isTime || mode === "off" || !this.#parts.mayRelay()) return false;
     const standing = forms.flatMap((form) => this.#standingOf(form) ?? []);
     if (standing.length === 0) return false;
@@ -114,6 +118,8 @@ export class SessionRelay {
       throw error;
     }
     this.#flow = { flow, standing };
+    this.#forms = forms.length;
+    if (isNews) this.#needed = 1;
     this.#giveBack = giveBack;
     this.#asks = 0;
     this.#metered = NOTHING_METERED;
@@ -123,7 +129,7 @@ export class SessionRelay {
   take(): TakenBack {
     const { flow, standing } = this.#lent;
     const counts = this.#counts;
-    const { tail, totals, inFlight, answers, passing, status, wasIdle, ...bytes } = flow.take();
+    const { tail, totals, inFlight, answers, passing, status, wasIdle, left, ...bytes } = flow.take();
     this.#flow = undefined;
     this.#rests = 0;
     this.#needed = totals.asks < RELAY_SHORT ? Math.min(RELAY_NEEDED_MAX, this.#needed * 2) : 1;
@@ -137,6 +143,7 @@ export class SessionRelay {
         passing,
         status,
         wasIdle,
+        left: left === undefined ? undefined : formAt(standing, left),
         inFlight: inFlight.map(({ permit, isComplete, outcome, ...one }) => ({
           ...one,
           form: formAt(standing, permit),
@@ -193,16 +200,16 @@ export class SessionRelay {
   }
 
   #make(form: Form, judge: Judge): Standing | undefined {
-    const { asked, isTextOpen, request, answer, hasRows } = form;
+    const { asked, isTextOpen, request, answer, hasRows, leaves } = form;
     const { sessionId, recording, relays } = this.#parts;
     const standing = judge.standing(asked);
     if (standing?.kind !== "permitted" || (isTextOpen && isSuspicious(asked.text))) return undefined;
     demandStandingPermit(standing.permit, sessionId, asked.operation);
     const { rules, policy } = standing;
     const { text, action, decision, isStatement } = recording.standing(asked, rules, policy);
-    const isClean = isTextOpen && standAlone(textsOf(form));
+    const isWordless = isTextOpen && isWordlessAround(textsOf(form));
     const shown = isTextOpen ? "" : text;
-    const permit = relays.permit({ request, answer, hasRows, text: shown, action, decision, isClean });
+    const permit = relays.permit({ request, answer, hasRows, leaves, text: shown, action, decision, isWordless });
     return { form, permit, policy, rules, isStatement };
   }
 

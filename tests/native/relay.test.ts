@@ -1,170 +1,27 @@
 /** The relay by itself: real sockets, a real file, permits of the test's own. What policy and sessions make of it: tests/system/relay. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { closeSync, constants, openSync, readFileSync, readSync, writeSync } from "node:fs";
-import { createServer, connect as dial, type Socket } from "node:net";
+import { constants, openSync, readFileSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
-import { Relay, type RelayReturned } from "ebpf-loader";
-import { FIRST_LINK, hashOf, messagesIn, readBlock } from "../../src/recorder/block.ts";
-import { decodeRecord, type RecordEntry } from "../../src/recorder/format.ts";
-import { Packer } from "../../src/recorder/pack.ts";
+import { test } from "node:test";
+import { Relay } from "ebpf-loader";
+import { FIRST_LINK } from "../../src/recorder/block.ts";
 import { server as answer, join as concat, message, client as say } from "../kit/wire.ts";
 import { folder } from "../store/folder.ts";
-
-const DESCRIPTION = answer.columns({ name: "n" });
-const ROW = answer.row("7");
-const DONE = answer.complete("SELECT 1");
-const READY = answer.ready("I");
-const ANSWER = concat(DESCRIPTION, ROW, DONE, READY);
-const SELECT = (digits: string) => say.query(`SELECT n FROM t WHERE n = ${digits};`);
-/** As a driver runs what it has prepared. */
-const EXECUTE = (values: readonly (string | null)[], { statement = "s1", portal = "", rows = 0 } = {}) =>
-  concat(say.bind(portal, statement, { values }), say.execute("", rows), say.sync());
-
-function decision(): Uint8Array {
-  const packer = new Packer();
-  packer.decisionFields({ kind: "allow", rules: ["read"], policy: "p1" });
-  return Uint8Array.from(packer.view());
-}
-
-const QUERY = {
-  request: [{ type: 0x51, parts: [Buffer.from("SELECT n FROM t WHERE n = "), "integer", Buffer.from(";\0")] }],
-  answer: [DESCRIPTION],
-  hasRows: true,
-  ...{ text: "", action: new Uint8Array(), decision: decision() },
-} as const;
-/** Of which nobody is asked. */
-const CLEAN = {
-  ...QUERY,
-  request: [{ type: 0x51, parts: [Buffer.from("SELECT m FROM t WHERE n = "), "integer", Buffer.from(";\0")] }],
-  isClean: true,
-} as const;
-const BOUND = {
-  request: [
-    { type: 0x42, parts: [Buffer.from("\0s1\0\0\0\0\x01"), "value", Buffer.of(0, 0)] },
-    { type: 0x45, parts: [Buffer.from("\0\0\0\0\0")] },
-    { type: 0x53, parts: [] },
-  ],
-  answer: [message("2")],
-  hasRows: false,
-  ...{ text: "UPDATE t SET n = $1", action: new Uint8Array(), decision: decision() },
-} as const;
-
-interface Stand {
-  readonly client: Socket;
-  readonly server: Socket;
-  readonly relay: Relay;
-  readonly flow: number;
-  readonly file: string;
-  /** Everything that came so far. */
-  readonly atServer: () => Buffer;
-  readonly atClient: () => Buffer;
-  /** Why it was given back. */
-  readonly why: () => string | undefined;
-  readonly take: () => RelayReturned;
-}
-
-async function pair(t: TestContext): Promise<{ readonly outer: Socket; readonly inner: Socket }> {
-  const listening = createServer({ allowHalfOpen: true, pauseOnConnect: true });
-  await new Promise<void>((resolve) => listening.listen(0, "127.0.0.1", resolve));
-  const address = listening.address();
-  assert.ok(typeof address === "object" && address !== null);
-  const accepted = new Promise<Socket>((resolve) => listening.once("connection", resolve));
-  const outer = dial({ port: address.port, host: "127.0.0.1", allowHalfOpen: true });
-  const inner = await accepted;
-  outer.on("error", () => {});
-  inner.on("error", () => {});
-  t.after(() => {
-    outer.destroy();
-    inner.destroy();
-    listening.close();
-  });
-  return { outer, inner };
-}
-
-const fdOf = (socket: Socket) => (socket as unknown as { _handle: { fd: number } })._handle.fd;
-
-async function stand(
-  t: TestContext,
-  how: {
-    readonly sizeMax?: number;
-    readonly forMs?: number;
-    readonly file?: string;
-    /** Of the recording, where it is not a file. */
-    readonly fd?: number;
-    readonly vouch?: (text: string, flow: number, relay: Relay) => boolean;
-    /** In place of taking it. */
-    readonly giveBack?: (relay: Relay, flow: number) => void;
-  } = {},
-): Promise<Stand> {
-  const [one, other] = [await pair(t), await pair(t)];
-  const file = how.file ?? join(folder(t), "segment");
-  const fd = how.fd ?? openSync(file, "a");
-  let why: string | undefined;
-  const relay = new Relay({
-    giveBack: (_flow, reason) => {
-      why = reason;
-      if (how.giveBack === undefined) taken ??= relay.take(flow);
-      else how.giveBack(relay, flow);
-    },
-    vouch: (id, _permit, text) => how.vouch?.(text, id, relay) ?? false,
-  });
-  let taken: RelayReturned | undefined;
-  const flow = relay.lend({
-    client: fdOf(one.inner),
-    server: fdOf(other.inner),
-    tail: { fd, size: 0, sizeMax: how.sizeMax ?? 1 << 20, sequence: 0, link: FIRST_LINK },
-    lastAskId: 10,
-    forMs: how.forMs ?? 60_000,
-    permits: [relay.permit(QUERY), relay.permit(BOUND), relay.permit(CLEAN)],
-  });
-  t.after(() => {
-    relay.take(flow);
-    relay.close();
-    closeSync(fd);
-  });
-  const heard = (socket: Socket) => {
-    const parts: Buffer[] = [];
-    socket.on("data", (bytes: Buffer) => parts.push(bytes));
-    return () => Buffer.concat(parts);
-  };
-  return {
-    ...{ client: one.outer, server: other.outer, relay, flow, file },
-    atClient: heard(one.outer),
-    atServer: heard(other.outer),
-    why: () => why,
-    take: () => {
-      taken ??= relay.take(flow);
-      assert.ok(taken);
-      return taken;
-    },
-  };
-}
-
-async function until(holds: () => boolean, what: string): Promise<void> {
-  for (let turn = 0; turn < 500; turn++) {
-    if (holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  assert.fail(`Did not come: ${what}`);
-}
-
-/** The records of a segment without a head; every block is checked against the one before. */
-function recordsIn(file: string): readonly RecordEntry[] {
-  const bytes = readFileSync(file);
-  const records: RecordEntry[] = [];
-  let link = FIRST_LINK;
-  for (let offset = 0; offset < bytes.length; ) {
-    const block = readBlock(bytes, offset);
-    assert.ok(block.kind === "block");
-    assert.equal(block.link, link);
-    link = hashOf(block.whole);
-    for (const record of messagesIn(block.body)) records.push(decodeRecord(record));
-    offset += block.whole.length;
-  }
-  return records;
-}
+import {
+  ANSWER,
+  BINARY,
+  DESCRIPTION,
+  DONE,
+  EXECUTE,
+  QUERY,
+  READY,
+  ROW,
+  recordsIn,
+  SELECT,
+  stand,
+  until,
+} from "./stand.ts";
 
 test("a covered group goes to the server once its decision is in the file, and its answer comes back", async (t) => {
   const { client, server, atServer, atClient, file, relay, flow, take } = await stand(t);
@@ -186,7 +43,7 @@ test("a covered group goes to the server once its decision is in the file, and i
   const { tail, totals, inFlight, status } = take();
   assert.equal(tail.size, readFileSync(file).length);
   assert.equal(tail.sequence, 3);
-  assert.deepEqual([totals.asks, totals.rows, totals.asked], [1, 1, [1, 0, 0]]);
+  assert.deepEqual([totals.asks, totals.rows, totals.asked], [1, 1, [1, 0, 0, 0]]);
   assert.deepEqual([inFlight.length, status], [0, "I".charCodeAt(0)]);
 });
 
@@ -212,6 +69,9 @@ test("it does not matter how the bytes of both sides are cut", async (t) => {
 const LYING = EXECUTE(["x"]);
 LYING.writeInt32BE(1_000, LYING.indexOf("s1") + 7);
 
+const SHORTER = EXECUTE(["x"]);
+SHORTER.writeInt32BE(-2, SHORTER.indexOf("s1") + 7);
+
 /** Anything else that a client might send: none of it reaches the server, and all of it is handed over. */
 const strangers: readonly (readonly [string, Buffer])[] = [
   ["another statement", say.query("SELECT n FROM u WHERE n = 42;")],
@@ -229,7 +89,7 @@ const strangers: readonly (readonly [string, Buffer])[] = [
   ["another prepared statement", EXECUTE(["x"], { statement: "s2" })],
   ["another portal", EXECUTE(["x"], { portal: "p" })],
   ["two parameters", EXECUTE(["a", "b"])],
-  ["NULL", EXECUTE([null])],
+  ["a value that says it is shorter than NULL", SHORTER],
   ["a value that says it is longer than its message", LYING],
   ["a value that is too long", EXECUTE(["x".repeat(257)])],
   ["a value with a character of its own", EXECUTE(["caf\u00e9"])],
@@ -297,6 +157,56 @@ test("a number that stands by itself is asked about to nobody", async (t) => {
   ]);
   client.write(EXECUTE(["123456789012"]));
   await until(() => why() !== undefined, "what has twelve digits");
+});
+
+test("values are recorded as a person reads them, whatever form they come in", async (t) => {
+  const { client, atServer, file, why } = await stand(t);
+  const [least, most] = [Buffer.alloc(8, 0xff), Buffer.alloc(8, 0xff)];
+  least.writeBigInt64BE(-(2n ** 63n));
+  most.writeBigInt64BE(99_999_999_999n);
+  const covered = concat(
+    EXECUTE([null]),
+    BINARY([Buffer.of(0x80, 0), Buffer.of(0xff, 0xff, 0xff, 0xfe), most]),
+    BINARY([null, Buffer.of(0x7f, 0xff, 0xff, 0xff), null]),
+  );
+  client.write(covered);
+  await until(() => atServer().length === covered.length, "all three");
+  client.write(BINARY([null, null, least]));
+  await until(() => why() !== undefined, "what has more digits than a number by itself");
+  const values = recordsIn(file).flatMap((entry) => (entry.kind === "action" ? [entry.parameters] : []));
+  assert.deepEqual(values, [[null], ["-32768", "-2", "99999999999"], [null, "2147483647", null]]);
+});
+
+test("an integer of another width is not covered", async (t) => {
+  for (const values of [
+    [Buffer.of(0), null, null],
+    [null, Buffer.of(0, 7), null],
+    [null, null, Buffer.of(0, 0, 0, 7)],
+    [Buffer.alloc(0), null, null],
+  ]) {
+    const { client, why, take } = await stand(t);
+    client.write(BINARY(values));
+    await until(() => why() !== undefined, "the flow");
+    assert.deepEqual([why(), take().fromClient], ["unknown", BINARY(values)]);
+  }
+});
+
+test("the last answered group that leaves something is told, and no other", async (t) => {
+  const { client, server, atServer, atClient, take } = await stand(t);
+  const groups = [BINARY([null, null, null]), SELECT("1"), BINARY([null, null, null])];
+  client.write(concat(...groups));
+  await until(() => atServer().length === concat(...groups).length, "the groups");
+  const answers = concat(message("1"), message("2"), answer.complete("UPDATE 1"), READY, ANSWER, message("1"));
+  server.write(answers);
+  await until(() => atClient().length === answers.length, "the answers");
+  const { left, inFlight } = take();
+  assert.deepEqual([left, inFlight.map(({ permit, step }) => [permit, step])], [3, [[3, 1]]]);
+  const other = await stand(t);
+  other.client.write(concat(SELECT("1"), BINARY([null, null, null])));
+  await until(() => other.atServer().length > 0, "the groups");
+  other.server.write(ANSWER);
+  await until(() => other.atClient().length === ANSWER.length, "the first answer");
+  assert.equal(other.take().left, undefined);
 });
 
 test("a vouching that throws is a no", async (t) => {

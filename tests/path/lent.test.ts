@@ -17,7 +17,7 @@ const resting = (event: SessionEvent): readonly SessionCommand[] => {
 /** A relay that takes every loan; `back`: what comes with the next one that is taken back. */
 function lentTo(back: Partial<TakenBack> = {}) {
   const none = new Uint8Array();
-  const relayed = { asks: 0, inFlight: [], passing: 0, status: 0, wasIdle: false };
+  const relayed = { asks: 0, inFlight: [], left: undefined, passing: 0, status: 0, wasIdle: false };
   const bytesBack = { fromClient: none, fromServer: none, toClient: none, toServer: none };
   const state = { isLent: false, loans: 0, giveBack: () => {} };
   const relay = {

@@ -17,7 +17,7 @@ import { asked, bytes } from "./kit.ts";
 const [ASKED = assert.fail()] = asked("SELECT n FROM t WHERE n = 1");
 const FORM: Form = {
   request: [{ type: 0x51, parts: [bytes("SELECT n FROM t WHERE n = "), "integer", bytes("\0")] }],
-  ...{ answer: [], hasRows: true, asked: ASKED, isTextOpen: true },
+  ...{ answer: [], hasRows: true, asked: ASKED, isTextOpen: true, leaves: false },
 };
 const BOUND: Form = { ...FORM, isTextOpen: false, asked: { ...ASKED, text: "UPDATE t SET n = $1" } };
 const TAIL = { fd: 9, size: 100, sizeMax: 1_000, sequence: 4, link: "l".repeat(32), forMs: 60_000 };
@@ -26,7 +26,7 @@ const TOOK = Array.from({ length: 32 }, () => 0);
 const NO_TOTALS = { bytesIn: 0, bytesOut: 0, asks: 0, rows: 0, asked: [0], took: TOOK };
 const BACK: RelayReturned = {
   ...{ tail: { ...TAIL, isBroken: false }, totals: NO_TOTALS, inFlight: [], answers: [], passing: 0, status: 0 },
-  ...{ wasIdle: false, fromClient: NONE, fromServer: NONE, toClient: NONE, toServer: NONE },
+  ...{ wasIdle: false, left: undefined, fromClient: NONE, fromServer: NONE, toClient: NONE, toServer: NONE },
 };
 
 interface Making {
@@ -182,6 +182,27 @@ test("coming and going for little doubles the rests before the next try, up to a
   world.back = { ...BACK, totals: { ...NO_TOTALS, asks: RELAY_SHORT, asked: [RELAY_SHORT] } };
   relay.take();
   assert.equal(restsUntilLent(), 1);
+});
+
+test("a form more than there were is tried at once, until that brings no more than before", () => {
+  const { relay, lend } = stand({ mode: "auto" });
+  const other = { ...FORM };
+  for (const forms of [[FORM], [FORM, other]]) {
+    const tried = [0, 1, 2].map(() => {
+      const isLent = lend(forms);
+      if (isLent) relay.take();
+      return isLent;
+    });
+    assert.deepEqual(tried, [true, false, true]);
+  }
+  assert.equal(lend([FORM, { ...FORM }]), false, "another in its place is no news");
+});
+
+test("what is left behind names its form", () => {
+  const { relay, world, lend } = stand();
+  lend([FORM, BOUND]);
+  world.back = { ...BACK, left: 1 };
+  assert.equal(relay.take().relayed.left, BOUND);
 });
 
 test("metrics hear of each group once, while the flow is away and when it is back", () => {

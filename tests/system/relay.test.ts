@@ -25,6 +25,25 @@ rules:
   - { name: few-deletes, on: sql.delete, limit: { statements: 1000, per: 10m } }
 `;
 
+const one = (group: Buffer): Turn => ({ pieces: [group.toString("base64")], readies: 1 });
+const GOODBYE: Turn = { pieces: [message("X").toString("base64")], readies: 0 };
+
+const SELECTING = "SELECT n FROM counts WHERE id = $1";
+const run = (name: string, how: Parameters<typeof say.bind>[2]) =>
+  concat(say.bind("", name, how), say.describe("P", ""), say.execute(""), say.sync());
+
+/** What drivers say of one statement, as they have prepared it or not. */
+const KINDS: readonly (readonly [kind: string, group: (n: number) => Buffer])[] = [
+  ["a Query", (n) => say.query(`SELECT n FROM counts WHERE id IN (${n}, -${n}, 1234567)`)],
+  ["a prepared statement", (n) => run("find", { values: [String(n)] })],
+  ["a statement without a name", (n) => concat(say.parse("", SELECTING), run("", { values: [String(n)] }))],
+  ["NULL", () => concat(say.parse("", SELECTING), run("", { values: [null] }))],
+  [
+    "an integer in binary form",
+    (n) => concat(say.parse("", SELECTING, [20]), run("", { formats: [1], values: [int(8, -n)] })),
+  ],
+];
+
 for (const labels of [false, true]) {
   describe(labels ? "with labelled columns" : "without labels", () => {
     let worlds: { readonly off: World; readonly always: World };
@@ -55,6 +74,16 @@ for (const labels of [false, true]) {
       });
     }
 
+    for (const [kind, group] of KINDS)
+      test(`${kind} goes the short way`, async () => {
+        const turns = Array.from({ length: 20 }, (_, at) => one(group(at + 1)));
+        const before = await relayed(worlds.always);
+        const { heard } = await talk(worlds.always, [one(prepared()), ...turns, GOODBYE]);
+        const went = (await relayed(worlds.always)) - before;
+        assert.ok(went >= 18, `${went} of 20 groups were relayed`);
+        assert.deepEqual(told((await talk(worlds.off, [one(prepared()), ...turns, GOODBYE])).heard), told(heard));
+      });
+
     test(`control: groups did go the short way, and none without it`, async () => {
       const [off, always] = [await relayed(worlds.off), await relayed(worlds.always)];
       assert.equal(off, 0);
@@ -68,6 +97,12 @@ function conversation(random: Random, length: number): readonly Turn[] {
   const id = () => 1 + random.below(60);
   const execute = (name: string, values: readonly (string | null)[], describes = true) =>
     concat(say.bind("", name, { values }), ...(describes ? [say.describe("P", "")] : []), say.execute(""), say.sync());
+  const once = (text: string, values: readonly (string | null)[]) => concat(say.parse("", text), execute("", values));
+  const binary = (types: readonly number[], values: readonly (Buffer | null)[]) =>
+    concat(
+      say.parse("", "SELECT n FROM counts WHERE id = $1 OR n = $2", types),
+      ...[say.bind("", "", { formats: [1], values }), say.describe("P", ""), say.execute(""), say.sync()],
+    );
   const groups: readonly (readonly [weight: number, make: () => Buffer])[] = [
     [12, () => say.query(`SELECT n FROM counts WHERE id = ${id()}`)],
     [8, () => say.query(`UPDATE counts SET n = n + ${random.below(1000)} WHERE id = ${id()};`)],
@@ -97,7 +132,19 @@ function conversation(random: Random, length: number): readonly Turn[] {
       () => concat(say.close("S", "find"), say.parse("find", "SELECT name FROM customers WHERE id = $1"), say.sync()),
     ],
     [1, () => concat(say.parse("add", "UPDATE counts SET n = n + $1 WHERE id = $2"), say.sync())],
-    [2, () => concat(say.parse("", "SELECT n FROM counts WHERE id = $1"), execute("", [String(id())]))],
+    [6, () => once("SELECT n FROM counts WHERE id = $1", [String(id())])],
+    [3, () => once("UPDATE counts SET n = n + $1 WHERE id = $2", [String(-random.below(100)), String(id())])],
+    [3, () => once("SELECT n FROM counts WHERE id = $1 OR n = $2", [random.below(2) === 0 ? null : "-3", "4"])],
+    [4, () => binary([20, 23], [int(8, id()), random.below(3) === 0 ? null : int(4, -random.below(2000))])],
+    [2, () => binary([20, 21], [int(8, random.below(2) * 4_111_111_111_111_111), int(2, -random.below(9))])],
+    [1, () => once("SELECT n / $1 FROM counts WHERE id = 1", [String(random.below(3))])],
+    [1, () => once("SELECT name, card FROM customers WHERE id = $1", [String(1 + random.below(3))])],
+    [2, () => execute("", [String(id())])],
+    [1, () => concat(say.parse("", "SELECT n FROM counts WHERE id = $1"), say.sync())],
+    [4, () => execute("wide", [String(id()), random.below(2) === 0 ? null : `2026-11-30 1${random.below(9)}:00:00`])],
+    [2, () => say.query(`INSERT INTO counts VALUES (${100 + id()}, -${random.below(2000)}) ON CONFLICT DO NOTHING`)],
+    [2, () => say.query(`SELECT n FROM counts WHERE id IN (${id()}, ${id()}, 1234567, -${random.below(4000)})`)],
+    [1, () => say.query(`SELECT n FROM counts WHERE n = 219-${random.below(2) === 0 ? "09-9999" : "9-9"}`)],
     [1, () => say.sync()],
     [1, () => say.query(`DELETE FROM counts WHERE id = ${100 + random.below(5)}`)],
     [1, () => say.query(`SELECT count(*)::int FROM generate_series(1, ${random.below(9) + 1})`)],
@@ -113,18 +160,28 @@ function conversation(random: Random, length: number): readonly Turn[] {
     }
     return assert.fail("no group");
   };
-  const first = concat(
-    say.parse("find", "SELECT n FROM counts WHERE id = $1"),
-    say.parse("add", "UPDATE counts SET n = n + $1 WHERE id = $2"),
-    say.sync(),
-  );
-  const turns: Turn[] = [{ pieces: [first.toString("base64")], readies: 1 }];
+  const turns: Turn[] = [one(prepared())];
   while (turns.length < length) {
     const count = random.below(4) === 0 ? 1 + random.below(6) : 1;
     const all = concat(...Array.from({ length: count }, next));
     turns.push({ pieces: cut(all, random), readies: count });
   }
-  return [...turns, { pieces: [message("X").toString("base64")], readies: 0 }];
+  return [...turns, GOODBYE];
+}
+
+function prepared(): Buffer {
+  return concat(
+    say.parse("find", SELECTING),
+    say.parse("add", "UPDATE counts SET n = n + $1 WHERE id = $2"),
+    say.parse("wide", "SELECT n FROM counts WHERE id = $1 OR $2::text < 'a'"),
+    say.sync(),
+  );
+}
+
+function int(bytes: 2 | 4 | 8, value: number): Buffer {
+  const made = Buffer.alloc(8);
+  made.writeBigInt64BE(BigInt(value));
+  return made.subarray(8 - bytes);
 }
 
 /** Whole, or anywhere. */

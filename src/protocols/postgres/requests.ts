@@ -117,6 +117,12 @@ export class Requests {
     for (const name of noteCursors(effects, this.portals, own)) this.#doubtful.set(name, this.series);
   }
 
+  /** The server has prepared this one without a name, and nothing is under way; undefined: nobody knows which. */
+  replaceUnnamed(statement: PreparedStatement | undefined): void {
+    this.statements.forget(({ name }) => name === "");
+    if (statement !== undefined) this.statements.set(statement, this.series)?.confirm();
+  }
+
   /** Whether the server may have something of this name that is not what SQL has made. */
   isDoubtful(portal: string): boolean {
     return this.#doubtful.has(portal) || this.#doubtful.size >= PREPARED_MAX;
@@ -514,7 +520,8 @@ function resultVaries({ analysis }: PreparedStatement): boolean {
   return analysis.statements.some(({ effects }) => effects.resultVaries);
 }
 
-function readFormats(body: BodyReader): readonly number[] {
+/** Of parameters or columns, as a Bind has them. */
+export function readFormats(body: BodyReader): readonly number[] {
   const count = body.count();
   if (count === 0) return TEXT_FORMATS;
   const formats: number[] = [];
@@ -524,7 +531,7 @@ function readFormats(body: BodyReader): readonly number[] {
 
 const TEXT_FORMATS: readonly number[] = Object.freeze([]);
 
-function formatAt(formats: readonly number[], position: number): number {
+export function formatAt(formats: readonly number[], position: number): number {
   if (formats.length === 0) return 0;
   return (formats.length === 1 ? formats[0] : formats[position]) ?? 0;
 }

@@ -217,12 +217,13 @@ export class PostgresSession implements Session {
 
   /** The groups that went past count as if they had gone through here. */
   #relayed(relayed: Relayed): void {
-    const { asks, inFlight } = relayed;
+    const { asks, inFlight, left } = relayed;
     this.#lastId += asks;
     this.#hasAsked ||= asks > 0;
     this.#requests.series += asks - inFlight.length;
     this.#requests.runs += asks; // nothing that was described before is the last that ran
     if (asks > 0) this.#requests.portals.forget(({ name }) => name === ""); // another one took its place
+    if (left !== undefined) this.#requests.replaceUnnamed(this.#forms?.leftBy(left));
     for (const { askId, bytes, form } of inFlight) {
       const group = this.#requests.read(Buffer.from(bytes), 0, bytes.length, this.#requestWorld);
       // the same object only where the analysis is still in memory

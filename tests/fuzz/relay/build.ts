@@ -12,7 +12,7 @@ import { PLANTED } from "./planted.ts";
 const run = promisify(execFile);
 const NATIVE = join(import.meta.dirname, "../../../native/src");
 const BUILD = join(import.meta.dirname, "../../../build/relay-fuzz");
-const SOURCES = ["relay.cc", "records.cc", "standing.cc", "failure.cc"] as const;
+const SOURCES = ["relay.cc", "groups.cc", "records.cc", "standing.cc", "failure.cc"] as const;
 const FLAGS = [
   ...["-std=c++17", "-O1", "-g1", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers"],
   ...["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-iquote", NATIVE],

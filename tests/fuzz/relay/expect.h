@@ -62,7 +62,7 @@ struct Group {
   size_t form = 0;  // of the flow
   size_t start = 0, end = 0;
   std::string text;  // as recorded
-  std::vector<std::string> values;
+  std::vector<std::optional<std::string>> values;
 };
 
 inline bool is_ascii(std::string_view text) {
@@ -82,13 +82,67 @@ inline bool holds_number(std::string_view text) {
   return false;
 }
 
+inline bool is_one_of(std::string_view all, char c) {
+  return all.find(c) != std::string_view::npos;
+}
+constexpr std::string_view kDigits = "0123456789";
+constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+// Numbers that may be something without a word: more than eleven digits of one number, seven behind a plus, groups as
+// in 219-09-9999 or 212-555-0123, and what an account number begins with.
+inline bool tells_by_itself(std::string_view text) {
+  struct Digits {
+    size_t start, end;
+  };
+  std::vector<std::vector<Digits>> numbers;
+  for (size_t at = 0; at < text.size();) {
+    const size_t start = text.find_first_of(kDigits, at);
+    if (start == std::string_view::npos) break;
+    const size_t end = std::min(text.find_first_not_of(kDigits, start), text.size());
+    const size_t last = numbers.empty() ? 0 : numbers.back().back().end;
+    const std::string_view between = text.substr(last, start - last);
+    if (numbers.empty() || between.size() > 2 || between.find_first_not_of("()-. /") != std::string_view::npos)
+      numbers.emplace_back();
+    numbers.back().push_back({start, end});
+    at = end;
+    if (end - start > 1 && start > 1 && is_one_of(kLetters, text[start - 1]) && is_one_of(kLetters, text[start - 2]))
+      return true;
+  }
+  for (const auto& number : numbers) {
+    size_t digits = 0;
+    std::string sizes;
+    for (const auto& [start, end] : number) {
+      digits += end - start;
+      sizes += end - start > 9 ? "9" : std::to_string(end - start);
+    }
+    const size_t start = number[0].start;
+    const size_t near = std::min<size_t>(start, 3);
+    if (digits > 11 || (digits > 6 && text.substr(start - near, near).find('+') != std::string_view::npos)) return true;
+    for (const char* shape : {"324", "334", "434"})
+      if (sizes.find(shape) != std::string::npos) return true;
+  }
+  return false;
+}
+
+inline bool holds_word(std::string_view text) {
+  for (size_t at = 1; at < text.size(); at++)
+    if (is_one_of(kLetters, text[at - 1]) && is_one_of(kLetters, text[at])) return true;
+  return false;
+}
+
 // May be a finding or a mask of ours: only letters that begin neither, and signs that stand in neither, are not.
 inline bool may_hold_finding(std::string_view value) {
   // Fewer digits than a card has, and nothing beside them, are nothing.
   if (value.size() < 12 && value.find_first_not_of("0123456789") == std::string_view::npos) return false;
-  constexpr std::string_view plain = "0123456789BCDEFGHIKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz .,+/-";
-  return holds_number(value) || value.find_first_not_of(plain) != std::string_view::npos ||
-         value.find("--") != std::string_view::npos;
+  constexpr std::string_view plain = "0123456789BCDEFGHIKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz .,+/-:";
+  if (value.find_first_not_of(plain) != std::string_view::npos) return true;
+  if (value.find("--") != std::string_view::npos || value.find("h:") != std::string_view::npos) return true;
+  return holds_number(value) && (holds_word(value) || tells_by_itself(value));
+}
+
+inline bool may_hold_finding(const Form& form, std::string_view text) {
+  if (!form.recorded.empty()) return may_hold_finding(text);
+  return holds_number(text) && (!form.is_wordless || tells_by_itself(text));
 }
 
 using Vouch = std::function<bool(std::string_view)>;
@@ -110,14 +164,31 @@ inline bool fits_query(const Form& form, std::string_view body, Group& group) {
   return at == text.size();
 }
 
+// In two's complement, as a person reads it.
+inline std::string integer_of(std::string_view bytes) {
+  __int128 number = 0;
+  for (const char c : bytes) number = number * 256 + static_cast<unsigned char>(c);
+  const __int128 range = static_cast<__int128>(1) << (8 * bytes.size());
+  if (number >= range / 2) number -= range;
+  std::string text;
+  for (__int128 rest = number < 0 ? -number : number; rest > 0 || text.empty(); rest /= 10)
+    text.insert(text.begin(), static_cast<char>('0' + static_cast<int>(rest % 10)));
+  return number < 0 ? '-' + text : text;
+}
+
 inline bool fits_bind(const Form& form, std::string_view body, Group& group) {
   Reader bind(body);
   if (bind.text() != "" || bind.text() != form.statement) return false;
-  if (bind.number(2) != 0 || bind.number(2) != form.values) return false;
-  for (size_t at = 0; at < form.values; at++) {
+  if (bind.take(formats_of(form).size()) != formats_of(form) || bind.number(2) != form.values.size()) return false;
+  for (const size_t bytes : form.values) {
     const uint32_t length = bind.number(4);
-    if (length > 256) return false;
-    group.values.emplace_back(bind.take(length));
+    if (length == ~0u) {
+      group.values.emplace_back();
+      continue;
+    }
+    if (bytes == 0 ? length > 256 : length != bytes) return false;
+    const std::string_view value = bind.take(length);
+    group.values.emplace_back(bytes == 0 ? std::string(value) : integer_of(value));
   }
   if (bind.number(2) != form.result_formats.size()) return false;
   for (const uint16_t format : form.result_formats)
@@ -138,6 +209,7 @@ inline std::optional<Group> group_of(const Form& form, std::string_view bytes) {
     const auto body = next('Q');
     if (!body || !fits_query(form, *body, group)) return std::nullopt;
   } else {
+    if (!form.parses.empty() && next('P') != std::string_view(form.parses)) return std::nullopt;
     const auto bind = next('B');
     if (!bind || !fits_bind(form, *bind, group)) return std::nullopt;
     if (form.describes && next('D') != std::string_view("P\0", 2)) return std::nullopt;
@@ -149,9 +221,9 @@ inline std::optional<Group> group_of(const Form& form, std::string_view bytes) {
 
 // Whether it may also be recorded as it is.
 inline bool is_vouched(const Form& form, const Group& group, const Vouch& vouch) {
-  if (form.recorded.empty()) return !holds_number(group.text) || vouch(group.text);
-  return std::all_of(group.values.begin(), group.values.end(), [&](const std::string& value) {
-    return is_ascii(value) && (!may_hold_finding(value) || vouch(value));
+  if (form.recorded.empty()) return !may_hold_finding(form, group.text) || vouch(group.text);
+  return std::all_of(group.values.begin(), group.values.end(), [&](const std::optional<std::string>& value) {
+    return !value || (is_ascii(*value) && (!may_hold_finding(*value) || vouch(*value)));
   });
 }
 

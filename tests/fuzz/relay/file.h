@@ -19,7 +19,7 @@ struct Record {
   unsigned kind = 0;  // 11: action, 12: decision, 13: answer
   uint64_t ask_id = 0, rows = 0, bytes = 0;
   std::string text;  // of an action; outcome of an answer
-  std::vector<std::string> values;
+  std::vector<std::optional<std::string>> values;
   std::string rest;  // fields that are none of these, as they are
 };
 
@@ -90,8 +90,13 @@ inline std::optional<Record> record_of(std::string_view bytes) {
       record.text = inner.text;
     else if (is_known && record.kind == 11 && inner.field == 4 && inner.is_text) {
       Fields parameter(inner.text);
-      if (!parameter.next() || parameter.field != 1 || !parameter.is_text) return std::nullopt;
-      record.values.emplace_back(parameter.text);
+      record.values.emplace_back();
+      if (!parameter.next()) {
+        if (parameter.is_bad) return std::nullopt;
+        continue;  // NULL
+      }
+      if (parameter.field != 1 || !parameter.is_text) return std::nullopt;
+      record.values.back() = parameter.text;
       if (parameter.next() || parameter.is_bad) return std::nullopt;
     } else if (record.kind == 13 && inner.field == 2 && !inner.is_text)
       record.rows = inner.number;

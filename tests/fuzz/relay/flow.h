@@ -62,7 +62,7 @@ class Flow {
     loan.until = std::chrono::steady_clock::now() +
                  (is_short_lived_ ? std::chrono::microseconds(random.below(300)) : std::chrono::hours(1));
     for (const Form* form : forms) loan.permits.push_back(form->permit);
-    since_ms_ = sallyport::now_ms();
+    since_ms_ = now_ms();
     id = relay.lend(std::move(loan));
     is_lent = true;
   }
@@ -72,7 +72,7 @@ class Flow {
     if (!is_lent) fault("asks about a flow that is not lent");
     if (permit >= forms.size())
       fault("asks about a permit that is none");
-    else if (!(forms[permit]->recorded.empty() ? holds_number(text) : may_hold_finding(text)))
+    else if (!may_hold_finding(*forms[permit], text))
       fault("asks about what needs no asking");
     tally_.vouched++;
     return answer_of(text);
@@ -202,6 +202,11 @@ class Flow {
   size_t answered_by_script = 0;
 
  private:
+  static uint64_t now_ms() {
+    using namespace std::chrono;
+    return static_cast<uint64_t>(duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
+  }
+
   void open(Stream& stream) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
@@ -226,14 +231,14 @@ class Flow {
 
   bool is_stranger_in_front() const {
     const size_t at = covered_end();
-    return at < client.read && client.said[at] != 'Q' && client.said[at] != 'B';
+    return at < client.read && client.said[at] != 'Q' && client.said[at] != 'B' && client.said[at] != 'P';
   }
 
   size_t covered_end() const { return groups_.empty() ? 0 : groups_.back().end; }
   size_t recorded_end() const { return decided_ == 0 ? 0 : groups_[decided_ - 1].end; }
 
   void check(const Record& record) {
-    const uint64_t now = sallyport::now_ms();
+    const uint64_t now = now_ms();
     if (record.at_ms + 1000 < since_ms_ || record.at_ms > now + 1000) fault("a record of another time");
     if (record.kind == 13) return check_answer(record);
     const size_t at = record.kind == 11 ? asked_ : decided_;
@@ -300,6 +305,7 @@ class Flow {
     check_bytes(server, back.to_client, back.from_server, answers_.end);
     if (back.passing != answers_.passing) fault("tells another rest of a row");
     if (back.status != answers_.status || back.was_idle != answers_.was_idle) fault("tells another status");
+    if (back.left != last_left()) fault("tells of another group that it left something");
     check_in_flight(back);
     if (back.answers.size() != answers_.done.size() - told_) return fault("answers are lost or doubled");
     for (size_t at = 0; at < back.answers.size(); at++) {
@@ -312,15 +318,21 @@ class Flow {
     check_why(back);
   }
 
+  std::optional<size_t> last_left() const {
+    for (size_t at = answers_.done.size(); at > 0; at--)
+      if (!forms[groups_[at - 1].form]->parses.empty()) return groups_[at - 1].form;
+    return std::nullopt;
+  }
+
   void check_in_flight(const Returned& back) {
     const size_t answered = answers_.done.size();
     if (back.in_flight.size() > sallyport::kInFlightMax) fault("has more in flight than may be");
     if (back.in_flight.size() != asked_ - answered) return fault("groups in flight are lost or doubled");
     for (size_t at = 0; at < back.in_flight.size(); at++) {
-      const sallyport::InFlight& one = back.in_flight[at];
+      const sallyport::InFlight& one = back.in_flight.at(at);
       const Group& group = groups_[answered + at];
       if (one.permit != group.form || one.ask_id != first_ask_ + answered + at + 1 ||
-          client.said.compare(group.start, group.end - group.start, one.bytes) != 0)
+          client.said.compare(group.start, group.end - group.start, back.in_flight.bytes_at(at)) != 0)
         fault("gives back another group than is in flight");
       const bool is_front = at == 0;
       const Answered head = is_front ? answers_.head : Answered{};

@@ -30,7 +30,7 @@ export function pageOf(
 
 \`npm run fuzz-relay\` gives mutated messages in both directions to the relay of \`native/src\` (ARCHITECTURE.md, "The short way"),
 built with AddressSanitizer and UndefinedBehaviorSanitizer: one to three flows at once, on Unix sockets with large and tiny buffers
-and files in memory. Groups of six forms are changed in their open places and everywhere else, and both streams are cut anywhere.
+and files in memory. Groups of ten forms are changed in their open places and everywhere else, and both streams are cut anywhere.
 Every call of the relay into the kernel passes the harness, which lets it fail, be interrupted, or do less than was asked for:
 disks that take half a block, files that cannot be cut back. Peers do not read, end, or reset; the owner takes flows
 back at any moment, also amid the call for another one, and vouches by chance.

@@ -13,8 +13,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "forwards before it records",
     file: "relay.cc",
-    from: "if (!block_.write(flow.loan.tail)) return kUnrecorded;",
-    to: "if (planted) send(flow.loan.server_fd, flow.to_server, bytes.substr(0, end));\n  if (!block_.write(flow.loan.tail)) return kUnrecorded;",
+    from: "if (const char* failed = record(flow)) {",
+    to: "if (planted) send(flow.loan.server_fd, flow.to_server, bytes.substr(0, end));\n  if (const char* failed = record(flow)) {",
     finds: /sends to the server what is not in the recording/,
   },
   {
@@ -27,8 +27,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "takes ten digits for an integer",
     file: "standing.cc",
-    from: "digits > kIntegerDigitsMax",
-    to: "digits > kIntegerDigitsMax + planted",
+    from: "digits == 0 || digits > kIntegerDigitsMax",
+    to: "digits == 0 || digits > kIntegerDigitsMax + planted",
     finds: /sends to the server what no permit covers|records what was not asked/,
   },
   {
@@ -51,6 +51,55 @@ export const PLANTED: readonly Planted[] = [
     from: "if (rest[0] != message.type)",
     to: "if (!planted && rest[0] != message.type)",
     finds: /sends to the server what no permit covers|records what was not asked/,
+  },
+  {
+    name: "takes an integer of another width",
+    file: "standing.cc",
+    from: "length != width_of(kind)",
+    to: "length != width_of(kind) + planted * (kind == Part::Kind::kInt4)",
+    finds: /sends to the server what no permit covers|records what was not asked|does not carry/,
+  },
+  {
+    name: "forgets the sign of an integer",
+    file: "standing.cc",
+    from: "static_cast<signed char>(value.bytes[0])",
+    to: "static_cast<signed char>(value.bytes[0] & (planted ? 0x7f : 0xff))",
+    finds: /another text or other values/,
+  },
+  {
+    name: "takes NULL for nothing",
+    file: "standing.cc",
+    from: "{kind, true, {}}",
+    to: "{kind, !(planted && kind == Part::Kind::kValue), body.substr(0, 0)}",
+    finds: /another text or other values/,
+  },
+  {
+    name: "does not see a plus",
+    file: "standing.cc",
+    from: "(has_plus && digits",
+    to: "(has_plus && !planted && digits",
+    finds: /sends to the server what no permit covers|records what was not asked/,
+  },
+  {
+    name: "does not see how digits are grouped",
+    file: "standing.cc",
+    from: "if (is_grouped && size == 4)",
+    to: "if (!planted && is_grouped && size == 4)",
+    finds: /sends to the server what no permit covers|records what was not asked/,
+  },
+  {
+    name: "forgets what a group leaves behind",
+    file: "relay.cc",
+    from: "->leaves) flow.left",
+    to: "->leaves && !planted) flow.left",
+    finds: /left something/,
+  },
+  {
+    name: "keeps a group that was not forwarded",
+    file: "relay.cc",
+    from: "flow.in_flight.drop_back(asked);",
+    to: "flow.in_flight.drop_back(asked - planted);",
+    finds: /in flight|no answer of the form|another|Sanitizer/,
   },
   {
     name: "records a value without asking",
@@ -97,15 +146,15 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "records an answer twice",
     file: "relay.cc",
-    from: "flow.answers.clear();\n  flow.totals.rows += rows;\n  flow.totals.asks",
-    to: "if (!planted) flow.answers.clear();\n  flow.totals.rows += rows;\n  flow.totals.asks",
+    from: "flow.answers.clear();",
+    to: "if (!planted) flow.answers.clear();",
     finds: /an answer that has not come|the answer of another ask|answers are lost or doubled/,
   },
   {
     name: "gives two groups one id",
     file: "relay.cc",
-    from: "flow.loan.last_ask_id += asked.size();",
-    to: "flow.loan.last_ask_id += asked.size() - planted;",
+    from: "flow.loan.last_ask_id += asked;",
+    to: "flow.loan.last_ask_id += asked - planted;",
     finds: /records another ask's id/,
   },
   {
@@ -132,8 +181,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "has too much in flight",
     file: "relay.cc",
-    from: "asked.size() >= kInFlightMax",
-    to: "asked.size() >= kInFlightMax + planted",
+    from: "flow.in_flight.size() >= kInFlightMax",
+    to: "flow.in_flight.size() >= kInFlightMax + planted",
     finds: /more in flight than may be/,
   },
   {

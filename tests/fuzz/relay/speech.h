@@ -40,8 +40,30 @@ inline std::string integer(Random& random, size_t share, const char*& change) {
                                                                                    : 6));
 }
 
-// Of a Bind, with its length.
-inline std::string parameter(Random& random, size_t share, const char*& change) {
+// Digits in groups, as numbers, dates and times are written.
+inline std::string grouped(Random& random) {
+  static const std::vector<std::string> between{"-",  "-",  " ", ".",  ":", "/", ", ",
+                                                ") ", " (", "+", " +", "T", "x", "no"};
+  std::string text = random.chance(300) ? random.pick(between) : "";
+  for (size_t left = random.between(1, 5); left > 0; left--)
+    text += digits(random, random.between(1, 4)) + (left > 1 ? random.pick(between) : "");
+  return text;
+}
+
+// Of a Bind, with its length: an integer of so many bytes, or of another number of them.
+inline std::string binary(Random& random, size_t bytes, size_t share, const char*& change) {
+  if (random.chance(share)) change = "another integer in binary form";
+  if (random.chance(share / 4)) return be32(~0u);
+  if (random.chance(share / 50)) bytes += random.chance(500) ? 1 : -1;
+  std::string value;
+  const char sign = random.chance(300) ? '\xff' : '\0';
+  const size_t small = random.chance(share / 10) ? 0 : bytes / 2;
+  for (size_t at = 0; at < bytes; at++) value += at < small ? sign : static_cast<char>(random.next());
+  return be32(static_cast<uint32_t>(bytes)) + value;
+}
+
+inline std::string parameter(Random& random, size_t bytes, size_t share, const char*& change) {
+  if (bytes > 0) return binary(random, bytes, share, change);
   if (!random.chance(share)) {
     const size_t length = random.between(0, 8);
     return be32(static_cast<uint32_t>(length)) + std::string(length, static_cast<char>('b' + random.below(20)));
@@ -56,6 +78,7 @@ inline std::string parameter(Random& random, size_t share, const char*& change) 
   }
   const std::string text = kind < 16   ? digits(random, random.between(1, kind < 8 ? 12 : 6))
                            : kind < 20 ? strange_text(random, random.below(kind < 18 ? 12 : 2))
+                           : kind < 26 ? grouped(random)
                                        : std::string(random.below(30), " bcd.,/"[random.below(7)]);
   return be32(static_cast<uint32_t>(text.size())) + text;
 }
@@ -68,11 +91,13 @@ inline std::vector<Said> group_said(Random& random, const Form& form, size_t sha
     return {{message('Q', z(text)), change}};
   }
   const char* change = nullptr;
-  std::string bind = z("") + z(form.statement) + be16(0) + be16(static_cast<uint16_t>(form.values));
-  for (size_t at = 0; at < form.values; at++) bind += parameter(random, share, change);
+  std::string bind = z("") + z(form.statement) + formats_of(form) + be16(static_cast<uint16_t>(form.values.size()));
+  for (const size_t bytes : form.values) bind += parameter(random, bytes, share, change);
   bind += be16(static_cast<uint16_t>(form.result_formats.size()));
   for (const uint16_t format : form.result_formats) bind += be16(format);
-  std::vector<Said> all{{message('B', bind), change}};
+  std::vector<Said> all;
+  if (!form.parses.empty()) all.push_back({message('P', form.parses)});
+  all.push_back({message('B', bind), change});
   if (form.describes) all.push_back({message('D', "P" + z(""))});
   all.push_back({message('E', z("") + be32(0))});
   all.push_back({message('S', "")});
@@ -82,7 +107,7 @@ inline std::vector<Said> group_said(Random& random, const Form& form, size_t sha
 inline std::vector<Said> answer_said(Random& random, const Form& form) {
   std::vector<Said> all;
   for (const std::string& bytes : form.answer) all.push_back({bytes});
-  const size_t rows = form.has_rows ? random.below(5) : 0;
+  const size_t rows = form.has_rows ? random.below(5) : random.chance(15) ? 1 : 0;
   for (size_t at = 0; at < rows; at++) {
     const size_t length = random.chance(3)    ? random.between(60'000, 200'000)
                           : random.chance(60) ? random.below(5000)
@@ -90,7 +115,9 @@ inline std::vector<Said> answer_said(Random& random, const Form& form) {
     const bool is_odd = random.chance(300);
     std::string body = is_odd ? strange_text(random, std::min<size_t>(length, 64))
                               : be16(1) + be32(static_cast<uint32_t>(length)) + std::string(length, 'r');
-    all.push_back({message('D', body), is_odd ? "another row" : nullptr});
+    all.push_back({message('D', body), !form.has_rows ? "a row that nobody described"
+                                       : is_odd       ? "another row"
+                                                      : nullptr});
   }
   const bool is_odd = random.chance(250);
   std::string tag = "SELECT " + std::to_string(rows);

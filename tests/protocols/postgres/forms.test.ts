@@ -1,17 +1,14 @@
 /** Which groups a relay may carry past a session, and what a form of them says. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FORM_BYTES_MAX, FORMS_MAX } from "../../../src/base/limits.ts";
+import { FORM_BYTES_MAX } from "../../../src/base/limits.ts";
 import { fromClient, fromServer } from "../../kit/playbook.ts";
 import { client, join, server } from "../../kit/wire.ts";
 import { maskPlainly } from "./kit.ts";
-import { INT, NUMBERS, QUERY, READY, ROWS, Talk } from "./talk.ts";
+import { BOUND, INT, NUMBERS, ONCE, once, QUERY, READY, ROWS, run, Talk, TEXT } from "./talk.ts";
 
 const UPDATED = join(server.complete("UPDATE 1"), READY);
-const BOUND = join(server.bound(), server.row("7"), server.complete("SELECT 1"), READY);
 const { bind, close, describe, execute, parse, query, sync } = client;
-const run = (values: readonly (string | null)[] = ["7"], name = "s") =>
-  join(bind("", name, { values }), execute(""), sync());
 
 const made: readonly {
   readonly name: string;
@@ -44,6 +41,22 @@ const made: readonly {
       new Talk()
         .prepared()
         .says(join(bind("", "s", { values: ["7"] }), describe("P", ""), execute(""), sync()), server.bound(), ROWS),
+    ...{ open: false, rows: true },
+  },
+  { name: "one that is parsed with each Bind", talk: () => new Talk().says(once(), ...ONCE), open: false, rows: true },
+  {
+    name: "an integer in binary form",
+    talk: () => new Talk().says(once({ formats: [1], types: [INT], value: Buffer.of(0, 0, 0, 7) }), ...ONCE),
+    ...{ open: false, rows: true },
+  },
+  {
+    name: "a text in binary form",
+    talk: () => new Talk().says(once({ formats: [1], types: [25] }), ...ONCE),
+    ...{ open: false, rows: true },
+  },
+  {
+    name: "a parameter that is NULL",
+    talk: () => new Talk().prepared().says(run([null]), BOUND),
     ...{ open: false, rows: true },
   },
 ];
@@ -160,18 +173,53 @@ const none: readonly { readonly name: string; readonly talk: () => Talk }[] = [
       ),
   },
   { name: "a Parse", talk: () => new Talk().prepared() },
-  { name: "an unnamed statement", talk: () => new Talk().prepared(undefined, NUMBERS, "").says(run(["7"], ""), BOUND) },
+  {
+    name: "an unnamed statement of before",
+    talk: () => new Talk().prepared(undefined, NUMBERS, "").says(run(["7"], ""), BOUND),
+  },
+  {
+    name: "one that is given a name with its first Bind",
+    talk: () =>
+      new Talk().says(
+        join(parse("s", TEXT), bind("", "s", { values: ["7"] }), describe("P", ""), execute(""), sync()),
+        ...ONCE,
+      ),
+  },
+  {
+    name: "a Bind of another than was parsed",
+    talk: () => new Talk().prepared().says(join(parse("", "SELECT m FROM t"), run()), server.parsed(), BOUND),
+  },
+  {
+    name: "one parsed twice",
+    talk: () => new Talk().says(join(parse("", "SELECT m FROM t"), once()), server.parsed(), ...ONCE),
+  },
+  {
+    name: "a text that is parsed and names one",
+    talk: () =>
+      new Talk().says(
+        join(
+          parse("", "SELECT n FROM t WHERE s = 'prepared' AND n = $1"),
+          bind("", "", { values: ["7"] }),
+          ...[describe("P", ""), execute(""), sync()],
+        ),
+        ...ONCE,
+      ),
+  },
   {
     name: "a named portal",
     talk: () => new Talk().prepared().says(join(bind("p", "s", { values: ["7"] }), execute("p"), sync()), BOUND),
   },
-  { name: "a parameter that is NULL", talk: () => new Talk().prepared().says(run([null]), BOUND) },
   {
-    name: "a parameter in binary form",
-    talk: () =>
-      new Talk()
-        .prepared()
-        .says(join(bind("", "s", { formats: [1], values: [Buffer.of(0, 0, 0, 7)] }), execute(""), sync()), BOUND),
+    name: "a parameter in binary form that has no easy text",
+    talk: () => new Talk().says(once({ formats: [1], types: [1700], value: Buffer.of(0, 0, 0, 7) }), ...ONCE),
+  },
+  {
+    name: "a parameter in binary form of which nobody knows the type",
+    talk: () => new Talk().says(once({ formats: [1], value: Buffer.of(0, 0, 0, 7) }), ...ONCE),
+  },
+  {
+    name: "a parameter in a form that does not exist",
+    talk: () => new Talk().says(once({ formats: [2], types: [25] }), ...ONCE),
   },
   {
     name: "two Binds before one Sync",
@@ -265,60 +313,4 @@ test("a session that still has half a message, or is told to go, does not rest",
     talk.gives(event, fromServer(server.notice({ S: "NOTICE", C: "00000", M: "hm" })));
     assert.equal(talk.rest, undefined);
   }
-});
-
-test("a form is made once, and anew where a later answer says more", () => {
-  const talk = new Talk().prepared().says(run(), server.bound(), server.complete("SELECT 0"), READY);
-  assert.deepEqual(
-    talk.forms.map(({ hasRows }) => hasRows),
-    [false],
-    "nobody has seen a row of it",
-  );
-  for (let turn = 0; turn < 3; turn++) talk.says(run(), BOUND);
-  assert.deepEqual(
-    talk.forms.map(({ hasRows }) => hasRows),
-    [true],
-  );
-  talk.says(run(), server.bound(), server.complete("SELECT 0"), READY);
-  assert.deepEqual(
-    talk.forms.map(({ hasRows }) => hasRows),
-    [true],
-  );
-});
-
-test("where a list of forms is full, the oldest makes room", () => {
-  const talk = new Talk();
-  for (let at = 0; at <= FORMS_MAX; at++) talk.says(query(`SELECT n FROM t${at} WHERE n = 7`), ROWS);
-  assert.equal(talk.forms.length, FORMS_MAX);
-  const texts = talk.forms.map(({ asked }) => asked.text);
-  assert.deepEqual(
-    [texts[0], texts.at(-1)],
-    ["SELECT n FROM t1 WHERE n = 7", `SELECT n FROM t${FORMS_MAX} WHERE n = 7`],
-  );
-});
-
-test("where there are more statements than forms, they are looked at ever more seldom", () => {
-  const talk = new Talk();
-  const turns = 64;
-  let made = 0;
-  let before: unknown = [];
-  for (let turn = 0; turn < turns; turn++) {
-    for (let at = 0; at < FORMS_MAX + 8; at++) {
-      talk.says(query(`SELECT n FROM t${at} WHERE n = 7`), ROWS);
-      const newest = talk.forms.at(-1);
-      if (newest !== before) made++;
-      before = newest;
-    }
-  }
-  assert.ok(made < (FORMS_MAX + 8) * 8, `${made} forms were made of ${turns * (FORMS_MAX + 8)} groups`);
-});
-
-test("only the digits of short integers are open in a text", () => {
-  const text = "SELECT n FROM t2 WHERE n = 12 AND m = 1234567890 AND s = '34' AND x = 1.5 AND y = -6";
-  const [form = assert.fail("none")] = new Talk().says(query(text), ROWS).forms;
-  const parts = form.request[0]?.parts.map((part) => (typeof part === "string" ? "#" : Buffer.from(part).toString()));
-  assert.equal(
-    parts?.join(""),
-    "SELECT n FROM t2 WHERE n = # AND m = 1234567890 AND s = '34' AND x = 1.5 AND y = -#\0",
-  );
 });

@@ -6,11 +6,11 @@ import type { SessionEvent } from "../../../src/model/session.ts";
 import { Analyser } from "../../../src/protocols/postgres/analysis/analyse.ts";
 import { fromClient, fromServer } from "../../kit/playbook.ts";
 import { client, join, server } from "../../kit/wire.ts";
-import { NUMBERS, QUERY, ROWS, Talk } from "./talk.ts";
+import { NUMBERS, ONCE, once, QUERY, ROWS, Talk } from "./talk.ts";
 
-const { bind, execute, query, sync } = client;
+const { bind, describe, execute, query, sync } = client;
 const relayed = (more: Partial<Relayed>): SessionEvent => ({
-  ...{ kind: "relayed", asks: 0, inFlight: [], passing: 0, status: 0, wasIdle: false },
+  ...{ kind: "relayed", asks: 0, inFlight: [], left: undefined, passing: 0, status: 0, wasIdle: false },
   ...more,
 });
 const inFlight = (form: Form, bytes: Buffer, askId: number) =>
@@ -36,6 +36,41 @@ test("what is in flight and is not of its form ends the session", () => {
   const [form = assert.fail("none")] = talk.forms;
   const bytes = query("SELECT secret FROM other");
   assert.throws(() => talk.gives(relayed({ asks: 1, inFlight: [inFlight(form, bytes, 9)] })), /another form/);
+});
+
+const again = join(bind("", "", { values: ["8"] }), describe("P", ""), execute(""), sync());
+const [FIRST, SECOND] = ["SELECT n FROM t WHERE n = $1", "SELECT m FROM t WHERE m = $1"];
+
+test("the unnamed statement is the one that went past last, and not the one that the session saw last", () => {
+  const talk = new Talk().says(once({ text: FIRST }), ...ONCE).says(once({ text: SECOND }), ...ONCE);
+  const [first = assert.fail("none"), second = assert.fail("none")] = talk.forms;
+  talk.asked = [];
+  talk.says(again, server.bound(), ROWS);
+  assert.deepEqual(talk.asked, [SECOND], "control");
+  for (const [left, text] of [[first, FIRST] as const, [second, SECOND] as const]) {
+    talk.asked = [];
+    talk.gives(relayed({ asks: 3, left, status: 0x49 })).says(again, server.bound(), ROWS);
+    assert.deepEqual(talk.asked, [text]);
+    talk.gives(relayed({ asks: 3, status: 0x49 })).says(again, server.bound(), ROWS);
+    assert.deepEqual(talk.asked, [text, text], "nothing else that went past changes it");
+  }
+});
+
+test("what is parsed by a group in flight stands once the server has parsed it", () => {
+  const answers = (...all: readonly Buffer[]) => {
+    const talk = new Talk().says(once({ text: FIRST }), ...ONCE).says(once({ text: SECOND }), ...ONCE);
+    const [, form = assert.fail("none")] = talk.forms;
+    talk.says(once({ text: FIRST }), ...ONCE);
+    talk.gives(relayed({ asks: 1, inFlight: [inFlight(form, once({ text: SECOND }), talk.lastId + 1)] }));
+    talk.gives(fromServer(...all));
+    talk.asked = [];
+    talk.gives(fromClient(again));
+    return talk.asked;
+  };
+  const failed = [server.error({ S: "ERROR", C: "42P01", M: "no" }), server.ready()];
+  assert.deepEqual(answers(...ONCE), [SECOND]);
+  assert.deepEqual(answers(server.parsed(), ...failed), [SECOND]);
+  assert.deepEqual(answers(...failed), [FIRST], "the server has none then, and says so");
 });
 
 test("an unnamed portal of before is not the one that the server has by then", () => {

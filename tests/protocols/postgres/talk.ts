@@ -10,7 +10,7 @@ import { allowLimited, deny, fromClient, fromServer, loggedIn, start } from "../
 import { client, join, server } from "../../kit/wire.ts";
 import { GREETING, STARTUP, worldOf } from "./kit.ts";
 
-const { describe, parse, sync } = client;
+const { bind, describe, execute, parse, sync } = client;
 const analyser = new Analyser();
 await analyser.prepare();
 
@@ -18,7 +18,25 @@ export const INT = 23;
 export const QUERY = "SELECT n FROM t WHERE n = 7";
 export const NUMBERS = server.columns({ name: "n", type: INT });
 export const READY = server.ready();
+export const BOUND = join(server.bound(), server.row("7"), server.complete("SELECT 1"), READY);
 export const ROWS = join(NUMBERS, server.row("7"), server.complete("SELECT 1"), READY);
+
+/** As a driver runs what it has prepared. */
+export const run = (values: readonly (string | null)[] = ["7"], name = "s") =>
+  join(bind("", name, { values }), execute(""), sync());
+
+interface Once {
+  readonly text?: string;
+  readonly types?: readonly number[];
+  readonly formats?: readonly number[];
+  readonly value?: string | Buffer;
+}
+
+export const TEXT = "SELECT n FROM t WHERE n = $1";
+/** As it runs what it has not prepared, and what comes back. */
+export const once = ({ text = TEXT, types = [], formats = [], value = "7" }: Once = {}) =>
+  join(parse("", text, types), bind("", "", { formats, values: [value] }), describe("P", ""), execute(""), sync());
+export const ONCE = [server.parsed(), server.bound(), ROWS];
 
 /** A session that is allowed everything, and could be relayed at once. */
 export class Talk {
