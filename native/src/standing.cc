@@ -127,7 +127,7 @@ bool has_word(std::string_view text) {
   return false;
 }
 
-// Neither a separator nor a letter that begins what is no number, nor part of a mask of ours.
+// Of such letters and signs alone no token, address, key or mask of ours is made.
 bool is_plain(std::string_view value) {
   for (size_t at = 0; at < value.size(); at++) {
     const char c = value[at];

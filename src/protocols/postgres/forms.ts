@@ -1,7 +1,7 @@
 /**
  * Which groups of messages a relay may carry past the session, and what they look like: one statement that changes nothing
- * the session keeps in mind, alone in its group, whose answer had nothing in it for us when the session saw it. What is
- * not surely so makes no form, and costs the session's own way.
+ * the session keeps in mind (but the unnamed statement, which it hears of), alone in its group, whose answer had nothing in
+ * it for us when the session saw it. What is not surely so makes no form, and costs the session's own way.
  */
 import { isDeepStrictEqual } from "node:util";
 import { FORM_BYTES_MAX, FORMS_MAX } from "../../base/limits.ts";
