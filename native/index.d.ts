@@ -268,6 +268,8 @@ export interface RelayPermitSpec {
   readonly isWordless?: boolean;
   /** What a group of it leaves behind is told by `left`. */
   readonly leaves?: boolean;
+  /** `decide` has the word on each group. */
+  readonly isAsked?: boolean;
 }
 
 /** The end of a recording's segment file; `link` is a SHA-256 as a text of 32 characters below 256. */
@@ -347,6 +349,11 @@ export class Relay {
     giveBack(flow: number, why: string): void;
     /** Whether a text or value may be recorded as it is. `take` and `settle` throw meanwhile. What it throws is a no. */
     vouch(flow: number, permit: number, text: string): boolean;
+    /**
+     * Whether a group that this permit covers, and that `isAsked` says so of, may go under this id. The same group may be asked
+     * about again by a session where the file does not take it. As `vouch` otherwise.
+     */
+    decide(flow: number, permit: number, askId: number, group: Buffer): boolean;
   });
   permit(spec: RelayPermitSpec): RelayPermit;
   lend(loan: RelayLoan): number;

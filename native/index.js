@@ -188,12 +188,13 @@ const PLACES = { integer: 0, value: 1, int2: 2, int4: 3, int8: 4 };
 export class Relay {
   #binding;
 
-  constructor({ giveBack, vouch }) {
+  constructor({ giveBack, vouch, decide }) {
     callable("giveBack", giveBack);
-    this.#binding = new addon.RelayBinding(([flow, why]) => giveBack(flow, why), callable("vouch", vouch));
+    const asked = [callable("vouch", vouch), callable("decide", decide)];
+    this.#binding = new addon.RelayBinding(([flow, why]) => giveBack(flow, why), ...asked);
   }
 
-  permit({ request, answer, hasRows, leaves, text, action, decision, isWordless }) {
+  permit({ request, answer, hasRows, leaves, text, action, decision, isWordless, isAsked }) {
     return this.#binding.permit(
       request.map(({ type, parts }) => [
         integer("type", type, 0, 255),
@@ -206,6 +207,7 @@ export class Relay {
       bytes("decision", decision),
       isWordless === true,
       leaves === true,
+      isAsked === true,
     );
   }
 

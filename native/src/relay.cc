@@ -225,10 +225,16 @@ const char* Relay::carry(Id id, Flow& flow, std::string_view bytes, size_t& carr
       break;
     }
     const StandingPermit& standing = *flow.loan.permits[permit];
-    const uint64_t ask_id = flow.loan.last_ask_id + ++asked;
+    const uint64_t ask_id = flow.loan.last_ask_id + asked + 1;
+    const std::string_view group = bytes.substr(end, match_.bytes);
+    if (standing.is_asked && !ask([&] { return owner_.decide(id, permit, ask_id, group); })) {
+      why = kUnknown;
+      break;
+    }
+    asked++;
     block_.action(at_ms, ask_id, standing.text.empty() ? match_.text : standing.text, match_.values, standing.action);
     block_.decision(at_ms, ask_id, standing.decision);
-    flow.in_flight.push({permit, ask_id, match_.bytes, now}, bytes.substr(end, match_.bytes));
+    flow.in_flight.push({permit, ask_id, match_.bytes, now}, group);
     end += match_.bytes;
   }
   if (asked == 0) return why;
@@ -277,22 +283,23 @@ size_t Relay::permit_for(Id id, Flow& flow, std::string_view bytes, Fit& best) {
 
 bool Relay::may_record(Id id, const Flow& flow, size_t permit) {
   const StandingPermit& standing = *flow.loan.permits[permit];
-  if (standing.text.empty())
-    return !is_suspicious_text(match_.text, standing.is_wordless) || vouch(id, permit, match_.text);
+  const auto vouched = [&](std::string_view text) { return ask([&] { return owner_.vouch(id, permit, text); }); };
+  if (standing.text.empty()) return !is_suspicious_text(match_.text, standing.is_wordless) || vouched(match_.text);
   for (const Value& one : match_.values) {
     if (one.is_null) continue;
     NumberRoom room;
     const std::string_view value = text_of(one, room);
-    if (!is_printable(value) || (is_suspicious(value) && !vouch(id, permit, value))) return false;
+    if (!is_printable(value) || (is_suspicious(value) && !vouched(value))) return false;
   }
   return true;
 }
 
-bool Relay::vouch(Id id, size_t permit, std::string_view text) {
+template <typename Ask>
+bool Relay::ask(Ask question) {
   is_asking_ = true;
-  const bool is_vouched = owner_.vouch(id, permit, text);
+  const bool is_yes = question();
   is_asking_ = false;
-  return is_vouched;
+  return is_yes;
 }
 
 // The flow that is asked about, and the block that grows, are in use until the answer is there.

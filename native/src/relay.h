@@ -67,6 +67,9 @@ class Relay {
     // Whether this text or value may be recorded as it is. Asked where is_suspicious() or is_suspicious_text() say so,
     // amid the work on a flow: nothing can be taken or settled meanwhile.
     std::function<bool(Id, size_t permit, std::string_view)> vouch;
+    // Whether this group may go, whose permit is worth nothing without a word to each (is_asked). Of one that may,
+    // nobody is asked again, but where the file does not take it; called as vouch() is.
+    std::function<bool(Id, size_t permit, uint64_t ask_id, std::string_view group)> decide;
   };
 
   explicit Relay(Owner owner);
@@ -77,9 +80,9 @@ class Relay {
 
   // Throws Failure.
   Id lend(Loan loan);
-  // Undefined: nobody knows of such a flow. Throws Failure within vouch().
+  // Undefined: nobody knows of such a flow. Throws Failure while the owner is asked.
   std::unique_ptr<Returned> take(Id id);
-  // Writes answers that wait. False: they still do. Throws Failure within vouch().
+  // Writes answers that wait. False: they still do. Throws Failure while the owner is asked.
   bool settle(Id id);
   const Tail* tail(Id id) const;
   const Totals* totals(Id id) const;
@@ -98,7 +101,8 @@ class Relay {
   const char* pass_answers(Flow& flow, std::string_view bytes, size_t& passed);
   size_t permit_for(Id id, Flow& flow, std::string_view bytes, Fit& best);
   bool may_record(Id id, const Flow& flow, size_t permit);
-  bool vouch(Id id, size_t permit, std::string_view text);
+  template <typename Ask>
+  bool ask(Ask question);
   void demand_rest() const;
   void finish(Flow& flow);
   bool read(int fd, std::string& unread, std::string_view& bytes);
@@ -114,7 +118,7 @@ class Relay {
   Block block_;
   Match match_;
   DayClock day_;
-  bool is_asking_ = false;  // vouch() is being called
+  bool is_asking_ = false;  // the owner is asked
 };
 
 }  // namespace sallyport

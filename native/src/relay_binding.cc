@@ -129,6 +129,15 @@ Napi::Array answers_to_js(Napi::Env env, const std::vector<AnswerRecord>& answer
   return array;
 }
 
+// What it throws is a no: the flow goes back, and TypeScript meets what was wrong by itself.
+bool is_yes(const Napi::FunctionReference& question, const std::initializer_list<napi_value>& about) {
+  try {
+    return question.Call(about).StrictEquals(Napi::Boolean::New(question.Env(), true));
+  } catch (const Napi::Error&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 Napi::Function RelayBinding::define(Napi::Env env) {
@@ -144,12 +153,13 @@ Napi::Function RelayBinding::define(Napi::Env env) {
                      });
 }
 
-// [giveBack(flow, why), vouch(flow, permit, text)]
+// [giveBack(flow, why), vouch(flow, permit, text), decide(flow, permit, askId, group)]
 RelayBinding::RelayBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<RelayBinding>(info) {
   guarded(info.Env(), [&] {
     const Napi::Env env = info.Env();
     give_back_ = Napi::Persistent(info[0].As<Napi::Function>());
     vouch_ = Napi::Persistent(info[1].As<Napi::Function>());
+    decide_ = Napi::Persistent(info[2].As<Napi::Function>());
     Relay::Owner owner;
     owner.give_back = [this, env](Relay::Id id, const char* why) {
       const Napi::HandleScope scope(env);
@@ -161,14 +171,13 @@ RelayBinding::RelayBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Re
     };
     owner.vouch = [this, env](Relay::Id id, size_t permit, std::string_view text) {
       const Napi::HandleScope scope(env);
-      try {
-        return vouch_
-            .Call({Napi::Number::New(env, id), Napi::Number::New(env, static_cast<double>(permit)),
-                   Napi::String::New(env, text.data(), text.size())})
-            .StrictEquals(Napi::Boolean::New(env, true));
-      } catch (const Napi::Error&) {
-        return false;  // the flow goes back, and TypeScript meets what was wrong by itself
-      }
+      return is_yes(vouch_, {Napi::Number::New(env, id), Napi::Number::New(env, static_cast<double>(permit)),
+                             Napi::String::New(env, text.data(), text.size())});
+    };
+    owner.decide = [this, env](Relay::Id id, size_t permit, uint64_t ask_id, std::string_view group) {
+      const Napi::HandleScope scope(env);
+      return is_yes(decide_, {Napi::Number::New(env, id), Napi::Number::New(env, static_cast<double>(permit)),
+                              Napi::Number::New(env, static_cast<double>(ask_id)), buffer_from(env, group)});
     };
     relay_ = std::make_unique<Relay>(std::move(owner));
     poll_ = Poll::start(env, relay_->fd(), [this] {
@@ -180,7 +189,7 @@ RelayBinding::RelayBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Re
   });
 }
 
-// [request: [type, [bytes or place]…]…, answer: [bytes…], hasRows, text, action, decision, isWordless, leaves]
+// [request: [type, [bytes or place]…]…, answer: [bytes…], hasRows, text, action, decision, isWordless, leaves, isAsked]
 Napi::Value RelayBinding::permit(const Napi::CallbackInfo& info) {
   auto standing = std::make_shared<StandingPermit>();
   for_each_of(info[0],
@@ -192,6 +201,7 @@ Napi::Value RelayBinding::permit(const Napi::CallbackInfo& info) {
   standing->decision = bytes_of(info[5]);
   standing->is_wordless = info[6].ToBoolean();
   standing->leaves = info[7].ToBoolean();
+  standing->is_asked = info[8].ToBoolean();
   auto handle = std::make_unique<StandingPermitHandle>(std::move(standing));
   return Napi::External<StandingPermitHandle>::New(info.Env(), handle.release(),
                                                    [](Napi::BasicEnv, StandingPermitHandle* held) { delete held; });

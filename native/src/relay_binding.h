@@ -30,6 +30,7 @@ class RelayBinding : public Napi::ObjectWrap<RelayBinding> {
 
   Napi::FunctionReference give_back_;
   Napi::FunctionReference vouch_;
+  Napi::FunctionReference decide_;
   std::unique_ptr<Relay> relay_;
   std::shared_ptr<Poll> poll_;
 };

@@ -47,6 +47,7 @@ struct StandingPermit {
   std::string action;        // fields of Action behind the parameters
   std::string decision;      // fields of Decision behind the ask's id
   bool leaves = false;       // a group leaves something behind: the owner hears which was the last
+  bool is_asked = false;     // the owner decides on each group by itself
 };
 
 enum class Fit { kNo, kMore, kYes };

@@ -11,6 +11,8 @@ export interface Lender {
   giveBack(why: string): void;
   /** Whether a text, or a value, of a group that this permit covers may be recorded as it is. Must take nothing back. */
   vouch(permit: number, text: string): boolean;
+  /** Whether a group may go, where its permit wants that to be asked. Must take nothing back. */
+  decide(permit: number, askId: number, group: Uint8Array): boolean;
 }
 
 export class Relays {
@@ -20,6 +22,7 @@ export class Relays {
   readonly #relay = new Relay({
     giveBack: (flow, why) => this.#lenders.get(flow)?.giveBack(why),
     vouch: (flow, permit, text) => this.#lenders.get(flow)?.vouch(permit, text) ?? false,
+    decide: (flow, permit, askId, group) => this.#lenders.get(flow)?.decide(permit, askId, group) ?? false,
   });
 
   constructor(mode: () => RelayMode) {

@@ -284,6 +284,7 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
           ...(protocol.quotedIn === undefined ? {} : { quotedIn: protocol.quotedIn }),
           mayRelay: () => parts.accepting() === true && parts.toldDecisions() !== "all",
           believedMs: (facts) => parts.lookups.believedMs(facts),
+          decided: (askId, decision) => accounting.decided(askId, decision),
         });
   const driver = new Driver(sessionId, session, client, {
     ...metered(ports, meter),

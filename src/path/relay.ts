@@ -2,6 +2,7 @@
  * One session's short way: while nothing is under way, groups of forms that the session knows go past it, each under a
  * standing permit of the judge of that moment and recorded like any other. Whatever else comes brings the flow back.
  */
+import { isDeepStrictEqual } from "node:util";
 import { RELAY_NEEDED_MAX, RELAY_SHORT } from "../base/limits.ts";
 import type { Flow, Lender, RelayPermit, Relays, RelayTotals } from "../kernel/relays.ts";
 import { AT_SIGN, AWS_HEAD, GITHUB_HEAD, gate, JWT_HEAD, PEM_HEAD } from "../masking/gate.ts";
@@ -9,9 +10,9 @@ import { isWordlessAround } from "../masking/lone.ts";
 import { mayHoldMark } from "../masking/marks.ts";
 import type { Masker } from "../masking/mask.ts";
 import type { SessionMeter } from "../metrics/meter.ts";
-import type { RuleName } from "../model/decision.ts";
+import type { Decision, RuleName } from "../model/decision.ts";
 import type { Form, Relayed } from "../model/form.ts";
-import { demandStandingPermit } from "../model/permit.ts";
+import { demandStandingPermit, redeemPermit } from "../model/permit.ts";
 import type { QuotedIn } from "../model/protocol.ts";
 import type { LookAnswer, SessionCommand } from "../model/session.ts";
 import type { Judge } from "../policy/decide.ts";
@@ -30,6 +31,8 @@ export interface RelayParts {
   readonly mayRelay: () => boolean;
   /** How long such facts may still be believed. */
   readonly believedMs: (facts: LookAnswer) => number;
+  /** It is allowed, and goes to the backend. */
+  readonly decided: (askId: number, decision: Decision) => void;
 }
 
 type Rest = Extract<SessionCommand, { kind: "rest" }>;
@@ -109,10 +112,14 @@ export class SessionRelay {
     const forMs = Math.floor(Math.min(tail.forMs, believedMs));
     const permits = standing.map(({ permit }) => permit);
     const loan = { client: from, server: to, tail, lastAskId: lastId, forMs, permits };
-    const vouch: Lender["vouch"] = (at, text) => this.#vouch(standing[at]?.form, text);
+    const lender: Lender = {
+      giveBack,
+      vouch: (at, text) => this.#vouch(standing[at]?.form, text),
+      decide: (at, askId, group) => this.#decide(standing[at], askId, group),
+    };
     let flow: Flow;
     try {
-      flow = relays.lend(loan, { giveBack, vouch });
+      flow = relays.lend(loan, lender);
     } catch (error) {
       recording.take({ tail: { ...tail, isBroken: false }, statements: 0, rows: 0, answers: [] });
       throw error;
@@ -203,14 +210,30 @@ export class SessionRelay {
     const { asked, isTextOpen, request, answer, hasRows, leaves } = form;
     const { sessionId, recording, relays } = this.#parts;
     const standing = judge.standing(asked);
-    if (standing?.kind !== "permitted" || (isTextOpen && isSuspicious(asked.text))) return undefined;
-    demandStandingPermit(standing.permit, sessionId, asked.operation);
+    if (standing === undefined || (isTextOpen && isSuspicious(asked.text))) return undefined;
+    if (standing.kind === "permitted") demandStandingPermit(standing.permit, sessionId, asked.operation);
     const { rules, policy } = standing;
     const { text, action, decision, isStatement } = recording.standing(asked, rules, policy);
     const isWordless = isTextOpen && isWordlessAround(textsOf(form));
     const shown = isTextOpen ? "" : text;
-    const permit = relays.permit({ request, answer, hasRows, leaves, text: shown, action, decision, isWordless });
+    const how = { hasRows, leaves, isWordless, isAsked: standing.kind === "asked" };
+    const permit = relays.permit({ request, answer, text: shown, action, decision, ...how });
     return { form, permit, policy, rules, isStatement };
+  }
+
+  /** Only an answer that is recorded as the form's always are is given here; for any other the session asks again. */
+  #decide(standing: Standing | undefined, askId: number, group: Uint8Array): boolean {
+    if (standing === undefined) return false;
+    const { judge, sessionId, decided } = this.#parts;
+    const { rules, policy, form } = standing;
+    const decision = judge().decide(askId, [form.asked], group);
+    if (decision.kind !== "allow" || decision.policy !== policy || !isDeepStrictEqual(decision.rules, rules))
+      return false;
+    if (decision.observed !== undefined || decision.shadow !== undefined || decision.approval !== undefined)
+      return false;
+    redeemPermit(decision.permit, sessionId, askId);
+    decided(askId, decision);
+    return true;
   }
 
   /** Of what only a closer look can tell: that detectors find nothing in it, and that it carries no mask of ours. */

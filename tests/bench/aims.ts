@@ -23,6 +23,7 @@ export const AIMS: readonly Aim[] = [
   ...PROTOCOLS.flatMap((protocol): Aim[] => [
     { measure: `${protocol}-16`, subject: "sallyport", value: "rate", peer: "pgbouncer", atLeast: 0.95 },
     { measure: `${protocol}-16`, subject: "sallyport", value: "p99", peer: "pgbouncer", atMost: 1.1 },
+    { measure: `${protocol}-16`, subject: "counted", value: "rate", peer: "pgbouncer", atLeast: 0.75 },
     { measure: `${protocol}-16`, subject: "typescript", value: "rate", peer: "pgbouncer", atLeast: 0.75 },
     { measure: `${protocol}-1`, subject: "sallyport", value: "p50", peer: "pgbouncer", atMost: 1.25 },
     { measure: `tpcb-${protocol}-16`, subject: "sallyport", value: "rate", peer: "pgbouncer", atLeast: 0.95 },

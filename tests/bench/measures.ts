@@ -24,7 +24,7 @@ export interface Measure {
   run(subject: string, running: Running, effort: Effort): Promise<Sample>;
 }
 
-const ALL = ["direct", "pgbouncer", "relay", "sallyport", "typescript"];
+const ALL = ["direct", "pgbouncer", "relay", "sallyport", "counted", "typescript"];
 const PRODUCTS = ["direct", "pgbouncer", "sallyport"];
 
 export const MEASURES: readonly Measure[] = [

@@ -1,6 +1,6 @@
 /**
- * What is compared: the server itself, PgBouncer, a bare relay of this runtime, Sallyport, and Sallyport without its short
- * way. Each is started for real and lives for the whole run, so that rounds can be interleaved. Adding one is one more
+ * What is compared: the server itself, PgBouncer, a bare relay of this runtime, Sallyport, Sallyport where each statement
+ * is decided anew, and Sallyport without its short way. Each is started for real and lives for the whole run, so that rounds can be interleaved. Adding one is one more
  * entry in SUBJECTS.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
@@ -46,11 +46,19 @@ export const POLICY = `${UNSEARCHED}
     mask: { style: partial }
 `;
 
+/** No permit stands under it: TypeScript decides on each statement by itself, and counts it. */
+const COUNTING = `
+  - name: count-all
+    on: [sql.read, sql.insert, sql.update, sql.delete]
+    limit: { statements: 1000000000, per: 1h }
+`;
+
 export const SUBJECTS: readonly Subject[] = [
   { name: "direct", start: startDirect },
   { name: "pgbouncer", start: startPgbouncer },
   { name: "relay", start: startRelay },
   { name: "sallyport", start: (server) => startSallyport(server) },
+  { name: "counted", start: (server) => startSallyport(server, { rules: COUNTING }) },
   { name: "typescript", start: (server) => startSallyport(server, { relay: "off" }) },
 ];
 
@@ -121,11 +129,13 @@ async function startRelay(server: Postgres): Promise<Running> {
 export interface SallyportOptions extends Pick<DaemonOptions, "relay" | "wrapper"> {
   /** Further settings. */
   readonly more?: string;
+  /** Further rules of every policy that it goes by. */
+  readonly rules?: string;
 }
 
 /** Full policy and recording, whatever the environment says of the short way. */
 export async function startSallyport(server: Postgres, options: SallyportOptions = {}): Promise<Sallyport> {
-  const { more = "", relay = "auto", wrapper = [] } = options;
+  const { more = "", rules = "", relay = "auto", wrapper = [] } = options;
   const start = {
     settings: `agents:
   - name: bench
@@ -141,7 +151,7 @@ ${more}
 `,
     relay,
     wrapper,
-    policies: { "bench.yaml": POLICY },
+    policies: { "bench.yaml": POLICY + rules },
     secrets: { bench: server.password },
   };
   const daemon = await Daemon.start(start);
@@ -155,7 +165,7 @@ ${more}
     stop: () => daemon.stop(),
     judge: async (policy) => {
       if (policy === inForce) return;
-      daemon.configure({ ...start, policies: { "bench.yaml": policy } });
+      daemon.configure({ ...start, policies: { "bench.yaml": policy + rules } });
       const { code, stderr } = await daemon.cli(["reload"]);
       if (code !== 0) throw new Error(`Cannot load the policy: ${stderr}`);
       inForce = policy;

@@ -9,13 +9,13 @@ import { setImmediate as turn } from "node:timers/promises";
 import { listenIn, Receiver, send } from "ebpf-loader";
 import { freePort } from "../kit/free-port.ts";
 import { until } from "../path/kit.ts";
-import { fdOf, socketPair } from "./socket-pair.ts";
+import { fdOf, pair } from "./stand.ts";
 
 const receiver = new Receiver();
 
 /** Reads one end; `said` are the counts, as they came, and the text of all bytes. */
 async function reading(t: TestContext, room = 64) {
-  const { outer, inner } = await socketPair(t);
+  const { outer, inner } = await pair(t);
   const buffer = Buffer.alloc(room);
   const heard = { counts: [] as number[], text: "", errno: 0 };
   const received = (count: number, errno: number) => {
@@ -99,7 +99,7 @@ test("a socket that was closed while it was watched takes nobody's place away", 
 });
 
 test("what it is handed is checked", async (t) => {
-  const { inner } = await socketPair(t);
+  const { inner } = await pair(t);
   assert.throws(() => receiver.watch(fdOf(inner), Buffer.alloc(0), () => {}), RangeError);
   assert.throws(() => receiver.watch(-1, Buffer.alloc(1), () => {}), RangeError);
   assert.throws(() => receiver.watch(fdOf(inner), "text" as never, () => {}), TypeError);
@@ -125,7 +125,7 @@ test("nothing that is watched keeps a process alive that has nothing else to do,
 });
 
 test("send says how much left, and 0 where nothing can", async (t) => {
-  const { outer, inner } = await socketPair(t);
+  const { outer, inner } = await pair(t);
   outer.pause();
   assert.equal(send(fdOf(inner), Buffer.from("hello")), 5);
   const much = Buffer.alloc(1 << 20);

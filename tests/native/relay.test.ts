@@ -43,7 +43,7 @@ test("a covered group goes to the server once its decision is in the file, and i
   const { tail, totals, inFlight, status } = take();
   assert.equal(tail.size, readFileSync(file).length);
   assert.equal(tail.sequence, 3);
-  assert.deepEqual([totals.asks, totals.rows, totals.asked], [1, 1, [1, 0, 0, 0]]);
+  assert.deepEqual([totals.asks, totals.rows, totals.asked], [1, 1, [1, 0, 0, 0, 0]]);
   assert.deepEqual([inFlight.length, status], [0, "I".charCodeAt(0)]);
 });
 
@@ -417,6 +417,64 @@ test("it may be closed by whoever it gives a flow to", async (t) => {
   assert.deepEqual([why(), atServer()], ["unknown", SELECT("1")]);
 });
 
+const ASK = (digits: string) => say.query(`SELECT k FROM t WHERE n = ${digits};`);
+
+test("where a permit wants it, each group is asked about: what may go is recorded and goes, the first that may not goes back", async (t) => {
+  const asked: [number, string][] = [];
+  const decide = (askId: number, group: Buffer) => {
+    asked.push([askId, group.toString("latin1")]);
+    return !group.includes("= 3;");
+  };
+  const { client, atServer, file, why, take } = await stand(t, { decide });
+  client.write(concat(ASK("1"), SELECT("2"), ASK("3"), ASK("4")));
+  await until(() => why() !== undefined && atServer().length > 0, "the flow and the groups");
+  assert.equal(why(), "unknown");
+  assert.deepEqual(atServer(), concat(ASK("1"), SELECT("2")));
+  assert.deepEqual(asked, [
+    [11, ASK("1").toString("latin1")],
+    [13, ASK("3").toString("latin1")],
+  ]);
+  const texts = recordsIn(file).flatMap((record) => (record.kind === "action" ? [record.text] : []));
+  assert.deepEqual(texts, ["SELECT k FROM t WHERE n = 1;", "SELECT n FROM t WHERE n = 2;"]);
+  assert.deepEqual(take().fromClient, concat(ASK("3"), ASK("4")));
+});
+
+test("a group whose text nobody vouches for is not asked about: the session does that", async (t) => {
+  let asked = 0;
+  const { client, atServer, why } = await stand(t, { decide: () => ++asked > 0 });
+  client.write(ASK("1234567")); // it may be a phone number, as far as this permit tells
+  await until(() => why() !== undefined, "the flow");
+  assert.deepEqual([asked, atServer().length], [0, 0]);
+});
+
+test("a decision that throws is a no", async (t) => {
+  const decide = () => {
+    throw new Error("no judge");
+  };
+  const { client, atServer, why } = await stand(t, { decide });
+  client.write(ASK("1"));
+  await until(() => why() !== undefined, "the flow");
+  assert.equal(atServer().length, 0);
+});
+
+test("nothing can be taken or settled amid a decision", async (t) => {
+  let refused = 0;
+  const decide = (_askId: number, _group: Buffer, flow: number, relay: Relay) => {
+    for (const act of [() => relay.take(flow), () => relay.settle(flow)]) {
+      try {
+        act();
+      } catch {
+        refused++;
+      }
+    }
+    return true;
+  };
+  const { client, atServer } = await stand(t, { decide });
+  client.write(ASK("1"));
+  await until(() => atServer().length > 0, "the query");
+  assert.equal(refused, 2);
+});
+
 test("answers that wait are told where nobody wrote them", async (t) => {
   const { client, server, atServer, atClient, take } = await stand(t);
   client.write(SELECT("1"));
@@ -427,7 +485,7 @@ test("answers that wait are told where nobody wrote them", async (t) => {
 });
 
 test("arguments of other kinds are refused", (t) => {
-  const relay = new Relay({ giveBack: () => {}, vouch: () => false });
+  const relay = new Relay({ giveBack: () => {}, vouch: () => false, decide: () => false });
   t.after(() => relay.close());
   const loan = {
     ...{ client: 1_000_000, server: 1_000_001, lastAskId: 0, forMs: 1, permits: [] },

@@ -39,6 +39,12 @@ const CLEAN = {
   request: [{ type: 0x51, parts: [Buffer.from("SELECT m FROM t WHERE n = "), "integer", Buffer.from(";\0")] }],
   isWordless: true,
 } as const;
+/** Of which each group is asked about. */
+const ASKED = {
+  ...QUERY,
+  request: [{ type: 0x51, parts: [Buffer.from("SELECT k FROM t WHERE n = "), "integer", Buffer.from(";\0")] }],
+  isAsked: true,
+} as const;
 const BOUND = {
   request: [
     { type: 0x42, parts: [Buffer.from("\0s1\0\0\0\0\x01"), "value", Buffer.of(0, 0)] },
@@ -114,6 +120,8 @@ export async function stand(
     /** Of the recording, where it is not a file. */
     readonly fd?: number;
     readonly vouch?: (text: string, flow: number, relay: Relay) => boolean;
+    /** Of groups of ASKED. */
+    readonly decide?: (askId: number, group: Buffer, flow: number, relay: Relay) => boolean;
     /** In place of taking it. */
     readonly giveBack?: (relay: Relay, flow: number) => void;
   } = {},
@@ -129,6 +137,7 @@ export async function stand(
       else how.giveBack(relay, flow);
     },
     vouch: (id, _permit, text) => how.vouch?.(text, id, relay) ?? false,
+    decide: (id, _permit, askId, group) => how.decide?.(askId, group, id, relay) ?? false,
   });
   let taken: RelayReturned | undefined;
   const flow = relay.lend({
@@ -137,7 +146,13 @@ export async function stand(
     tail: { fd, size: 0, sizeMax: how.sizeMax ?? 1 << 20, sequence: 0, link: FIRST_LINK },
     lastAskId: 10,
     forMs: how.forMs ?? 60_000,
-    permits: [relay.permit(QUERY), relay.permit(BOUND), relay.permit(CLEAN), relay.permit(INTEGERS)],
+    permits: [
+      relay.permit(QUERY),
+      relay.permit(BOUND),
+      relay.permit(CLEAN),
+      relay.permit(INTEGERS),
+      relay.permit(ASKED),
+    ],
   });
   t.after(() => {
     relay.take(flow);

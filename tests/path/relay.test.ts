@@ -7,7 +7,8 @@ import { REDACTED } from "../../src/masking/marks.ts";
 import { createMasker } from "../../src/masking/mask.ts";
 import type { RelayedTally, SessionMeter } from "../../src/metrics/meter.ts";
 import type { Form, RelayMode } from "../../src/model/form.ts";
-import { mintStandingPermit } from "../../src/model/permit.ts";
+import type { Asked } from "../../src/model/operation.ts";
+import { mintPermit, mintStandingPermit } from "../../src/model/permit.ts";
 import { type RelayParts, SessionRelay } from "../../src/path/relay.ts";
 import type { Wire } from "../../src/path/wire.ts";
 import type { Judge, Standing } from "../../src/policy/decide.ts";
@@ -34,6 +35,8 @@ interface Making {
   readonly mayRelay?: boolean;
   readonly standing?: (policy: string) => Standing | undefined;
   readonly believedMs?: number;
+  /** Of those that are asked for. */
+  readonly decision?: object;
   readonly wires?: readonly [client: number | undefined, server: number | undefined];
   readonly isRecordingLent?: boolean;
   readonly lend?: () => void;
@@ -55,6 +58,8 @@ function stand(making: Making = {}) {
     recordingLoan: undefined as RecordingLoan | undefined,
     recordingTook: [] as Parameters<Recording["take"]>[0][],
     metered: [] as RelayedTally[],
+    decided: [] as number[],
+    specs: [] as { readonly isAsked?: boolean }[],
   };
   const flow = {
     take: () => world.back,
@@ -70,8 +75,9 @@ function stand(making: Making = {}) {
     get mode() {
       return world.mode;
     },
-    permit: () => {
+    permit: (spec: { readonly isAsked?: boolean }) => {
       world.permits++;
+      world.specs.push(spec);
       return {};
     },
     lend: (loan: (typeof world.loans)[number], lender: Lender) => {
@@ -94,7 +100,17 @@ function stand(making: Making = {}) {
     relays: relays as unknown as Relays,
     sessionId: "s1",
     recording: recording as Recording,
-    judge: () => ({ policy: world.policy, standing: () => standing(world.policy) }) as unknown as Judge,
+    judge: () =>
+      ({
+        policy: world.policy,
+        standing: () => standing(world.policy),
+        decide: (id: number, asked: readonly Asked[], bytes: Uint8Array) => {
+          assert.deepEqual(asked, [ASKED]);
+          const allowed = { kind: "allow", rules: ["read"], policy: world.policy };
+          return { ...allowed, permit: mintPermit("s1", id, bytes), ...making.decision };
+        },
+      }) as unknown as Judge,
+    decided: (id) => void world.decided.push(id),
     masker: createMasker(Buffer.alloc(32, 1)),
     meter: { relayed: (tally) => void world.metered.push(tally) } as Partial<SessionMeter> as SessionMeter,
     mayRelay: () => world.mayRelay,
@@ -140,9 +156,55 @@ for (const { name, forms, ...making } of not)
 test("a permit of another operation, or a forged one, makes the session end rather than be relayed", () => {
   for (const permit of [mintStandingPermit("s1", { actions: [] }), mintStandingPermit("s2", ASKED.operation), {}])
     assert.throws(
-      () => stand({ standing: (policy) => ({ kind: "permitted", permit, rules: [], policy }) as unknown as Standing }).lend(),
+      () =>
+        stand({
+          standing: (policy) => ({ kind: "permitted", permit, rules: [], policy }) as unknown as Standing,
+        }).lend(),
       /Cannot relay by a standing permit/,
     );
+});
+
+const each = (policy: string): Standing => ({ kind: "asked", rules: ["read"], policy });
+
+test("what the judge wants to be asked about each time is asked, counted, and goes under its own permit", () => {
+  const { world, lend } = stand({ standing: each });
+  assert.equal(lend(), true);
+  assert.equal(world.specs[0]?.isAsked, true);
+  assert.equal(world.lender?.decide(0, 8, Buffer.from("group")), true);
+  assert.deepEqual(world.decided, [8]);
+});
+
+test("control: what the judge stands by is not asked about", () => {
+  const { world, lend } = stand();
+  lend();
+  assert.equal(world.specs[0]?.isAsked, false);
+});
+
+const refused: readonly (readonly [why: string, decision: object])[] = [
+  ["is denied", { kind: "deny", message: "no", permit: undefined }],
+  ["is held", { kind: "hold", message: "ask", permit: undefined }],
+  ["other rules allow", { rules: ["another"] }],
+  ["more rules allow", { rules: ["read", "another"] }],
+  ["another policy allows", { policy: "p2" }],
+  ["is allowed only because its agent is observed", { observed: { rules: ["no"], message: "no" } }],
+  ["a rule in shadow would deny", { shadow: [{ rule: "dark", would: "deny" }] }],
+  ["a human has approved", { approval: { hold: "h1", by: [] } }],
+];
+for (const [why, decision] of refused)
+  test(`what ${why} is the session's, and counts for nothing here`, () => {
+    const { world, lend } = stand({ standing: each, decision });
+    lend();
+    assert.equal(world.lender?.decide(0, 8, Buffer.from("group")), false);
+    assert.deepEqual(world.decided, []);
+  });
+
+test("a permit of another ask, or a forged one, lets nothing go", () => {
+  for (const permit of [mintPermit("s1", 9, Buffer.alloc(1)), mintPermit("s2", 8, Buffer.alloc(1)), {}]) {
+    const { world, lend } = stand({ standing: each, decision: { permit } });
+    lend();
+    assert.throws(() => world.lender?.decide(0, 8, Buffer.from("group")), /Cannot redeem a permit/);
+    assert.deepEqual(world.decided, []);
+  }
 });
 
 test("a relay that cannot take a flow leaves the recording to the session", () => {

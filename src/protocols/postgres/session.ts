@@ -8,6 +8,7 @@ import { ProtocolError } from "../../base/errors.ts";
 import { PIPELINE_MAX } from "../../base/limits.ts";
 import type { Verdict } from "../../model/decision.ts";
 import type { Relayed } from "../../model/form.ts";
+import type { Limited } from "../../model/limit.ts";
 import type { Asked } from "../../model/operation.ts";
 import type { SessionWorld } from "../../model/protocol.ts";
 import type { LookAnswer, OutputEntry, Session, SessionCommand, SessionEvent } from "../../model/session.ts";
@@ -405,7 +406,7 @@ export class PostgresSession implements Session {
           throw new Error("Cannot forward what is forbidden");
         }
         group.answer.askId = id;
-        group.answer.limited = decision.limits !== undefined;
+        group.answer.limited = decision.limits?.some(countsAnswers) === true;
         this.#barrier = group.barrier;
         if (group.definesSchema && this.#labelled) this.#fresh = true; // else nothing is looked up
         this.#isSeriesOpen = group.kind === "series" && group.ends === "open";
@@ -564,6 +565,10 @@ export class PostgresSession implements Session {
 
 /** Of an answer that the session's end has cut off. */
 const CUT = Object.freeze({ code: "cut", message: "The session ended within the answer" });
+
+function countsAnswers({ terms }: Limited): boolean {
+  return terms.rows !== undefined || terms.bytes !== undefined;
+}
 
 function isLastCall(event: SessionEvent): boolean {
   return event.kind === "drain" && event.fresh === "end";

@@ -44,7 +44,7 @@ export interface Answer {
   askId: number;
   /** Something of it touches labelled columns: errors may quote their values. */
   labelled: boolean;
-  /** It counts towards a limit: whoever counts is told while it streams. */
+  /** Its rows or bytes count towards a limit: whoever counts is told while it streams. */
   limited: boolean;
   /** Steps that are not answered yet. */
   open: number;
