@@ -19,3 +19,8 @@ export interface Limited {
   /** It is counted, and nothing comes of it. */
   readonly isShadow: boolean;
 }
+
+/** Whether what an answer brings counts, too, and not only that it was asked for. */
+export function countsAnswers({ terms }: { readonly terms: LimitTerms }): boolean {
+  return terms.rows !== undefined || terms.bytes !== undefined;
+}

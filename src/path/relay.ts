@@ -227,8 +227,8 @@ export class SessionRelay {
     const { judge, sessionId, decided } = this.#parts;
     const { rules, policy, form } = standing;
     const decision = judge().decide(askId, [form.asked], group);
-    if (decision.kind !== "allow" || decision.policy !== policy || !isDeepStrictEqual(decision.rules, rules))
-      return false;
+    if (decision.kind !== "allow" || decision.policy !== policy) return false;
+    if (decision.rules !== rules && !isDeepStrictEqual(decision.rules, rules)) return false;
     if (decision.observed !== undefined || decision.shadow !== undefined || decision.approval !== undefined)
       return false;
     redeemPermit(decision.permit, sessionId, askId);

@@ -4,19 +4,20 @@
  */
 
 import type { Clock } from "../base/clock.ts";
-import type { Approval, Decision, Refusal, RuleName, ShadowEffect } from "../model/decision.ts";
+import type { Approval, Decision, Refusal, RuleName } from "../model/decision.ts";
 import type { Agent } from "../model/identity.ts";
-import type { Limited } from "../model/limit.ts";
+import { countsAnswers, type Limited } from "../model/limit.ts";
 import type { ColumnFacts, MaskStyle } from "../model/mask.ts";
 import type { Asked, Facts, Operation } from "../model/operation.ts";
 import type { Origin } from "../model/origin.ts";
 import { mintPermit, mintStandingPermit, type Permit, type StandingPermit } from "../model/permit.ts";
+import { type AskedLimit, fullOf, limitsOf, type Refused, refusalOf, shadowsOf } from "./combined.ts";
 import { misfit, REVEAL, type SubjectConnection, subjectFacts, timeFacts } from "./facts.ts";
 import { Ledger, type Room } from "./ledger.ts";
 import { STYLES } from "./outcomes.ts";
 import { type Revealed, type Reveals, revealsFor } from "./reveals.ts";
 import type { Covering, RuleIndex } from "./rule.ts";
-import { type Answer, type CoveringLimit, joinTerms, judgeOperation, matchRule, type Ruling } from "./ruling.ts";
+import { type Answer, joinTerms, judgeOperation, matchRule, type Ruling } from "./ruling.ts";
 
 /** Who asks, over which connection. Facts are taken once, when the judge is made. */
 export interface Subject {
@@ -84,7 +85,11 @@ export function createJudge(index: RuleIndex, policy: string, subject: Subject):
   return new PolicyJudge(index, policy, subject);
 }
 
-type Refused = Exclude<Answer, { kind: "allow" | "hold" }>;
+interface Counted {
+  readonly rules: readonly RuleName[];
+  readonly limits: readonly Limited[];
+}
+
 type Held = Extract<Answer, { kind: "hold" }>;
 
 class PolicyJudge implements Judge {
@@ -99,8 +104,9 @@ class PolicyJudge implements Judge {
   readonly #decided = new WeakMap<Operation, Ruling>();
   readonly #reveals: Reveals;
   readonly #revealReadsTime: boolean;
+  readonly #limitsAlone = new WeakMap<Ruling, readonly AskedLimit[]>();
   /** Limits of rows and bytes that something of this session came under, by their rules. */
-  readonly #carried = new Map<RuleName, Limited & CoveringLimit>();
+  readonly #carried = new Map<RuleName, AskedLimit>();
 
   constructor(index: RuleIndex, policy: string, subject: Subject) {
     const { sessionId, agent, origin, connection, clock, room } = subject;
@@ -133,7 +139,7 @@ class PolicyJudge implements Judge {
     const ruling = this.#rule(operation);
     const { answer, limits, shadows } = ruling;
     if (answer.kind !== "allow" || !Object.isFrozen(operation) || shadows.length > 0) return undefined;
-    if (limits.some(({ terms }) => terms.rows !== undefined || terms.bytes !== undefined)) return undefined;
+    if (limits.some(countsAnswers)) return undefined;
     const said = { rules: answer.rules, policy: this.policy };
     const isKept = this.#decided.get(operation) === ruling;
     if (!isKept || limits.length > 0) return { ...said, kind: "asked" };
@@ -153,6 +159,8 @@ class PolicyJudge implements Judge {
         if (answer.kind === "hold") return this.#hold(id, [answer], bytes, approval, undefined);
         return this.#refuse(id, [answer], bytes);
       }
+      const counted = approval === undefined ? this.#countedOnly(only, ruling) : undefined;
+      if (counted !== undefined) return this.#allow(id, counted.rules, bytes, undefined, counted.limits);
     }
     return this.#decideAll(
       id,
@@ -161,6 +169,20 @@ class PolicyJudge implements Judge {
       approval,
       this.#room,
     );
+  }
+
+  /** Of what differs from the simplest in that its statements are counted, and that has room. */
+  #countedOnly({ isData, continues, prepared }: Asked, ruling: Ruling): Counted | undefined {
+    const { answer, limits, shadows, writes } = ruling;
+    const isPlain = isData !== true && continues !== true && prepared !== true && !writes;
+    if (!isPlain || answer.kind !== "allow" || shadows.length > 0) return undefined;
+    let own = this.#limitsAlone.get(ruling);
+    if (own === undefined) {
+      own = limitsOf([ruling]);
+      this.#limitsAlone.set(ruling, own);
+    }
+    const isRoomy = limits.every(({ terms }) => this.#room.refusal(terms, 1) === undefined);
+    return isRoomy && !own.some(countsAnswers) ? { rules: answer.rules, limits: own } : undefined;
   }
 
   #decideAll(
@@ -202,14 +224,13 @@ class PolicyJudge implements Judge {
   }
 
   /** What goes on may be any of what this session was let do. */
-  #carry(limits: readonly (Limited & CoveringLimit)[]): void {
+  #carry(limits: readonly AskedLimit[]): void {
     for (const limit of limits) {
-      const { rule, rows, bytes } = limit.terms;
-      if (rows !== undefined || bytes !== undefined) this.#carried.set(rule, { ...limit, operations: 0 });
+      if (countsAnswers(limit)) this.#carried.set(limit.terms.rule, { ...limit, operations: 0 });
     }
   }
 
-  #withCarried(own: readonly (Limited & CoveringLimit)[]): readonly (Limited & CoveringLimit)[] {
+  #withCarried(own: readonly AskedLimit[]): readonly AskedLimit[] {
     const rules = new Set(own.map(({ terms }) => terms.rule));
     return [...own, ...[...this.#carried.values()].filter(({ terms }) => !rules.has(terms.rule))];
   }
@@ -337,56 +358,6 @@ function answerTo({ prepared }: Asked, { answer }: Ruling): Answer {
 function writtenBack(mask: string): Refused {
   const message = `A value to be written carries a mask of Sallyport (${mask}): it would replace what the mask hides`;
   return { kind: "forbid", rules: ["built-in:masked-value"], message };
-}
-
-/** Each limit once, with how many operations of the ask it covers. */
-function limitsOf(rulings: readonly Ruling[]): readonly (Limited & CoveringLimit)[] {
-  const found = new Map<RuleName, Limited & CoveringLimit>();
-  for (const limit of rulings.flatMap(({ limits }) => limits)) {
-    const known = found.get(limit.terms.rule);
-    found.set(limit.terms.rule, { ...limit, operations: (known?.operations ?? 0) + 1 });
-  }
-  return [...found.values()];
-}
-
-/** What limits refuse, and what those in shadow would. */
-function fullOf(
-  limits: readonly (Limited & CoveringLimit)[],
-  room: Room,
-): { refusals: Refused[]; shadows: ShadowEffect[] } {
-  const refusals: Refused[] = [];
-  const shadows: ShadowEffect[] = [];
-  for (const { terms, operations, isShadow, message } of limits) {
-    const why = room.refusal(terms, operations);
-    if (why === undefined) continue;
-    if (isShadow) shadows.push({ rule: terms.rule, would: "deny" });
-    else
-      refusals.push({
-        kind: "deny",
-        rules: [terms.rule],
-        message: message === undefined ? why : `${message}: ${why}`,
-      });
-  }
-  return { refusals, shadows };
-}
-
-const SEVERITY = ["allow", "hold", "deny"] as const;
-
-/** What the ask as a whole would be with each rule in force. */
-function shadowsOf(rulings: readonly Ruling[]): readonly ShadowEffect[] {
-  const rules = new Set(rulings.flatMap(({ shadows }) => shadows.map(({ rule }) => rule)));
-  return [...rules].map((rule) => {
-    const kinds = rulings.map(({ answer, shadows }) => {
-      const would = shadows.find((shadow) => shadow.rule === rule)?.would ?? answer.kind;
-      return SEVERITY.indexOf(would === "forbid" ? "deny" : would);
-    });
-    return { rule, would: SEVERITY[Math.max(...kinds)] ?? "deny" };
-  });
-}
-
-/** The first message; every rule. */
-function refusalOf(outcomes: readonly Refusal[]): Refusal {
-  return { rules: [...new Set(outcomes.flatMap(({ rules }) => rules))], message: outcomes[0]?.message ?? "" };
 }
 
 /** The less revealing of two styles. */

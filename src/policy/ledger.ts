@@ -5,7 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import { LIMIT_COUNTERS_MAX, LIMIT_STEPS } from "../base/limits.ts";
 import type { RuleName, ShadowEffect } from "../model/decision.ts";
-import type { Limited, LimitTerms } from "../model/limit.ts";
+import { countsAnswers, type Limited, type LimitTerms } from "../model/limit.ts";
 
 /** What a judge asks before it allows. */
 export interface Room {
@@ -51,7 +51,9 @@ export class Ledger {
     if (known !== undefined) return known;
     if (this.#counters.size >= LIMIT_COUNTERS_MAX) {
       for (const [other, counter] of this.#counters) {
-        if (counter.isEmpty(this.#clock.nowMs())) this.#counters.delete(other);
+        if (!counter.isEmpty(this.#clock.nowMs())) continue;
+        counter.isDropped = true;
+        this.#counters.delete(other);
       }
       if (this.#counters.size >= LIMIT_COUNTERS_MAX) return undefined;
     }
@@ -64,14 +66,24 @@ export class Ledger {
 /** What one session has under way, and where it ran over. */
 export class SessionUsage implements Room {
   readonly #clock: Clock;
-  readonly #counterOf: (terms: LimitTerms) => Counter | undefined;
+  readonly #find: (terms: LimitTerms) => Counter | undefined;
+  /** Found before: a limit's terms are one object as long as its policy lives. */
+  readonly #found = new WeakMap<LimitTerms, Counter>();
   readonly #open = new Map<number, Open>();
   /** Rules without a window whose one operation ran over: this session gets no further one. */
   readonly #over = new Set<RuleName>();
 
-  constructor(clock: Clock, counterOf: (terms: LimitTerms) => Counter | undefined) {
+  constructor(clock: Clock, find: (terms: LimitTerms) => Counter | undefined) {
     this.#clock = clock;
-    this.#counterOf = counterOf;
+    this.#find = find;
+  }
+
+  #counterOf(terms: LimitTerms): Counter | undefined {
+    const known = this.#found.get(terms);
+    if (known?.isDropped === false) return known;
+    const found = this.#find(terms);
+    if (found !== undefined) this.#found.set(terms, found);
+    return found;
   }
 
   refusal(terms: LimitTerms, operations: number): string | undefined {
@@ -91,7 +103,7 @@ export class SessionUsage implements Room {
   /** It was allowed and goes to the backend. */
   begin(askId: number, limits: readonly Limited[] | undefined): void {
     if (limits === undefined) return;
-    const answers = limits.filter(({ terms }) => terms.rows !== undefined || terms.bytes !== undefined);
+    const answers = limits.filter(countsAnswers);
     if (answers.length > 0) this.#open.set(askId, { limits: answers, rows: 0, bytes: 0 });
     for (const { terms, operations } of limits) {
       if (terms.perMs !== undefined) this.#counterOf(terms)?.add(this.#clock.nowMs(), 0, 0, operations);
@@ -150,6 +162,8 @@ interface Open {
 
 /** Sums over a window of LIMIT_STEPS steps and the one that runs: nothing leaves it too early. */
 class Counter {
+  /** It stands for nothing any more: whoever counts finds another one. */
+  isDropped = false;
   readonly #stepMs: number;
   readonly #steps = LIMIT_STEPS + 1;
   /** Rows, bytes and statements of each step, by its number modulo their count. */

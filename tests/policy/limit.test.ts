@@ -244,3 +244,18 @@ test("counters are bounded: idle ones make room, and with none idle the answer i
   nowMs += 120_000;
   assert.equal(ledger.session("late", "orders").refusal(terms, 1), undefined);
 });
+
+test("a session whose counter has made room for others counts on in the one that its agent has then", () => {
+  let nowMs = 1_700_000_000_000;
+  const ledger = new Ledger({ nowMs: () => nowMs });
+  const terms = { rule: "few", statements: 1, perMs: 60_000 };
+  const use = (usage: SessionUsage) => usage.begin(1, [{ terms, operations: 1, isShadow: false }]);
+  const old = ledger.session("a0", "orders");
+  use(old);
+  for (let agent = 1; agent < LIMIT_COUNTERS_MAX; agent++) use(ledger.session(`a${agent}`, "orders"));
+  nowMs += 120_000;
+  assert.equal(ledger.session("late", "orders").refusal(terms, 1), undefined); // all that were idle are gone
+  use(old);
+  assert.match(ledger.session("a0", "orders").refusal(terms, 1) ?? "", /is reached/);
+  assert.match(old.refusal(terms, 1) ?? "", /is reached/);
+});

@@ -130,6 +130,31 @@ describe("a reload", () => {
     assert.deepEqual(await outcomes(steady), ["42501"]);
   });
 
+  test("that counts statements leaves the short way, on which exactly as many go as the limit has", async (t) => {
+    await rule("{ name: four-hundred, on: sql.read, limit: { statements: 400, per: 10m } }");
+    const steady = await started(t, world); // which has seen that they go that way
+    const end = performance.now() + 30_000;
+    while (!steady.answered.some(({ answer }) => answer.code !== undefined)) {
+      assert.ok(performance.now() < end, "the limit should be reached");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assert.deepEqual(await outcomes(steady), ["42501"]);
+    assert.equal(steady.answered.filter(({ answer }) => answer.code === undefined).length, 400);
+  });
+
+  test("that reads the time leaves the short way", async (t) => {
+    await rule('{ name: late, on: sql.read, when: time.hour > 24, deny: { message: "no such hour" } }');
+    assert.deepEqual(await outcomes(await started(t, world)), ["a number"]);
+  });
+
+  test("that counts rows ends it", async (t) => {
+    const steady = await started(t, world);
+    await rule("{ name: rows, on: sql.read, limit: { rows: 1000000, per: 10m } }");
+    const before = await relayed(world);
+    assert.deepEqual(await outcomes(steady, 60), ["a number"]);
+    assert.equal(await relayed(world), before);
+  });
+
   test("that wants every decision told gets them told", async (t) => {
     const steady = await started(t, world);
     const folder = path(world.daemon.stateDir, "events");

@@ -8,7 +8,7 @@ import { ProtocolError } from "../../base/errors.ts";
 import { PIPELINE_MAX } from "../../base/limits.ts";
 import type { Verdict } from "../../model/decision.ts";
 import type { Relayed } from "../../model/form.ts";
-import type { Limited } from "../../model/limit.ts";
+import { countsAnswers } from "../../model/limit.ts";
 import type { Asked } from "../../model/operation.ts";
 import type { SessionWorld } from "../../model/protocol.ts";
 import type { LookAnswer, OutputEntry, Session, SessionCommand, SessionEvent } from "../../model/session.ts";
@@ -565,10 +565,6 @@ export class PostgresSession implements Session {
 
 /** Of an answer that the session's end has cut off. */
 const CUT = Object.freeze({ code: "cut", message: "The session ended within the answer" });
-
-function countsAnswers({ terms }: Limited): boolean {
-  return terms.rows !== undefined || terms.bytes !== undefined;
-}
 
 function isLastCall(event: SessionEvent): boolean {
   return event.kind === "drain" && event.fresh === "end";
