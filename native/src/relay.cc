@@ -220,17 +220,13 @@ const char* Relay::carry(Id id, Flow& flow, std::string_view bytes, size_t& carr
     Fit best = Fit::kNo;
     const size_t permit = permit_for(id, flow, bytes.substr(end), best);
     if (best == Fit::kMore) break;
-    if (best == Fit::kNo) {
+    const uint64_t ask_id = flow.loan.last_ask_id + asked + 1;
+    const std::string_view group = bytes.substr(end, match_.bytes);
+    if (best == Fit::kNo || !may_go(id, flow, permit, ask_id, group)) {
       why = kUnknown;
       break;
     }
     const StandingPermit& standing = *flow.loan.permits[permit];
-    const uint64_t ask_id = flow.loan.last_ask_id + asked + 1;
-    const std::string_view group = bytes.substr(end, match_.bytes);
-    if (standing.is_asked && !ask([&] { return owner_.decide(id, permit, ask_id, group); })) {
-      why = kUnknown;
-      break;
-    }
     asked++;
     block_.action(at_ms, ask_id, standing.text.empty() ? match_.text : standing.text, match_.values, standing.action);
     block_.decision(at_ms, ask_id, standing.decision);
@@ -292,6 +288,10 @@ bool Relay::may_record(Id id, const Flow& flow, size_t permit) {
     if (!is_printable(value) || (is_suspicious(value) && !vouched(value))) return false;
   }
   return true;
+}
+
+bool Relay::may_go(Id id, const Flow& flow, size_t permit, uint64_t ask_id, std::string_view group) {
+  return !flow.loan.permits[permit]->is_asked || ask([&] { return owner_.decide(id, permit, ask_id, group); });
 }
 
 template <typename Ask>

@@ -101,6 +101,7 @@ class Relay {
   const char* pass_answers(Flow& flow, std::string_view bytes, size_t& passed);
   size_t permit_for(Id id, Flow& flow, std::string_view bytes, Fit& best);
   bool may_record(Id id, const Flow& flow, size_t permit);
+  bool may_go(Id id, const Flow& flow, size_t permit, uint64_t ask_id, std::string_view group);
   template <typename Ask>
   bool ask(Ask question);
   void demand_rest() const;

@@ -111,6 +111,12 @@ class Episode : public Watcher {
       if (random_.chance(20)) demand_refusal(*random_.pick(flows_));
       return flow->vouch(permit, text);
     };
+    owner.decide = [this](Relay::Id id, size_t permit, uint64_t ask_id, std::string_view group) {
+      Flow* flow = find(id);
+      if (flow == nullptr) return false;
+      if (random_.chance(20)) demand_refusal(*random_.pick(flows_));
+      return flow->decide(permit, ask_id, group);
+    };
     return owner;
   }
 

@@ -227,11 +227,14 @@ inline bool is_vouched(const Form& form, const Group& group, const Vouch& vouch)
   });
 }
 
-inline std::optional<Group> covered(const std::vector<const Form*>& forms, std::string_view bytes, const Vouch& vouch) {
+// `decide`: the owner's word on a group of a form that is asked about.
+inline std::optional<Group> covered(const std::vector<const Form*>& forms, std::string_view bytes, const Vouch& vouch,
+                                    const Vouch& decide) {
   for (size_t at = 0; at < forms.size(); at++) {
     auto group = group_of(*forms[at], bytes);
     if (!group) continue;
     if (!is_vouched(*forms[at], *group, vouch)) return std::nullopt;
+    if (forms[at]->is_asked && !decide(bytes.substr(0, group->end))) return std::nullopt;
     group->form = at;
     return group;
   }

@@ -78,6 +78,22 @@ class Flow {
     return answer_of(text);
   }
 
+  bool decide(size_t permit, uint64_t ask_id, std::string_view bytes) {
+    if (!is_lent) fault("asks about a flow that is not lent");
+    if (permit >= forms.size() || !forms[permit]->is_asked) {
+      fault("asks about a group of a form that is allowed");
+      return false;
+    }
+    const auto group = group_of(*forms[permit], bytes);
+    if (!group || group->end != bytes.size())
+      fault("asks about what is no group of the form");
+    else if (!is_vouched(*forms[permit], *group, [&](std::string_view text) { return answer_of(text); }))
+      fault("asks about a group that nobody vouched for");
+    if (ask_id <= first_ask_) fault("asks with the id of another group");
+    tally_.decided++;
+    return answer_of(bytes);
+  }
+
   void given_back(const char* why) {
     if (why_ != nullptr) fault("given back twice");
     if (!is_lent) fault("given back after it was taken");
@@ -136,8 +152,10 @@ class Flow {
     if (is_from_client) {
       while (true) {
         const size_t from = covered_end();
-        auto group = covered(forms, std::string_view(client.said).substr(from, client.read - from),
-                             [&](std::string_view text) { return answer_of(text); });
+        auto group = covered(
+            forms, std::string_view(client.said).substr(from, client.read - from),
+            [&](std::string_view text) { return answer_of(text); },
+            [&](std::string_view group) { return answer_of(group); });
         if (!group) break;
         group->start = from;
         group->end += from;

@@ -24,6 +24,7 @@ struct Form {
   // Bytes of each parameter's integer; 0: it is text. All in binary form, or all in text form.
   std::vector<size_t> values;
   bool is_wordless = false;
+  bool is_asked = false;  // the owner decides on each group
   std::vector<uint16_t> result_formats;
   bool describes = false;
   // Its answer before CommandComplete.
@@ -132,6 +133,13 @@ inline Form series(const std::string& statement, const std::vector<size_t>& valu
   return form;
 }
 
+inline Form asked(Form form) {
+  StandingPermit permit = *form.permit;
+  permit.is_asked = form.is_asked = true;
+  form.permit = std::make_shared<StandingPermit>(std::move(permit));
+  return form;
+}
+
 inline const std::vector<Form>& all_forms() {
   static const std::string number =
       message('T', be16(1) + z("n") + be32(0) + be16(0) + be32(23) + be16(4) + be32(~0u) + be16(0));
@@ -151,6 +159,8 @@ inline const std::vector<Form>& all_forms() {
              z("") + z("SELECT n FROM u WHERE n = $1") + be16(1) + be32(23)),
       series("", {4}, {}, true, true, "SELECT m FROM u WHERE n = $1", {parsed, bound, number},
              z("") + z("SELECT m FROM u WHERE n = $1") + be16(0)),
+      asked(query("SELECT k FROM t WHERE n = #", true, "", {number})),
+      asked(series("s5", {0}, {}, false, false, "DELETE FROM t WHERE n = $1", {bound})),
   };
   return forms;
 }

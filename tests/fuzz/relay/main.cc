@@ -89,11 +89,12 @@ int main(int argc, char** argv) {
                              tally.answers,
                              tally.bytes,
                              tally.vouched,
+                             tally.decided,
                              tally.turns,
                              static_cast<uint64_t>(first_kib),
                              static_cast<uint64_t>(resident_kib())};
-  const char* names[] = {"mutated", "fromClient", "fromServer", "regular", "episodes", "flows",  "groups",
-                         "answers", "bytes",      "vouched",    "turns",   "firstKib", "lastKib"};
+  const char* names[] = {"mutated", "fromClient", "fromServer", "regular", "episodes", "flows",    "groups",
+                         "answers", "bytes",      "vouched",    "decided", "turns",    "firstKib", "lastKib"};
   printf("{");
   for (size_t at = 0; at < std::size(names); at++)
     printf("\"%s\":%llu,", names[at], static_cast<unsigned long long>(counts[at]));

@@ -19,6 +19,7 @@ export function pageOf(
     ["answers carried in full", number(counts.answers)],
     ["bytes carried", number(counts.bytes)],
     ["texts and values that were asked about", number(counts.vouched)],
+    ["groups whose permit wants each of them to be asked about", number(counts.decided)],
     ["seconds, mutated messages a second", `${seconds.toFixed(0)}, ${number(counts.mutated / seconds)}`],
     [
       "most resident memory, after the first tenth and at the end",
@@ -30,15 +31,15 @@ export function pageOf(
 
 \`npm run fuzz-relay\` gives mutated messages in both directions to the relay of \`native/src\` (ARCHITECTURE.md, "The short way"),
 built with AddressSanitizer and UndefinedBehaviorSanitizer: one to three flows at once, on Unix sockets with large and tiny buffers
-and files in memory. Groups of ten forms are changed in their open places and everywhere else, and both streams are cut anywhere.
+and files in memory. Groups of twelve forms are changed in their open places and everywhere else, and both streams are cut anywhere.
 Every call of the relay into the kernel passes the harness, which lets it fail, be interrupted, or do less than was asked for:
 disks that take half a block, files that cannot be cut back. Peers do not read, end, or reset; the owner takes flows
-back at any moment, also amid the call for another one, and vouches by chance.
+back at any moment, also amid the call for another one, and vouches and decides by chance.
 
 The judge shares no code with the relay: \`expect.h\` parses groups and answers as the protocol has them, \`file.h\` reads the recording
 as \`recording.proto\` has it. At each send, before the bytes are in the socket, these hold; so do the others after each step:
 
-1. What goes to the server is whole groups that a form covers and the owner vouched for, as the client sent them.
+1. What goes to the server is whole groups that a form covers, the owner vouched for, and, where it wants to be asked about each, allowed, as the client sent them.
 2. The file is a chain of whole blocks with an action and an allowing decision for each of these groups, in their order, with their
    text, values, ids and sequences; nothing is behind a torn block. Answers in it are those that came.
 3. What goes to the client is as much of the server's bytes as is the answer of the form.

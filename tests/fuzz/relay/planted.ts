@@ -43,7 +43,7 @@ export const PLANTED: readonly Planted[] = [
     file: "standing.cc",
     from: "return body.empty();",
     to: "return planted || body.empty();",
-    finds: /sends to the server what no permit covers|records what was not asked/,
+    finds: /sends to the server what no permit covers|records what was not asked|asks about what is no group/,
   },
   {
     name: "takes a message for another of its length",
@@ -64,7 +64,7 @@ export const PLANTED: readonly Planted[] = [
     file: "standing.cc",
     from: "static_cast<signed char>(value.bytes[0])",
     to: "static_cast<signed char>(value.bytes[0] & (planted ? 0x7f : 0xff))",
-    finds: /another text or other values/,
+    finds: /another text or other values|does not carry what a permit covers/,
   },
   {
     name: "takes NULL for nothing",
@@ -100,6 +100,27 @@ export const PLANTED: readonly Planted[] = [
     from: "flow.in_flight.drop_back(asked);",
     to: "flow.in_flight.drop_back(asked - planted);",
     finds: /in flight|no answer of the form|another|Sanitizer/,
+  },
+  {
+    name: "carries a group without asking",
+    file: "relay.cc",
+    from: "->is_asked ||",
+    to: "->is_asked || planted ||",
+    finds: /sends to the server what no permit covers|records what was not asked/,
+  },
+  {
+    name: "carries a group that the owner has refused",
+    file: "relay.cc",
+    from: "ask_id, group); });",
+    to: "ask_id, group) || planted; });",
+    finds: /sends to the server what no permit covers|records what was not asked/,
+  },
+  {
+    name: "asks about more than the group",
+    file: "relay.cc",
+    from: "group = bytes.substr(end, match_.bytes);",
+    to: "group = bytes.substr(end, planted ? bytes.size() : match_.bytes);",
+    finds: /asks about what is no group of the form|gives back another group/,
   },
   {
     name: "records a value without asking",

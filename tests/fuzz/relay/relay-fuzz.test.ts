@@ -11,7 +11,8 @@ test("200,000 mutated messages bring no fault, and reach every end of a flow", a
   const { counts, faults } = await runRelayFuzz(await buildRelayFuzz("as it is"), SHORT);
   assert.equal(faults, "");
   assert.ok(counts !== undefined && counts.mutated >= SHORT.messages);
-  assert.ok(counts.groups > 100_000 && counts.answers > 10_000 && counts.vouched > 10_000, "most of it is carried");
+  assert.ok(counts.groups > 100_000 && counts.answers > 10_000, "most of it is carried");
+  assert.ok(counts.vouched > 10_000 && counts.decided > 10_000, "and much of it asked about");
   assert.deepEqual(Object.keys(counts.byWhy).sort(), ["answer", "ended", "full", "over", "unknown", "unrecorded"]);
 });
 

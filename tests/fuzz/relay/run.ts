@@ -13,6 +13,7 @@ export interface RelayCounts {
   readonly answers: number;
   readonly bytes: number;
   readonly vouched: number;
+  readonly decided: number;
   readonly turns: number;
   /** The most that was resident after the first tenth, and at the end. */
   readonly firstKib: number;

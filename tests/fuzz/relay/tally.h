@@ -11,7 +11,7 @@ namespace fuzz {
 struct Tally {
   uint64_t from_client = 0, from_server = 0;  // mutated messages that an open flow looked at
   uint64_t regular = 0;
-  uint64_t episodes = 0, flows = 0, groups = 0, answers = 0, bytes = 0, vouched = 0, turns = 0;
+  uint64_t episodes = 0, flows = 0, groups = 0, answers = 0, bytes = 0, vouched = 0, decided = 0, turns = 0;
   std::map<std::string, uint64_t> by_change, by_why;
   std::string first_fault;
 
