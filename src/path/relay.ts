@@ -224,14 +224,17 @@ export class SessionRelay {
   /** Only an answer that is recorded as the form's always are is given here; for any other the session asks again. */
   #decide(standing: Standing | undefined, askId: number, group: Uint8Array): boolean {
     if (standing === undefined) return false;
-    const { judge, sessionId, decided } = this.#parts;
+    const { judge, sessionId, decided, meter } = this.#parts;
     const { rules, policy, form } = standing;
+    const beganMs = performance.now();
     const decision = judge().decide(askId, [form.asked], group);
+    const tookMs = performance.now() - beganMs;
     if (decision.kind !== "allow" || decision.policy !== policy) return false;
     if (decision.rules !== rules && !isDeepStrictEqual(decision.rules, rules)) return false;
     if (decision.observed !== undefined || decision.shadow !== undefined || decision.approval !== undefined)
       return false;
     redeemPermit(decision.permit, sessionId, askId);
+    meter.took("judge", tookMs);
     decided(askId, decision);
     return true;
   }

@@ -59,6 +59,7 @@ function stand(making: Making = {}) {
     recordingTook: [] as Parameters<Recording["take"]>[0][],
     metered: [] as RelayedTally[],
     decided: [] as number[],
+    took: [] as string[],
     specs: [] as { readonly isAsked?: boolean }[],
   };
   const flow = {
@@ -112,7 +113,10 @@ function stand(making: Making = {}) {
       }) as unknown as Judge,
     decided: (id) => void world.decided.push(id),
     masker: createMasker(Buffer.alloc(32, 1)),
-    meter: { relayed: (tally) => void world.metered.push(tally) } as Partial<SessionMeter> as SessionMeter,
+    meter: {
+      relayed: (tally) => void world.metered.push(tally),
+      took: (phase) => void world.took.push(phase),
+    } as Partial<SessionMeter> as SessionMeter,
     mayRelay: () => world.mayRelay,
     believedMs: () => believedMs,
   };
@@ -171,7 +175,7 @@ test("what the judge wants to be asked about each time is asked, counted, and go
   assert.equal(lend(), true);
   assert.equal(world.specs[0]?.isAsked, true);
   assert.equal(world.lender?.decide(0, 8, Buffer.from("group")), true);
-  assert.deepEqual(world.decided, [8]);
+  assert.deepEqual([world.decided, world.took], [[8], ["judge"]]);
 });
 
 test("control: what the judge stands by is not asked about", () => {
