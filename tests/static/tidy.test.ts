@@ -17,6 +17,7 @@ const LONG: Readonly<Record<string, string>> = {
   "src/path/driver.ts": "decide, record, settle, forward: the order is the promise, and stands in one place",
   "src/policy/evaluate.ts": "one closure per kind of CEL node; the switch is the evaluator",
   "src/protocols/postgres/analysis/conditions.ts": "one walk over the forms that a condition takes",
+  "native/src/relay.cc": "one state machine: what may pass at each moment of a flow",
   "src/protocols/postgres/analysis/survey.ts": "one walk over the syntax tree; parts of it could not be read alone",
   "src/protocols/postgres/answers.ts": "one state machine: what each message of the server means to the next",
   "src/protocols/postgres/requests.ts": "what each message of a series means to those after it",
@@ -34,6 +35,7 @@ const LONG: Readonly<Record<string, string>> = {
   "tests/path/connection.test.ts": "one world, and every step of a connection through it",
   "tests/protocols/postgres/analysis.test.ts": "rows",
   "tests/protocols/postgres/extended.test.ts": "one playbook a row",
+  "tests/system/relay-changes.test.ts": "what may change under a flow, one after the other",
   "tests/recorder/recorder.test.ts": "one recorder, killed and read in every way",
 };
 
