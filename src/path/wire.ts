@@ -140,8 +140,15 @@ export class Wire {
 
   #read(): void {
     const fd = this.#hasReadAll ? -1 : this.#descriptor;
-    if (fd < 0) this.#socket.resume();
-    else this.#reading = new Reading(fd, this.#nextBuffer(), (count, error) => this.#received(count, error));
+    if (fd < 0) {
+      this.#socket.resume();
+      return;
+    }
+    try {
+      this.#reading = new Reading(fd, this.#nextBuffer(), (count, error) => this.#received(count, error));
+    } catch (error) {
+      this.#over(error as Error); // the kernel watches no more sockets: that ends this one, and nobody else's
+    }
   }
 
   /** Before the descriptor is closed or somebody else's, too: its number may be another socket's then. */

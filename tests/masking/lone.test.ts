@@ -7,11 +7,7 @@ import { mayHoldMark } from "../../src/masking/marks.ts";
 import { scrub } from "../../src/masking/scrub.ts";
 import { Random } from "../fuzz/random.ts";
 import { bound, lookedAt, type Place, query } from "../native/looking.ts";
-
-const digits = (random: Random, most: number) =>
-  Array.from({ length: 1 + random.below(most) }, () => String(random.below(10))).join("");
-/** Numbers that are something where anything beside them says so. */
-const TELLING = ["219099999", "457555462", "2125550123", "44201234567", "4111111111", "12025550123", "5018000000"];
+import { digits, SQL, TELLING } from "./pieces.ts";
 
 test("nothing is found in a number by itself, whatever its digits are", () => {
   const random = new Random(1);
@@ -28,22 +24,7 @@ test("control: something is found in longer ones, and in those with signs", () =
 });
 
 const PIECES = [
-  ...[
-    "SELECT n FROM t WHERE id = ",
-    " AND n = ",
-    ";",
-    " LIMIT ",
-    "(",
-    ")",
-    ", ",
-    " - ",
-    " + ",
-    "-",
-    ".",
-    " ",
-    "  ",
-    "'",
-  ],
+  ...SQL,
   ...["219-09-", "(212) 555-", "+44 ", "no12ab - ", "de89 ", " mt84malt - ", "0123 ", "ssn = ", "phone: "],
   ...[
     "4111 1111 1111 ",

@@ -4,29 +4,10 @@ import { test } from "node:test";
 import { standAlone } from "../../src/masking/lone.ts";
 import { scrub } from "../../src/masking/scrub.ts";
 import { Random } from "../fuzz/random.ts";
-
-const digits = (random: Random, most: number) =>
-  Array.from({ length: 1 + random.below(most) }, () => String(random.below(10))).join("");
-/** Numbers that are something where anything beside them says so. */
-const TELLING = ["219099999", "457555462", "2125550123", "44201234567", "4111111111", "12025550123", "5018000000"];
+import { digits, SQL, TELLING } from "./pieces.ts";
 
 const PIECES = [
-  ...[
-    "SELECT n FROM t WHERE id = ",
-    " AND n = ",
-    ";",
-    " LIMIT ",
-    "(",
-    ")",
-    ", ",
-    " - ",
-    " + ",
-    "-",
-    ".",
-    " ",
-    "  ",
-    "'",
-  ],
+  ...SQL,
   ...[
     "219-09-",
     "(212) 555-",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash, type Hash } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -237,6 +237,17 @@ test("50 MB from a plain to an encrypted wire arrive unchanged at a slow reader"
   const { wire: to, client } = await securedPair(t);
   const { wire: from, server } = await dialledWire(t);
   await comparesEqual(from, server, to, client);
+});
+
+test("a wire that cannot be watched has ended, with the reason, and nobody else is harmed", async (t) => {
+  const { fd } = await accept(t);
+  const wire = Wire.accepted(fd);
+  closeSync(fd); // so that the kernel refuses
+  const ends: (string | undefined)[] = [];
+  wire.start({ bytes: () => assert.fail("bytes"), ended: (error) => ends.push(error?.message), drained: () => {} });
+  wire.destroy();
+  assert.equal(ends.length, 1);
+  assert.match(String(ends[0]), /Cannot watch a socket/);
 });
 
 test("a wire becomes encrypted with handshake bytes that were already read", async (t) => {
