@@ -367,8 +367,13 @@ export class Relay {
   close(): void;
 }
 
-/** Reads sockets that others own; see native/src/receiver.h. One turn of the loop reads all that are ready, some of them more than once. */
+/**
+ * Reads sockets that others own; see native/src/receiver.h. One turn of the loop reads all that are ready, some of them more
+ * than once, in rounds.
+ */
 export class Receiver {
+  /** `round` calls `read` once, which calls `received` of all that are ready now. */
+  constructor(round: (read: () => void) => void);
   /**
    * Reads `fd` into `buffer` and says how much came; 0: the peer has ended, or the connection broke with `errno` (else 0), and
    * nothing is watched any more. Keeps the process alive until then. What `received` throws is an uncaught exception.
@@ -383,6 +388,11 @@ export class Receiver {
 
 /** send(2) without waiting, and without a signal. How much left; 0 where nothing could, for whatever reason. */
 export function send(fd: number, bytes: Uint8Array): number;
+/**
+ * The same for `count` sockets, each with a row of three: its descriptor, how many of `bytes`, one after the other, are for
+ * it, and afterwards how many left. Throws RangeError where the rows or bytes are fewer than that.
+ */
+export function sendAll(bytes: Uint8Array, rows: Uint32Array, count: number): void;
 export function removePinned(pinDir: string): string[];
 /** The origin of an accepted socket, claimed (and deleted) once. For listeners that Node accepts on itself. */
 export function originOf(interceptor: Interceptor, fd: number): Origin | undefined;

@@ -146,13 +146,20 @@ export class Interceptor {
 }
 
 /** Reads sockets for whoever watches them, in one turn of the loop all that are ready. */
+/** In one turn: the rest of the loop wants to run, too. */
+const ROUNDS_MAX = 8;
+
 export class Receiver {
   #binding;
   #row = new Uint32Array(3);
   #watched = new Map();
 
-  constructor() {
-    this.#binding = new addon.ReceiverBinding(() => this.#turn(), this.#row);
+  constructor(round) {
+    callable("round", round);
+    const read = () => this.#read();
+    this.#binding = new addon.ReceiverBinding(() => {
+      for (let rounds = 0; rounds < ROUNDS_MAX && this.#binding.begin(); rounds++) round(read);
+    }, this.#row);
   }
 
   watch(fd, buffer, received) {
@@ -171,7 +178,7 @@ export class Receiver {
     this.#binding.unwatch(integer("id", id, 0, UINT32_MAX));
   }
 
-  #turn() {
+  #read() {
     while (this.#binding.next()) {
       const id = this.#row[0];
       const count = this.#row[1];
@@ -289,6 +296,13 @@ export function notify(state, fds = []) {
 /** Called for every answer: nothing is checked here that the kernel checks. */
 export function send(fd, bytes) {
   return addon.send(fd, bytes);
+}
+
+export function sendAll(bytes, rows, count) {
+  let needed = 0;
+  for (let at = 0; at < count; at++) needed += rows[3 * at + 1];
+  if (!(needed <= bytes.length)) throw new RangeError("The rows name more than there is");
+  addon.sendAll(bytes, rows, count);
 }
 
 export function probe(cgroupRoot) {

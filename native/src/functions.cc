@@ -94,6 +94,18 @@ void define_functions(Napi::Env env, Napi::Object exports) {
         ::send(static_cast<int>(number(info[0])), bytes.Data(), bytes.ByteLength(), MSG_NOSIGNAL | MSG_DONTWAIT);
     return Napi::Number::New(scope, static_cast<double>(sent < 0 ? 0 : sent));
   });
+  // [bytes, rows, count]; a row: a descriptor, how many of the bytes, one after the other, are for it, and afterwards
+  // how many left, as send says it.
+  define("sendAll", [](Napi::Env scope, const Napi::CallbackInfo& info) {
+    const uint8_t* bytes = info[0].As<Napi::Uint8Array>().Data();
+    uint32_t* row = info[1].As<Napi::Uint32Array>().Data();
+    for (uint32_t left = number(info[2]); left > 0; left--, row += 3) {
+      const ssize_t sent = ::send(static_cast<int>(row[0]), bytes, row[1], MSG_NOSIGNAL | MSG_DONTWAIT);
+      row[2] = sent < 0 ? 0 : static_cast<uint32_t>(sent);
+      bytes += row[1];
+    }
+    return scope.Undefined();
+  });
   define("probe", [](Napi::Env scope, const Napi::CallbackInfo& info) {
     Napi::Array all = Napi::Array::New(scope);
     for (const Probed& probed : probe(text(info[0]))) {

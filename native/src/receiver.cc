@@ -44,14 +44,14 @@ void Receiver::unwatch(Id id) {
   watched_.erase(found);
 }
 
+bool Receiver::begin() {
+  at_ = 0;
+  ready_ = std::max(0, epoll_wait(epoll_.get(), events_, kEventsMax, 0));
+  return ready_ > 0;
+}
+
 bool Receiver::next(Received& received) {
-  for (;;) {
-    if (at_ == ready_) {
-      if (rounds_++ == kRoundsMax) return false;
-      at_ = 0;
-      ready_ = std::max(0, epoll_wait(epoll_.get(), events_, kEventsMax, 0));
-      if (ready_ == 0) return false;
-    }
+  while (at_ < ready_) {
     const Id id = static_cast<Id>(events_[at_++].data.u64);
     const auto found = watched_.find(id);
     if (found == watched_.end()) continue;  // since this round began
@@ -63,6 +63,7 @@ bool Receiver::next(Received& received) {
     received = {id, static_cast<uint32_t>(std::max<ssize_t>(0, count)), static_cast<uint32_t>(error)};
     return true;
   }
+  return false;
 }
 
 }  // namespace sallyport

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads many sockets for JavaScript: each into a buffer of its owner's, one after the other, as JavaScript asks for the
 // next. A stream of Node's takes its own way through the loop, a stream's state machine and a tick for each read; here
-// a turn of the loop is one call, and a read costs little more than recv(2). Owns no socket.
+// a turn of the loop is one call, and a read costs little more than recv(2). It goes in rounds: what is ready is found
+// out, then read. Owns no socket.
 #pragma once
 
 #include <sys/epoll.h>
@@ -34,9 +35,9 @@ class Receiver {
   void read_into(Id id, uint8_t* bytes, size_t size);
   void unwatch(Id id);
 
-  // A new turn of the loop.
-  void begin() { rounds_ = 0; }
-  // False: nothing more in this turn. What stays unread is there in the next one.
+  // Begins a round. False: nothing is ready.
+  bool begin();
+  // False: nothing more in this round. What stays unread is there in the next one.
   bool next(Received& received);
 
  private:
@@ -46,7 +47,6 @@ class Receiver {
     size_t size;
   };
   static constexpr int kEventsMax = 64;
-  static constexpr int kRoundsMax = 8;  // in one turn: the rest of the loop wants to run, too
 
   Fd epoll_;
   Id last_id_ = 0;
@@ -55,7 +55,6 @@ class Receiver {
   epoll_event events_[kEventsMax];
   int ready_ = 0;  // in events_
   int at_ = 0;
-  int rounds_ = 0;
 };
 
 }  // namespace sallyport

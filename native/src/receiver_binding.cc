@@ -12,6 +12,7 @@ Napi::Function ReceiverBinding::define(Napi::Env env) {
                          InstanceMethod<&ReceiverBinding::watch>("watch"),
                          InstanceMethod<&ReceiverBinding::read_into>("readInto"),
                          InstanceMethod<&ReceiverBinding::unwatch>("unwatch"),
+                         InstanceMethod<&ReceiverBinding::begin>("begin"),
                          InstanceMethod<&ReceiverBinding::next>("next"),
                      });
 }
@@ -26,7 +27,6 @@ ReceiverBinding::ReceiverBinding(const Napi::CallbackInfo& info) : Napi::ObjectW
     receiver_ = std::make_unique<Receiver>();
     poll_ = Poll::start(env, receiver_->fd(), [this, env] {
       const auto poll = poll_;
-      receiver_->begin();
       if (poll) poll->call(turn_, env.Undefined());
     });
     poll_->unref();  // nothing is watched
@@ -59,6 +59,10 @@ void ReceiverBinding::unwatch(const Napi::CallbackInfo& info) {
   const Receiver::Id id = number(info[0]);
   receiver_->unwatch(id);
   forget(id);
+}
+
+Napi::Value ReceiverBinding::begin(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), receiver_->begin());
 }
 
 // True: the row says what was read.

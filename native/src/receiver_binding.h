@@ -22,6 +22,7 @@ class ReceiverBinding : public Napi::ObjectWrap<ReceiverBinding> {
   Napi::Value watch(const Napi::CallbackInfo& info);
   void read_into(const Napi::CallbackInfo& info);
   void unwatch(const Napi::CallbackInfo& info);
+  Napi::Value begin(const Napi::CallbackInfo& info);
   Napi::Value next(const Napi::CallbackInfo& info);
   void forget(Receiver::Id id);
 

@@ -14,6 +14,9 @@ export const UNREAD_CONNECTION_BYTES_MAX = 128 * 1024 * 1024;
 export const UNREAD_FREE_BYTES = 256 * 1024;
 /** What is read at once of a socket that has brought little so far, or whose bytes are much work. */
 export const READ_BYTES_MIN = 4 * 1024;
+/** Messages that wait for the end of a round of reads, at once and each: what is longer is worth a send of its own. */
+export const ROUND_MESSAGES_MAX = 64;
+export const ROUND_MESSAGE_BYTES_MAX = 4 * 1024;
 /** A read that was at work for longer lets others have their turn before the next one of its socket; libuv would do 32 in a row. */
 export const TURN_MS_MAX = 5;
 /** A verification lets sessions have their turn after so much work: they are on the same thread, and it may take minutes. */

@@ -1,8 +1,7 @@
-/** Plain sockets of the process, read and written without the streams of the runtime. What that saves: docs/performance.md. */
+/** Plain sockets of the process, read without the streams of the runtime. What that saves: docs/performance.md. */
 import { getSystemErrorName } from "node:util";
-import { Receiver, send } from "ebpf-loader";
-
-export { send };
+import { Receiver } from "ebpf-loader";
+import { duringRound } from "./sender.ts";
 
 let receiver: Receiver | undefined;
 
@@ -17,7 +16,7 @@ export class Reading {
    * an error then.
    */
   constructor(fd: number, buffer: Uint8Array, received: (count: number, error: Error | undefined) => void) {
-    receiver ??= new Receiver();
+    receiver ??= new Receiver(duringRound);
     this.#receiver = receiver;
     this.#id = receiver.watch(fd, buffer, (count, errno) => {
       this.#isOver ||= count === 0;

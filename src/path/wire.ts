@@ -3,12 +3,13 @@
  * static buffer per wire, so bytes handed on are views that are valid during the call only. Judges nothing.
  *
  * A socket of the runtime owns the descriptor: it dials, does TLS, waits for a congested peer, ends and closes. While it is
- * plain, its bytes go past it (kernel/receiver.ts).
+ * plain, its bytes go past it (kernel/receiver.ts, kernel/sender.ts).
  */
 import { Socket, connect as tcpConnect } from "node:net";
 import { type ConnectionOptions, TLSSocket, type TLSSocketOptions, connect as tlsConnect } from "node:tls";
 import { READ_BYTES, READ_BYTES_MIN, TURN_MS_MAX } from "../base/limits.ts";
-import { Reading, send } from "../kernel/receiver.ts";
+import { Reading } from "../kernel/receiver.ts";
+import { sendSoon, sendWaiting, type Writer } from "../kernel/sender.ts";
 
 export interface WireEvents {
   /** So many bytes of the same memory as `room` says stand before them and are free to be written over. */
@@ -19,7 +20,7 @@ export interface WireEvents {
   drained(): void;
 }
 
-export class Wire {
+export class Wire implements Writer {
   #socket: Socket;
   /** Beneath TLS; destroyed with it. */
   readonly #raw: Socket;
@@ -87,14 +88,19 @@ export class Wire {
   }
 
   /**
-   * Straight to the kernel while nothing waits, which saves a stream's request and tick (docs/performance.md
-   * has what that is worth). Returns what is left for the stream, which also finds out about errors.
+   * Past the stream while nothing waits in it, which saves its request and tick (docs/performance.md has what that
+   * is worth). Returns what is left for the stream, which also finds out about errors.
    */
   #sendNow(bytes: Uint8Array): Uint8Array {
     const fd = this.#descriptor;
     if (fd < 0 || this.#socket.writableLength > 0) return bytes;
-    const sent = send(fd, bytes);
+    const sent = sendSoon(fd, bytes, this);
     return sent === bytes.length ? NOTHING : bytes.subarray(sent);
+  }
+
+  /** Of what waited for the end of a round: the kernel did not take it. */
+  unsent(bytes: Uint8Array): void {
+    this.#socket.write(bytes);
   }
 
   /** Of plain TCP that is open; -1 otherwise. A closed number belongs to somebody else. */
@@ -119,6 +125,7 @@ export class Wire {
 
   /** The descriptor, for somebody else to read and write until `resume`. Undefined: TLS, an end, or something waits here. */
   lend(): number | undefined {
+    sendWaiting();
     const fd = this.#descriptor;
     const isBusy = this.#yields || this.congested || this.#socket.writableLength > 0; // "drained" may be still to come
     if (fd < 0 || this.#ended || isBusy) return undefined;
@@ -191,6 +198,7 @@ export class Wire {
 
   /** Becomes a TLS server; `unread` are handshake bytes that were already read. Resolves when the peer finished. */
   secureAsServer(options: TLSSocketOptions, unread: Uint8Array): Promise<void> {
+    sendWaiting();
     this.#stopReading();
     if (unread.length > 0) this.#socket.unshift(Buffer.from(unread));
     return this.#become(new TLSSocket(this.#socket, { ...options, isServer: true }), "secure");
@@ -207,6 +215,7 @@ export class Wire {
 
   /** Sends what waits, then ends our side. */
   end(): void {
+    sendWaiting();
     this.#socket.end();
   }
 
@@ -220,6 +229,7 @@ export class Wire {
   }
 
   destroy(): void {
+    sendWaiting();
     this.#stopReading();
     this.#socket.destroy();
     this.#raw.destroy();
@@ -230,6 +240,7 @@ export class Wire {
    * speaks: libuv refuses to reset what is shutting down, and would leave it open.
    */
   reset(): void {
+    sendWaiting();
     this.#stopReading();
     if (!this.#raw.destroyed && !this.#raw.writableEnded) this.#raw.resetAndDestroy();
     this.destroy();

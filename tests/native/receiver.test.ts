@@ -11,7 +11,7 @@ import { freePort } from "../kit/free-port.ts";
 import { until } from "../path/kit.ts";
 import { fdOf, pair } from "./stand.ts";
 
-const receiver = new Receiver();
+const receiver = new Receiver((read) => read());
 
 /** Reads one end; `said` are the counts, as they came, and the text of all bytes. */
 async function reading(t: TestContext, room = 64) {
@@ -110,7 +110,7 @@ test("nothing that is watched keeps a process alive that has nothing else to do,
   const run = (watches: boolean) => {
     const script = `
       import { Receiver, listenIn } from "ebpf-loader";
-      const receiver = new Receiver();
+      const receiver = new Receiver((read) => read());
       const fd = listenIn(null, "127.0.0.1", 0, 1);
       ${watches ? 'receiver.watch(fd, new Uint8Array(1), () => console.log("read")); setTimeout(() => process.exit(3), 200).unref();' : ""}`;
     try {

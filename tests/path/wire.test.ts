@@ -250,6 +250,40 @@ test("a wire that cannot be watched has ended, with the reason, and nobody else 
   assert.match(String(ends[0]), /Cannot watch a socket/);
 });
 
+/** Bytes that are there for a socket, and nobody has read. Source: proc_pid_net(5), /proc/PID/net/tcp. */
+function backlogOf({ localPort = 0 }: Socket): number {
+  const port = localPort.toString(16).toUpperCase().padStart(4, "0");
+  const line = readFileSync("/proc/self/net/tcp", "utf8")
+    .split("\n")
+    .find((one) => one.trim().split(/\s+/)[1]?.endsWith(`:${port}`));
+  return Number.parseInt(line?.trim().split(/[\s:]+/)[7] ?? "", 16);
+}
+
+for (const [what, leave] of [
+  ["ends", (wire: Wire) => wire.end()],
+  ["is destroyed", (wire: Wire) => wire.destroy()],
+  ["is lent", (wire: Wire) => assert.ok(wire.lend() !== undefined)],
+] as const) {
+  test(`what a wire was told to say amid a round leaves before it ${what}`, async (t) => {
+    const { client, wire } = await acceptedWire(t);
+    const answer = reader(client);
+    let sent = -1;
+    wire.start({
+      bytes: () => {
+        wire.write(Buffer.from("farewell"));
+        leave(wire);
+        sent = backlogOf(client);
+      },
+      ended: () => {},
+      drained: () => {},
+    });
+    client.write("hello");
+    await until(() => sent >= 0, "the client's word");
+    assert.ok(sent >= "farewell".length, `${sent} bytes had arrived`); // an end counts as one
+    await until(() => answer.text() === "farewell", "the farewell");
+  });
+}
+
 test("a wire becomes encrypted with handshake bytes that were already read", async (t) => {
   const { client: raw, fd } = await accept(t);
   const wire = Wire.accepted(fd);
