@@ -10,6 +10,7 @@ import { judgeMemory, measureMemory, tableOfMemory } from "./memory.ts";
 import { svgOf } from "./plot.ts";
 import { judgeRecording, measureRecording, tableOfRecording } from "./recording.ts";
 import { tableOf, tableOfCpu } from "./report.ts";
+import { judgeWaits, measureStartup, tableOfWaits } from "./startup.ts";
 import { countSyscalls, tableOfSyscalls } from "./syscalls.ts";
 
 export interface Context extends Comparison {
@@ -82,6 +83,13 @@ export const PARTS: readonly Part[] = [
     measure: async ({ server, rounds, effort }) => {
       const costs = await measureRecording(await server(), fewer(rounds), effort);
       return { markdown: tableOfRecording(costs), verdicts: judgeRecording(costs), raw: costs };
+    },
+  },
+  {
+    name: "startup",
+    measure: async ({ rounds }) => {
+      const waits = await measureStartup(rounds);
+      return { markdown: tableOfWaits(waits), verdicts: judgeWaits(waits), raw: waits };
     },
   },
   {
