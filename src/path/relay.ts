@@ -99,8 +99,10 @@ export class SessionRelay {
     const standing = forms.flatMap((form) => this.#standingOf(form) ?? []);
     if (standing.length === 0) return false;
     const believedMs = facts === undefined ? Number.POSITIVE_INFINITY : this.#parts.believedMs(facts);
-    const sockets = { client: client.lend(), server: server.lend() };
-    if (sockets.client === undefined || sockets.server === undefined || believedMs <= 0) return false;
+    if (believedMs <= 0) return false;
+    const from = client.lend();
+    const to = from === undefined ? undefined : server.lend();
+    if (from === undefined || to === undefined) return false;
     const { recording, relays } = this.#parts;
     const tail = recording.lend({
       tail: () => this.#lent.flow.tail,
@@ -108,7 +110,6 @@ export class SessionRelay {
       settle: () => this.#settle(),
     });
     if (tail === undefined) return false;
-    const { client: from, server: to } = sockets;
     const forMs = Math.floor(Math.min(tail.forMs, believedMs));
     const permits = standing.map(({ permit }) => permit);
     const loan = { client: from, server: to, tail, lastAskId: lastId, forMs, permits };

@@ -32,6 +32,7 @@ export const MEASURES: readonly Measure[] = [
   transactions("simple-16", ALL, { script: "select-only", protocol: "simple", clients: 16 }),
   transactions("prepared-1", ALL, { script: "select-only", protocol: "prepared", clients: 1 }),
   transactions("prepared-16", ALL, { script: "select-only", protocol: "prepared", clients: 16 }),
+  transactions("tls-16", PRODUCTS, { script: "select-only", protocol: "simple", clients: 16, isTls: true }),
   transactions("tpcb-simple-16", PRODUCTS, { script: "tpcb-like", protocol: "simple", clients: 16 }),
   transactions("tpcb-prepared-16", PRODUCTS, { script: "tpcb-like", protocol: "prepared", clients: 16 }),
   bulk("bulk-clear", "rows/s", UNSEARCHED, "SELECT id, name, city FROM people"),

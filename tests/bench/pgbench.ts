@@ -10,8 +10,9 @@ export interface Job {
   readonly script: "select-only" | "tpcb-like";
   readonly protocol: "simple" | "prepared";
   readonly clients: number;
-  /** With TLS, and a connection for each transaction. */
+  /** A connection for each transaction, with TLS. */
   readonly isSession?: boolean;
+  readonly isTls?: boolean;
 }
 
 export interface Bout {
@@ -28,7 +29,7 @@ const RUN_MARGIN_MS = 60_000;
 export async function pgbench(running: Running, job: Job, seconds: number): Promise<Bout> {
   const folder = mkdtempSync(join(tmpdir(), "sallyport-bench-"));
   try {
-    const { script, protocol, clients, isSession = false } = job;
+    const { script, protocol, clients, isSession = false, isTls = isSession } = job;
     const load = [
       "-n",
       "-b",
@@ -46,7 +47,7 @@ export async function pgbench(running: Running, job: Job, seconds: number): Prom
     const where = ["-h", "127.0.0.1", "-p", String(running.port), "-U", "postgres", "postgres"];
     const argv = ["pgbench", ...load, "-T", String(seconds), ...(isSession ? ["-C"] : log), ...where];
     const [file = "", ...args] = running.command(argv);
-    const env = { ...process.env, PGPASSWORD: running.password, PGSSLMODE: isSession ? "require" : "disable" };
+    const env = { ...process.env, PGPASSWORD: running.password, PGSSLMODE: isTls ? "require" : "disable" };
     const outcome = await capture(file, args, { env, timeoutMs: seconds * 1000 + RUN_MARGIN_MS });
     const { code, signal, stdout, stderr } = outcome;
     if (code !== 0) throw new Error(`pgbench ended with ${signal ?? code}: ${stderr.slice(-2000)}`);

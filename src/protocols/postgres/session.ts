@@ -51,8 +51,8 @@ export class PostgresSession implements Session {
   readonly #inlet: Inlet;
   readonly #doorway = new Doorway();
   readonly #requests = new Requests();
-  /** Absent: nobody relays. */
-  readonly #forms: Forms | undefined;
+  /** Absent: nobody relays, or nobody could under TLS. */
+  #forms: Forms | undefined;
   readonly #awaited: Awaited;
   readonly #answers: Answers;
   #out: SessionCommand[] = [];
@@ -176,6 +176,7 @@ export class PostgresSession implements Session {
         return;
       case "secured":
         this.#doorway.secured();
+        this.#forms = undefined;
         this.#phase = "opening";
         return;
       case "loggedIn":

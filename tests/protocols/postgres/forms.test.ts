@@ -66,6 +66,12 @@ for (const { name, talk, open, rows } of made)
     assert.deepEqual([form.isTextOpen, form.hasRows, others.length], [open, rows, 0]);
   });
 
+test("under TLS nothing makes a form, since nobody could relay it; control: it would without", () => {
+  const talk = (options: { tls?: true }) => new Talk(options).says(query(QUERY), ROWS);
+  assert.equal(talk({}).forms.length, 1);
+  assert.equal(talk({ tls: true }).rest, undefined);
+});
+
 const none: readonly { readonly name: string; readonly talk: () => Talk }[] = [
   {
     name: "two statements in one Query",

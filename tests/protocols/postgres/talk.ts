@@ -47,7 +47,10 @@ export class Talk {
   asked: string[] = [];
   readonly shown: Buffer[] = [];
 
-  constructor(options: { readonly maskFor?: MaskFor; readonly limited?: true } = {}, analyse = analyser) {
+  constructor(
+    options: { readonly maskFor?: MaskFor; readonly limited?: true; readonly tls?: true } = {},
+    analyse = analyser,
+  ) {
     const permit = (id: number) => mintPermit("s1", id, new Uint8Array());
     this.#verdict = (id) =>
       options.limited === true && id > 1
@@ -55,7 +58,9 @@ export class Talk {
         : { kind: "verdict", id, decision: { kind: "allow", permit: permit(id), rules: [], policy: "p1" } };
     const world = { ...worldOf(options), relay: "always" } as const;
     this.#session = new PostgresSession(world, (text, scope) => analyse.analyse(text, scope));
-    this.gives(start, fromClient(STARTUP), loggedIn(GREETING));
+    this.gives(start);
+    if (options.tls === true) this.gives(fromClient(client.sslRequest()), { kind: "secured" });
+    this.gives(fromClient(STARTUP), loggedIn(GREETING));
   }
 
   gives(...events: readonly SessionEvent[]): this {
