@@ -468,7 +468,7 @@ export class Driver {
   }
 
   #busy(): boolean {
-    return this.#client.backlog > 0 || (this.#server?.backlog ?? 0) > 0;
+    return this.#client.holdsViews || this.#server?.holdsViews === true;
   }
 
   /** Our own fault, a peer's, or the disk's: nothing more is forwarded, and the client is told in its protocol. */

@@ -27,6 +27,7 @@ export class Wire implements Writer {
   #events: WireEvents | undefined;
   #buffer = readBuffer(READ_BYTES_MIN);
   #ended = false;
+  #hasViews = false;
   #wanted = false;
   /** At once: more where much comes, less where bytes are much work; who says little holds little memory. */
   #readBytes = READ_BYTES_MIN;
@@ -80,11 +81,14 @@ export class Wire implements Writer {
     else this.resume();
   }
 
-  /** The view may be reused by the caller at once: what could not leave now keeps its memory to itself. */
+  /** What could not leave now waits as a copy where it is short, else as the view that it is (`holdsViews`). */
   write(bytes: Uint8Array): void {
     if (!this.#socket.writable) return;
     const rest = this.#sendNow(bytes);
-    if (rest.length > 0) this.#socket.write(rest);
+    if (rest.length === 0) return;
+    const isShort = rest.length <= COPIED_BYTES_MAX;
+    this.#hasViews = (this.#hasViews && this.#socket.writableLength > 0) || !isShort;
+    this.#socket.write(isShort ? Buffer.from(rest) : rest);
   }
 
   /**
@@ -113,9 +117,9 @@ export class Wire implements Writer {
     return (this.#raw as unknown as { _handle: { fd: number } | null })._handle;
   }
 
-  /** Written bytes that the kernel has not taken yet. */
-  get backlog(): number {
-    return this.#socket.writableLength;
+  /** Memory of what was written may not be written over yet. */
+  get holdsViews(): boolean {
+    return this.#hasViews && this.#socket.writableLength > 0;
   }
 
   /** More waits than a slow peer is granted: do not read for it until `drained`. */
@@ -298,5 +302,7 @@ function readBuffer(readBytes: number): Buffer {
 const ROOM_SHARE = 16;
 
 const NOTHING = new Uint8Array();
+/** Under TLS every message waits for a tick: a copy costs less than leaving the buffer of the read to it. */
+const COPIED_BYTES_MAX = 4 * 1024;
 /** Times what came. */
 const MUCH_TOO_LARGE = 16;
