@@ -390,7 +390,8 @@ export class Receiver {
 export function send(fd: number, bytes: Uint8Array): number;
 /**
  * The same for `count` sockets, each with a row of three: its descriptor, how many of `bytes`, one after the other, are for
- * it, and afterwards how many left. Throws RangeError where the rows or bytes are fewer than that.
+ * it, and afterwards how many left. Once some did not, none of the same socket does: the order stays. Throws RangeError
+ * where the rows or bytes are fewer than that.
  */
 export function sendAll(bytes: Uint8Array, rows: Uint32Array, count: number): void;
 export function removePinned(pinDir: string): string[];
