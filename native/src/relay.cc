@@ -203,7 +203,7 @@ const char* Relay::hear_client(Id id, Flow& flow) {
   return why;
 }
 
-// Decide is done; record, then forward. `carried`: what needs nobody any more.
+// Decide is done, or asked for; record, then forward. `carried`: what needs nobody any more.
 const char* Relay::carry(Id id, Flow& flow, std::string_view bytes, size_t& carried) {
   const Clock::time_point now = Clock::now();
   if (now > flow.loan.until) return kOver;
@@ -220,16 +220,23 @@ const char* Relay::carry(Id id, Flow& flow, std::string_view bytes, size_t& carr
     Fit best = Fit::kNo;
     const size_t permit = permit_for(id, flow, bytes.substr(end), best);
     if (best == Fit::kMore) break;
-    const uint64_t ask_id = flow.loan.last_ask_id + asked + 1;
-    const std::string_view group = bytes.substr(end, match_.bytes);
-    if (best == Fit::kNo || !may_go(id, flow, permit, ask_id, group)) {
+    if (best == Fit::kNo) {
       why = kUnknown;
       break;
     }
+    const uint64_t ask_id = flow.loan.last_ask_id + asked + 1;
+    const std::string_view group = bytes.substr(end, match_.bytes);
     const StandingPermit& standing = *flow.loan.permits[permit];
-    asked++;
+    const Block::Mark before = block_.mark();
     block_.action(at_ms, ask_id, standing.text.empty() ? match_.text : standing.text, match_.values, standing.action);
     block_.decision(at_ms, ask_id, standing.decision);
+    // Room first: the owner counts each yes, also one of which nothing comes.
+    why = !has_room(flow) ? kOver : !may_go(id, flow, permit, ask_id, group) ? kUnknown : nullptr;
+    if (why != nullptr) {
+      block_.cut(before);
+      break;
+    }
+    asked++;
     flow.in_flight.push({permit, ask_id, match_.bytes, now}, group);
     end += match_.bytes;
   }
@@ -254,9 +261,14 @@ void Relay::begin_block(const Flow& flow) {
   for (const AnswerRecord& answer : flow.answers) block_.answer(answer);
 }
 
+// For the block as it is.
+bool Relay::has_room(const Flow& flow) const {
+  return flow.loan.tail.size + block_.size() <= flow.loan.tail.size_max;
+}
+
 // Why not, where it is not in the file.
 const char* Relay::record(Flow& flow) {
-  if (flow.loan.tail.size + block_.size() > flow.loan.tail.size_max) return kOver;
+  if (!has_room(flow)) return kOver;
   if (!block_.write(flow.loan.tail)) return kUnrecorded;
   for (const AnswerRecord& answer : flow.answers) flow.totals.rows += answer.rows;
   flow.answers.clear();

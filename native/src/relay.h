@@ -68,7 +68,7 @@ class Relay {
     // amid the work on a flow: nothing can be taken or settled meanwhile.
     std::function<bool(Id, size_t permit, std::string_view)> vouch;
     // Whether this group may go, whose permit is worth nothing without a word to each (is_asked). Of one that may,
-    // nobody is asked again, but where the file does not take it; called as vouch() is.
+    // nobody is asked again, but where the disk does not take it; called as vouch() is.
     std::function<bool(Id, size_t permit, uint64_t ask_id, std::string_view group)> decide;
   };
 
@@ -97,6 +97,7 @@ class Relay {
   const char* hear_server(Flow& flow);
   const char* carry(Id id, Flow& flow, std::string_view bytes, size_t& carried);
   void begin_block(const Flow& flow);
+  bool has_room(const Flow& flow) const;
   const char* record(Flow& flow);
   const char* pass_answers(Flow& flow, std::string_view bytes, size_t& passed);
   size_t permit_for(Id id, Flow& flow, std::string_view bytes, Fit& best);

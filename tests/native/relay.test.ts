@@ -447,6 +447,20 @@ test("a group whose text nobody vouches for is not asked about: the session does
   assert.deepEqual([asked, atServer().length], [0, 0]);
 });
 
+test("what the segment has no room for is asked about by nobody: a yes that does nothing would be counted twice", async (t) => {
+  const asked: number[] = [];
+  const decide = (askId: number) => asked.push(askId) > 0;
+  const { client, atServer, file, why, take } = await stand(t, { decide, sizeMax: 160 });
+  client.write(concat(ASK("1"), ASK("2"), ASK("3")));
+  await until(() => why() !== undefined, "the flow");
+  const { fromClient, totals } = take();
+  assert.deepEqual([why(), asked, totals.asks], ["over", [11], 1]);
+  assert.deepEqual(fromClient, concat(ASK("2"), ASK("3")));
+  assert.equal(recordsIn(file).length, 2);
+  await until(() => atServer().length > 0, "what there was room for");
+  assert.deepEqual(atServer(), ASK("1"));
+});
+
 test("a decision that throws is a no", async (t) => {
   const decide = () => {
     throw new Error("no judge");
