@@ -1,11 +1,11 @@
 /**
  * Plain sockets of the process, written without the streams of the runtime. While a round of reads is handled, short messages
  * wait for its end and then go to the kernel one after the other: each send wakes a peer that takes the core at once, and
- * amid the round the next message would find a cold cache (docs/performance.md has what that is worth). Nothing waits longer,
- * nor for more than one session that is long at work.
+ * amid the round the next message would find a cold cache (docs/performance.md has what that is worth). Nothing waits longer;
+ * a round goes on in a later turn where somebody is long at work.
  */
 import { send, sendAll } from "ebpf-loader";
-import { ROUND_MESSAGE_BYTES_MAX, ROUND_MESSAGES_MAX, TURN_MS_MAX } from "../base/limits.ts";
+import { ROUND_MESSAGE_BYTES_MAX, ROUND_MESSAGES_MAX } from "../base/limits.ts";
 
 export interface Writer {
   /** Of what waited: the kernel has no room for these bytes, or nobody takes them any more. They are the writer's own. */
@@ -18,13 +18,10 @@ const rows = new Uint32Array(3 * ROUND_MESSAGES_MAX);
 const writers: Writer[] = [];
 let used = 0;
 let isRound = false;
-/** When the round began, or what waited left for its being long. */
-let sinceMs = 0;
 
 /** Handles a round of reads. What throws ends it; what waits goes all the same. */
 export function duringRound(read: () => void): void {
   isRound = true;
-  sinceMs = performance.now();
   try {
     read();
   } finally {
@@ -63,11 +60,4 @@ export function sendWaiting(about?: Writer): boolean {
   used = 0;
   for (const [writer, bytes] of unsent) writer.unsent(bytes);
   return unsent.every(([writer]) => writer !== about);
-}
-
-/** After each read of a round: others may have statements that take half a second, one after the other. */
-export function sendOverdue(nowMs: number): void {
-  if (nowMs - sinceMs <= TURN_MS_MAX) return;
-  sinceMs = nowMs;
-  sendWaiting();
 }

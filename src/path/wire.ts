@@ -9,7 +9,7 @@ import { Socket, connect as tcpConnect } from "node:net";
 import { type ConnectionOptions, TLSSocket, type TLSSocketOptions, connect as tlsConnect } from "node:tls";
 import { READ_BYTES, READ_BYTES_MIN, TURN_MS_MAX } from "../base/limits.ts";
 import { Reading } from "../kernel/receiver.ts";
-import { sendOverdue, sendSoon, sendWaiting, type Writer } from "../kernel/sender.ts";
+import { sendSoon, sendWaiting, type Writer } from "../kernel/sender.ts";
 
 export interface WireEvents {
   /** So many bytes of the same memory as `room` says stand before them and are free to be written over. */
@@ -182,9 +182,7 @@ export class Wire implements Writer {
   #hear(bytes: Uint8Array, room: number): void {
     const beganMs = performance.now();
     this.#events?.bytes(bytes, room);
-    const endedMs = performance.now();
-    sendOverdue(endedMs);
-    const isLong = endedMs - beganMs > TURN_MS_MAX;
+    const isLong = performance.now() - beganMs > TURN_MS_MAX;
     const isFull = bytes.length >= this.#readBytes;
     if (isLong || bytes.length * MUCH_TOO_LARGE < this.#readBytes) {
       this.#readBytes = Math.max(READ_BYTES_MIN, this.#readBytes / 2);
