@@ -369,10 +369,10 @@ export class Relay {
 
 /**
  * Reads sockets that others own; see native/src/receiver.h. One turn of the loop reads all that are ready, some of them more
- * than once, in rounds.
+ * than once, in rounds, for 20 ms and what the last of them takes; the rest comes first in the next turn.
  */
 export class Receiver {
-  /** `round` calls `read` once, which calls `received` of all that are ready now. */
+  /** `round` calls `read` once, which calls `received` of all that are ready now and have a turn still. */
   constructor(round: (read: () => void) => void);
   /**
    * Reads `fd` into `buffer` and says how much came; 0: the peer has ended, or the connection broke with `errno` (else 0), and
