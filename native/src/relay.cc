@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "relay.h"
 
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -13,8 +13,8 @@ namespace sallyport {
 
 namespace {
 
-constexpr int kEventsMax = 64;
-constexpr int kRoundsMax = 8;             // in one turn: JavaScript wants to run, too
+constexpr int kRoundsMax = 8;  // in one turn: JavaScript wants to run, too
+constexpr auto kTurnMax = std::chrono::milliseconds(20);
 constexpr size_t kOutcomeBytesMax = 128;  // of a CommandComplete
 constexpr size_t kReadyBytes = 6;         // type, length, status
 constexpr size_t kNone = static_cast<size_t>(-1);
@@ -131,12 +131,18 @@ const Totals* Relay::totals(Id id) const {
 }
 
 void Relay::turn() {
-  epoll_event events[kEventsMax];
+  const Clock::time_point until = Clock::now() + kTurnMax;
   for (int round = 0; round < kRoundsMax; round++) {
-    const int count = epoll_wait(epoll_.get(), events, kEventsMax, 0);
-    for (int at = 0; at < count; at++)
-      hear(static_cast<Id>(events[at].data.u64 >> 1), static_cast<Side>(events[at].data.u64 & 1), events[at].events);
-    if (count <= 0) return;
+    if (at_ == ready_) {
+      at_ = 0;
+      ready_ = std::max(0, epoll_wait(epoll_.get(), events_, kEventsMax, 0));
+      if (ready_ == 0) return;
+    }
+    while (at_ < ready_) {
+      const epoll_event event = events_[at_++];
+      hear(static_cast<Id>(event.data.u64 >> 1), static_cast<Side>(event.data.u64 & 1), event.events);
+      if (Clock::now() > until) return;  // the owner may be asked about many groups
+    }
   }
 }
 

@@ -9,6 +9,8 @@
 // reads and writes them while they are lent. ARCHITECTURE.md, "The short way", says more.
 #pragma once
 
+#include <sys/epoll.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -88,6 +90,7 @@ class Relay {
   const Totals* totals(Id id) const;
 
  private:
+  static constexpr int kEventsMax = 64;
   enum class Side : uint64_t { kClient = 0, kServer = 1 };
   struct Flow;
 
@@ -116,6 +119,9 @@ class Relay {
   Fd epoll_;
   Id last_id_ = 0;
   std::unordered_map<Id, std::unique_ptr<Flow>> flows_;
+  epoll_event events_[kEventsMax];
+  int ready_ = 0;  // in events_
+  int at_ = 0;     // what is left comes first in the next turn, or whoever comes last would wait for ever
   std::string buffer_;
   Block block_;
   Match match_;
