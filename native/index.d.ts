@@ -369,10 +369,10 @@ export class Relay {
 
 /**
  * Reads sockets that others own; see native/src/receiver.h. One turn of the loop reads all that are ready, some of them more
- * than once, in rounds.
+ * than once, in rounds, for 20 ms and what the last of them takes; the rest comes first in the next turn.
  */
 export class Receiver {
-  /** `round` calls `read` once, which calls `received` of all that are ready now. */
+  /** `round` calls `read` once, which calls `received` of all that are ready now and have a turn still. */
   constructor(round: (read: () => void) => void);
   /**
    * Reads `fd` into `buffer` and says how much came; 0: the peer has ended, or the connection broke with `errno` (else 0), and
@@ -390,7 +390,8 @@ export class Receiver {
 export function send(fd: number, bytes: Uint8Array): number;
 /**
  * The same for `count` sockets, each with a row of three: its descriptor, how many of `bytes`, one after the other, are for
- * it, and afterwards how many left. Throws RangeError where the rows or bytes are fewer than that.
+ * it, and afterwards how many left. Once some did not, none of the same socket does: the order stays. Throws RangeError
+ * where the rows or bytes are fewer than that.
  */
 export function sendAll(bytes: Uint8Array, rows: Uint32Array, count: number): void;
 export function removePinned(pinDir: string): string[];

@@ -145,12 +145,14 @@ export class Interceptor {
   }
 }
 
-/** Reads sockets for whoever watches them, in one turn of the loop all that are ready. */
-/** In one turn: the rest of the loop wants to run, too. */
+/** In one turn: the rest of the loop wants to run, too. What is left of a round then comes first in the next turn. */
 const ROUNDS_MAX = 8;
+const TURN_MS_MAX = 20;
 
+/** Reads sockets for whoever watches them, in one turn of the loop all that are ready. */
 export class Receiver {
   #binding;
+  #untilMs = 0;
   #row = new Uint32Array(3);
   #watched = new Map();
 
@@ -158,7 +160,8 @@ export class Receiver {
     callable("round", round);
     const read = () => this.#read();
     this.#binding = new addon.ReceiverBinding(() => {
-      for (let rounds = 0; rounds < ROUNDS_MAX && this.#binding.begin(); rounds++) round(read);
+      this.#untilMs = performance.now() + TURN_MS_MAX;
+      for (let rounds = 0; rounds < ROUNDS_MAX && this.#hasTime() && this.#binding.begin(); rounds++) round(read);
     }, this.#row);
   }
 
@@ -178,8 +181,12 @@ export class Receiver {
     this.#binding.unwatch(integer("id", id, 0, UINT32_MAX));
   }
 
+  #hasTime() {
+    return performance.now() < this.#untilMs;
+  }
+
   #read() {
-    while (this.#binding.next()) {
+    while (this.#hasTime() && this.#binding.next()) {
       const id = this.#row[0];
       const count = this.#row[1];
       const received = this.#watched.get(id);

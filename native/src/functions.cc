@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <set>
 #include <vector>
 
@@ -95,14 +96,18 @@ void define_functions(Napi::Env env, Napi::Object exports) {
     return Napi::Number::New(scope, static_cast<double>(sent < 0 ? 0 : sent));
   });
   // [bytes, rows, count]; a row: a descriptor, how many of the bytes, one after the other, are for it, and afterwards
-  // how many left, as send says it.
+  // how many left, as send says it. Once some did not, none of the same descriptor: its peer makes room at any moment,
+  // and they would overtake.
   define("sendAll", [](Napi::Env scope, const Napi::CallbackInfo& info) {
     const uint8_t* bytes = info[0].As<Napi::Uint8Array>().Data();
     uint32_t* row = info[1].As<Napi::Uint32Array>().Data();
-    for (uint32_t left = number(info[2]); left > 0; left--, row += 3) {
+    std::vector<uint32_t> full;
+    for (uint32_t left = number(info[2]); left > 0; bytes += row[1], left--, row += 3) {
+      row[2] = 0;
+      if (std::find(full.begin(), full.end(), row[0]) != full.end()) continue;
       const ssize_t sent = ::send(static_cast<int>(row[0]), bytes, row[1], MSG_NOSIGNAL | MSG_DONTWAIT);
-      row[2] = sent < 0 ? 0 : static_cast<uint32_t>(sent);
-      bytes += row[1];
+      if (sent > 0) row[2] = static_cast<uint32_t>(sent);
+      if (row[2] < row[1]) full.push_back(row[0]);
     }
     return scope.Undefined();
   });

@@ -45,6 +45,7 @@ void Receiver::unwatch(Id id) {
 }
 
 bool Receiver::begin() {
+  if (at_ < ready_) return true;
   at_ = 0;
   ready_ = std::max(0, epoll_wait(epoll_.get(), events_, kEventsMax, 0));
   return ready_ > 0;

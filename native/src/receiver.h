@@ -35,7 +35,8 @@ class Receiver {
   void read_into(Id id, uint8_t* bytes, size_t size);
   void unwatch(Id id);
 
-  // Begins a round. False: nothing is ready.
+  // Begins a round, or goes on with one that was left: whoever comes last in it would else wait for ever.
+  // False: nothing is ready.
   bool begin();
   // False: nothing more in this round. What stays unread is there in the next one.
   bool next(Received& received);

@@ -91,6 +91,11 @@ void Block::answer(const AnswerRecord& answer) {
   close_record(record);
 }
 
+void Block::cut(Mark mark) {
+  size_ = mark.size;
+  sequence_ = mark.sequence;
+}
+
 bool Block::write(Tail& tail) {
   if (tail.is_broken) return false;  // nobody could read it behind that
   put_big_endian(0, size_ - 4);

@@ -35,6 +35,12 @@ struct AnswerRecord {
 // One block that grows, and then is written at once.
 class Block {
  public:
+  // How far it had grown.
+  struct Mark {
+    size_t size;
+    uint64_t sequence;
+  };
+
   // Forgets what was packed.
   void begin(const Tail& tail);
   void action(uint64_t at_ms, uint64_t ask_id, std::string_view text, const std::vector<Value>& values,
@@ -42,6 +48,9 @@ class Block {
   void decision(uint64_t at_ms, uint64_t ask_id, std::string_view rest);
   void answer(const AnswerRecord& answer);
   size_t size() const { return size_; }
+  Mark mark() const { return {size_, sequence_}; }
+  // What was packed since then is in it no more.
+  void cut(Mark mark);
   // Appends it to the file in one write and moves the tail. False: the file is as it was, or the tail is broken.
   bool write(Tail& tail);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "relay.h"
 
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -13,8 +13,8 @@ namespace sallyport {
 
 namespace {
 
-constexpr int kEventsMax = 64;
-constexpr int kRoundsMax = 8;             // in one turn: JavaScript wants to run, too
+constexpr int kRoundsMax = 8;  // in one turn: JavaScript wants to run, too
+constexpr auto kTurnMax = std::chrono::milliseconds(20);
 constexpr size_t kOutcomeBytesMax = 128;  // of a CommandComplete
 constexpr size_t kReadyBytes = 6;         // type, length, status
 constexpr size_t kNone = static_cast<size_t>(-1);
@@ -131,12 +131,18 @@ const Totals* Relay::totals(Id id) const {
 }
 
 void Relay::turn() {
-  epoll_event events[kEventsMax];
+  const Clock::time_point until = Clock::now() + kTurnMax;
   for (int round = 0; round < kRoundsMax; round++) {
-    const int count = epoll_wait(epoll_.get(), events, kEventsMax, 0);
-    for (int at = 0; at < count; at++)
-      hear(static_cast<Id>(events[at].data.u64 >> 1), static_cast<Side>(events[at].data.u64 & 1), events[at].events);
-    if (count <= 0) return;
+    if (at_ == ready_) {
+      at_ = 0;
+      ready_ = std::max(0, epoll_wait(epoll_.get(), events_, kEventsMax, 0));
+      if (ready_ == 0) return;
+    }
+    while (at_ < ready_) {
+      const epoll_event event = events_[at_++];
+      hear(static_cast<Id>(event.data.u64 >> 1), static_cast<Side>(event.data.u64 & 1), event.events);
+      if (Clock::now() > until) return;  // the owner may be asked about many groups
+    }
   }
 }
 
@@ -203,7 +209,7 @@ const char* Relay::hear_client(Id id, Flow& flow) {
   return why;
 }
 
-// Decide is done; record, then forward. `carried`: what needs nobody any more.
+// Decide is done, or asked for; record, then forward. `carried`: what needs nobody any more.
 const char* Relay::carry(Id id, Flow& flow, std::string_view bytes, size_t& carried) {
   const Clock::time_point now = Clock::now();
   if (now > flow.loan.until) return kOver;
@@ -220,16 +226,23 @@ const char* Relay::carry(Id id, Flow& flow, std::string_view bytes, size_t& carr
     Fit best = Fit::kNo;
     const size_t permit = permit_for(id, flow, bytes.substr(end), best);
     if (best == Fit::kMore) break;
-    const uint64_t ask_id = flow.loan.last_ask_id + asked + 1;
-    const std::string_view group = bytes.substr(end, match_.bytes);
-    if (best == Fit::kNo || !may_go(id, flow, permit, ask_id, group)) {
+    if (best == Fit::kNo) {
       why = kUnknown;
       break;
     }
+    const uint64_t ask_id = flow.loan.last_ask_id + asked + 1;
+    const std::string_view group = bytes.substr(end, match_.bytes);
     const StandingPermit& standing = *flow.loan.permits[permit];
-    asked++;
+    const Block::Mark before = block_.mark();
     block_.action(at_ms, ask_id, standing.text.empty() ? match_.text : standing.text, match_.values, standing.action);
     block_.decision(at_ms, ask_id, standing.decision);
+    // Room first: the owner counts each yes, also one of which nothing comes.
+    why = !has_room(flow) ? kOver : !may_go(id, flow, permit, ask_id, group) ? kUnknown : nullptr;
+    if (why != nullptr) {
+      block_.cut(before);
+      break;
+    }
+    asked++;
     flow.in_flight.push({permit, ask_id, match_.bytes, now}, group);
     end += match_.bytes;
   }
@@ -254,9 +267,14 @@ void Relay::begin_block(const Flow& flow) {
   for (const AnswerRecord& answer : flow.answers) block_.answer(answer);
 }
 
+// For the block as it is.
+bool Relay::has_room(const Flow& flow) const {
+  return flow.loan.tail.size + block_.size() <= flow.loan.tail.size_max;
+}
+
 // Why not, where it is not in the file.
 const char* Relay::record(Flow& flow) {
-  if (flow.loan.tail.size + block_.size() > flow.loan.tail.size_max) return kOver;
+  if (!has_room(flow)) return kOver;
   if (!block_.write(flow.loan.tail)) return kUnrecorded;
   for (const AnswerRecord& answer : flow.answers) flow.totals.rows += answer.rows;
   flow.answers.clear();

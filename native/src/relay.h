@@ -9,6 +9,8 @@
 // reads and writes them while they are lent. ARCHITECTURE.md, "The short way", says more.
 #pragma once
 
+#include <sys/epoll.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -68,7 +70,7 @@ class Relay {
     // amid the work on a flow: nothing can be taken or settled meanwhile.
     std::function<bool(Id, size_t permit, std::string_view)> vouch;
     // Whether this group may go, whose permit is worth nothing without a word to each (is_asked). Of one that may,
-    // nobody is asked again, but where the file does not take it; called as vouch() is.
+    // nobody is asked again, but where the disk does not take it; called as vouch() is.
     std::function<bool(Id, size_t permit, uint64_t ask_id, std::string_view group)> decide;
   };
 
@@ -88,6 +90,7 @@ class Relay {
   const Totals* totals(Id id) const;
 
  private:
+  static constexpr int kEventsMax = 64;
   enum class Side : uint64_t { kClient = 0, kServer = 1 };
   struct Flow;
 
@@ -97,6 +100,7 @@ class Relay {
   const char* hear_server(Flow& flow);
   const char* carry(Id id, Flow& flow, std::string_view bytes, size_t& carried);
   void begin_block(const Flow& flow);
+  bool has_room(const Flow& flow) const;
   const char* record(Flow& flow);
   const char* pass_answers(Flow& flow, std::string_view bytes, size_t& passed);
   size_t permit_for(Id id, Flow& flow, std::string_view bytes, Fit& best);
@@ -115,6 +119,9 @@ class Relay {
   Fd epoll_;
   Id last_id_ = 0;
   std::unordered_map<Id, std::unique_ptr<Flow>> flows_;
+  epoll_event events_[kEventsMax];
+  int ready_ = 0;  // in events_
+  int at_ = 0;     // what is left comes first in the next turn, or whoever comes last would wait for ever
   std::string buffer_;
   Block block_;
   Match match_;

@@ -1,7 +1,8 @@
 /**
  * Plain sockets of the process, written without the streams of the runtime. While a round of reads is handled, short messages
  * wait for its end and then go to the kernel one after the other: each send wakes a peer that takes the core at once, and
- * amid the round the next message would find a cold cache (docs/performance.md has what that is worth). Nothing waits longer.
+ * amid the round the next message would find a cold cache (docs/performance.md has what that is worth). Nothing waits longer;
+ * a round goes on in a later turn where somebody is long at work.
  */
 import { send, sendAll } from "ebpf-loader";
 import { ROUND_MESSAGE_BYTES_MAX, ROUND_MESSAGES_MAX } from "../base/limits.ts";
@@ -31,11 +32,10 @@ export function duringRound(read: () => void): void {
 
 /** How many of `bytes`, which may be reused, are nobody's concern any more. 0: nothing could leave, for whatever reason. */
 export function sendSoon(fd: number, bytes: Uint8Array, writer: Writer): number {
-  if (!isRound || bytes.length > ROUND_MESSAGE_BYTES_MAX) {
-    sendWaiting();
-    return send(fd, bytes);
-  }
-  if (writers.length === ROUND_MESSAGES_MAX) sendWaiting();
+  const isNow = !isRound || bytes.length > ROUND_MESSAGE_BYTES_MAX;
+  const hasAllLeft = (!isNow && writers.length < ROUND_MESSAGES_MAX) || sendWaiting(writer);
+  if (!hasAllLeft) return 0; // the peer may have made room since then: these would overtake what came before them
+  if (isNow) return send(fd, bytes);
   const at = writers.push(writer) - 1;
   rows[3 * at] = fd;
   rows[3 * at + 1] = bytes.length;
@@ -44,9 +44,9 @@ export function sendSoon(fd: number, bytes: Uint8Array, writer: Writer): number 
   return bytes.length;
 }
 
-/** Before a descriptor is closed, or anybody else writes to it. */
-export function sendWaiting(): void {
-  if (writers.length === 0) return;
+/** Before a descriptor is closed, or anybody else writes to it. False: some bytes of `about` are its own again. */
+export function sendWaiting(about?: Writer): boolean {
+  if (writers.length === 0) return true;
   sendAll(bytesWaiting, rows, writers.length);
   const unsent: [Writer, Buffer][] = [];
   let start = 0;
@@ -59,4 +59,5 @@ export function sendWaiting(): void {
   writers.length = 0;
   used = 0;
   for (const [writer, bytes] of unsent) writer.unsent(bytes);
+  return unsent.every(([writer]) => writer !== about);
 }

@@ -224,8 +224,8 @@ export class SessionRelay {
 
   /** Only an answer that is recorded as the form's always are is given here; for any other the session asks again. */
   #decide(standing: Standing | undefined, askId: number, group: Uint8Array): boolean {
-    if (standing === undefined) return false;
-    const { judge, sessionId, decided, meter } = this.#parts;
+    const { judge, sessionId, mayRelay, decided, meter } = this.#parts;
+    if (standing === undefined || !mayRelay()) return false;
     const { rules, policy, form } = standing;
     const beganMs = performance.now();
     const decision = judge().decide(askId, [form.asked], group);

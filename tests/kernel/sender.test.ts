@@ -1,11 +1,13 @@
 /** What sockets send during a round of reads. The kernel is asked at once what is there, by reads past the runtime. */
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { readSync } from "node:fs";
 import type { Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { send, sendAll } from "ebpf-loader";
 import { ROUND_MESSAGE_BYTES_MAX, ROUND_MESSAGES_MAX } from "../../src/base/limits.ts";
-import { duringRound, sendSoon, sendWaiting } from "../../src/kernel/sender.ts";
+import { duringRound, sendSoon, sendWaiting, type Writer } from "../../src/kernel/sender.ts";
 import { fdOf, pair } from "../native/stand.ts";
 
 /** One end to write to, and what has arrived at the other since it was asked last. */
@@ -16,11 +18,11 @@ async function peer(t: TestContext) {
   const unsent: string[] = [];
   const writer = { unsent: (bytes: Uint8Array) => void unsent.push(Buffer.from(bytes).toString("latin1")) };
   const fd = fdOf(inner);
-  return { fd, writer, unsent, arrived: () => readNow(outer), put: (text: string) => put(fd, text, writer) };
+  const putBy = (text: string, by: Writer = writer) => put(fd, text, by);
+  return { fd, writer, unsent, arrived: () => readNow(outer), put: putBy };
 }
 
-const put = (fd: number, text: string, writer: Parameters<typeof sendSoon>[2]) =>
-  sendSoon(fd, Buffer.from(text, "latin1"), writer);
+const put = (fd: number, text: string, writer: Writer) => sendSoon(fd, Buffer.from(text, "latin1"), writer);
 
 function readNow(socket: Socket): string {
   const buffer = Buffer.alloc(1 << 20);
@@ -30,6 +32,13 @@ function readNow(socket: Socket): string {
     if ((error as NodeJS.ErrnoException).code === "EAGAIN") return "";
     throw error;
   }
+}
+
+/** Under which the runtime keeps the handle of a datagram socket. */
+function stateOf(socket: object): symbol {
+  const found = Object.getOwnPropertySymbols(socket).find((key) => key.description === "state symbol");
+  assert.ok(found);
+  return found;
 }
 
 /** Until the kernel takes no more for it. */
@@ -93,6 +102,57 @@ test("what the kernel does not take is the writer's again, and nobody else's mes
   });
   assert.deepEqual([full.unsent, gone.unsent, fine.unsent], [["one", "three"], ["nobody"], []]);
   assert.equal(fine.arrived(), "two");
+});
+
+test("what was not taken is never overtaken: neither by what is long, nor by what waits behind a full round", async (t) => {
+  const { fd, put, writer, unsent, arrived } = await peer(t);
+  const other = await peer(t);
+  let much = 0;
+  /** Room, as soon as the writer has its bytes again. */
+  const drained = {
+    unsent: (bytes: Uint8Array) => {
+      writer.unsent(bytes);
+      much += arrived().length;
+    },
+  };
+  const putHere = (text: string) => put(text, drained);
+  fill(fd);
+  duringRound(() => {
+    putHere("one");
+    assert.equal(putHere("l".repeat(ROUND_MESSAGE_BYTES_MAX + 1)), 0, "what is long is the writer's, too");
+  });
+  assert.deepEqual(unsent, ["one"]);
+  fill(fd);
+  duringRound(() => {
+    putHere("two");
+    for (let number = 1; number < ROUND_MESSAGES_MAX; number++) other.put("m");
+    assert.equal(putHere("three"), 0);
+  });
+  assert.deepEqual(unsent, ["one", "two"]);
+  assert.ok(much > 0, "there was room");
+});
+
+test("behind what a descriptor did not take, nothing is sent to it, also where it would fit", async (t) => {
+  const to = createSocket("udp4").bind(0, "127.0.0.1");
+  const from = createSocket("udp4");
+  t.after(() => {
+    to.close();
+    from.close();
+  });
+  await once(to, "listening");
+  from.connect(to.address().port, "127.0.0.1");
+  await once(from, "connect");
+  const { fd } = (from as unknown as { [key: symbol]: { handle: { fd: number } } })[stateOf(from)]?.handle ?? {};
+  const { fd: fine, arrived } = await peer(t);
+  assert.ok(fd !== undefined);
+  const tooLong = 1 << 16; // for a datagram
+  const rows = Uint32Array.of(...[fd, 1, 0], ...[fd, tooLong, 0], ...[fine, 2, 0], ...[fd, 1, 0], ...[fine, 2, 0]);
+  sendAll(Buffer.alloc(tooLong + 6), rows, 5);
+  assert.deepEqual(
+    [2, 5, 8, 11, 14].map((at) => rows[at]),
+    [1, 0, 2, 0, 2],
+  );
+  assert.equal(arrived().length, 4);
 });
 
 test("what waits leaves when it is asked to, and when the round fails", async (t) => {

@@ -69,6 +69,29 @@ test("nothing is read once it is not watched, also of what was ready in the same
   assert.equal(first.length, 1);
 });
 
+test("whoever is at work for long lets the rest of the loop run, and nobody waits for ever", async (t) => {
+  const pairs = await Promise.all(Array.from({ length: 40 }, () => pair(t)));
+  const counts = pairs.map(() => 0);
+  pairs.forEach(({ outer, inner }, at) => {
+    outer.write(Buffer.alloc(1_000)); // more than is read here
+    const id = receiver.watch(fdOf(inner), Buffer.alloc(1), () => {
+      counts[at] = (counts[at] ?? 0) + 1;
+      const end = performance.now() + 4;
+      while (performance.now() < end);
+    });
+    t.after(() => receiver.unwatch(id));
+  });
+  let longestMs = 0;
+  for (let last = performance.now(); Math.min(...counts) < 3; ) {
+    await turn();
+    const nowMs = performance.now();
+    longestMs = Math.max(longestMs, nowMs - last);
+    last = nowMs;
+    assert.ok(Math.max(...counts) <= Math.min(...counts) + 2, `some wait: ${counts.join()}`);
+  }
+  assert.ok(longestMs < 120, `all others waited for ${longestMs} ms`);
+});
+
 test("a buffer can be another one from the next read on", async (t) => {
   const { outer, id, heard } = await reading(t);
   const next = Buffer.alloc(64);

@@ -1,7 +1,7 @@
 /** The relay by itself: real sockets, a real file, permits of the test's own. What policy and sessions make of it: tests/system/relay. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { constants, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Relay } from "ebpf-loader";
@@ -14,6 +14,8 @@ import {
   DESCRIPTION,
   DONE,
   EXECUTE,
+  fdOf,
+  pair,
   QUERY,
   READY,
   ROW,
@@ -445,6 +447,55 @@ test("a group whose text nobody vouches for is not asked about: the session does
   client.write(ASK("1234567")); // it may be a phone number, as far as this permit tells
   await until(() => why() !== undefined, "the flow");
   assert.deepEqual([asked, atServer().length], [0, 0]);
+});
+
+test("what the segment has no room for is asked about by nobody: a yes that does nothing would be counted twice", async (t) => {
+  const asked: number[] = [];
+  const decide = (askId: number) => asked.push(askId) > 0;
+  const { client, atServer, file, why, take } = await stand(t, { decide, sizeMax: 160 });
+  client.write(concat(ASK("1"), ASK("2"), ASK("3")));
+  await until(() => why() !== undefined, "the flow");
+  const { fromClient, totals } = take();
+  assert.deepEqual([why(), asked, totals.asks], ["over", [11], 1]);
+  assert.deepEqual(fromClient, concat(ASK("2"), ASK("3")));
+  assert.equal(recordsIn(file).length, 2);
+  await until(() => atServer().length > 0, "what there was room for");
+  assert.deepEqual(atServer(), ASK("1"));
+});
+
+test("many long decisions let the rest of the loop run", async (t) => {
+  const decide = () => {
+    const end = performance.now() + 1;
+    while (performance.now() < end);
+    return true;
+  };
+  const relay = new Relay({ giveBack: () => {}, vouch: () => true, decide });
+  const permits = [relay.permit({ ...QUERY, isAsked: true })];
+  const flows = await Promise.all(Array.from({ length: 20 }, async () => [await pair(t), await pair(t)] as const));
+  const groups = concat(...Array.from({ length: 20 }, () => SELECT("1")));
+  let arrived = 0;
+  for (const [client, server] of flows) {
+    const fd = openSync(join(folder(t), "segment"), "a");
+    const tail = { fd, size: 0, sizeMax: 1 << 20, sequence: 0, link: FIRST_LINK };
+    const sockets = { client: fdOf(client.inner), server: fdOf(server.inner) };
+    const flow = relay.lend({ ...sockets, tail, lastAskId: 0, forMs: 60_000, permits });
+    t.after(() => {
+      relay.take(flow);
+      closeSync(fd);
+    });
+    server.outer.on("data", (bytes: Buffer) => {
+      arrived += bytes.length;
+    });
+    client.outer.write(groups);
+  }
+  t.after(() => relay.close());
+  let longestMs = 0;
+  for (let last = performance.now(); arrived < flows.length * groups.length; ) {
+    await new Promise(setImmediate);
+    longestMs = Math.max(longestMs, performance.now() - last);
+    last = performance.now();
+  }
+  assert.ok(longestMs < 150, `all others waited for ${longestMs} ms`);
 });
 
 test("a decision that throws is a no", async (t) => {

@@ -202,6 +202,14 @@ for (const [why, decision] of refused)
     assert.deepEqual(world.decided, []);
   });
 
+test("once nothing new may be done, what is asked about is the session's, without waiting for the flow to come back", () => {
+  const { world, lend } = stand({ standing: each });
+  lend();
+  world.mayRelay = false; // the audit trail is full
+  assert.equal(world.lender?.decide(0, 8, Buffer.from("group")), false);
+  assert.deepEqual([world.decided, world.took], [[], []]);
+});
+
 test("a permit of another ask, or a forged one, lets nothing go", () => {
   for (const permit of [mintPermit("s1", 9, Buffer.alloc(1)), mintPermit("s2", 8, Buffer.alloc(1)), {}]) {
     const { world, lend } = stand({ standing: each, decision: { permit } });

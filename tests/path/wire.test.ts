@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createHash, type Hash } from "node:crypto";
 import { once } from "node:events";
 import { closeSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -306,6 +307,29 @@ for (const [what, leave] of [
     await until(() => answer.text() === "farewell", "the farewell");
   });
 }
+
+test("who is long at work keeps nobody's answer of the same round waiting beyond a turn", async (t) => {
+  const sides = await Promise.all(Array.from({ length: 4 }, () => acceptedWire(t)));
+  /** Of each wire but the first to be heard: whether all before had their answer by the time that it was. */
+  const hadAnswers: boolean[] = [];
+  const answered: Socket[] = [];
+  for (const { client, wire } of sides) {
+    client.pause();
+    wire.start({
+      bytes: () => {
+        hadAnswers.push(answered.every((socket) => socket.bytesRead + backlogOf(socket) > 0));
+        execFileSync("sleep", ["0.02"]); // a hostile statement
+        wire.write(Buffer.from("answer"));
+        answered.push(client);
+      },
+      ended: () => {},
+      drained: () => {},
+    });
+  }
+  for (const { client } of sides) client.write("hello");
+  await until(() => answered.length === sides.length, "all of them");
+  assert.deepEqual(hadAnswers, [true, true, true, true]);
+});
 
 test("a wire becomes encrypted with handshake bytes that were already read", async (t) => {
   const { client: raw, fd } = await accept(t);
