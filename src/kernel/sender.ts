@@ -33,8 +33,9 @@ export function duringRound(read: () => void): void {
 /** How many of `bytes`, which may be reused, are nobody's concern any more. 0: nothing could leave, for whatever reason. */
 export function sendSoon(fd: number, bytes: Uint8Array, writer: Writer): number {
   const isNow = !isRound || bytes.length > ROUND_MESSAGE_BYTES_MAX;
-  const hasAllLeft = (!isNow && writers.length < ROUND_MESSAGES_MAX) || sendWaiting(writer);
-  if (!hasAllLeft) return 0; // the peer may have made room since then: these would overtake what came before them
+  const isFull = writers.length === ROUND_MESSAGES_MAX;
+  // Where some of its own did not leave, these would overtake them: the peer may have made room since then.
+  if ((isNow || isFull) && !sendWaiting(writer)) return 0;
   if (isNow) return send(fd, bytes);
   const at = writers.push(writer) - 1;
   rows[3 * at] = fd;
