@@ -1,4 +1,5 @@
 /** Who is being served right now: to list, to stop from the side, and to find what a cancel key means. */
+import { messageOf } from "../base/errors.ts";
 import {
   DRAIN_FRESH_WAIT_MS,
   DRAIN_WAIT_MS,
@@ -71,9 +72,15 @@ export class Sessions {
     for (const waiting of [...this.#waiting]) waiting();
   }
 
-  /** After a change of policy: what is no longer allowed ends. */
+  /** After a change of policy: what is no longer allowed ends, and so does what cannot be asked about; the others are asked all the same. */
   recheck(): void {
-    for (const session of this.list()) session.recheck();
+    for (const session of this.list()) {
+      try {
+        session.recheck();
+      } catch (error) {
+        session.cut(`it cannot be judged by the changed policy: ${messageOf(error)}`);
+      }
+    }
   }
 
   /** A key of few bytes may, once in a long time, have come to another session meanwhile. */

@@ -164,6 +164,19 @@ test("a change of policy asks every session again", () => {
   assert.deepEqual(asked, ["s1", "s2"]);
 });
 
+test("a session that cannot be asked again is cut, and those behind it are asked", () => {
+  const sessions = new Sessions();
+  const said: string[] = [];
+  const broken = live("s1", (reason) => said.push(reason));
+  const recheck = () => {
+    throw new Error("no more");
+  };
+  sessions.add({ ...broken, recheck });
+  sessions.add(live("s2", (reason) => said.push(reason)));
+  sessions.recheck();
+  assert.deepEqual(said, ["cut: it cannot be judged by the changed policy: no more", "asked again"]);
+});
+
 test("one agent may not take the room of the others", () => {
   const sessions = new Sessions();
   for (let count = 1; count < SESSIONS_PER_AGENT_MAX; count++) sessions.add(live(`s${count}`));
