@@ -38,7 +38,8 @@ export class Steady {
       const text = at % 2 === 0 ? plain() : PREPARED;
       const answer = await (at % 2 === 0 ? agent.ask(name, text) : agent.askAgain(name, text, [1 + (at % 100)]));
       this.answered.push({ text, answer });
-      if (answer.severity === "FATAL" || (answer.code !== undefined && answer.severity === "")) return;
+      const { code, severity } = answer;
+      if (severity === "FATAL" || code === "AGENT_GONE" || (code !== undefined && severity === "")) return;
     }
   }
 

@@ -260,7 +260,8 @@ export class SteeredAgent {
 
   #do(act: string, what: object): Promise<Answer> {
     const id = ++this.#last;
-    if (this.#child.exitCode !== null) return Promise.resolve({ code: "AGENT_GONE", message: "It has ended" });
+    const isGone = this.#child.exitCode !== null || this.#child.stdin?.writable !== true;
+    if (isGone) return Promise.resolve({ code: "AGENT_GONE", message: "It has ended, or was told to" });
     return new Promise((resolve) => {
       this.#waiting.set(id, resolve);
       this.#child.stdin?.write(`${JSON.stringify({ id, act, ...what })}\n`);
