@@ -26,7 +26,7 @@ connections:
   policies: { "bench.yaml": POLICY },
   secrets: { bench: "bench" },
 };
-/** In one round: the first after a start is not what a user meets every day, and is not left out either. */
+/** Of each command in one round, which is one start of the daemon. */
 const TIMES = 5;
 
 /** In turns, so that all of them meet the same machine. */
