@@ -323,7 +323,8 @@ async function guard(client: Wire, accepted: Accepted, parts: PathParts): Promis
   };
   const cancelHeld = (why: string) => driver.cancelHeld(why);
   const hasEntered = () => entrance !== undefined;
-  const ends = { stop, drain, expel, cut };
+  const fail = (error: unknown) => driver.fail(error);
+  const ends = { stop, drain, expel, cut, fail };
   parts.sessions.add({ sessionId, agent, connection, origin, hasEntered, recheck, cancelHeld, ...ends });
   parts.emit(told.event("session.start", `${agent.name} connected to ${connection.name}`));
 

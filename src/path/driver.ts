@@ -214,7 +214,7 @@ export class Driver {
       this.#work();
       this.#lend();
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     } finally {
       this.#running = false;
     }
@@ -333,7 +333,7 @@ export class Driver {
         this.#ports.recordDecided(id, decision);
       } catch (error) {
         if (decision.kind === "allow") held.withdraw("it could not be recorded");
-        this.#fail(error);
+        this.fail(error);
         return;
       }
       this.#decided = true;
@@ -360,7 +360,7 @@ export class Driver {
       },
       (error: unknown) => {
         this.#waits--;
-        if (this.#closing === undefined) this.#fail(error);
+        if (this.#closing === undefined) this.fail(error);
       },
     );
   }
@@ -423,7 +423,7 @@ export class Driver {
       try {
         work();
       } catch (error) {
-        this.#fail(error);
+        this.fail(error);
       }
       this.#run();
     };
@@ -472,7 +472,7 @@ export class Driver {
   }
 
   /** Our own fault, a peer's, or the disk's: nothing more is forwarded, and the client is told in its protocol. */
-  #fail(error: unknown): void {
+  fail(error: unknown): void {
     this.#toServer = [];
     this.#events.length = 0;
     this.#commands = NONE;

@@ -1,5 +1,4 @@
 /** Who is being served right now: to list, to stop from the side, and to find what a cancel key means. */
-import { messageOf } from "../base/errors.ts";
 import {
   DRAIN_FRESH_WAIT_MS,
   DRAIN_WAIT_MS,
@@ -26,6 +25,8 @@ export interface LiveSession {
   expel(reason: string): void;
   /** Ends it at once, without waiting for anybody; what its backend still runs is cancelled. */
   cut(reason: string): void;
+  /** By a fault of our own, whose cause the agent is not told. */
+  fail(error: unknown): void;
   /** Asks the policy in force for the session's `connect` again; denied, the session ends. */
   recheck(): void;
   /** Its client does not want any more what waits for a human. False: nothing does. */
@@ -72,13 +73,13 @@ export class Sessions {
     for (const waiting of [...this.#waiting]) waiting();
   }
 
-  /** After a change of policy: what is no longer allowed ends, and so does what cannot be asked about; the others are asked all the same. */
+  /** After a change of policy: what is no longer allowed ends. One that cannot be asked about ends, too, and keeps no other from it. */
   recheck(): void {
     for (const session of this.list()) {
       try {
         session.recheck();
       } catch (error) {
-        session.cut(`it cannot be judged by the changed policy: ${messageOf(error)}`);
+        session.fail(error);
       }
     }
   }

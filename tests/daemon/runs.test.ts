@@ -178,6 +178,7 @@ const live = (tagCgroupId: bigint) => ({
     recheck: () => {},
     drain: () => {},
     cut: () => {},
+    fail: () => {},
     cancelHeld: () => false,
   },
   origin: { ...SAMPLE_ORIGIN, tagCgroupId },

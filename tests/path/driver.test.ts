@@ -71,6 +71,16 @@ test("the farewell of a fault names no cause", async (t) => {
   assert.match(world.session.events.at(-1) ?? "", /^stop Sallyport ended this session/);
 });
 
+test("a session that fails from the side ends with the same farewell, and its cause is reported", async (t) => {
+  const world = await start(t);
+  await until(() => isLoggedIn(world), "the login");
+  world.driver.fail(Object.assign(new Error("the secret cause"), { code: "INTERNAL" }));
+  await world.done;
+  assert.equal(world.answer.text().includes("secret"), false);
+  assert.match(world.session.events.at(-1) ?? "", /^stop Sallyport ended this session/);
+  assert.deepEqual(world.faults, [{ code: "INTERNAL", message: "the secret cause" }]);
+});
+
 test("a denied ask never reaches the server, and the session goes on", async (t) => {
   const { ports } = portsOf("s1");
   const decide: DriverPorts["decide"] = (id, what, owned) =>

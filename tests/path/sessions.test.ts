@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
+import { messageOf } from "../../src/base/errors.ts";
 import { DRAIN_FRESH_WAIT_MS, DRAIN_WAIT_MS, SESSIONS_MAX, SESSIONS_PER_AGENT_MAX } from "../../src/base/limits.ts";
 import { type LiveSession, Sessions } from "../../src/path/sessions.ts";
 import type { Backend } from "../../src/path/upstream.ts";
@@ -29,6 +30,7 @@ function live(sessionId: string, stop: (reason: string) => void = () => {}): Liv
     drain: () => {},
     expel: (reason) => stop(`expelled: ${reason}`),
     cut: (reason) => stop(`cut: ${reason}`),
+    fail: (error) => stop(`failed: ${messageOf(error)}`),
     recheck: () => stop("asked again"),
     cancelHeld: () => false,
   };
@@ -164,7 +166,7 @@ test("a change of policy asks every session again", () => {
   assert.deepEqual(asked, ["s1", "s2"]);
 });
 
-test("a session that cannot be asked again is cut, and those behind it are asked", () => {
+test("a session that cannot be asked again fails, and those behind it are asked", () => {
   const sessions = new Sessions();
   const said: string[] = [];
   const broken = live("s1", (reason) => said.push(reason));
@@ -174,7 +176,7 @@ test("a session that cannot be asked again is cut, and those behind it are asked
   sessions.add({ ...broken, recheck });
   sessions.add(live("s2", (reason) => said.push(reason)));
   sessions.recheck();
-  assert.deepEqual(said, ["cut: it cannot be judged by the changed policy: no more", "asked again"]);
+  assert.deepEqual(said, ["failed: no more", "asked again"]);
 });
 
 test("one agent may not take the room of the others", () => {
