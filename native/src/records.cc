@@ -28,6 +28,7 @@ constexpr size_t kBlockHeaderBytes = 4 + kLinkBytes;
 constexpr size_t kRecordBytes = 160;    // of a record without its texts: tags, lengths and numbers
 constexpr size_t kParameterBytes = 16;  // of a parameter without its text
 constexpr uint32_t kAction = 11, kDecision = 12, kAnswer = 13;  // of Record
+constexpr uint64_t kAllow = 1;                                  // of Decision
 constexpr uint32_t kVarint = 0, kLengthDelimited = 2;           // wire types
 
 std::string hash_of(std::string_view bytes) {
@@ -50,8 +51,8 @@ void Block::begin(const Tail& tail) {
 }
 
 void Block::action(uint64_t at_ms, uint64_t ask_id, std::string_view shown, const std::vector<Value>& values,
-                   std::string_view rest) {
-  size_t room = kRecordBytes + shown.size() + rest.size();
+                   std::string_view operation, uint64_t repeats) {
+  size_t room = kRecordBytes + shown.size() + operation.size();
   for (const Value& value : values) room += kParameterBytes + sizeof(NumberRoom) + value.bytes.size();
   make_room(room);
   const size_t record = open_record(at_ms);
@@ -64,17 +65,23 @@ void Block::action(uint64_t at_ms, uint64_t ask_id, std::string_view shown, cons
     if (!value.is_null) text(1, text_of(value, digits));
     close(parameter);
   }
-  put(rest);
+  if (repeats == 0) put(operation);
+  number(9, operation.empty() ? 0 : repeats);
   close(body);
   close_record(record);
 }
 
-void Block::decision(uint64_t at_ms, uint64_t ask_id, std::string_view rest) {
-  make_room(kRecordBytes + rest.size());
+void Block::decision(uint64_t at_ms, uint64_t ask_id, std::string_view grounds, uint64_t repeats) {
+  make_room(kRecordBytes + grounds.size());
   const size_t record = open_record(at_ms);
   const size_t body = open(kDecision);
   number(1, ask_id);
-  put(rest);
+  if (repeats == 0) {
+    put(grounds);
+  } else {
+    number(2, kAllow);
+    number(9, repeats);
+  }
   close(body);
   close_record(record);
 }

@@ -43,9 +43,11 @@ class Block {
 
   // Forgets what was packed.
   void begin(const Tail& tail);
+  // `repeats`: the record of this segment that has the same operation, which is then only named; 0: none.
   void action(uint64_t at_ms, uint64_t ask_id, std::string_view text, const std::vector<Value>& values,
-              std::string_view rest);
-  void decision(uint64_t at_ms, uint64_t ask_id, std::string_view rest);
+              std::string_view operation, uint64_t repeats);
+  // That it was allowed; `grounds`: all fields behind the ask's id.
+  void decision(uint64_t at_ms, uint64_t ask_id, std::string_view grounds, uint64_t repeats);
   void answer(const AnswerRecord& answer);
   size_t size() const { return size_; }
   Mark mark() const { return {size_, sequence_}; }

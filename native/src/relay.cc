@@ -43,6 +43,7 @@ struct Relay::Flow {
   Loan loan;
   Totals totals;
   Groups in_flight;
+  std::vector<uint64_t> spelled;  // by permit: the action that has its operation, before its decision; 0: none yet
   std::vector<AnswerRecord> answers;
   std::string from_client, from_server;
   std::string to_client, to_server;
@@ -70,6 +71,7 @@ Relay::Id Relay::lend(Loan loan) {
   while (flows_.count(id) > 0) id = ++last_id_;  // they begin anew after four billion
   auto flow = std::make_unique<Flow>();
   flow->totals.asked.resize(loan.permits.size());
+  flow->spelled.resize(loan.permits.size());
   flow->loan = std::move(loan);
   const auto add = [&](int fd, Side side, uint32_t& events) {
     events = EPOLLIN;
@@ -234,14 +236,17 @@ const char* Relay::carry(Id id, Flow& flow, std::string_view bytes, size_t& carr
     const std::string_view group = bytes.substr(end, match_.bytes);
     const StandingPermit& standing = *flow.loan.permits[permit];
     const Block::Mark before = block_.mark();
-    block_.action(at_ms, ask_id, standing.text.empty() ? match_.text : standing.text, match_.values, standing.action);
-    block_.decision(at_ms, ask_id, standing.decision);
+    const uint64_t spelled = flow.spelled[permit];
+    const std::string_view text = standing.text.empty() ? match_.text : std::string_view(standing.text);
+    block_.action(at_ms, ask_id, text, match_.values, standing.action, spelled);
+    block_.decision(at_ms, ask_id, standing.decision, spelled == 0 ? 0 : spelled + 1);
     // Room first: the owner counts each yes, also one of which nothing comes.
     why = !has_room(flow) ? kOver : !may_go(id, flow, permit, ask_id, group) ? kUnknown : nullptr;
     if (why != nullptr) {
       block_.cut(before);
       break;
     }
+    if (spelled == 0) flow.spelled[permit] = before.sequence + 1;
     asked++;
     flow.in_flight.push({permit, ask_id, match_.bytes, now}, group);
     end += match_.bytes;

@@ -7,7 +7,7 @@ import { basename, join } from "node:path";
 import { messageOf } from "../base/errors.ts";
 import { FIRST_LINK, hexOf, type Link } from "../recorder/block.ts";
 import { readBeginning, readSegment, readTwin, type StoredSegment, segmentName } from "../recorder/files.ts";
-import { checkPreamble, decodeRecord, isTornPreamble, type RecordEntry } from "../recorder/format.ts";
+import { checkPreamble, isTornPreamble, type RecordEntry, SegmentDecoder } from "../recorder/format.ts";
 import type { SessionKeys } from "../recorder/seal.ts";
 import { isBeginningOf, piecesOf, type SegmentPiece } from "../recorder/segment.ts";
 import { Turns } from "../store/turns.ts";
@@ -164,11 +164,12 @@ class Walk {
     }
     const keys = this.#evidence.keys ?? (() => undefined);
     const pieces = piecesOf(bytes, { sessionId: this.#sessionId, segment, link: this.#link, keys });
+    const decoder = new SegmentDecoder();
     let isUnlinked = false;
     for (const piece of pieces) {
       if (piece.kind === "unlinked") isUnlinked = true;
       else {
-        yield* this.#piece(piece, file, segment, isUnlinked, isLast);
+        yield* this.#piece(piece, decoder, file, segment, isUnlinked, isLast);
         isUnlinked = false;
       }
       await this.#turns.due();
@@ -178,6 +179,7 @@ class Walk {
 
   *#piece(
     piece: Exclude<SegmentPiece, { kind: "unlinked" }>,
+    decoder: SegmentDecoder,
     file: string,
     segment: number,
     isUnlinked: boolean,
@@ -193,7 +195,7 @@ class Walk {
     }
     let first: number | undefined;
     if (piece.kind === "block") {
-      const entries = entriesIn(piece.messages);
+      const entries = entriesIn(piece.messages, decoder);
       if (entries === undefined) yield this.#blame("changed", `${file}, byte ${offset}: a record cannot be read`);
       else first = entries[0]?.sequence ?? 0;
       if (isUnlinked) yield this.#unlinked(file, offset, first);
@@ -203,6 +205,11 @@ class Walk {
       for (const entry of entries ?? []) {
         if (entry.sequence < this.#expected) continue; // written again after a write that failed half way
         this.#expected = entry.sequence + 1;
+        // Where that was taken away, it is the finding.
+        if ("repeats" in entry && !this.#isBlamed) {
+          const what = `record ${entry.sequence} repeats record ${entry.repeats}, which is not there`;
+          yield this.#blame("missing", `${file}, byte ${offset}: ${what}`);
+        }
         this.#hasEnd ||= entry.kind === "end";
         this.#evidence.each?.(entry);
       }
@@ -282,9 +289,9 @@ class Walk {
 }
 
 /** undefined where one of them is no record. */
-function entriesIn(messages: readonly Buffer[]): readonly RecordEntry[] | undefined {
+function entriesIn(messages: readonly Buffer[], decoder: SegmentDecoder): readonly RecordEntry[] | undefined {
   try {
-    return messages.map((message) => decodeRecord(message));
+    return messages.map((message) => decoder.decode(message));
   } catch {
     return undefined;
   }

@@ -173,6 +173,7 @@ export class Chain {
     const file = fileOf(number);
     const keyId = sealing?.keyId ?? "";
     const head = encodeHead({ sessionId, segment: number, firstSequence, openedMs: atMs, keyId }, this.#link);
+    records.beginSegment();
     const block = this.#block(records, hashOf(head.block));
     const segment = createSegment(file, writeBytes);
     try {

@@ -115,6 +115,8 @@ export interface ActionEntry {
   /** `facts` is a JSON object, or "" where it was too long. */
   readonly actions: readonly { readonly name: string; readonly facts: string }[];
   readonly forbidden: { readonly rule: string; readonly message: string } | undefined;
+  /** Set where it cannot be told what was done: that stands in this record, which is not there. */
+  readonly repeats?: number;
 }
 
 export interface DecisionEntry {
@@ -128,6 +130,8 @@ export interface DecisionEntry {
   readonly hold?: HoldEntry;
   /** Rules in shadow with which it would have been decided otherwise. */
   readonly shadow?: readonly ShadowEffect[];
+  /** Set where it cannot be told by which rules: they stand in this record, which is not there. */
+  readonly repeats?: number;
 }
 
 /** Of what was held, and of what came of it. */
@@ -149,7 +153,9 @@ export interface SegmentHead {
 }
 
 const MAGIC = Buffer.from("SALLYREC", "latin1");
-const VERSION = 2;
+const VERSION = 3;
+/** It has no `repeats`, and nothing else that is not in this one. */
+const VERSION_BEFORE = 2;
 /** Magic and version. */
 export const PREAMBLE_BYTES = MAGIC.length + 4;
 
@@ -159,12 +165,13 @@ const TYPES = {
   record: ROOT.lookupType("sallyport.recording.v1.Record"),
 } as const;
 
-/** Whether `bytes` begin as a segment of this version does. */
+/** Whether `bytes` begin as a segment does that this version reads. */
 export function checkPreamble(bytes: Buffer): "fine" | "foreign" | "older" | "newer" {
   if (bytes.length < PREAMBLE_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return "foreign";
   const version = bytes.readUInt32BE(MAGIC.length);
   if (version > VERSION) return "newer";
-  return version === VERSION ? "fine" : version === 0 ? "foreign" : "older";
+  if (version >= VERSION_BEFORE) return "fine";
+  return version === 0 ? "foreign" : "older";
 }
 
 /** Whether the bytes end within a preamble of this version, as a loss of power leaves a file of which only the name was kept. */
@@ -240,8 +247,35 @@ function encodeRecord(record: object): Uint8Array {
   return TYPES.record.encode(TYPES.record.fromObject(record)).finish();
 }
 
-/** Throws when `message` is not a record. */
-export function decodeRecord(message: Uint8Array): RecordEntry {
+/** Reads the records of one segment, in their order. */
+export class SegmentDecoder {
+  /** What others may name instead of having it, by sequence. */
+  readonly #operations = new Map<number, Pick<ActionEntry, "actions" | "forbidden">>();
+  readonly #grounds = new Map<number, Pick<DecisionEntry, "rules" | "policy">>();
+
+  /** Throws when `message` is not a record. */
+  decode(message: Uint8Array): RecordEntry {
+    const entry = decodeRecord(message);
+    if (entry.kind === "action") {
+      const { repeats, ...own } = entry;
+      const { actions, forbidden } = entry;
+      if (repeats !== undefined) return { ...own, ...(this.#operations.get(repeats) ?? { ...NO_OPERATION, repeats }) };
+      this.#operations.set(entry.sequence, { actions, forbidden });
+    } else if (entry.kind === "decision") {
+      const { repeats, ...own } = entry;
+      const { rules, policy } = entry;
+      if (repeats !== undefined) return { ...own, ...(this.#grounds.get(repeats) ?? { repeats }) };
+      this.#grounds.set(entry.sequence, { rules, policy });
+    }
+    return entry;
+  }
+}
+
+/** In place of what is not there; without an action it would be taken for housekeeping. */
+const NO_OPERATION = { actions: [{ name: "unknown", facts: "" }], forbidden: undefined };
+
+/** As the message stands. Throws when it is not a record. */
+function decodeRecord(message: Uint8Array): RecordEntry {
   const plain = TYPES.record.toObject(TYPES.record.decode(message), {
     longs: String,
     enums: String,
@@ -266,13 +300,15 @@ interface PlainRecord {
       | (Omit<RecordedOrigin, "netnsCookie" | "cgroupId"> & { netnsCookie: string; cgroupId: string })
       | null;
   };
-  readonly action?: Omit<ActionEntry, "askId" | "parameters" | "forbidden"> & {
+  readonly action?: Omit<ActionEntry, "askId" | "parameters" | "forbidden" | "repeats"> & {
     readonly askId: string;
+    readonly repeats: string;
     readonly parameters: readonly { readonly value?: string | null }[];
     readonly forbidden: { rule: string; message: string } | null;
   };
-  readonly decision?: Omit<DecisionEntry, "askId" | "decision" | "observed" | "hold"> & {
+  readonly decision?: Omit<DecisionEntry, "askId" | "decision" | "observed" | "hold" | "repeats"> & {
     readonly askId: string;
+    readonly repeats: string;
     readonly kind: string;
     readonly observed: Refusal | null;
     readonly hold: HoldEntry | null;
@@ -318,17 +354,19 @@ function bodyOf(plain: PlainRecord): RecordBody {
     };
   }
   if (action) {
+    const { repeats, ...same } = action;
     return {
       kind: "action",
-      ...action,
+      ...same,
       askId: Number(action.askId),
       parameters: action.parameters.map(({ value }) => value ?? null),
       actions: action.actions.map(({ name, facts }) => ({ name, facts })),
       forbidden: action.forbidden ?? undefined,
+      ...(repeats !== "0" && { repeats: Number(repeats) }),
     };
   }
   if (decision) {
-    const { kind, askId, observed, hold, shadow, ...same } = decision;
+    const { kind, askId, observed, hold, shadow, repeats, ...same } = decision;
     return {
       kind: "decision",
       ...same,
@@ -337,6 +375,7 @@ function bodyOf(plain: PlainRecord): RecordBody {
       ...(observed && { observed: { rules: observed.rules, message: observed.message } }),
       ...(hold && { hold: { id: hold.id, by: hold.by, state: hold.state } }),
       ...(shadow && shadow.length > 0 && { shadow: shadow.map(({ rule, would }) => ({ rule, would })) }),
+      ...(repeats !== "0" && { repeats: Number(repeats) }),
     };
   }
   if (answer) {

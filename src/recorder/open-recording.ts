@@ -334,15 +334,16 @@ export class OpenRecording implements Recording {
     const { clock, whenFull } = this.#world;
     const atMs = clock.nowMs();
     const sequence = this.#sequence;
-    const length = this.#pending.length;
+    const before = this.#pending.length;
     if (this.#unrecorded > 0) {
       this.#pending.frame(encodeGap(this.#next(), atMs, this.#unrecorded, whenFull === "continue"));
     }
+    const gap = this.#pending.length - before;
     try {
       this.#chain.append(this.#pending, this.#firstPending, this.#sequence, atMs);
     } catch (error) {
       // The gap may still grow: it is counted when it can be written.
-      this.#pending.rewind(length);
+      this.#pending.drop(gap);
       this.#sequence = sequence;
       throw error;
     }

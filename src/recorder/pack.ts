@@ -3,7 +3,8 @@
  * stands in the way of every operation. Fields and numbers are those of recording.proto; a test reads each
  * kind back with protobufjs. Writes no file.
  */
-import type { Decision } from "../model/decision.ts";
+import { REPEATED_BYTES_MAX, REPEATED_MAX } from "../base/limits.ts";
+import type { Decision, RuleName } from "../model/decision.ts";
 import type { AnswerEntry, MaskTally, OutputEntry } from "../model/session.ts";
 import { BLOCK_HEADER_BYTES, type Link, linkBlock } from "./block.ts";
 import type { HoldEntry } from "./format.ts";
@@ -33,10 +34,25 @@ export interface PackedAction {
   readonly operation: Uint8Array;
 }
 
+/** A record that names another instead of what the two have in common. */
+interface Repeating {
+  /** Where it begins and ends. */
+  readonly start: number;
+  readonly end: number;
+  /** Packs it once more. */
+  readonly again: () => void;
+}
+
 export class Packer {
   #bytes = Buffer.allocUnsafeSlow(BYTES_MIN);
   /** Room for the header comes first. */
   #length = BLOCK_HEADER_BYTES;
+  /** What records of this segment, or in here, have in full, and which ones: operations by identity, rules of #policy. */
+  readonly #operations = new Map<Uint8Array, number>();
+  readonly #rules = new Map<readonly RuleName[], number>();
+  #policy = "";
+  /** In here. */
+  #repeating: Repeating[] = [];
 
   /** Of the records, without the header. */
   get length(): number {
@@ -55,14 +71,34 @@ export class Packer {
     return block;
   }
 
+  /** They are in the segment. */
   clear(): void {
     this.#length = BLOCK_HEADER_BYTES;
+    this.#repeating.length = 0;
     if (this.#bytes.length > BYTES_KEPT_MAX) this.#bytes = Buffer.allocUnsafeSlow(BYTES_MIN);
   }
 
-  /** Drops what was packed since the length was `length`. */
-  rewind(length: number): void {
-    this.#length = Math.min(BLOCK_HEADER_BYTES + length, this.#length);
+  /** The records go to a segment that has nothing yet: what they repeat of another is spelled out in them. */
+  beginSegment(): void {
+    this.#operations.clear();
+    this.#rules.clear();
+    const repeating = this.#repeating;
+    if (repeating.length === 0) return;
+    const packed = Buffer.from(this.#bytes.subarray(0, this.#length));
+    this.#repeating = [];
+    this.#length = BLOCK_HEADER_BYTES;
+    let at = BLOCK_HEADER_BYTES;
+    for (const { start, end, again } of repeating) {
+      this.#raw(packed.subarray(at, start));
+      again();
+      at = end;
+    }
+    this.#raw(packed.subarray(at));
+  }
+
+  /** Drops the last `bytes`: whole records, none of which names another, or is named. */
+  drop(bytes: number): void {
+    this.#length -= bytes;
   }
 
   /** A record that was encoded elsewhere. */
@@ -74,6 +110,7 @@ export class Packer {
   }
 
   action(sequence: number, atMs: number, askId: number, action: PackedAction): void {
+    const start = this.#length;
     const frame = this.#beginFrame(sequence, atMs);
     const body = this.#begin(ACTION);
     this.#number(1, askId);
@@ -86,28 +123,47 @@ export class Packer {
       this.#end(parameter);
     }
     this.#number(5, action.parametersTruncated ? 1 : 0);
-    this.#raw(action.operation);
+    const repeats = this.#operations.get(action.operation) ?? 0;
+    if (repeats === 0) {
+      this.#raw(action.operation);
+      remember(this.#operations, action.operation, sequence, action.operation.length);
+    }
     this.#number(8, action.prepared ? 1 : 0);
+    this.#number(9, repeats);
     this.#end(body);
     this.#endFrame(frame);
+    if (repeats === 0) return;
+    this.#repeating.push({ start, end: this.#length, again: () => this.action(sequence, atMs, askId, action) });
   }
 
   /** `hold`: the id, while it waits. */
   decision(sequence: number, atMs: number, askId: number, decision: Decided, hold?: string): void {
+    const start = this.#length;
     const frame = this.#beginFrame(sequence, atMs);
     const body = this.#begin(DECISION);
     this.#number(1, askId);
-    this.decisionFields(decision, hold);
+    if (decision.policy !== this.#policy) this.#rules.clear();
+    this.#policy = decision.policy;
+    const repeats = this.#rules.get(decision.rules) ?? 0;
+    const before = this.#length;
+    this.decisionFields(decision, hold, repeats);
+    if (repeats === 0) remember(this.#rules, decision.rules, sequence, this.#length - before);
     this.#end(body);
     this.#endFrame(frame);
+    if (repeats === 0) return;
+    this.#repeating.push({
+      start,
+      end: this.#length,
+      again: () => this.decision(sequence, atMs, askId, decision, hold),
+    });
   }
 
-  /** What stands behind the ask's id, without a frame. */
-  decisionFields(decision: Decided, hold?: string): void {
+  /** What stands behind the ask's id, without a frame; `repeats`: the record that has its rules and policy. */
+  decisionFields(decision: Decided, hold?: string, repeats = 0): void {
     this.#number(2, KINDS[decision.kind]);
-    for (const rule of decision.rules) this.#text(3, rule);
+    if (repeats === 0) for (const rule of decision.rules) this.#text(3, rule);
     if (decision.kind !== "allow") this.#string(4, decision.message);
-    this.#string(5, decision.policy);
+    if (repeats === 0) this.#string(5, decision.policy);
     if (decision.kind === "allow" && decision.observed !== undefined) {
       const observed = this.#begin(6);
       for (const rule of decision.observed.rules) this.#text(1, rule);
@@ -128,6 +184,7 @@ export class Packer {
       this.#string(2, would);
       this.#end(shadow);
     }
+    this.#number(9, repeats);
   }
 
   answer(sequence: number, atMs: number, answer: AnswerEntry): void {
@@ -286,6 +343,13 @@ export class Packer {
     this.#bytes.copy(larger, 0, 0, this.#length);
     this.#bytes = larger;
   }
+}
+
+/** `sequence` has it in full, so that records of the same segment may name it; `bytes`: how much it is. */
+function remember<K>(known: Map<K, number>, key: K, sequence: number, bytes: number): void {
+  if (bytes === 0 || bytes > REPEATED_BYTES_MAX) return;
+  if (known.size >= REPEATED_MAX) known.clear();
+  known.set(key, sequence);
 }
 
 /** A decision without its permit. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { messageOf, UserError } from "../base/errors.ts";
 import { FIRST_LINK, hexOf, type Link } from "./block.ts";
 import { findDay, readBeginning, readSegment, segmentName, unknownSession } from "./files.ts";
-import { checkPreamble, decodeRecord, PREAMBLE_BYTES, type RecordEntry } from "./format.ts";
+import { checkPreamble, PREAMBLE_BYTES, type RecordEntry, SegmentDecoder } from "./format.ts";
 import type { SessionKeys } from "./seal.ts";
 import { piecesOf, readHead } from "./segment.ts";
 
@@ -99,6 +99,8 @@ class Reader {
   #link: Link | undefined;
   #ended = false;
   #isSealed = false;
+  /** A record that others name, and that is not there: said once. */
+  #lacking = 0;
 
   constructor(sessionId: string, options: ReadOptions, isWhole: boolean) {
     this.#sessionId = sessionId;
@@ -123,6 +125,7 @@ class Reader {
       link: this.#link,
       keys: this.#options.keys ?? (() => undefined),
     };
+    const decoder = new SegmentDecoder();
     for (const piece of piecesOf(bytes, about)) {
       const { offset } = piece;
       switch (piece.kind) {
@@ -140,7 +143,7 @@ class Reader {
           break;
         case "block":
           this.#link = piece.hash;
-          for (const message of piece.messages) yield* this.#record(file, offset, message);
+          for (const message of piece.messages) yield* this.#record(file, offset, decoder, message);
           this.#tell(segment, piece.hash);
           break;
         default:
@@ -153,10 +156,10 @@ class Reader {
     this.#options.onBlock?.({ segment, sequence: (this.#expected ?? 1) - 1, hash: hexOf(hash) });
   }
 
-  *#record(file: string, offset: number, message: Buffer): Generator<ReadEntry, void> {
+  *#record(file: string, offset: number, decoder: SegmentDecoder, message: Buffer): Generator<ReadEntry, void> {
     let entry: RecordEntry;
     try {
-      entry = decodeRecord(message);
+      entry = decoder.decode(message);
     } catch (error) {
       yield { kind: "damaged", file, offset, torn: false, why: messageOf(error) };
       return;
@@ -167,6 +170,12 @@ class Reader {
     if (entry.sequence > expected) yield { kind: "missing", fromSequence: expected, toSequence: entry.sequence - 1 };
     this.#expected = entry.sequence + 1;
     this.#ended ||= entry.kind === "end";
+    const repeats = "repeats" in entry ? entry.repeats : undefined;
+    if (repeats !== undefined && repeats !== this.#lacking) {
+      this.#lacking = repeats;
+      const why = `record ${entry.sequence} repeats record ${repeats}, which cannot be read`;
+      yield { kind: "damaged", file, offset, torn: false, why };
+    }
     yield entry;
   }
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Relay, type RelayReturned } from "ebpf-loader";
 import { FIRST_LINK, hashOf, messagesIn, readBlock } from "../../src/recorder/block.ts";
-import { decodeRecord, type RecordEntry } from "../../src/recorder/format.ts";
+import { type RecordEntry, SegmentDecoder } from "../../src/recorder/format.ts";
 import { Packer } from "../../src/recorder/pack.ts";
 import { server as answer, join as concat, message, client as say } from "../kit/wire.ts";
 import { folder } from "../store/folder.ts";
@@ -189,13 +189,14 @@ export async function until(holds: () => boolean, what: string): Promise<void> {
 export function recordsIn(file: string): readonly RecordEntry[] {
   const bytes = readFileSync(file);
   const records: RecordEntry[] = [];
+  const decoder = new SegmentDecoder();
   let link = FIRST_LINK;
   for (let offset = 0; offset < bytes.length; ) {
     const block = readBlock(bytes, offset);
     assert.ok(block.kind === "block");
     assert.equal(block.link, link);
     link = hashOf(block.whole);
-    for (const record of messagesIn(block.body)) records.push(decodeRecord(record));
+    for (const record of messagesIn(block.body)) records.push(decoder.decode(record));
     offset += block.whole.length;
   }
   return records;

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import protobuf from "protobufjs";
 import type { OutputEntry } from "../../src/model/session.ts";
-import { decodeRecord, encodeTerminal, type TerminalEntry } from "../../src/recorder/format.ts";
+import { encodeTerminal, SegmentDecoder, type TerminalEntry } from "../../src/recorder/format.ts";
 import { Packer } from "../../src/recorder/pack.ts";
 import { answer, entries, start, summary, world } from "./kit.ts";
 
@@ -30,7 +30,7 @@ for (const [at, output] of outputs.entries()) {
     const packer = new Packer();
     packer.output(7, 1_000, output);
     const message = packer.view().subarray(4);
-    assert.deepEqual(decodeRecord(message), { sequence: 7, atMs: 1_000, kind: "output", ...output });
+    assert.deepEqual(new SegmentDecoder().decode(message), { sequence: 7, atMs: 1_000, kind: "output", ...output });
     const plain = record.toObject(record.decode(message), { defaults: true });
     assert.equal(plain["output"].rows.length, output.rows.length);
   });
@@ -45,7 +45,9 @@ const terminals: readonly TerminalEntry[] = [
 ];
 for (const terminal of terminals) {
   test(`a terminal's ${terminal.stream} reads back as it was (${JSON.stringify(terminal).length})`, () => {
-    const { sequence, atMs, kind, ...read } = decodeRecord(encodeTerminal(3, 5, terminal)) as TerminalEntry & {
+    const { sequence, atMs, kind, ...read } = new SegmentDecoder().decode(
+      encodeTerminal(3, 5, terminal),
+    ) as TerminalEntry & {
       sequence: number;
       atMs: number;
       kind: string;

@@ -18,7 +18,8 @@ struct Record {
   uint64_t sequence = 0, at_ms = 0;
   unsigned kind = 0;  // 11: action, 12: decision, 13: answer
   uint64_t ask_id = 0, rows = 0, bytes = 0;
-  std::string text;  // of an action; outcome of an answer
+  uint64_t repeats = 0;  // of an action or a decision
+  std::string text;      // of an action; outcome of an answer
   std::vector<std::optional<std::string>> values;
   std::string rest;  // fields that are none of these, as they are
 };
@@ -98,7 +99,9 @@ inline std::optional<Record> record_of(std::string_view bytes) {
       if (parameter.field != 1 || !parameter.is_text) return std::nullopt;
       record.values.back() = parameter.text;
       if (parameter.next() || parameter.is_bad) return std::nullopt;
-    } else if (record.kind == 13 && inner.field == 2 && !inner.is_text)
+    } else if (record.kind != 13 && inner.field == 9 && !inner.is_text)
+      record.repeats = inner.number;
+    else if (record.kind == 13 && inner.field == 2 && !inner.is_text)
       record.rows = inner.number;
     else if (record.kind == 13 && inner.field == 3 && !inner.is_text)
       record.bytes = inner.number;

@@ -21,12 +21,16 @@ namespace fuzz {
 using sallyport::Relay;
 using sallyport::Returned;
 
+// All fields of a Decision that names another for its grounds.
+constexpr const char* kAllow = "\x10\x01";
+
 class Flow {
  public:
   Flow(Tally& tally, uint64_t seed) : random(seed), tally_(tally), vouch_seed_(random.next()) {
     for (const Form& form : all_forms()) forms.push_back(&form);
     for (size_t at = forms.size(); at > 1; at--) std::swap(forms[at - 1], forms[random.below(at)]);
     forms.resize(random.between(1, forms.size()));
+    spelled_.resize(forms.size());
     open(client);
     open(server);
     file_ = memfd_create("recording", MFD_CLOEXEC);
@@ -264,14 +268,19 @@ class Flow {
       return fault("records what was not asked, or in another order");
     const Group& group = groups_[at];
     const StandingPermit& permit = *forms[group.form]->permit;
+    uint64_t& spelled = spelled_[group.form];
     if (record.ask_id != first_ask_ + at + 1) fault("records another ask's id");
     if (record.kind == 11) {
       if (record.text != group.text || record.values != group.values)
         fault("records another text or other values than were asked");
-      if (record.rest != permit.action) fault("records another operation");
+      if (record.repeats != spelled || record.rest != (spelled == 0 ? permit.action : ""))
+        fault("records another operation");
       asked_++;
     } else {
-      if (record.rest != permit.decision) fault("records another decision");
+      if (record.repeats != (spelled == 0 ? 0 : spelled + 1) ||
+          record.rest != (spelled == 0 ? permit.decision : kAllow))
+        fault("records another decision");
+      if (spelled == 0) spelled = record.sequence - 1;
       decided_++;
     }
   }
@@ -409,6 +418,7 @@ class Flow {
   bool has_failed_ = false, is_torn_ = false;
   const char* why_ = nullptr;
   std::vector<Group> groups_;                  // that the client has asked and permits cover, one behind the other
+  std::vector<uint64_t> spelled_;              // by form: the action that has its operation; 0: there was none
   size_t asked_ = 0, decided_ = 0, told_ = 0;  // records in the file
   uint64_t rows_told_ = 0;
   Answers answers_;

@@ -151,6 +151,13 @@ export const PLANTED: readonly Planted[] = [
     finds: /the tail is not the end of the file|not a chain/,
   },
   {
+    name: "names another record than the one that has the operation",
+    file: "relay.cc",
+    from: "flow.spelled[permit] = before.sequence + 1;",
+    to: "flow.spelled[permit] = before.sequence + 1 + planted;",
+    finds: /records another operation/,
+  },
+  {
     name: "leaves a torn record where it is",
     file: "records.cc",
     from: "if (ftruncate(",

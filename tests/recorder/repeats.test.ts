@@ -1,0 +1,250 @@
+/** What records of one segment have in common is written once: read back, nothing of it is missing, from any segment on. */
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import protobuf from "protobufjs";
+import { REPEATED_BYTES_MAX, REPEATED_MAX, SEGMENT_AGE_MS, SEGMENT_BYTES_MAX } from "../../src/base/limits.ts";
+import { verifySession } from "../../src/evidence/recordings.ts";
+import type { Decision } from "../../src/model/decision.ts";
+import type { Operation } from "../../src/model/operation.ts";
+import { FIRST_LINK, hashOf, messagesIn, readBlock } from "../../src/recorder/block.ts";
+import { encodeHead, encodeStart, PREAMBLE_BYTES } from "../../src/recorder/format.ts";
+import { type PackedAction, Packer } from "../../src/recorder/pack.ts";
+import { type ReadEntry, readRecording } from "../../src/recorder/read.ts";
+import { folder } from "../store/folder.ts";
+import { allow, answer, ask, DAY, deny, entries, NOON, outline, start, summary, world } from "./kit.ts";
+
+const PROTO = new URL("../../src/recorder/recording.proto", import.meta.url);
+const RECORD = protobuf.parse(readFileSync(PROTO, "utf8")).root.lookupType("sallyport.recording.v1.Record");
+
+interface Stored {
+  readonly sequence: number;
+  readonly action?: { readonly actions?: readonly object[]; readonly repeats?: number };
+  readonly decision?: { readonly rules?: readonly string[]; readonly policy?: string; readonly repeats?: number };
+}
+
+const file = (dir: string, segment: number) => join(dir, DAY, `s1.000${segment}.rec`);
+
+/** Records of a segment as they stand in the file. */
+function storedIn(path: string): readonly Stored[] {
+  const bytes = readFileSync(path);
+  const stored: Stored[] = [];
+  for (let offset = PREAMBLE_BYTES, at = 0; offset < bytes.length; at++) {
+    const block = readBlock(bytes, offset);
+    assert.ok(block.kind === "block");
+    offset += block.whole.length;
+    if (at === 0) continue; // the head
+    for (const message of messagesIn(block.body))
+      stored.push(RECORD.toObject(RECORD.decode(message), { longs: Number }) as Stored);
+  }
+  return stored;
+}
+
+const repeated = (path: string) => storedIn(path).map(({ action, decision }) => (action ?? decision)?.repeats ?? 0);
+
+const statement = (table: string): Operation => ({
+  actions: [{ name: "sql.read", facts: { statement: { tables: [table] } } }],
+});
+
+/** What was asked, by which rules, in the words of a reader. */
+const told = (read: readonly ReadEntry[]) =>
+  read.flatMap((entry) => {
+    if (entry.kind === "action") return [`${entry.text}: ${entry.actions.map(({ facts }) => facts).join()}`];
+    if (entry.kind === "decision") return [`${entry.decision} ${entry.rules.join()} ${entry.policy}`];
+    return entry.kind === "start" || entry.kind === "end" || entry.kind === "answer" ? [] : [entry.kind];
+  });
+
+const FACTS = '{"statement":{"tables":["public.a"]}}';
+
+async function recorded(t: TestContext) {
+  const made = await world(t);
+  const recording = made.recorder.open(start("s1"));
+  const flushed = (askId: number, text: string, decision: Decision = allow) => {
+    recording.asked(askId, [ask(text)], decision);
+    recording.flush();
+  };
+  return { ...made, recording, flushed };
+}
+
+test("a segment has an operation and the grounds of a decision once, and each record is read with them", async (t) => {
+  const { dir, recording, flushed } = await recorded(t);
+  for (const at of [1, 2, 3]) flushed(at, `SELECT ${at}`);
+  recording.asked(4, [ask("SELECT 4"), ask("SELECT 5", { operation: statement("b") })], deny);
+  await recording.end(summary);
+  const stored = storedIn(file(dir, 1));
+  assert.deepEqual(repeated(file(dir, 1)), [0, 0, 0, 2, 3, 2, 3, 2, 0, 0, 0]);
+  assert.equal(stored[3]?.action?.actions, undefined);
+  assert.deepEqual([stored[4]?.decision?.rules, stored[4]?.decision?.policy], [undefined, undefined]);
+  assert.deepEqual(told(await entries(dir, "s1")), [
+    ...[1, 2, 3].flatMap((at) => [`SELECT ${at}: ${FACTS}`, "allow read-clean-tables p1"]),
+    `SELECT 4: ${FACTS}`,
+    'SELECT 5: {"statement":{"tables":["b"]}}',
+    "deny no-ddl p1",
+  ]);
+});
+
+for (const [why, fill] of [
+  ["old", SEGMENT_AGE_MS + 1],
+  ["full", 0],
+] as const)
+  test(`where a segment is ${why}, what waits is spelled out in the next one, which can be read alone`, async (t) => {
+    const { dir, clock, recording, flushed } = await recorded(t);
+    flushed(1, "SELECT 1");
+    if (fill === 0) {
+      const columns = ["big"];
+      for (let size = 0; size < SEGMENT_BYTES_MAX - 1_100_000; size += 1_000_000) {
+        recording.output({ askId: 1, columns, rows: [["x".repeat(1_000_000)]], truncated: false });
+        recording.flush();
+      }
+      recording.output({ askId: 1, columns, rows: [["x".repeat(1_000_000)]], truncated: false });
+    }
+    clock.advance(fill);
+    recording.answered(answer(1));
+    for (const at of [2, 3]) recording.asked(at, [ask(`SELECT ${at}`)], allow);
+    recording.answered(answer(3));
+    recording.flush();
+    flushed(4, "SELECT 4");
+    await recording.end(summary);
+    const alone: ReadEntry[] = [];
+    for await (const entry of readRecording(dir, "s1", { fromSegment: 2 })) alone.push(entry);
+    const all = [2, 3, 4].flatMap((at) => [`SELECT ${at}: ${FACTS}`, "allow read-clean-tables p1"]);
+    assert.deepEqual(
+      told(alone).filter((one) => one !== "output"),
+      all,
+    );
+    const whole = await entries(dir, "s1");
+    assert.deepEqual(
+      whole.map((entry) => "sequence" in entry && entry.sequence),
+      whole.map((_, at) => at + 1),
+    );
+    const inSecond = storedIn(file(dir, 2)).filter(({ action }) => action !== undefined);
+    assert.ok(inSecond.length === 3 && inSecond.filter(({ action }) => (action?.repeats ?? 0) > 0).length > 0);
+    assert.ok(
+      inSecond.every(({ action }) => (action?.repeats ?? 9) > 2),
+      "none names a record of the first segment",
+    );
+  });
+
+test("a disk that refuses a new segment loses nothing of what the records have in common", async (t) => {
+  const { dir, clock, disk, recording, flushed } = await recorded(t);
+  flushed(1, "SELECT 1");
+  clock.advance(SEGMENT_AGE_MS + 1);
+  disk.room = 0;
+  for (const at of [2, 3]) assert.throws(() => flushed(at, `SELECT ${at}`), { code: "RECORDING_FAILED" });
+  disk.room = Number.POSITIVE_INFINITY;
+  flushed(4, "SELECT 4");
+  await recording.end(summary);
+  const found = told(await entries(dir, "s1")).filter((one) => one.startsWith("SELECT"));
+  assert.deepEqual(
+    found,
+    [1, 2, 3, 4].map((at) => `SELECT ${at}: ${FACTS}`),
+  );
+});
+
+test("the same rules under another policy are other grounds", async (t) => {
+  const { dir, recording, flushed } = await recorded(t);
+  flushed(1, "SELECT 1");
+  flushed(2, "SELECT 2", { ...allow, policy: "p2" });
+  flushed(3, "SELECT 3", { ...allow, policy: "p2" });
+  flushed(4, "SELECT 4");
+  await recording.end(summary);
+  const grounds = told(await entries(dir, "s1")).filter((one) => one.startsWith("allow"));
+  assert.deepEqual(
+    grounds,
+    ["p1", "p2", "p2", "p1"].map((policy) => `allow read-clean-tables ${policy}`),
+  );
+  assert.equal(storedIn(file(dir, 1))[6]?.decision?.repeats, 5);
+});
+
+test("what a decision has of its own stands in it, whatever it repeats", async (t) => {
+  const { dir, recording } = await recorded(t);
+  assert.ok(allow.kind === "allow");
+  const { rules } = allow;
+  const observed = { rules: ["no-ddl"], message: "Not by agents" };
+  recording.asked(1, [ask("SELECT 1")], allow);
+  recording.asked(2, [ask("SELECT 2")], { ...allow, observed });
+  recording.asked(3, [ask("SELECT 3")], { kind: "deny", rules, message: "Not now", policy: "p1" });
+  await recording.end(summary);
+  assert.deepEqual(
+    (await entries(dir, "s1")).flatMap((entry) => (entry.kind === "decision" ? [entry] : [])),
+    [
+      { sequence: 3, decision: "allow", message: "" },
+      { sequence: 5, decision: "allow", message: "", observed },
+      { sequence: 7, decision: "deny", message: "Not now" },
+    ].map((own, at) => ({ ...own, kind: "decision", atMs: NOON, askId: at + 1, rules, policy: "p1" })),
+  );
+  assert.deepEqual(repeated(file(dir, 1)), [0, 0, 0, 2, 3, 2, 3, 0]);
+});
+
+const packed = (operation: Uint8Array): PackedAction => ({
+  ...{ text: "SELECT 1", textTruncated: false, parameters: [], parametersTruncated: false, prepared: false, operation },
+});
+
+test("what can be repeated is bounded in number and in length", () => {
+  const packer = new Packer();
+  const repeats = (operation: Uint8Array, sequence: number) => {
+    const before = packer.length;
+    packer.action(sequence, NOON, 1, packed(operation));
+    return packer.length - before < operation.length;
+  };
+  const long = new Uint8Array(REPEATED_BYTES_MAX + 1);
+  assert.deepEqual([repeats(long, 1), repeats(long, 2)], [false, false]);
+  const many = Array.from({ length: REPEATED_MAX + 1 }, () => new Uint8Array(1_000));
+  assert.ok(many.every((one, at) => !repeats(one, 10 + at)));
+  assert.equal(repeats(many.at(-1) ?? long, 100), true);
+  assert.equal(repeats(many[0] ?? long, 101), false, "forgotten, and spelled out anew");
+  assert.equal(repeats(many[0] ?? long, 102), true);
+});
+
+/** A folder with a recording whose action and decision name records that it does not have. */
+function dangling(t: TestContext): string {
+  const dir = folder(t);
+  const packer = new Packer();
+  const operation = packed(Uint8Array.of(0x32, 0x00));
+  packer.action(90, NOON, 1, operation);
+  packer.decision(91, NOON, 1, allow);
+  packer.clear();
+  packer.action(2, NOON, 1, operation);
+  packer.decision(3, NOON, 1, allow);
+  const head = { sessionId: "s1", segment: 1, firstSequence: 1, openedMs: NOON, keyId: "" };
+  const { preamble, block } = encodeHead(head, FIRST_LINK);
+  const first = new Packer();
+  first.frame(encodeStart(1, start("s1")));
+  const second = first.block(hashOf(block));
+  mkdirSync(join(dir, DAY));
+  writeFileSync(file(dir, 1), Buffer.concat([preamble, block, second, packer.block(hashOf(second))]));
+  return dir;
+}
+
+test("a record that names one which is not there is shown as damaged, and no operation is made up for it", async (t) => {
+  const dir = dangling(t);
+  const found = await entries(dir, "s1");
+  assert.deepEqual(outline(found), ["start", "damaged", "action 1", "damaged", "decision 1", "interrupted"]);
+  const [, damage, action, , decision] = found;
+  assert.ok(damage?.kind === "damaged" && damage.why === "record 2 repeats record 90, which cannot be read");
+  assert.ok(action?.kind === "action" && action.text === "SELECT 1" && action.actions[0]?.name === "unknown");
+  assert.ok(decision?.kind === "decision" && decision.decision === "allow" && decision.rules.length === 0);
+});
+
+test("whoever verifies a recording is told of it", async (t) => {
+  const folder = join(dangling(t), DAY);
+  const findings: string[] = [];
+  const stored = { sessionId: "s1", folder, segments: [1] };
+  for await (const { kind, message } of verifySession(stored, { root: undefined, isLive: true }))
+    findings.push(`${kind} ${message}`);
+  assert.equal(findings.length, 1);
+  assert.match(findings[0] ?? "", /^missing s1\.0001\.rec, byte \d+: record 2 repeats record 90, which is not there$/);
+});
+
+test("a version 2 recording, which repeats nothing, is read as it was", async (t) => {
+  const { dir, recording, flushed } = await recorded(t);
+  flushed(1, "SELECT 1");
+  await recording.end(summary);
+  const before = await entries(dir, "s1");
+  const bytes = readFileSync(file(dir, 1));
+  assert.equal(bytes.readUInt32BE(8), 3);
+  bytes.writeUInt32BE(2, 8);
+  writeFileSync(file(dir, 1), bytes);
+  assert.deepEqual(await entries(dir, "s1"), before);
+});
