@@ -66,7 +66,7 @@ void Block::action(uint64_t at_ms, uint64_t ask_id, std::string_view shown, cons
     close(parameter);
   }
   if (repeats == 0) put(operation);
-  number(9, operation.empty() ? 0 : repeats);
+  number(9, repeats);
   close(body);
   close_record(record);
 }

@@ -237,7 +237,9 @@ const char* Relay::carry(Id id, Flow& flow, std::string_view bytes, size_t& carr
     const StandingPermit& standing = *flow.loan.permits[permit];
     const Block::Mark before = block_.mark();
     const uint64_t spelled = flow.spelled[permit];
-    const std::string_view text = standing.text.empty() ? match_.text : std::string_view(standing.text);
+    const std::string_view text = standing.text.empty() ? match_.text
+                                  : spelled == 0        ? standing.text
+                                                        : std::string_view();
     block_.action(at_ms, ask_id, text, match_.values, standing.action, spelled);
     block_.decision(at_ms, ask_id, standing.decision, spelled == 0 ? 0 : spelled + 1);
     // Room first: the owner counts each yes, also one of which nothing comes.

@@ -250,7 +250,7 @@ function encodeRecord(record: object): Uint8Array {
 /** Reads the records of one segment, in their order. */
 export class SegmentDecoder {
   /** What others may name instead of having it, by sequence. */
-  readonly #operations = new Map<number, Pick<ActionEntry, "actions" | "forbidden">>();
+  readonly #operations = new Map<number, Pick<ActionEntry, "text" | "actions" | "forbidden">>();
   readonly #grounds = new Map<number, Pick<DecisionEntry, "rules" | "policy">>();
 
   /** Throws when `message` is not a record. */
@@ -258,9 +258,12 @@ export class SegmentDecoder {
     const entry = decodeRecord(message);
     if (entry.kind === "action") {
       const { repeats, ...own } = entry;
-      const { actions, forbidden } = entry;
-      if (repeats !== undefined) return { ...own, ...(this.#operations.get(repeats) ?? { ...NO_OPERATION, repeats }) };
-      this.#operations.set(entry.sequence, { actions, forbidden });
+      const { text, actions, forbidden } = entry;
+      if (repeats !== undefined) {
+        const named = this.#operations.get(repeats) ?? { ...NO_OPERATION, repeats };
+        return { ...own, ...named, text: text === "" ? named.text : text };
+      }
+      this.#operations.set(entry.sequence, { text, actions, forbidden });
     } else if (entry.kind === "decision") {
       const { repeats, ...own } = entry;
       const { rules, policy } = entry;
@@ -272,7 +275,7 @@ export class SegmentDecoder {
 }
 
 /** In place of what is not there; without an action it would be taken for housekeeping. */
-const NO_OPERATION = { actions: [{ name: "unknown", facts: "" }], forbidden: undefined };
+const NO_OPERATION = { text: "", actions: [{ name: "unknown", facts: "" }], forbidden: undefined };
 
 /** As the message stands. Throws when it is not a record. */
 function decodeRecord(message: Uint8Array): RecordEntry {

@@ -48,7 +48,7 @@ export class Packer {
   /** Room for the header comes first. */
   #length = BLOCK_HEADER_BYTES;
   /** What records of this segment, or in here, have in full, and which ones: operations by identity, rules of #policy. */
-  readonly #operations = new Map<Uint8Array, number>();
+  readonly #operations = new Map<Uint8Array, { readonly sequence: number; readonly text: string }>();
   readonly #rules = new Map<readonly RuleName[], number>();
   #policy = "";
   /** In here. */
@@ -114,7 +114,9 @@ export class Packer {
     const frame = this.#beginFrame(sequence, atMs);
     const body = this.#begin(ACTION);
     this.#number(1, askId);
-    this.#string(2, action.text);
+    const known = this.#operations.get(action.operation);
+    const isNamed = known !== undefined && (action.text !== "" || known.text === "");
+    if (!isNamed || known.text !== action.text) this.#string(2, action.text);
     this.#number(3, action.textTruncated ? 1 : 0);
     for (const value of action.parameters) {
       const parameter = this.#begin(4);
@@ -123,16 +125,21 @@ export class Packer {
       this.#end(parameter);
     }
     this.#number(5, action.parametersTruncated ? 1 : 0);
-    const repeats = this.#operations.get(action.operation) ?? 0;
-    if (repeats === 0) {
+    if (!isNamed) {
       this.#raw(action.operation);
-      remember(this.#operations, action.operation, sequence, action.operation.length);
+      const { operation, text } = action;
+      remember(
+        this.#operations,
+        operation,
+        { sequence, text },
+        operation.length === 0 ? 0 : operation.length + text.length,
+      );
     }
     this.#number(8, action.prepared ? 1 : 0);
-    this.#number(9, repeats);
+    if (isNamed) this.#number(9, known.sequence);
     this.#end(body);
     this.#endFrame(frame);
-    if (repeats === 0) return;
+    if (!isNamed) return;
     this.#repeating.push({ start, end: this.#length, again: () => this.action(sequence, atMs, askId, action) });
   }
 
@@ -345,11 +352,11 @@ export class Packer {
   }
 }
 
-/** `sequence` has it in full, so that records of the same segment may name it; `bytes`: how much it is. */
-function remember<K>(known: Map<K, number>, key: K, sequence: number, bytes: number): void {
+/** So that records of the same segment may name the one that has it in full; `bytes`: how much it is. */
+function remember<K, V>(known: Map<K, V>, key: K, where: V, bytes: number): void {
   if (bytes === 0 || bytes > REPEATED_BYTES_MAX) return;
   if (known.size >= REPEATED_MAX) known.clear();
-  known.set(key, sequence);
+  known.set(key, where);
 }
 
 /** A decision without its permit. */

@@ -20,7 +20,7 @@ const RECORD = protobuf.parse(readFileSync(PROTO, "utf8")).root.lookupType("sall
 
 interface Stored {
   readonly sequence: number;
-  readonly action?: { readonly actions?: readonly object[]; readonly repeats?: number };
+  readonly action?: { readonly text?: string; readonly actions?: readonly object[]; readonly repeats?: number };
   readonly decision?: { readonly rules?: readonly string[]; readonly policy?: string; readonly repeats?: number };
 }
 
@@ -82,6 +82,31 @@ test("a segment has an operation and the grounds of a decision once, and each re
     'SELECT 5: {"statement":{"tables":["b"]}}',
     "deny no-ddl p1",
   ]);
+});
+
+test("a text that is the same as well is named with the operation, and one that is empty stays empty", async (t) => {
+  const { dir, recording } = await recorded(t);
+  const texts = ["SELECT $1", "SELECT $1", "SELECT $2", "", "SELECT $1"];
+  texts.forEach((text, at) => {
+    recording.asked(at + 1, [ask(text, { parameters: [String(at)] })], allow);
+  });
+  await recording.end(summary);
+  const stored = storedIn(file(dir, 1)).flatMap(({ action }) => (action === undefined ? [] : [action]));
+  assert.deepEqual(
+    stored.map(({ text, repeats }) => [text ?? "", repeats ?? 0]),
+    [
+      ["SELECT $1", 0],
+      ["", 2],
+      ["SELECT $2", 2],
+      ["", 0],
+      ["SELECT $1", 8],
+    ],
+  );
+  const found = (await entries(dir, "s1")).flatMap((entry) => (entry.kind === "action" ? [entry] : []));
+  assert.deepEqual(
+    found.map(({ text, parameters, actions }) => [text, parameters, actions[0]?.facts]),
+    texts.map((text, at) => [text, [String(at)], FACTS]),
+  );
 });
 
 for (const [why, fill] of [
@@ -202,7 +227,7 @@ function dangling(t: TestContext): string {
   const dir = folder(t);
   const packer = new Packer();
   const operation = packed(Uint8Array.of(0x32, 0x00));
-  packer.action(90, NOON, 1, operation);
+  packer.action(90, NOON, 1, { ...operation, text: "SELECT 2" });
   packer.decision(91, NOON, 1, allow);
   packer.clear();
   packer.action(2, NOON, 1, operation);

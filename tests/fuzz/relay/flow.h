@@ -271,7 +271,8 @@ class Flow {
     uint64_t& spelled = spelled_[group.form];
     if (record.ask_id != first_ask_ + at + 1) fault("records another ask's id");
     if (record.kind == 11) {
-      if (record.text != group.text || record.values != group.values)
+      const bool is_text_named = spelled != 0 && !permit.text.empty();
+      if (record.text != (is_text_named ? "" : group.text) || record.values != group.values)
         fault("records another text or other values than were asked");
       if (record.repeats != spelled || record.rest != (spelled == 0 ? permit.action : ""))
         fault("records another operation");
