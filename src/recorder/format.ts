@@ -1,11 +1,11 @@
-/** The face of recording.proto: what records are made of, and how a segment begins. No files here. */
+/** The face of recording.proto: what records are made of, how a segment begins, and the rare records as bytes. No files here. */
 import { readFileSync } from "node:fs";
 import protobuf from "protobufjs";
 import type { Connection } from "../model/connection.ts";
 import type { Refusal, ShadowEffect } from "../model/decision.ts";
 import type { Agent } from "../model/identity.ts";
 import type { Origin } from "../model/origin.ts";
-import type { AnswerEntry, MaskTally, OutputEntry, OutputValue } from "../model/session.ts";
+import type { AnswerEntry, OutputEntry } from "../model/session.ts";
 import { blockAround, type Link } from "./block.ts";
 
 /** What is known of a session when it opens. */
@@ -160,7 +160,7 @@ const VERSION_BEFORE = 2;
 export const PREAMBLE_BYTES = MAGIC.length + 4;
 
 const ROOT = protobuf.parse(readFileSync(new URL("./recording.proto", import.meta.url), "utf8")).root;
-const TYPES = {
+export const TYPES = {
   head: ROOT.lookupType("sallyport.recording.v1.SegmentHead"),
   record: ROOT.lookupType("sallyport.recording.v1.Record"),
 } as const;
@@ -245,194 +245,4 @@ export function encodeTerminal(sequence: number, atMs: number, { stream, ...rest
 
 function encodeRecord(record: object): Uint8Array {
   return TYPES.record.encode(TYPES.record.fromObject(record)).finish();
-}
-
-/** Reads the records of one segment, in their order. */
-export class SegmentDecoder {
-  /** What others may name instead of having it, by sequence. */
-  readonly #operations = new Map<number, Pick<ActionEntry, "text" | "actions" | "forbidden">>();
-  readonly #grounds = new Map<number, Pick<DecisionEntry, "rules" | "policy">>();
-
-  /** Throws when `message` is not a record. */
-  decode(message: Uint8Array): RecordEntry {
-    const entry = decodeRecord(message);
-    if (entry.kind === "action") {
-      const { repeats, ...own } = entry;
-      const { text, actions, forbidden } = entry;
-      if (repeats !== undefined) {
-        const named = this.#operations.get(repeats) ?? { ...NO_OPERATION, repeats };
-        return { ...own, ...named, text: text === "" ? named.text : text };
-      }
-      this.#operations.set(entry.sequence, { text, actions, forbidden });
-    } else if (entry.kind === "decision") {
-      const { repeats, ...own } = entry;
-      const { rules, policy } = entry;
-      if (repeats !== undefined) return { ...own, ...(this.#grounds.get(repeats) ?? { repeats }) };
-      this.#grounds.set(entry.sequence, { rules, policy });
-    }
-    return entry;
-  }
-}
-
-/** In place of what is not there; without an action it would be taken for housekeeping. */
-const NO_OPERATION = { text: "", actions: [{ name: "unknown", facts: "" }], forbidden: undefined };
-
-/** As the message stands. Throws when it is not a record. */
-function decodeRecord(message: Uint8Array): RecordEntry {
-  const plain = TYPES.record.toObject(TYPES.record.decode(message), {
-    longs: String,
-    enums: String,
-    defaults: true,
-    oneofs: true,
-  }) as unknown as PlainRecord;
-  return { sequence: Number(plain.sequence), atMs: Number(plain.atMs), ...bodyOf(plain) };
-}
-
-interface PlainTally {
-  readonly column: string;
-  readonly by: string;
-  readonly count: string;
-}
-
-/** What protobufjs makes of a record: 64-bit numbers as decimal text. */
-interface PlainRecord {
-  readonly sequence: string;
-  readonly atMs: string;
-  readonly start?: Omit<StartEntry, "origin"> & {
-    readonly origin:
-      | (Omit<RecordedOrigin, "netnsCookie" | "cgroupId"> & { netnsCookie: string; cgroupId: string })
-      | null;
-  };
-  readonly action?: Omit<ActionEntry, "askId" | "parameters" | "forbidden" | "repeats"> & {
-    readonly askId: string;
-    readonly repeats: string;
-    readonly parameters: readonly { readonly value?: string | null }[];
-    readonly forbidden: { rule: string; message: string } | null;
-  };
-  readonly decision?: Omit<DecisionEntry, "askId" | "decision" | "observed" | "hold" | "repeats"> & {
-    readonly askId: string;
-    readonly repeats: string;
-    readonly kind: string;
-    readonly observed: Refusal | null;
-    readonly hold: HoldEntry | null;
-  };
-  readonly answer?: {
-    readonly askId: string;
-    readonly rows: string;
-    readonly bytes: string;
-    readonly masks: readonly PlainTally[];
-    readonly shown: readonly PlainTally[];
-    readonly outcome: string;
-    readonly error: { readonly code: string; readonly message: string } | null;
-  };
-  readonly end?: { readonly reason: string; readonly fault: string } & Readonly<
-    Record<"statements" | "denied" | "masked" | "rows" | "bytesIn" | "bytesOut", string>
-  >;
-  readonly gap?: { readonly operations: string; readonly wentOn: boolean };
-  readonly output?: {
-    readonly askId: string;
-    readonly columns: readonly string[];
-    readonly rows: readonly { readonly values: readonly { readonly value?: string | null; readonly hex: boolean }[] }[];
-    readonly truncated: boolean;
-  };
-  readonly terminal?: {
-    readonly stream: string;
-    readonly data: Uint8Array;
-    readonly columns: number;
-    readonly rows: number;
-    readonly status: number;
-  };
-  readonly looking?: { readonly detectors: readonly string[]; readonly policy: string };
-}
-
-function bodyOf(plain: PlainRecord): RecordBody {
-  const { start, action, decision, answer, end, gap, output, terminal, looking } = plain;
-  if (start) {
-    const origin = start.origin;
-    if (origin === null) throw new Error("Cannot read the start of a recording: it has no origin");
-    return {
-      kind: "start",
-      ...start,
-      origin: { ...origin, netnsCookie: BigInt(origin.netnsCookie), cgroupId: BigInt(origin.cgroupId) },
-    };
-  }
-  if (action) {
-    const { repeats, ...same } = action;
-    return {
-      kind: "action",
-      ...same,
-      askId: Number(action.askId),
-      parameters: action.parameters.map(({ value }) => value ?? null),
-      actions: action.actions.map(({ name, facts }) => ({ name, facts })),
-      forbidden: action.forbidden ?? undefined,
-      ...(repeats !== "0" && { repeats: Number(repeats) }),
-    };
-  }
-  if (decision) {
-    const { kind, askId, observed, hold, shadow, repeats, ...same } = decision;
-    return {
-      kind: "decision",
-      ...same,
-      askId: Number(askId),
-      decision: kind === "ALLOW" ? "allow" : kind === "HOLD" ? "hold" : "deny",
-      ...(observed && { observed: { rules: observed.rules, message: observed.message } }),
-      ...(hold && { hold: { id: hold.id, by: hold.by, state: hold.state } }),
-      ...(shadow && shadow.length > 0 && { shadow: shadow.map(({ rule, would }) => ({ rule, would })) }),
-      ...(repeats !== "0" && { repeats: Number(repeats) }),
-    };
-  }
-  if (answer) {
-    return {
-      kind: "answer",
-      askId: Number(answer.askId),
-      rows: Number(answer.rows),
-      bytes: Number(answer.bytes),
-      masks: answer.masks.map(tallyOf),
-      ...(answer.shown.length > 0 && { shown: answer.shown.map(tallyOf) }),
-      outcome: answer.outcome,
-      ...(answer.error && { error: answer.error }),
-    };
-  }
-  if (end) {
-    return {
-      kind: "end",
-      reason: end.reason,
-      ...(end.fault !== "" && { fault: end.fault }),
-      statements: Number(end.statements),
-      denied: Number(end.denied),
-      masked: Number(end.masked),
-      rows: Number(end.rows),
-      bytesIn: Number(end.bytesIn),
-      bytesOut: Number(end.bytesOut),
-    };
-  }
-  if (gap) return { kind: "gap", operations: Number(gap.operations), wentOn: gap.wentOn };
-  if (output) {
-    const shownAs = ({ value, hex }: { readonly value?: string | null; readonly hex: boolean }): OutputValue =>
-      value === null || value === undefined ? null : hex ? { hex: value } : value;
-    const rows = output.rows.map(({ values }) => values.map(shownAs));
-    return { kind: "output", askId: Number(output.askId), columns: output.columns, rows, truncated: output.truncated };
-  }
-  if (terminal) return terminalOf(terminal);
-  if (looking) return { kind: "looking", detectors: looking.detectors, policy: looking.policy };
-  return { kind: "unknown" };
-}
-
-function tallyOf({ column, by, count }: PlainTally): MaskTally {
-  return { column, by, count: Number(count) };
-}
-
-function terminalOf({ stream, data, columns, rows, status }: NonNullable<PlainRecord["terminal"]>): RecordBody {
-  switch (stream) {
-    case "OUTPUT":
-      return { kind: "terminal", stream: "output", data };
-    case "INPUT":
-      return { kind: "terminal", stream: "input", data };
-    case "RESIZE":
-      return { kind: "terminal", stream: "resize", columns, rows };
-    case "EXIT":
-      return { kind: "terminal", stream: "exit", status };
-    default:
-      return { kind: "unknown" };
-  }
 }

@@ -2,8 +2,9 @@
 import { join } from "node:path";
 import { messageOf, UserError } from "../base/errors.ts";
 import { FIRST_LINK, hexOf, type Link } from "./block.ts";
+import { SegmentDecoder } from "./decode.ts";
 import { findDay, readBeginning, readSegment, segmentName, unknownSession } from "./files.ts";
-import { checkPreamble, PREAMBLE_BYTES, type RecordEntry, SegmentDecoder } from "./format.ts";
+import { checkPreamble, PREAMBLE_BYTES, type RecordEntry } from "./format.ts";
 import type { SessionKeys } from "./seal.ts";
 import { piecesOf, readHead } from "./segment.ts";
 

@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import protobuf from "protobufjs";
 import type { OutputEntry } from "../../src/model/session.ts";
-import { encodeTerminal, SegmentDecoder, type TerminalEntry } from "../../src/recorder/format.ts";
+import { SegmentDecoder } from "../../src/recorder/decode.ts";
+import { encodeTerminal, type TerminalEntry } from "../../src/recorder/format.ts";
 import { Packer } from "../../src/recorder/pack.ts";
 import { answer, entries, start, summary, world } from "./kit.ts";
 
