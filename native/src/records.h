@@ -43,8 +43,8 @@ class Block {
 
   // Forgets what was packed.
   void begin(const Tail& tail);
-  // `repeats`: the record of this segment that has the same operation, which is then only named; 0: none. No text: it
-  // has that as well.
+  // `repeats`: the record of this segment that has the same operation in full, which is then left out here; 0: none
+  // has. An empty text beside it: that record's text.
   void action(uint64_t at_ms, uint64_t ask_id, std::string_view text, const std::vector<Value>& values,
               std::string_view operation, uint64_t repeats);
   // That it was allowed; `grounds`: all fields behind the ask's id.

@@ -177,12 +177,14 @@ export const LISTED_ROWS_MAX = 10_000;
 export const RECORD_PENDING_BYTES_MAX = 4 * 1024 * 1024;
 /** One record in a file: the longest text and parameters in UTF-8, with room; what is longer is damage. */
 export const RECORD_BYTES_MAX = 2 * 1024 * 1024;
-/** Operations, and sets of rules, of a segment that records name instead of spelling them out again; and the longest. */
-export const REPEATED_MAX = 64;
-export const REPEATED_BYTES_MAX = 4096;
+/** Actions, and as many decisions, of a segment that others may name instead of having the same once more; and the longest. */
+export const RECORDS_NAMED_MAX = 64;
+export const RECORD_NAMED_BYTES_MAX = 4096;
+/** Records that wait and name one in the file: they are packed again where they come to stand in another one. */
+export const RECORDS_NAMING_MAX = 256;
 /**
- * One block of a recording: all that may wait for one write, the record with which it passed the limit, and what is
- * spelled out anew where it begins a segment.
+ * One block of a recording: all that may wait for one write, the record with which it passed the limit, and the MiB
+ * that may be spelled out where it begins a segment.
  */
 export const BLOCK_BYTES_MAX = RECORD_PENDING_BYTES_MAX + 2 * RECORD_BYTES_MAX;
 /** A closed segment below this stays as it is: compressing it would cost more than it saves. */

@@ -37,7 +37,7 @@ export async function* recordedAsks(
 function askOf(
   start: StartEntry,
   asked: readonly ActionEntry[],
-  { decision, rules, observed }: DecisionEntry,
+  { decision, rules, observed, repeats }: DecisionEntry,
   number: number,
   atMs: number,
   connections: readonly Connection[],
@@ -51,7 +51,7 @@ function askOf(
     asked: asked.map(({ prepared, ...entry }) => {
       return { operation: operationOf(entry), text: entry.text, ...(prepared ? { prepared } : {}) };
     }),
-    isPartial: asked.some(({ actions }) => actions.some(({ facts }) => facts === "")),
+    isPartial: repeats !== undefined || asked.some(({ actions }) => actions.some(({ facts }) => facts === "")),
     decision: observed === undefined ? decision : "deny",
     rules: observed === undefined ? rules : observed.rules,
     wasObserved: observed !== undefined,

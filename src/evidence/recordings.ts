@@ -206,13 +206,13 @@ class Walk {
       for (const entry of entries ?? []) {
         if (entry.sequence < this.#expected) continue; // written again after a write that failed half way
         this.#expected = entry.sequence + 1;
-        // Where that was taken away, it is the finding.
-        if ("repeats" in entry && !this.#isBlamed) {
-          const what = `record ${entry.sequence} repeats record ${entry.repeats}, which is not there`;
-          yield this.#blame("missing", `${file}, byte ${offset}: ${what}`);
-        }
         this.#hasEnd ||= entry.kind === "end";
         this.#evidence.each?.(entry);
+      }
+      for (const sequence of decoder.takeMissing()) {
+        // Where it was taken away, that is the finding.
+        if (this.#isBlamed) continue;
+        yield this.#blame("missing", `${file}, byte ${offset}: record ${sequence} is named here, and is not there`);
       }
     } else if (isUnlinked) yield this.#unlinked(file, offset, undefined);
     this.#link = piece.hash;

@@ -5,13 +5,16 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { codeOf } from "../base/errors.ts";
-import { SEGMENT_AGE_MS, SEGMENT_BYTES_MAX } from "../base/limits.ts";
+import { BLOCK_BYTES_MAX, SEGMENT_AGE_MS, SEGMENT_BYTES_MAX } from "../base/limits.ts";
 import type { Commits } from "../store/commits.ts";
 import { openSegment, type Segment, type WriteBytes } from "../store/segment.ts";
 import { blockAround, FIRST_LINK, hashOf, type Link } from "./block.ts";
 import { encodeHead } from "./format.ts";
 import type { Packer } from "./pack.ts";
 import type { Sealing } from "./seal.ts";
+
+/** Of a block beside its records: link and seal. */
+const BLOCK_ROOM = 128;
 
 /** A segment that gets no more blocks. */
 export interface ClosedSegment {
@@ -192,6 +195,8 @@ export class Chain {
 
   #block(records: Packer, link: Link): Buffer {
     const { sealing } = this.#options;
+    // It would hide all that follows; what waits is bounded so that it does not come to this.
+    if (records.length > BLOCK_BYTES_MAX - BLOCK_ROOM) throw new Error("a block would be longer than a reader takes");
     return sealing === undefined ? records.block(link) : blockAround(sealing.seal(records.view(), link), link);
   }
 

@@ -12,35 +12,56 @@ import {
   TYPES,
 } from "./format.ts";
 
-/** Reads the records of one segment, in their order. */
+/** Reads the records of one segment, in their order and from its first on: some name others for what they do not have. */
 export class SegmentDecoder {
-  /** What others may name instead of having it, by sequence. */
-  readonly #operations = new Map<number, Pick<ActionEntry, "text" | "actions" | "forbidden">>();
-  readonly #grounds = new Map<number, Pick<DecisionEntry, "rules" | "policy">>();
+  /** Those that can be named, by sequence, as they stand in the file: few of them are. */
+  readonly #full = new Map<number, Uint8Array>();
+  readonly #named = new Map<number, RecordEntry>();
+  readonly #missing = new Set<number>();
+  #untold: number[] = [];
 
   /** Throws when `message` is not a record. */
   decode(message: Uint8Array): RecordEntry {
     const entry = decodeRecord(message);
-    if (entry.kind === "action") {
-      const { repeats, ...own } = entry;
-      const { text, actions, forbidden } = entry;
-      if (repeats !== undefined) {
-        const named = this.#operations.get(repeats) ?? { ...NO_OPERATION, repeats };
-        return { ...own, ...named, text: text === "" ? named.text : text };
-      }
-      this.#operations.set(entry.sequence, { text, actions, forbidden });
-    } else if (entry.kind === "decision") {
-      const { repeats, ...own } = entry;
-      const { rules, policy } = entry;
-      if (repeats !== undefined) return { ...own, ...(this.#grounds.get(repeats) ?? { repeats }) };
-      this.#grounds.set(entry.sequence, { rules, policy });
+    if (entry.kind !== "action" && entry.kind !== "decision") return entry;
+    const { repeats, ...own } = entry;
+    if (repeats === undefined) {
+      this.#full.set(entry.sequence, message);
+      return entry;
     }
-    return entry;
+    const named = this.#find(repeats);
+    if (own.kind === "action") {
+      if (named?.kind !== "action") return { ...entry, ...NO_OPERATION };
+      const { text, actions, forbidden } = named;
+      return { ...own, text: own.text === "" ? text : own.text, actions, forbidden };
+    }
+    return named?.kind === "decision" ? { ...own, rules: named.rules, policy: named.policy } : entry;
+  }
+
+  /** Records that were named since the last call and are not there; each once. */
+  takeMissing(): readonly number[] {
+    const untold = this.#untold;
+    this.#untold = [];
+    return untold;
+  }
+
+  #find(sequence: number): RecordEntry | undefined {
+    const known = this.#named.get(sequence);
+    if (known !== undefined) return known;
+    const message = this.#full.get(sequence);
+    if (message !== undefined) {
+      const entry = decodeRecord(message);
+      this.#named.set(sequence, entry);
+      return entry;
+    }
+    if (!this.#missing.has(sequence)) this.#untold.push(sequence);
+    this.#missing.add(sequence);
+    return undefined;
   }
 }
 
 /** In place of what is not there; without an action it would be taken for housekeeping. */
-const NO_OPERATION = { text: "", actions: [{ name: "unknown", facts: "" }], forbidden: undefined };
+const NO_OPERATION = { actions: [{ name: "unknown", facts: "" }], forbidden: undefined };
 
 /** As the message stands. Throws when it is not a record. */
 function decodeRecord(message: Uint8Array): RecordEntry {

@@ -115,7 +115,7 @@ export interface ActionEntry {
   /** `facts` is a JSON object, or "" where it was too long. */
   readonly actions: readonly { readonly name: string; readonly facts: string }[];
   readonly forbidden: { readonly rule: string; readonly message: string } | undefined;
-  /** Set where it cannot be told what was done: that stands in this record, which is not there. */
+  /** Set where it is not known what was done: that stands in this record, which is not there. */
   readonly repeats?: number;
 }
 
@@ -130,7 +130,7 @@ export interface DecisionEntry {
   readonly hold?: HoldEntry;
   /** Rules in shadow with which it would have been decided otherwise. */
   readonly shadow?: readonly ShadowEffect[];
-  /** Set where it cannot be told by which rules: they stand in this record, which is not there. */
+  /** Set where it is not known by which rules: they stand in this record, which is not there. */
   readonly repeats?: number;
 }
 

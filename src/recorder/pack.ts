@@ -3,11 +3,12 @@
  * stands in the way of every operation. Fields and numbers are those of recording.proto; a test reads each
  * kind back with protobufjs. Writes no file.
  */
-import { REPEATED_BYTES_MAX, REPEATED_MAX } from "../base/limits.ts";
-import type { Decision, RuleName } from "../model/decision.ts";
+import { RECORDS_NAMING_MAX } from "../base/limits.ts";
+import type { Decision } from "../model/decision.ts";
 import type { AnswerEntry, MaskTally, OutputEntry } from "../model/session.ts";
 import { BLOCK_HEADER_BYTES, type Link, linkBlock } from "./block.ts";
 import type { HoldEntry } from "./format.ts";
+import { type FullRecord, FullRecords } from "./full-records.ts";
 
 /** What a session's buffer begins with, and what it falls back to after a burst. */
 const BYTES_MIN = 1024;
@@ -34,8 +35,8 @@ export interface PackedAction {
   readonly operation: Uint8Array;
 }
 
-/** A record that names another instead of what the two have in common. */
-interface Repeating {
+/** A record that names one which is in the file. */
+interface Naming {
   /** Where it begins and ends. */
   readonly start: number;
   readonly end: number;
@@ -47,12 +48,13 @@ export class Packer {
   #bytes = Buffer.allocUnsafeSlow(BYTES_MIN);
   /** Room for the header comes first. */
   #length = BLOCK_HEADER_BYTES;
-  /** What records of this segment, or in here, have in full, and which ones: operations by identity, rules of #policy. */
-  readonly #operations = new Map<Uint8Array, { readonly sequence: number; readonly text: string }>();
-  readonly #rules = new Map<readonly RuleName[], number>();
+  /** Number of the block that is packed. */
+  #block = 1;
+  /** What can be named: by operation, and by rules of #policy. */
+  #operations = new FullRecords<Uint8Array>();
+  #rules = new FullRecords<string>();
   #policy = "";
-  /** In here. */
-  #repeating: Repeating[] = [];
+  #naming: Naming[] = [];
 
   /** Of the records, without the header. */
   get length(): number {
@@ -71,24 +73,31 @@ export class Packer {
     return block;
   }
 
-  /** They are in the segment. */
+  /** The records are in the segment. */
   clear(): void {
     this.#length = BLOCK_HEADER_BYTES;
-    this.#repeating.length = 0;
+    this.#block += 1;
+    this.#naming.length = 0;
     if (this.#bytes.length > BYTES_KEPT_MAX) this.#bytes = Buffer.allocUnsafeSlow(BYTES_MIN);
   }
 
-  /** The records go to a segment that has nothing yet: what they repeat of another is spelled out in them. */
+  /**
+   * The records go to a segment that has nothing yet: where they name one that is elsewhere, what it has is spelled out,
+   * once for all that name it. May be said again, where the segment could not be made.
+   */
   beginSegment(): void {
-    this.#operations.clear();
-    this.#rules.clear();
-    const repeating = this.#repeating;
-    if (repeating.length === 0) return;
+    this.#operations.keepOnly(this.#block);
+    this.#rules.keepOnly(this.#block);
+    const naming = this.#naming;
+    if (naming.length === 0) return;
+    // What is known may stand behind them; they may name only each other.
+    this.#operations = new FullRecords();
+    this.#rules = new FullRecords();
+    this.#naming = [];
     const packed = Buffer.from(this.#bytes.subarray(0, this.#length));
-    this.#repeating = [];
     this.#length = BLOCK_HEADER_BYTES;
     let at = BLOCK_HEADER_BYTES;
-    for (const { start, end, again } of repeating) {
+    for (const { start, end, again } of naming) {
       this.#raw(packed.subarray(at, start));
       again();
       at = end;
@@ -96,7 +105,7 @@ export class Packer {
     this.#raw(packed.subarray(at));
   }
 
-  /** Drops the last `bytes`: whole records, none of which names another, or is named. */
+  /** Drops the last `bytes`: whole records, none of which names another or is named. */
   drop(bytes: number): void {
     this.#length -= bytes;
   }
@@ -114,9 +123,9 @@ export class Packer {
     const frame = this.#beginFrame(sequence, atMs);
     const body = this.#begin(ACTION);
     this.#number(1, askId);
-    const known = this.#operations.get(action.operation);
-    const isNamed = known !== undefined && (action.text !== "" || known.text === "");
-    if (!isNamed || known.text !== action.text) this.#string(2, action.text);
+    const full = this.#named(this.#operations.get(action.operation));
+    const named = action.text === "" && full?.text !== "" ? undefined : full;
+    if (named?.text !== action.text) this.#string(2, action.text);
     this.#number(3, action.textTruncated ? 1 : 0);
     for (const value of action.parameters) {
       const parameter = this.#begin(4);
@@ -125,22 +134,16 @@ export class Packer {
       this.#end(parameter);
     }
     this.#number(5, action.parametersTruncated ? 1 : 0);
-    if (!isNamed) {
-      this.#raw(action.operation);
-      const { operation, text } = action;
-      remember(
-        this.#operations,
-        operation,
-        { sequence, text },
-        operation.length === 0 ? 0 : operation.length + text.length,
-      );
-    }
+    if (named === undefined) this.#raw(action.operation);
     this.#number(8, action.prepared ? 1 : 0);
-    if (isNamed) this.#number(9, known.sequence);
+    this.#number(9, named?.sequence ?? 0);
     this.#end(body);
     this.#endFrame(frame);
-    if (!isNamed) return;
-    this.#repeating.push({ start, end: this.#length, again: () => this.action(sequence, atMs, askId, action) });
+    if (named !== undefined) this.#name(named, start, () => this.action(sequence, atMs, askId, action));
+    else if (action.operation.length > 0) {
+      const record = { sequence, block: this.#block, text: action.text };
+      this.#operations.set(action.operation, record, this.#length - start);
+    }
   }
 
   /** `hold`: the id, while it waits. */
@@ -151,18 +154,23 @@ export class Packer {
     this.#number(1, askId);
     if (decision.policy !== this.#policy) this.#rules.clear();
     this.#policy = decision.policy;
-    const repeats = this.#rules.get(decision.rules) ?? 0;
-    const before = this.#length;
-    this.decisionFields(decision, hold, repeats);
-    if (repeats === 0) remember(this.#rules, decision.rules, sequence, this.#length - before);
+    const rules = decision.rules.join("\n");
+    const named = this.#named(this.#rules.get(rules));
+    this.decisionFields(decision, hold, named?.sequence);
     this.#end(body);
     this.#endFrame(frame);
-    if (repeats === 0) return;
-    this.#repeating.push({
-      start,
-      end: this.#length,
-      again: () => this.decision(sequence, atMs, askId, decision, hold),
-    });
+    if (named !== undefined) this.#name(named, start, () => this.decision(sequence, atMs, askId, decision, hold));
+    else this.#rules.set(rules, { sequence, block: this.#block, text: "" }, this.#length - start);
+  }
+
+  /** undefined: it is not to be named, since too many records that wait would have to be packed again. */
+  #named(full: FullRecord | undefined): FullRecord | undefined {
+    return full?.block === this.#block || this.#naming.length < RECORDS_NAMING_MAX ? full : undefined;
+  }
+
+  /** The record from `start` on names `full`. */
+  #name(full: FullRecord, start: number, again: () => void): void {
+    if (full.block !== this.#block) this.#naming.push({ start, end: this.#length, again });
   }
 
   /** What stands behind the ask's id, without a frame; `repeats`: the record that has its rules and policy. */
@@ -350,13 +358,6 @@ export class Packer {
     this.#bytes.copy(larger, 0, 0, this.#length);
     this.#bytes = larger;
   }
-}
-
-/** So that records of the same segment may name the one that has it in full; `bytes`: how much it is. */
-function remember<K, V>(known: Map<K, V>, key: K, where: V, bytes: number): void {
-  if (bytes === 0 || bytes > REPEATED_BYTES_MAX) return;
-  if (known.size >= REPEATED_MAX) known.clear();
-  known.set(key, where);
 }
 
 /** A decision without its permit. */

@@ -100,8 +100,6 @@ class Reader {
   #link: Link | undefined;
   #ended = false;
   #isSealed = false;
-  /** A record that others name, and that is not there: said once. */
-  #lacking = 0;
 
   constructor(sessionId: string, options: ReadOptions, isWhole: boolean) {
     this.#sessionId = sessionId;
@@ -145,6 +143,11 @@ class Reader {
         case "block":
           this.#link = piece.hash;
           for (const message of piece.messages) yield* this.#record(file, offset, decoder, message);
+          // Behind the block: nothing stands between what was asked and how it was decided.
+          for (const sequence of decoder.takeMissing()) {
+            const why = `records from here on name record ${sequence}, which cannot be read`;
+            yield { kind: "damaged", file, offset, torn: false, why };
+          }
           this.#tell(segment, piece.hash);
           break;
         default:
@@ -171,12 +174,6 @@ class Reader {
     if (entry.sequence > expected) yield { kind: "missing", fromSequence: expected, toSequence: entry.sequence - 1 };
     this.#expected = entry.sequence + 1;
     this.#ended ||= entry.kind === "end";
-    const repeats = "repeats" in entry ? entry.repeats : undefined;
-    if (repeats !== undefined && repeats !== this.#lacking) {
-      this.#lacking = repeats;
-      const why = `record ${entry.sequence} repeats record ${repeats}, which cannot be read`;
-      yield { kind: "damaged", file, offset, torn: false, why };
-    }
     yield entry;
   }
 }

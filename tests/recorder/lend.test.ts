@@ -1,6 +1,6 @@
 /** A recording whose file somebody else appends to for a while: one chain of blocks, whoever wrote them. */
 import assert from "node:assert/strict";
-import { readFileSync, writeSync } from "node:fs";
+import { readFileSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { SEGMENT_AGE_MS } from "../../src/base/limits.ts";
@@ -90,6 +90,23 @@ test("what is appended while a recording is lent, before and behind it is one ch
   assert.deepEqual(
     found.map((entry) => "sequence" in entry && entry.sequence),
     found.map((_, at) => at + 1),
+  );
+});
+
+test("behind it, records name what they had before it was lent: it is the same segment", async (t) => {
+  const { dir, recording } = await lendable(t);
+  const appender = lent(recording);
+  appender.append(2);
+  recording.take(appender.back());
+  const before = statSync(join(dir, DAY, "s1.0001.rec")).size;
+  recording.asked(3, [ask("SELECT 1")], allow);
+  recording.flush();
+  assert.ok(statSync(join(dir, DAY, "s1.0001.rec")).size - before < 100, "in full it has more");
+  await recording.end(summary);
+  const asked = (await entries(dir, "s1")).flatMap((entry) => (entry.kind === "action" ? [entry] : []));
+  assert.deepEqual(
+    asked.map(({ text, actions }) => [text, actions]),
+    asked.map(() => ["SELECT 1", [{ name: "sql.read", facts: '{"statement":{"tables":["public.a"]}}' }]]),
   );
 });
 

@@ -1,10 +1,13 @@
 /** What records of one segment have in common is written once: read back, nothing of it is missing, from any segment on. */
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import protobuf from "protobufjs";
-import { REPEATED_BYTES_MAX, REPEATED_MAX, SEGMENT_AGE_MS, SEGMENT_BYTES_MAX } from "../../src/base/limits.ts";
+import { SEGMENT_AGE_MS, SEGMENT_BYTES_MAX } from "../../src/base/limits.ts";
+import { entriesOf } from "../../src/daemon/entries.ts";
+import { recordedAsks } from "../../src/daemon/recorded.ts";
 import { verifySession } from "../../src/evidence/recordings.ts";
 import type { Decision } from "../../src/model/decision.ts";
 import type { Operation } from "../../src/model/operation.ts";
@@ -12,7 +15,10 @@ import { FIRST_LINK, hashOf, messagesIn, readBlock } from "../../src/recorder/bl
 import { encodeHead, encodeStart, PREAMBLE_BYTES } from "../../src/recorder/format.ts";
 import { type PackedAction, Packer } from "../../src/recorder/pack.ts";
 import { type ReadEntry, readRecording } from "../../src/recorder/read.ts";
-import { folder } from "../store/folder.ts";
+import { createRecorder } from "../../src/recorder/recorder.ts";
+import { sessionKey } from "../../src/recorder/seal.ts";
+import { openStore } from "../../src/store/store.ts";
+import { folder, handClock, quietLog } from "../store/folder.ts";
 import { allow, answer, ask, DAY, deny, entries, NOON, outline, start, summary, world } from "./kit.ts";
 
 const PROTO = new URL("../../src/recorder/recording.proto", import.meta.url);
@@ -167,6 +173,39 @@ test("a disk that refuses a new segment loses nothing of what the records have i
   );
 });
 
+test("what is forbidden, made ready only or waits for a human is so in the next segment as well", async (t) => {
+  const { dir, clock, recording, flushed } = await recorded(t);
+  const forbidden: Operation = { actions: [], forbidden: { rule: "built-in:copy", message: "Not to a program" } };
+  assert.ok(allow.kind === "allow");
+  const held: Decision = { ...allow, approval: { hold: "h1", by: ["root"] } };
+  const round = (first: number) => {
+    recording.asked(first, [ask("COPY", { operation: forbidden })], deny);
+    recording.asked(first + 1, [ask("SELECT 1", { prepared: true })], held);
+    recording.flush();
+  };
+  flushed(1, "SELECT 1");
+  round(2);
+  round(4);
+  clock.advance(SEGMENT_AGE_MS + 1);
+  round(6);
+  round(8);
+  await recording.end(summary);
+  const found = await entries(dir, "s1");
+  assert.equal(repeated(file(dir, 2)).filter((repeats) => repeats > 0).length, 4);
+  for (const entry of found) {
+    if (!("askId" in entry) || entry.askId === 1) continue;
+    const isForbidden = entry.askId % 2 === 0;
+    if (entry.kind === "action") {
+      assert.deepEqual(
+        [entry.prepared, entry.forbidden],
+        [!isForbidden, isForbidden ? forbidden.forbidden : undefined],
+      );
+    } else if (entry.kind === "decision") {
+      assert.deepEqual([entry.decision, entry.hold?.id], isForbidden ? ["deny", undefined] : ["allow", "h1"]);
+    }
+  }
+});
+
 test("the same rules under another policy are other grounds", async (t) => {
   const { dir, recording, flushed } = await recorded(t);
   flushed(1, "SELECT 1");
@@ -206,32 +245,18 @@ const packed = (operation: Uint8Array): PackedAction => ({
   ...{ text: "SELECT 1", textTruncated: false, parameters: [], parametersTruncated: false, prepared: false, operation },
 });
 
-test("what can be repeated is bounded in number and in length", () => {
-  const packer = new Packer();
-  const repeats = (operation: Uint8Array, sequence: number) => {
-    const before = packer.length;
-    packer.action(sequence, NOON, 1, packed(operation));
-    return packer.length - before < operation.length;
-  };
-  const long = new Uint8Array(REPEATED_BYTES_MAX + 1);
-  assert.deepEqual([repeats(long, 1), repeats(long, 2)], [false, false]);
-  const many = Array.from({ length: REPEATED_MAX + 1 }, () => new Uint8Array(1_000));
-  assert.ok(many.every((one, at) => !repeats(one, 10 + at)));
-  assert.equal(repeats(many.at(-1) ?? long, 100), true);
-  assert.equal(repeats(many[0] ?? long, 101), false, "forgotten, and spelled out anew");
-  assert.equal(repeats(many[0] ?? long, 102), true);
-});
-
-/** A folder with a recording whose action and decision name records that it does not have. */
+/** A folder with a recording whose actions and decisions name records that it does not have. */
 function dangling(t: TestContext): string {
   const dir = folder(t);
   const packer = new Packer();
   const operation = packed(Uint8Array.of(0x32, 0x00));
-  packer.action(90, NOON, 1, { ...operation, text: "SELECT 2" });
+  packer.action(90, NOON, 1, { ...operation, text: "SELECT 0" });
   packer.decision(91, NOON, 1, allow);
   packer.clear();
-  packer.action(2, NOON, 1, operation);
-  packer.decision(3, NOON, 1, allow);
+  for (const at of [1, 2]) {
+    packer.action(2 * at, NOON, at, { ...operation, text: `SELECT ${at}` });
+    packer.decision(2 * at + 1, NOON, at, allow);
+  }
   const head = { sessionId: "s1", segment: 1, firstSequence: 1, openedMs: NOON, keyId: "" };
   const { preamble, block } = encodeHead(head, FIRST_LINK);
   const first = new Packer();
@@ -242,14 +267,23 @@ function dangling(t: TestContext): string {
   return dir;
 }
 
-test("a record that names one which is not there is shown as damaged, and no operation is made up for it", async (t) => {
-  const dir = dangling(t);
-  const found = await entries(dir, "s1");
-  assert.deepEqual(outline(found), ["start", "damaged", "action 1", "damaged", "decision 1", "interrupted"]);
-  const [, damage, action, , decision] = found;
-  assert.ok(damage?.kind === "damaged" && damage.why === "record 2 repeats record 90, which cannot be read");
-  assert.ok(action?.kind === "action" && action.text === "SELECT 1" && action.actions[0]?.name === "unknown");
-  assert.ok(decision?.kind === "decision" && decision.decision === "allow" && decision.rules.length === 0);
+test("a record that is named and not there is told once, and no operation and no rules are made up for it", async (t) => {
+  const found = await entries(dangling(t), "s1");
+  const asks = ["action 1", "decision 1", "action 2", "decision 2"];
+  assert.deepEqual(outline(found), ["start", ...asks, "damaged", "damaged", "interrupted"]);
+  assert.deepEqual(
+    found.flatMap((entry) => (entry.kind === "damaged" ? [entry.why] : [])),
+    [90, 91].map((at) => `records from here on name record ${at}, which cannot be read`),
+  );
+  assert.deepEqual(told(found).slice(0, 4), ["SELECT 1: ", "allow  ", "SELECT 2: ", "allow  "]);
+  assert.ok(found.every((entry) => entry.kind !== "action" || entry.actions[0]?.name === "unknown"));
+  async function* read() {
+    yield* found;
+  }
+  const shown = [];
+  for await (const { kind, text } of entriesOf(read(), NOON, "interrupted")) if (kind === "decision") shown.push(text);
+  assert.deepEqual(shown, ["SELECT 1", "SELECT 2"], "a person is shown the texts, which are there");
+  for await (const ask of recordedAsks(read(), [])) assert.ok(ask.isPartial, "and nobody judges it again");
 });
 
 test("whoever verifies a recording is told of it", async (t) => {
@@ -259,7 +293,30 @@ test("whoever verifies a recording is told of it", async (t) => {
   for await (const { kind, message } of verifySession(stored, { root: undefined, isLive: true }))
     findings.push(`${kind} ${message}`);
   assert.equal(findings.length, 1);
-  assert.match(findings[0] ?? "", /^missing s1\.0001\.rec, byte \d+: record 2 repeats record 90, which is not there$/);
+  assert.match(findings[0] ?? "", /^missing s1\.0001\.rec, byte \d+: record 90 is named here, and is not there$/);
+});
+
+test("a sealed recording is read from any of its segments as well", async (t) => {
+  const state = join(folder(t), "state");
+  const store = await openStore(state, quietLog());
+  t.after(() => store.close());
+  const [dir, clock, secret] = [join(state, "recordings"), handClock(NOON), randomBytes(32)];
+  const common = { clock, scrub: (text: string) => text, index: store.sessions, log: quietLog() };
+  const recorder = await createRecorder({ ...common, dir, dataKey: () => ({ id: "k1", secret }) });
+  const recording = recorder.open(start("s1"));
+  for (const at of [1, 2, 3]) {
+    recording.asked(at, [ask(`SELECT ${at}`)], allow);
+    if (at === 2) clock.advance(SEGMENT_AGE_MS + 1);
+    recording.flush();
+  }
+  await recording.end(summary);
+  const found: ReadEntry[] = [];
+  const keys = () => sessionKey(secret, "s1");
+  for await (const entry of readRecording(dir, "s1", { fromSegment: 2, keys })) found.push(entry);
+  assert.deepEqual(
+    told(found),
+    [2, 3].flatMap((at) => [`SELECT ${at}: ${FACTS}`, "allow read-clean-tables p1"]),
+  );
 });
 
 test("a version 2 recording, which repeats nothing, is read as it was", async (t) => {
