@@ -30,12 +30,16 @@ export class SegmentDecoder {
       return entry;
     }
     const named = this.#find(repeats);
-    if (own.kind === "action") {
-      if (named?.kind !== "action") return { ...entry, ...NO_OPERATION };
+    if (own.kind === "action" && named?.kind === "action") {
       const { text, actions, forbidden } = named;
       return { ...own, text: own.text === "" ? text : own.text, actions, forbidden };
     }
-    return named?.kind === "decision" ? { ...own, rules: named.rules, policy: named.policy } : entry;
+    if (own.kind === "decision" && named?.kind === "decision") {
+      return { ...own, rules: named.rules, policy: named.policy };
+    }
+    if (!this.#missing.has(repeats)) this.#untold.push(repeats);
+    this.#missing.add(repeats);
+    return entry.kind === "action" ? { ...entry, ...NO_OPERATION } : entry;
   }
 
   /** Records that were named since the last call and are not there; each once. */
@@ -46,17 +50,10 @@ export class SegmentDecoder {
   }
 
   #find(sequence: number): RecordEntry | undefined {
-    const known = this.#named.get(sequence);
-    if (known !== undefined) return known;
     const message = this.#full.get(sequence);
-    if (message !== undefined) {
-      const entry = decodeRecord(message);
-      this.#named.set(sequence, entry);
-      return entry;
-    }
-    if (!this.#missing.has(sequence)) this.#untold.push(sequence);
-    this.#missing.add(sequence);
-    return undefined;
+    const entry = this.#named.get(sequence) ?? (message && decodeRecord(message));
+    if (entry !== undefined) this.#named.set(sequence, entry);
+    return entry;
   }
 }
 

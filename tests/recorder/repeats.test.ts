@@ -12,6 +12,7 @@ import { verifySession } from "../../src/evidence/recordings.ts";
 import type { Decision } from "../../src/model/decision.ts";
 import type { Operation } from "../../src/model/operation.ts";
 import { FIRST_LINK, hashOf, messagesIn, readBlock } from "../../src/recorder/block.ts";
+import { SegmentDecoder } from "../../src/recorder/decode.ts";
 import { encodeHead, encodeStart, PREAMBLE_BYTES } from "../../src/recorder/format.ts";
 import { type PackedAction, Packer } from "../../src/recorder/pack.ts";
 import { type ReadEntry, readRecording } from "../../src/recorder/read.ts";
@@ -284,6 +285,20 @@ test("a record that is named and not there is told once, and no operation and no
   for await (const { kind, text } of entriesOf(read(), NOON, "interrupted")) if (kind === "decision") shown.push(text);
   assert.deepEqual(shown, ["SELECT 1", "SELECT 2"], "a person is shown the texts, which are there");
   for await (const ask of recordedAsks(read(), [])) assert.ok(ask.isPartial, "and nobody judges it again");
+});
+
+test("an action that names a decision names nothing", () => {
+  const decoder = new SegmentDecoder();
+  const packer = new Packer();
+  packer.decision(1, NOON, 1, allow);
+  const operation = packed(Uint8Array.of(0x32, 0x00));
+  packer.action(1, NOON, 1, operation);
+  packer.action(2, NOON, 1, operation);
+  const [decision = Buffer.of(), , action = Buffer.of()] = [...messagesIn(packer.view())];
+  decoder.decode(decision);
+  const entry = decoder.decode(action);
+  assert.ok(entry.kind === "action" && entry.repeats === 1);
+  assert.deepEqual(decoder.takeMissing(), [1]);
 });
 
 test("whoever verifies a recording is told of it", async (t) => {
