@@ -102,6 +102,26 @@ test("a sealed recording has nothing to read in it, and reads with its key and w
   assert.ok(wrong.every(({ kind }) => kind === "damaged" || kind === "interrupted"));
 });
 
+test("a sealed recording is read from any of its segments, though records name others", async (t) => {
+  const secret = randomBytes(32);
+  const { dir, recorder, clock } = await recorderWith(t, { dataKey: () => ({ id: "k1", secret }) });
+  const recording = recorder.open(start("s1"));
+  for (const at of [1, 2, 3]) {
+    recording.asked(at, [ask("SELECT 1")], allow);
+    if (at === 2) clock.advance(SEGMENT_AGE_MS + 1);
+    recording.flush();
+  }
+  await recording.end(summary);
+  const keys = () => sessionKey(secret, "s1");
+  const got: ReadEntry[] = [];
+  for await (const entry of readRecording(dir, "s1", { fromSegment: 2, keys })) got.push(entry);
+  assert.deepEqual(outline(got), ["action 2", "decision 2", "action 3", "decision 3", "end"]);
+  for (const entry of got) {
+    if (entry.kind === "action") assert.deepEqual([entry.text, entry.actions.length], ["SELECT 1", 1]);
+    if (entry.kind === "decision") assert.deepEqual(entry.rules, allow.kind === "allow" ? allow.rules : undefined);
+  }
+});
+
 /** Segments that sync when the test says so. */
 function slowSegment(): Segment & { readonly syncs: PromiseWithResolvers<void>[] } {
   const syncs: PromiseWithResolvers<void>[] = [];

@@ -6,6 +6,7 @@ import type { Decision } from "../../src/model/decision.ts";
 import type { Asked, Operation } from "../../src/model/operation.ts";
 import { mintPermit } from "../../src/model/permit.ts";
 import type { RecordingStart } from "../../src/recorder/format.ts";
+import type { PackedAction } from "../../src/recorder/pack.ts";
 import { type ReadEntry, readRecording } from "../../src/recorder/read.ts";
 import { createRecorder, type Recorder } from "../../src/recorder/recorder.ts";
 import type { SessionStore } from "../../src/store/sessions.ts";
@@ -45,8 +46,16 @@ export const start = (sessionId: string): RecordingStart => ({
   startedAtMs: NOON,
 });
 
-export const read: Operation = { actions: [{ name: "sql.read", facts: { statement: { tables: ["public.a"] } } }] };
+/** One whose facts are of that table. */
+export const reading = (table: string): Operation => ({
+  actions: [{ name: "sql.read", facts: { statement: { tables: [table] } } }],
+});
+export const read: Operation = reading("public.a");
 export const ask = (text: string, more: Partial<Asked> = {}): Asked => ({ operation: read, text, ...more });
+/** As it is stored. */
+export const packed = (operation: Uint8Array, text = "SELECT 1"): PackedAction => ({
+  ...{ text, textTruncated: false, parameters: [], parametersTruncated: false, prepared: false, operation },
+});
 export const allow: Decision = {
   kind: "allow",
   permit: mintPermit("s1", 1, new Uint8Array()),

@@ -2,19 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RECORD_NAMED_BYTES_MAX, RECORDS_NAMED_MAX, RECORDS_NAMING_MAX } from "../../src/base/limits.ts";
-import type { Operation } from "../../src/model/operation.ts";
-import { type PackedAction, Packer } from "../../src/recorder/pack.ts";
-import { allow, ask, entries, NOON, start, summary, world } from "./kit.ts";
-
-const packed = (operation: Uint8Array): PackedAction => ({
-  ...{ text: "SELECT 1", textTruncated: false, parameters: [], parametersTruncated: false, prepared: false, operation },
-});
+import { Packer } from "../../src/recorder/pack.ts";
+import { allow, ask, entries, NOON, packed, reading, start, summary, world } from "./kit.ts";
 
 test("what can be named is bounded in number and in bytes", () => {
   const packer = new Packer();
   const names = (operation: Uint8Array, sequence: number, text = "") => {
     const before = packer.length;
-    packer.action(sequence, NOON, 1, { ...packed(operation), text });
+    packer.action(sequence, NOON, 1, packed(operation, text));
     return packer.length - before < operation.length;
   };
   const long = new Uint8Array(RECORD_NAMED_BYTES_MAX);
@@ -60,8 +55,15 @@ test("so many records name one in the file, and no more: those behind them have 
   assert.ok(packer.length < before + 3_100, "spelled out once for all");
 });
 
-const reading = (table: string): Operation => ({
-  actions: [{ name: "sql.read", facts: { statement: { tables: [table] } } }],
+test("records that name one which waits with them stay as they are where a segment begins", () => {
+  const packer = new Packer();
+  for (let at = 0; at < 1_000; at++) {
+    const operation = new Uint8Array(3_000).fill(0x32);
+    for (const half of [1, 2]) packer.action(2 * at + half, NOON, 1, packed(operation));
+  }
+  const before = packer.length;
+  packer.beginSegment();
+  assert.equal(packer.length, before);
 });
 
 test("an agent cannot have a block made that nobody reads: pairs in a pipeline that fills a segment", async (t) => {
