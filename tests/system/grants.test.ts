@@ -65,6 +65,13 @@ async function untilSleeping(many: number): Promise<void> {
   }
 }
 
+/** Until one tag of it is left: that of a run which has ended stays until it is swept. */
+async function untilAlone(agent: string): Promise<void> {
+  const end = performance.now() + 10_000;
+  const tags = async () => (await world.daemon.json<AgentListing[]>(["agents"])).filter((one) => one.agent === agent);
+  while ((await tags()).length !== 1) assert.ok(performance.now() < end, `${agent} should have one tag`);
+}
+
 /** By the API itself: a program's start would be a part of a short grant's time. */
 async function give(body: object): Promise<GrantListing> {
   const headers = { "content-type": "application/json" };
@@ -197,6 +204,7 @@ test("a revoked agent is cut off with its farewell, stays nobody over a restart,
   assert.deepEqual([await agent.open("idle", world.url), await agent.open("busy", world.url)], [{}, {}]);
   const running = agent.ask("busy", SLEEP);
   await untilSleeping(1);
+  await untilAlone("bot");
   const given = await world.daemon.json<GrantListing>(["grants", "give", "bot", "*", "--for", "1h"]);
   const done = await world.daemon.json<Revoked>(["agents", "revoke", "bot", "--reason", "its token leaked"]);
   assert.deepEqual([done.tags, done.sessions, done.grants], [1, 2, 1]);
