@@ -40,6 +40,8 @@ export const TO_TEST = [
   "musl-tools",
   "pgbouncer",
   "postgresql",
+  "protobuf-compiler", // with python3-protobuf: the reader that docs/recording.md prints
+  "python3-protobuf",
   "python3-psycopg2",
   "git",
   "iptables",
