@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: what the guard costs, in interleaved rounds. Options: `--rounds N` (7), `--seconds N` of each run
- * against the clock (2), `--quick` (2 rounds, 1 s, a tenth of the rows), `--only NAME` (a part, or a measure or subject
+ * against the clock (4), `--quick` (2 rounds, 1 s, a tenth of the rows), `--only NAME` (a part, or a measure or subject
  * of the comparison; may be repeated), `--json FILE` (build/bench.json: every run's value), `--write` (tables and
  * plots into docs/). Last line: a count of the aims. Exit code 1: one fell short, or something failed.
  */
@@ -26,7 +26,7 @@ const { values } = parseArgs({
   },
 });
 const rounds = Number(values.rounds ?? (values.quick ? 2 : 7));
-const effort = { seconds: Number(values.seconds ?? (values.quick ? 1 : 2)), rows: values.quick ? 100_000 : 1_000_000 };
+const effort = { seconds: Number(values.seconds ?? (values.quick ? 1 : 4)), rows: values.quick ? 100_000 : 1_000_000 };
 checkUsage();
 
 const conditions = [
