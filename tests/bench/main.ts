@@ -23,6 +23,7 @@ const { values } = parseArgs({
     only: { type: "string", multiple: true, default: [] },
     json: { type: "string", default: join(import.meta.dirname, "../../build/bench.json") },
     write: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
   },
 });
 const rounds = Number(values.rounds ?? (values.quick ? 2 : 7));
@@ -127,9 +128,13 @@ function checkUsage(): void {
   const isNumber = [rounds, effort.seconds].every((value) => Number.isInteger(value) && value > 0);
   // A section is written as a whole, or a table would lose what was not asked for.
   const isWhole = values.only.every((name) => PARTS.some((part) => part.name === name));
-  if (unknown.length === 0 && isNumber && (isWhole || !values.write)) return;
-  console.error("usage: npm run bench -- [--rounds N] [--seconds N] [--quick] [--only NAME]… [--json FILE] [--write]");
-  console.error(`parts: ${PARTS.map(({ name }) => name).join(" ")}`);
-  console.error(`measures and subjects of compare, not with --write: ${own.join(" ")}`);
-  process.exit(2);
+  if (!values.help && unknown.length === 0 && isNumber && (isWhole || !values.write)) return;
+  const usage = [
+    "usage: npm run bench -- [--rounds N] [--seconds N] [--quick] [--only NAME]… [--json FILE] [--write]",
+    `parts: ${PARTS.map(({ name }) => name).join(" ")}`,
+    `measures and subjects of compare, not with --write: ${own.join(" ")}`,
+  ].join("\n");
+  if (values.help) console.log(usage);
+  else console.error(usage);
+  process.exit(values.help ? 0 : 2);
 }
