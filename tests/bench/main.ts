@@ -30,10 +30,9 @@ const rounds = Number(values.rounds ?? (values.quick ? 2 : 7));
 const effort = { seconds: Number(values.seconds ?? (values.quick ? 1 : 4)), rows: values.quick ? 100_000 : 1_000_000 };
 checkUsage();
 
-const conditions = [
-  ...[today(), machine(), `${rounds} rounds of ${effort.seconds} s`],
-  `${effort.rows.toLocaleString("en")} rows${values.quick ? " (quick: not for comparison)" : ""}`,
-].join(", ");
+const [day, host] = [today(), machine()];
+const rows = `${effort.rows.toLocaleString("en")} rows${values.quick ? " (quick: not for comparison)" : ""}`;
+const conditionsOf = (count: number) => [day, host, `${count} rounds of ${effort.seconds} s`, rows].join(", ");
 const faults: string[] = [];
 let postgres: Postgres | undefined;
 const context: Context = {
@@ -86,10 +85,10 @@ async function attempt(what: string, work: () => Promise<void>): Promise<void> {
 
 function finish(): void {
   const verdicts: Verdict[] = [];
-  console.log(conditions);
-  for (const [name, { markdown, verdicts: own, plots = {} }] of sections) {
+  console.log(conditionsOf(rounds));
+  for (const [name, { markdown, verdicts: own, plots = {}, rounds: count = rounds }] of sections) {
     const lines = own.map(({ outcome, text }) => `- ${outcome.padEnd(12)} ${text}`);
-    const section = [conditions, markdown, ...(lines.length > 0 ? [lines.join("\n")] : [])].join("\n\n");
+    const section = [conditionsOf(count), markdown, ...(lines.length > 0 ? [lines.join("\n")] : [])].join("\n\n");
     console.log(`\n## ${name}\n\n${markdown}`);
     if (values.write) writeSection(`bench-${name}`, section);
     if (values.write) for (const [plot, svg] of Object.entries(plots)) writePlot(plot, svg);
@@ -97,7 +96,7 @@ function finish(): void {
   }
   mkdirSync(dirname(values.json), { recursive: true });
   const raw = Object.fromEntries([...sections].map(([name, section]) => [name, section.raw]));
-  writeFileSync(values.json, `${JSON.stringify({ conditions, ...raw }, null, 1)}\n`);
+  writeFileSync(values.json, `${JSON.stringify({ conditions: conditionsOf(rounds), ...raw }, null, 1)}\n`);
   const left = PARTS.filter(({ name }) => !sections.has(name));
   verdicts.push(...left.map(({ name }): Verdict => ({ outcome: "not measured", text: name })));
   console.log("");

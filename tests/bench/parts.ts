@@ -20,6 +20,8 @@ export interface Context extends Comparison {
 }
 
 export interface Section {
+  /** Where they are not those of the whole run. */
+  readonly rounds?: number;
   readonly markdown: string;
   readonly verdicts: readonly Verdict[];
   /** For the JSON: every run's value. */
@@ -57,10 +59,11 @@ export const PARTS: readonly Part[] = [
       const measures = MEASURES.filter(({ name }) => EXPLAINED.includes(name));
       const subjects = context.subjects.filter(({ name }) => name !== "direct");
       const own = { ...context, measures, subjects };
-      const rows = await compare(await context.server(), { ...own, rounds: fewer(context.rounds) });
+      const rounds = fewer(context.rounds);
+      const rows = await compare(await context.server(), { ...own, rounds });
       const syscalls = await countSyscalls(await context.server(), own);
       const markdown = `${tableOfCpu(rows)}\n\n${tableOfSyscalls(syscalls)}`;
-      return { markdown, verdicts: [], raw: { rows, syscalls } };
+      return { rounds, markdown, verdicts: [], raw: { rows, syscalls } };
     },
   },
   {
@@ -80,9 +83,10 @@ export const PARTS: readonly Part[] = [
   },
   {
     name: "recording",
-    measure: async ({ server, rounds, effort }) => {
-      const costs = await measureRecording(await server(), fewer(rounds), effort);
-      return { markdown: tableOfRecording(costs), verdicts: judgeRecording(costs), raw: costs };
+    measure: async ({ server, rounds: all, effort }) => {
+      const rounds = fewer(all);
+      const costs = await measureRecording(await server(), rounds, effort);
+      return { rounds, markdown: tableOfRecording(costs), verdicts: judgeRecording(costs), raw: costs };
     },
   },
   {
